@@ -1,0 +1,1 @@
+"""Carries plans out: the journal, the executor and the service around them."""

@@ -1,0 +1,46 @@
+"""The one exception tree: every error the product raises on purpose is a PrsError with words for the user."""
+
+
+class PrsError(Exception):
+    """Base of all: str(error) is a complete sentence for the user and never holds a secret."""
+
+
+class ConfigError(PrsError):
+    """The configuration cannot be used; `mistakes` holds every mistake found, one sentence each."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+class ModelError(PrsError):
+    """A saved snapshot or plan is not of the expected shape; the text names the field."""
+
+
+class PlanError(PrsError):
+    """A plan was asked for that makes no sense, such as the drain of a node that does not exist."""
+
+
+class JournalError(PrsError):
+    """The journal cannot be read or written; nothing may be started without it."""
+
+
+class PveError(PrsError):
+    """Base of everything that went wrong in talking to Proxmox VE."""
+
+
+class Unreachable(PveError):
+    """No usable answer: connection refused, timeout, TLS failure, HTTP 595/596/599. A POST may still have been carried out."""
+
+
+class LoginFailed(PveError):
+    """PVE refused the credentials (401); an expired ticket and a wrong password cannot be told apart."""
+
+
+class ApiError(PveError):
+    """PVE answered with an error: `status` is the HTTP status, `message` PVE's own words, `errors` its words by parameter."""
+
+    def __init__(self, status: int, message: str, errors: dict[str, str] | None = None) -> None:
+        self.status, self.message, self.errors = status, message.strip(), dict(errors or {})
+        detail = "; ".join(f"{name}: {text}" for name, text in sorted(self.errors.items()))
+        super().__init__(f"{self.message} ({detail})" if detail else self.message)

@@ -1,0 +1,242 @@
+"""The nouns of the product as immutable values: what a cluster looks like and what a plan says.
+
+Units everywhere: memory and disk in bytes, cpu in cores (threads) in use, loads and spreads as fraction 0..1, time as Unix seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+RESOURCES = ("memory", "cpu", "disk")
+Method = Literal["memory", "cpu", "disk", "all"]
+Kind = Literal["qemu", "lxc"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A cluster node; each `*_host` is what the node uses beside the guests of the snapshot, so load = host + sum of its guests."""
+
+    name: str
+    online: bool = True
+    memory: int = 0
+    memory_host: int = 0
+    cpu: float = 0.0
+    cpu_host: float = 0.0
+    disk: int = 0  # capacity of its non-shared guest storages together; 0 = it has none
+    disk_host: int = 0
+    id: int = 0  # corosync node id; 0 = unknown
+    version: str = ""  # pve-manager version, "" = not read
+    ha: str = ""  # HA manager's view: online, maintenance, unknown, fence, gone; "" = HA never ran
+    problem: str = ""  # why its figures cannot be used, in words ("no metrics for 5 minutes"); "" = usable
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """One disk image of a guest on a storage of its own node (shared storages are not listed)."""
+
+    storage: str
+    size: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A virtual machine or container. The fields from `inspected` on are filled only for guests that a plan considers moving."""
+
+    vmid: int
+    name: str
+    kind: Kind
+    node: str
+    status: str = "running"  # PVE's word: running, stopped, paused, io-error, ...
+    memory: int = 0  # in use on the host now; 0 when stopped
+    memory_max: int = 0  # configured
+    cpu: float = 0.0
+    cpu_max: float = 0.0
+    disk: int = 0  # on non-shared storages of its node, moves with the guest
+    lock: str = ""
+    tags: tuple[str, ...] = ()
+    pool: str = ""
+    ha: str = ""  # HA service state; "" = not managed by HA
+    template: bool = False
+    problem: str = ""  # why its load is not known, in words; "" = known
+    inspected: bool = False
+    volumes: tuple[Volume, ...] = ()
+    targets: tuple[str, ...] | None = None  # nodes PVE's own precondition call allows; None = PVE gave no such list
+    refused: tuple[tuple[str, str], ...] = ()  # (node, PVE's reason against it)
+    blockers: tuple[str, ...] = ()  # facts that keep it where it is, in words
+    companions: tuple[int, ...] = ()  # vmids that HA moves together with it
+
+    @property
+    def label(self) -> str:
+        """The guest as people know it: `102 (db01)`."""
+        return f"{self.vmid} ({self.name})" if self.name else str(self.vmid)
+
+    @property
+    def running(self) -> bool:
+        """True when a migration of it has memory to copy (paused counts: its memory is in use)."""
+        return self.status not in ("stopped", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A storage as one node sees it; a shared one appears once per node with the same totals."""
+
+    name: str
+    node: str
+    shared: bool = False
+    active: bool = True
+    total: int = 0
+    used: int = 0
+    plugin: str = ""
+    content: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A placement rule: `together` and `apart` bind the guests to each other, `nodes` binds each guest to nodes.
+
+    For `nodes`: `nodes` holds (node, priority), higher is preferred; strict forbids all others; avoid turns the meaning round.
+    """
+
+    name: str
+    kind: Literal["together", "apart", "nodes"]
+    guests: tuple[int, ...]
+    nodes: tuple[tuple[str, int], ...] = ()
+    strict: bool = True
+    avoid: bool = False
+    source: str = "HA rule"
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """A storage replication job of a guest: only its target may receive the running guest."""
+
+    vmid: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One consistent snapshot: everything a decision may look at."""
+
+    name: str = ""
+    taken: float = 0.0
+    quorate: bool = True
+    version: str = ""  # of the answering node
+    nodes: tuple[Node, ...] = ()
+    guests: tuple[Guest, ...] = ()
+    storages: tuple[Storage, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    replications: tuple[Replication, ...] = ()
+    auto_rebalance: bool = False  # PVE's own crs ha-auto-rebalance is on
+    migrating: tuple[int, ...] = ()  # vmids with a migration task running that is not ours
+    problems: tuple[str, ...] = ()  # what could not be read, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the administrator wants of a plan; the planner's only settings."""
+
+    method: Method = "memory"
+    ignore_nodes: tuple[str, ...] = ()
+    ignore_guests: tuple[str, ...] = ()  # name or vmid, `*` and `?` wildcards
+    spread: float = 0.05  # at or under this spread the cluster counts as balanced and nothing is planned
+    max_moves: int | None = None
+    max_bytes: int | None = None
+    containers: bool = False  # may running containers be moved (each move restarts one)
+    memory_reserve: int = 0  # bytes of each target's memory that a plan leaves free
+    parallel_total: int = 4
+    parallel_node: int = 2
+    link_speed: float = 2.0**30  # bytes per second one migration copies
+    overhead: float = 10.0  # seconds each migration takes beside copying
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One migration of a plan. `reason` says what it improves, in numbers; `round` numbers moves that may run together from 1."""
+
+    vmid: int
+    name: str
+    kind: Kind
+    source: str
+    target: str
+    running: bool = True
+    ha: bool = False  # carried out by PVE's HA manager
+    memory: int = 0
+    disk: int = 0
+    seconds: float = 0.0
+    round: int = 1
+    parking: bool = False  # a detour: the guest moves again later in the same plan
+    reason: str = ""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that travel: memory in use and local disks."""
+        return self.memory + self.disk
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A guest that is not moved, and why."""
+
+    vmid: int
+    name: str
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLoad:
+    """The load of a node by resource, fraction 0..1 of its capacity (disk 0 when it has none), and its number of guests."""
+
+    node: str
+    memory: float
+    cpu: float
+    disk: float
+    guests: int
+    active: bool = True  # False: left out of the spread (offline, ignored, drained or without usable figures)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One named term of the objective with its weight and its value before and after the plan."""
+
+    name: str
+    weight: float
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done, why, and what it brings. `moves` are in an order in which every intermediate state fits."""
+
+    kind: Literal["balance", "drain"]
+    method: Method
+    node: str = ""  # the node to drain
+    created: float = 0.0
+    moves: tuple[Move, ...] = ()
+    stays: tuple[Stay, ...] = ()
+    blockers: tuple[Stay, ...] = ()  # drain: guests that cannot leave; with one of them the drain is infeasible
+    before: tuple[NodeLoad, ...] = ()
+    after: tuple[NodeLoad, ...] = ()
+    spread_before: float = 0.0  # of the method, over the active nodes
+    spread_after: float = 0.0
+    spread_reachable: float | None = None  # no number of moves gets under this (proven bound); None = unknown
+    seconds: float = 0.0  # expected wall time with the policy's parallelism
+    terms: tuple[Term, ...] = ()
+    warnings: tuple[str, ...] = ()
+    summary: str = ""  # one sentence: what it does, or why there is nothing to do
+    options: tuple[tuple[str, str], ...] = field(default=())  # options it was made with, as shown to the user
+
+    @cached_property
+    def bytes(self) -> int:
+        """Bytes that all moves copy."""
+        return sum(move.bytes for move in self.moves)
+
+    @property
+    def feasible(self) -> bool:
+        """False for a drain that would leave a guest behind."""
+        return not self.blockers

@@ -1,0 +1,1 @@
+"""The edge to Proxmox VE: the only package that imports proxmoxer."""
