@@ -25,6 +25,14 @@ class JournalError(PrsError):
     """The journal cannot be read or written; nothing may be started without it."""
 
 
+class JobConflict(PrsError):
+    """A job would move guests that an open job is already moving; `job` is that job's id, `vmids` the guests."""
+
+    def __init__(self, job: str, vmids: tuple[int, ...]) -> None:
+        self.job, self.vmids = job, vmids
+        super().__init__(f"job {job} is already moving guest {', '.join(map(str, vmids))}; wait for it or cancel it")
+
+
 class PveError(PrsError):
     """Base of everything that went wrong in talking to Proxmox VE."""
 

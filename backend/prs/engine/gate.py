@@ -1,0 +1,59 @@
+"""Which steps may start now: pure decisions over the steps of a job and a fresh snapshot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from prs.engine.jobs import Step
+from prs.model import Cluster, Guest, Plan, Policy
+from prs.planner.plan import check_plan
+
+
+def startable(steps: tuple[Step, ...], elsewhere: Iterable[Step], policy: Policy) -> list[Step]:
+    """The planned steps, in plan order, that neither wait for an earlier step nor exceed the parallel limits.
+
+    `elsewhere` are the active steps of other jobs: the limits hold for all jobs together.
+    """
+    active = [step for step in steps if step.active] + list(elsewhere)
+    busy = Counter(node for step in active for node in (step.source, step.target))
+    free, chosen = policy.parallel_total - len(active), []
+    for index, step in enumerate(steps):
+        if free <= 0:
+            break
+        if step.state != "planned" or any(_waits_for(step, earlier) for earlier in steps[:index]):
+            continue
+        if max(busy[step.source], busy[step.target]) >= policy.parallel_node:
+            continue
+        busy.update((step.source, step.target))
+        free -= 1
+        chosen.append(step)
+    return chosen
+
+
+def _waits_for(step: Step, earlier: Step) -> bool:
+    """An unfinished earlier step goes first if it moves the same guest or makes room (or keeps a rule) on the target."""
+    return earlier.open and (earlier.vmid == step.vmid or earlier.source == step.target)
+
+
+def reserve(cluster: Cluster, ahead: Iterable[Step], arrived: Iterable[Step]) -> Cluster:
+    """The cluster as crowded as it may become: guests under way count on both nodes, just arrived ones beside the target's old figures."""
+    moving = {step.vmid: step.target for step in ahead}
+    held: Counter[str] = Counter()
+    for step in arrived:
+        held[step.target] += step.memory
+    guests: list[Guest] = []
+    for guest in cluster.guests:
+        target = moving.get(guest.vmid, guest.node)
+        if target != guest.node:
+            held[guest.node] += guest.memory
+        guests.append(replace(guest, node=target))
+    nodes = tuple(replace(node, memory_host=node.memory_host + held[node.name]) for node in cluster.nodes)
+    return replace(cluster, guests=tuple(guests), nodes=nodes)
+
+
+def objections(cluster: Cluster, step: Step, ahead: Iterable[Step], arrived: Iterable[Step], policy: Policy) -> list[str]:
+    """Why the step must not start on this snapshot, in words; `ahead` are the steps under way and those promised room before it."""
+    crowded = reserve(cluster, ahead, arrived)
+    return check_plan(crowded, policy, Plan(kind="balance", method=policy.method, moves=(step.move,)))

@@ -1,0 +1,209 @@
+"""The journal: every plan, job and step is a row in SQLite before it happens, so that nothing is lost or done twice."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from prs.codec import from_json, to_json
+from prs.engine.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
+from prs.engine.schema import upgrade
+from prs.errors import JobConflict, JournalError
+from prs.model import Move, Plan
+
+_STEP_FIELDS = tuple(item.name for item in fields(Step))
+_JOB_FIELDS = tuple(item.name for item in fields(Job) if item.name not in ("plan", "steps"))
+_OPEN_JOBS = ", ".join(f"'{state}'" for state in JOB_OPEN)
+_OPEN_STEPS = ", ".join(f"'{state}'" for state in STEP_OPEN)
+_ACTIVE_STEPS = ", ".join(f"'{state}'" for state in STEP_ACTIVE)
+
+
+class Journal:
+    """One connection to the journal file; each thread and process opens its own. Raises JournalError for anything SQLite refuses."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the journal at `path`, readable by its owner and group only."""
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.touch(mode=0o660)
+            self._plans: dict[str, Plan] = {}
+            self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # A step must be on disk before its migration is requested, even through a power cut.
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            upgrade(self._db)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, all or nothing."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self.path} cannot be written: {error}") from error
+
+    def _read(self, query: str, *values: object) -> list[sqlite3.Row]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self.path} cannot be read: {error}") from error
+
+    def add_plan(self, plan: Plan, user: str) -> str:
+        """Store a plan as shown to `user` and give its new id."""
+        plan_id = secrets.token_hex(6)
+        with self._write() as db:
+            db.execute("INSERT INTO plans VALUES (?, ?, ?, ?)", (plan_id, plan.created, user, json.dumps(to_json(plan))))
+        return plan_id
+
+    def plan(self, plan_id: str) -> tuple[Plan, str]:
+        """The stored plan and the user it was made for; JournalError if there is none."""
+        rows = self._read("SELECT body, user FROM plans WHERE id = ?", plan_id)
+        if not rows:
+            raise JournalError(f"there is no plan {plan_id}")
+        return from_json(Plan, json.loads(rows[0]["body"])), rows[0]["user"]
+
+    def add_job(self, plan_id: str, user: str, origin: str, now: float, moves: tuple[Move, ...] | None = None, credential: str = "") -> str:
+        """Queue a job for the stored plan, or only the given moves of it, and give its id; JobConflict if one of its guests is taken."""
+        plan, _ = self.plan(plan_id)
+        chosen = plan.moves if moves is None else moves
+        values = {"id": secrets.token_hex(6), "plan": plan_id, "kind": plan.kind, "node": plan.node, "state": "queued"}
+        values |= {"user": user, "origin": origin, "credential": credential}
+        with self._write() as db:
+            self._refuse_overlap(db, {move.vmid for move in chosen})
+            self._insert(db, "jobs", {**values, "created": now})
+            for seq, move in enumerate(chosen, 1):
+                self._insert_step(db, values["id"], seq, move)
+            self._touch(db, values["id"])
+        return values["id"]
+
+    @staticmethod
+    def _refuse_overlap(db: sqlite3.Connection, vmids: set[int]) -> None:
+        taken: dict[str, list[int]] = {}
+        for row in db.execute(
+            f"""SELECT DISTINCT steps.job, steps.vmid FROM steps JOIN jobs ON jobs.id = steps.job
+            WHERE jobs.state IN ({_OPEN_JOBS}) AND steps.state IN ({_OPEN_STEPS}) ORDER BY jobs.created, steps.vmid"""
+        ):
+            if row["vmid"] in vmids:
+                taken.setdefault(row["job"], []).append(row["vmid"])
+        if taken:
+            job, guests = next(iter(taken.items()))
+            raise JobConflict(job, tuple(guests))
+
+    def append_steps(self, job_id: str, moves: tuple[Move, ...]) -> None:
+        """Add moves to an open job (guests that appeared on a node while it was drained)."""
+        with self._write() as db:
+            (last,) = db.execute("SELECT COALESCE(MAX(seq), 0) FROM steps WHERE job = ?", (job_id,)).fetchone()
+            for seq, move in enumerate(moves, last + 1):
+                self._insert_step(db, job_id, seq, move)
+            self._touch(db, job_id)
+
+    @staticmethod
+    def _insert_step(db: sqlite3.Connection, job_id: str, seq: int, move: Move) -> None:
+        values = {name: getattr(move, name) for name in ("vmid", "name", "kind", "source", "target", "running", "ha", "memory", "disk")}
+        values |= {"job": job_id, "seq": seq, "seconds": move.seconds, "round": move.round, "state": "planned", "total": move.bytes}
+        Journal._insert(db, "steps", values)
+
+    @staticmethod
+    def _insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
+        db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values()))
+
+    @staticmethod
+    def _touch(db: sqlite3.Connection, job_id: str) -> None:
+        """Give the job the next revision of the whole journal."""
+        db.execute("UPDATE meta SET value = value + 1 WHERE name = 'revision'")
+        db.execute("UPDATE jobs SET revision = (SELECT value FROM meta WHERE name = 'revision') WHERE id = ?", (job_id,))
+
+    def revision(self) -> int:
+        """A number that grows with every change of any job."""
+        return int(self._read("SELECT value FROM meta WHERE name = 'revision'")[0]["value"])
+
+    def job(self, job_id: str) -> Job:
+        """The job with its plan and steps; JournalError if there is none."""
+        rows = self._read("SELECT jobs.*, plans.body FROM jobs JOIN plans ON plans.id = jobs.plan WHERE jobs.id = ?", job_id)
+        if not rows:
+            raise JournalError(f"there is no job {job_id}")
+        return self._job(rows[0])
+
+    def jobs(self, limit: int = 50, only_open: bool = False) -> list[Job]:
+        """The newest jobs first, with plans and steps; with `only_open` those without a final state, oldest first."""
+        where = f"WHERE jobs.state IN ({_OPEN_JOBS}) ORDER BY jobs.created" if only_open else "ORDER BY jobs.created DESC"
+        rows = self._read(f"SELECT jobs.*, plans.body FROM jobs JOIN plans ON plans.id = jobs.plan {where}, jobs.rowid LIMIT ?", limit)
+        return [self._job(row) for row in rows]
+
+    def _job(self, row: sqlite3.Row) -> Job:
+        steps = tuple(_step(item) for item in self._read("SELECT * FROM steps WHERE job = ? ORDER BY seq", row["id"]))
+        if row["plan"] not in self._plans:
+            # Plans never change, and a poll every two seconds should not parse thousands of lines.
+            self._plans = {row["plan"]: from_json(Plan, json.loads(row["body"]))}
+        return Job(plan=self._plans[row["plan"]], steps=steps, **{name: row[name] for name in _JOB_FIELDS})
+
+    def update_job(self, job_id: str, **changes: Any) -> None:
+        """Set fields of a job."""
+        self._update("jobs", "id = ?", (job_id,), job_id, changes)
+
+    def update_step(self, job_id: str, seq: int, **changes: Any) -> None:
+        """Set fields of a step."""
+        self._update("steps", "job = ? AND seq = ?", (job_id, seq), job_id, changes)
+
+    def _update(self, table: str, where: str, key: tuple[object, ...], job_id: str, changes: dict[str, Any]) -> None:
+        columns = ", ".join(f"{name} = ?" for name in changes)
+        with self._write() as db:
+            db.execute(f"UPDATE {table} SET {columns} WHERE {where}", (*changes.values(), *key))
+            self._touch(db, job_id)
+
+    def request(self, job_id: str, request: Request) -> bool:
+        """Ask for pause, cancel or abort ("" resumes); False if the job has ended. A cancel is never taken back."""
+        with self._write() as db:
+            row = db.execute("SELECT state, request FROM jobs WHERE id = ?", (job_id,)).fetchone()
+            if row is None:
+                raise JournalError(f"there is no job {job_id}")
+            if row["state"] not in JOB_OPEN or (row["request"] in ("cancel", "abort") and request not in ("cancel", "abort")):
+                return False
+            db.execute("UPDATE jobs SET request = ? WHERE id = ?", (request, job_id))
+            self._touch(db, job_id)
+        return True
+
+    def active_steps(self) -> list[tuple[str, Step]]:
+        """(job id, step) of every step that may have a migration running now, of all jobs."""
+        rows = self._read(f"SELECT * FROM steps WHERE state IN ({_ACTIVE_STEPS}) ORDER BY job, seq")
+        return [(row["job"], _step(row)) for row in rows]
+
+    def known_upids(self, vmid: int) -> frozenset[str]:
+        """UPIDs of all migrations of the guest that the journal has seen."""
+        return frozenset(row["upid"] for row in self._read("SELECT upid FROM steps WHERE vmid = ? AND upid <> ''", vmid))
+
+    def note(self, name: str, value: str | None = None) -> str:
+        """Read a small named fact ("" if unset), or set it when a value is given."""
+        if value is not None:
+            with self._write() as db:
+                db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value))
+            return value
+        rows = self._read("SELECT value FROM meta WHERE name = ?", name)
+        return str(rows[0]["value"]) if rows else ""
+
+
+def _step(row: sqlite3.Row) -> Step:
+    values = {name: row[name] for name in _STEP_FIELDS}
+    return Step(**{**values, "running": bool(row["running"]), "ha": bool(row["ha"])})

@@ -1,0 +1,20 @@
+"""Which daemon schedules: with one on every node, exactly one may start balancing runs by itself."""
+
+from __future__ import annotations
+
+from prs.model import Node
+
+
+def leads(me: str, master: str, nodes: tuple[Node, ...]) -> tuple[bool, str]:
+    """Whether the daemon on host `me` schedules, and why, in words.
+
+    `master` is the HA manager's current master, "" when HA is idle; then the online node with the lowest corosync id leads.
+    A host that is not a node of the cluster always leads: whoever set it up there did so on purpose.
+    """
+    if me not in {node.name for node in nodes}:
+        return True, f"{me} is not a node of the cluster"
+    if master:
+        return me == master, f"{master} is the HA manager's master"
+    online = sorted((node.id, node.name) for node in nodes if node.online)
+    first = online[0][1] if online else ""
+    return me == first, f"{first or 'no node'} is the online node with the lowest id"

@@ -1,0 +1,46 @@
+"""The journal's tables and the steps from each earlier schema to the newest."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from prs.errors import JournalError
+
+# Each entry brings the schema from version index to index + 1; entries are never changed once released.
+MIGRATIONS = (
+    """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    INSERT INTO meta VALUES ('revision', '0');
+    CREATE TABLE plans (
+        id TEXT PRIMARY KEY, created REAL NOT NULL, user TEXT NOT NULL, body TEXT NOT NULL);
+    CREATE TABLE jobs (
+        id TEXT PRIMARY KEY, plan TEXT NOT NULL REFERENCES plans (id), kind TEXT NOT NULL, node TEXT NOT NULL DEFAULT '',
+        state TEXT NOT NULL, request TEXT NOT NULL DEFAULT '', user TEXT NOT NULL, origin TEXT NOT NULL,
+        credential TEXT NOT NULL DEFAULT '', created REAL NOT NULL, started REAL NOT NULL DEFAULT 0,
+        ended REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '', revision INTEGER NOT NULL DEFAULT 0);
+    CREATE INDEX jobs_by_state ON jobs (state);
+    CREATE TABLE steps (
+        job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, seq INTEGER NOT NULL, vmid INTEGER NOT NULL, name TEXT NOT NULL,
+        kind TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL, running INTEGER NOT NULL, ha INTEGER NOT NULL,
+        memory INTEGER NOT NULL, disk INTEGER NOT NULL, seconds REAL NOT NULL, round INTEGER NOT NULL, state TEXT NOT NULL,
+        upid TEXT NOT NULL DEFAULT '', posted REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+        started REAL NOT NULL DEFAULT 0, ended REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '',
+        done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, speed REAL NOT NULL DEFAULT 0, seconds_left REAL,
+        PRIMARY KEY (job, seq));
+    """,
+)
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring an empty or older journal to the newest schema in one transaction; raise JournalError for a newer one."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise JournalError(f"the journal has schema {version}, this version knows up to {len(MIGRATIONS)}; upgrade the package")
+    if version == len(MIGRATIONS):
+        return
+    script = "".join(MIGRATIONS[version:])
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;")
+    except sqlite3.Error as error:
+        connection.rollback()
+        raise JournalError(f"the journal's schema cannot be upgraded from {version}: {error}") from error
