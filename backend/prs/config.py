@@ -1,0 +1,198 @@
+"""Loads prs.conf into immutable settings, or says everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prs.config_file import Entry, Lines, read_lines
+from prs.config_options import BY_NAME, OPTIONS, SECTIONS, Option
+from prs.endpoint import Endpoint
+from prs.errors import ConfigError
+from prs.model import Policy
+
+DEFAULT_PATH = Path("/etc/proxmox-rebalancing-service/prs.conf")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the administrator configured; `schedule` in seconds. Its repr shows no secret."""
+
+    source: Path
+    policy: Policy = field(default_factory=Policy)
+    endpoint: Endpoint | None = None  # None: no host or credentials yet, so only jobs that bring their own can run
+    daemon: bool = True
+    schedule: float = 86400.0
+    dry_run: bool = False
+    log_level: str = "info"
+    state_dir: Path = Path("/var/lib/prs")
+    credentials_dir: Path = Path("/run/prs/credentials")  # in memory only: what jobs of web users log in with
+    missing: tuple[str, ...] = ()  # why there is no endpoint, one sentence each
+    warnings: tuple[str, ...] = ()
+
+    def require_endpoint(self) -> Endpoint:
+        """Give the endpoint; raise ConfigError that names the missing options when there is none."""
+        if self.endpoint is None:
+            raise ConfigError(list(self.missing))
+        return self.endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """The value of every option, given or default, and the line of each given one."""
+
+    values: dict[tuple[str, str], Any]
+    lines: dict[tuple[str, str], int]
+
+    def get(self, section: str, name: str) -> Any:
+        return self.values[section, name]
+
+    def line(self, name: str) -> int:
+        return self.lines.get(("proxmox", name), 0)
+
+
+def load(path: Path | str) -> Settings:
+    """Read the file at `path`; raise ConfigError with all mistakes, each with file, line, what was found and what is allowed."""
+    path = Path(path)
+    lines = read_lines(path)
+    mistakes = list(lines.mistakes)
+    found = _judge(lines, mistakes)
+    missing = _credentials(found, mistakes)
+    if mistakes:
+        raise ConfigError([f"{path} line {line}: {sentence}." for line, sentence in sorted(mistakes)])
+    return Settings(
+        source=path,
+        policy=_policy(found),
+        endpoint=None if missing else _endpoint(found),
+        daemon=found.get("service", "daemon"),
+        schedule=found.get("service", "schedule"),
+        dry_run=found.get("service", "dry_run"),
+        log_level=found.get("service", "log_level"),
+        state_dir=found.get("service", "state_dir"),
+        missing=tuple(f"{path}: {sentence}." for sentence in missing),
+        warnings=tuple(_warnings(path, lines, found)),
+    )
+
+
+def _judge(lines: Lines, mistakes: list[tuple[int, str]]) -> _Values:
+    """Check each entry against the table and read its value; add what is wrong to `mistakes`."""
+    found = _Values({key: option.read(option.default) for key, option in BY_NAME.items()}, {})
+    for name, line in lines.sections.items():
+        if name not in SECTIONS:
+            allowed = ", ".join(f"[{section}]" for section in SECTIONS)
+            mistakes.append((line, f"unknown section [{_shown(name)}]{_similar(name, SECTIONS)}; allowed are {allowed}"))
+    for entry in lines.entries:
+        option = BY_NAME.get((entry.section, entry.name))
+        key = entry.section, entry.name
+        if option is None:
+            if entry.section in (*SECTIONS, ""):
+                mistakes.append((entry.line, _unknown(entry)))
+        elif key in found.lines:
+            mistakes.append((entry.line, f"[{entry.section}] {entry.name} is given a second time (first on line {found.lines[key]})"))
+        else:
+            found.lines[key] = entry.line
+            _read(option, entry, found, mistakes)
+    return found
+
+
+def _read(option: Option, entry: Entry, found: _Values, mistakes: list[tuple[int, str]]) -> None:
+    try:
+        if not entry.value and not option.may_be_empty:
+            raise ValueError
+        found.values[option.section, option.name] = option.read(entry.value)
+    except ValueError as error:
+        value = "(not shown)" if option.secret else f"'{_shown(entry.value)}'"
+        hint = f" ({error})" if error.args else ""
+        if re.search(r"\s[#;]", entry.value):
+            hint += " (a comment needs a line of its own)"
+        mistakes.append((entry.line, f"[{option.section}] {option.name} = {value}{hint}: allowed: {option.allowed}"))
+
+
+def _unknown(entry: Entry) -> str:
+    """Say why no option has this name, and which one may have been meant."""
+    homes = [option.section for option in OPTIONS if option.name == entry.name]
+    if not entry.section:
+        home = f"; it belongs under [{homes[0]}]" if homes else ""
+        return f"option '{entry.name}' stands before the first [section]{home}"
+    names = [option.name for option in OPTIONS if option.section == entry.section]
+    if homes:
+        return f"[{entry.section}] has no option '{entry.name}'; it belongs under [{homes[0]}]"
+    return f"[{entry.section}] has no option '{entry.name}'{_similar(entry.name, names)}; allowed are {', '.join(names)}"
+
+
+def _similar(word: str, known: list[str] | tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def _shown(value: str) -> str:
+    """Make a value fit for a message: escapes instead of unprintable characters, 60 characters at most."""
+    plain = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
+    return plain if len(plain) <= 60 else plain[:57] + "..."
+
+
+def _credentials(found: _Values, mistakes: list[tuple[int, str]]) -> list[str]:
+    """Give what is missing before PVE can be called; a half-done set of credentials is a mistake."""
+    user, password = found.get("proxmox", "api_user"), found.get("proxmox", "api_pass")
+    owner, token, _ = found.get("proxmox", "api_token")
+    hosts = found.get("proxmox", "api_host")
+    tokens, passwords = found.line("api_token"), found.line("api_pass")
+    if token and password:
+        mistakes.append((max(tokens, passwords), "[proxmox] api_pass and api_token are both given: keep one of them"))
+    if token and not (owner or user):
+        mistakes.append((tokens, "[proxmox] api_token names no user: write user@realm!name=secret, or give api_user"))
+    if owner and user and owner != user:
+        mistakes.append((tokens, f"[proxmox] api_token belongs to '{_shown(owner)}', but api_user is '{_shown(user)}'"))
+    if password and not user and not found.line("api_user"):
+        mistakes.append((passwords, "[proxmox] api_pass is given without api_user"))
+    if user and not (password or token or tokens):
+        mistakes.append((found.line("api_user"), "[proxmox] api_user is given without api_pass or api_token"))
+    if (user or token) and not (hosts or found.line("api_host")):
+        mistakes.append((max(found.line("api_user"), tokens), "[proxmox] a user is given without api_host"))
+    missing = [] if hosts else ["[proxmox] api_host is not set"]
+    return missing if token or (user and password) else [*missing, "[proxmox] api_user and api_pass, or api_token, are not set"]
+
+
+def _endpoint(found: _Values) -> Endpoint:
+    owner, token_name, token_value = found.get("proxmox", "api_token")
+    return Endpoint(
+        hosts=found.get("proxmox", "api_host"),
+        user=owner or found.get("proxmox", "api_user"),
+        password=found.get("proxmox", "api_pass"),
+        token_name=token_name,
+        token_value=token_value,
+        verify=found.get("proxmox", "verify_ssl"),
+        ca_file=found.get("proxmox", "ca_file"),
+        timeout=found.get("proxmox", "timeout"),
+    )
+
+
+def _policy(found: _Values) -> Policy:
+    return Policy(
+        method=found.get("balancing", "method"),
+        ignore_nodes=found.get("balancing", "ignore_nodes"),
+        ignore_guests=found.get("balancing", "ignore_vms"),
+        spread=found.get("balancing", "spread"),
+        max_moves=found.get("balancing", "max_moves"),
+        max_bytes=found.get("balancing", "max_gib"),
+        containers=found.get("balancing", "containers"),
+        memory_reserve=found.get("balancing", "memory_reserve"),
+        parallel_total=found.get("balancing", "parallel"),
+        parallel_node=found.get("balancing", "parallel_node"),
+    )
+
+
+def _warnings(path: Path, lines: Lines, found: _Values) -> list[str]:
+    secret = found.get("proxmox", "api_pass") or found.get("proxmox", "api_token")[2]
+    warnings = []
+    if secret and lines.others_read:
+        warnings.append(f"{path} holds a secret and every user of this machine can read it: chmod 640 {path}")
+    if not found.get("proxmox", "verify_ssl"):
+        line = found.line("verify_ssl")
+        warnings.append(f"{path} line {line}: with verify_ssl: 0 anyone who answers in the API's place gets the credentials; see ca_file")
+        if found.get("proxmox", "ca_file"):
+            warnings.append(f"{path} line {found.line('ca_file')}: ca_file has no effect while verify_ssl is 0")
+    return warnings

@@ -1,0 +1,129 @@
+"""The table of all options of prs.conf: name, default, what is allowed, and one line of documentation each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from prs import config_values as values
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: `read` turns its text into a value or raises ValueError; `default` is text as written in the file."""
+
+    section: str
+    name: str
+    read: Callable[[str], Any]
+    default: str
+    allowed: str
+    doc: str
+    example: str = ""  # what prs.conf shows when the default is empty
+    secret: bool = False
+
+    @property
+    def may_be_empty(self) -> bool:
+        """True when an empty value is the same as leaving the option out."""
+        return self.default == ""
+
+
+_SWITCH = "1 (yes) or 0 (no)"
+
+OPTIONS = (
+    Option(
+        "proxmox", "api_host", values.items(values.host), "", "a host name or IP address, host:port, [IPv6]:port, or a comma list of them",
+        "Hosts of the Proxmox VE API, tried in this order; the port is 8006 unless given as host:port.",
+        "hypervisor01.example.org,hypervisor02.example.org",
+    ),
+    Option(
+        "proxmox", "api_user", values.user, "", "user@realm",
+        "User that logs in, with its realm; not needed when api_token names the user.", "root@pam",
+    ),
+    Option(
+        "proxmox", "api_pass", values.text, "", "the user's password",
+        "Password of api_user, literally as it is; put it in quotes if it begins or ends with a blank or a quote.",
+        "FooBar", secret=True,
+    ),
+    Option(
+        "proxmox", "api_token", values.token, "", "user@realm!name=secret, or name=secret beside api_user",
+        "API token instead of a password (better: it can be limited and revoked on its own).",
+        "prs@pve!service=01234567-89ab-cdef-0123-456789abcdef", secret=True,
+    ),
+    Option(
+        "proxmox", "verify_ssl", values.switch, "1", _SWITCH,
+        "Check the TLS certificate of the API (1), or trust anyone who answers (0).",
+    ),
+    Option(
+        "proxmox", "ca_file", values.readable_file, "", "the absolute path of a readable file with PEM certificates",
+        "Certificate authorities to trust instead of the system's; the cluster's own is /etc/pve/pve-root-ca.pem.",
+        "/etc/pve/pve-root-ca.pem",
+    ),
+    Option(
+        "proxmox", "timeout", values.number(5, 600), "40", "seconds from 5 to 600",
+        "Seconds to wait for an answer; Proxmox VE itself waits 30 seconds for another node before it reports a failure.",
+    ),
+    Option(
+        "balancing", "method", values.choice("memory", "disk", "cpu", "all"), "memory", "memory, disk, cpu or all",
+        "What is levelled: memory, local disk, CPU, or all three.",
+    ),
+    Option(
+        "balancing", "ignore_nodes", values.items(values.node_name), "", "a comma list of node names",
+        "Nodes left alone: no guest leaves or enters them.", "node01,node02",
+    ),
+    Option(
+        "balancing", "ignore_vms", values.items(values.guest_pattern), "", "a comma list of guest names or VMIDs, * and ? allowed",
+        "Guests left alone, by name or VMID; * stands for any characters, ? for any one.", "testvm01,testvm02",
+    ),
+    Option(
+        "balancing", "spread", values.number(0, 100, 0.01, "%"), "5", "percentage points from 0 to 100",
+        "Nothing is moved while the fullest and the emptiest node differ by no more than these percentage points.",
+    ),
+    Option(
+        "balancing", "max_moves", values.limit(values.count(1, 100000)), "", "a whole number from 1, or nothing for no limit",
+        "Most migrations of one balancing run; empty for no limit.", "10",
+    ),
+    Option(
+        "balancing", "max_gib", values.limit(values.gib), "", "GiB (100, 1.5TiB), or nothing for no limit",
+        "Most GiB that one balancing run copies; empty for no limit.", "200",
+    ),
+    Option(
+        "balancing", "containers", values.switch, "0", _SWITCH,
+        "Move running containers too (1): each move restarts the container, so they stay by default (0).",
+    ),
+    Option(
+        "balancing", "memory_reserve", values.size, "1GiB", "a size such as 512MiB or 2GiB (a plain number is GiB)",
+        "Memory kept free on every node that receives a guest, beside what the node itself uses.",
+    ),
+    Option(
+        "balancing", "parallel", values.count(1, 64), "4", "a whole number from 1 to 64",
+        "Migrations that run at the same time in the whole cluster.",
+    ),
+    Option(
+        "balancing", "parallel_node", values.count(1, 64), "2", "a whole number from 1 to 64",
+        "Migrations that run at the same time from or to one node.",
+    ),
+    Option(
+        "service", "daemon", values.switch, "1", _SWITCH,
+        "Keep running and balance by the schedule (1), or make one pass and end (0).",
+    ),
+    Option(
+        "service", "schedule", values.interval, "24", "hours (24), or a time such as 30m, 12h, 1d; from 1m to 366d",
+        "Time between two runs of the daemon: hours, or a number with m, h or d.",
+    ),
+    Option(
+        "service", "dry_run", values.switch, "0", _SWITCH,
+        "Only say what would be moved (1), or move it (0).",
+    ),
+    Option(
+        "service", "log_level", values.choice("debug", "info", "warning", "error"), "info", "debug, info, warning or error",
+        "The least important messages that are still logged.",
+    ),
+    Option(
+        "service", "state_dir", values.directory, "/var/lib/prs", "an absolute path",
+        "Directory of the journal: the history of plans and jobs, needed to resume after a restart.",
+    ),
+)  # fmt: skip
+
+SECTIONS = tuple(dict.fromkeys(option.section for option in OPTIONS))
+BY_NAME = {(option.section, option.name): option for option in OPTIONS}

@@ -1,0 +1,189 @@
+"""Reads one value of prs.conf: each function turns its text into a value or raises ValueError, whose text (if any) is a hint."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+GIB = 2**30
+_SIZES = {"": GIB, "g": GIB, "gb": GIB, "gib": GIB, "m": 2**20, "mb": 2**20, "mib": 2**20, "t": 2**40, "tb": 2**40, "tib": 2**40}
+_SECONDS = {"": 3600.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_NUMBER = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
+_NODE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_GUEST_PATTERN = re.compile(r"[A-Za-z0-9._*?-]{1,253}")
+_USER = re.compile(r"(?=.{1,64}\Z)[^\s:/]+@[A-Za-z][A-Za-z0-9._-]+")  # pve-access-control PVE/Auth/Plugin.pm, pve-userid
+_TOKEN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]+")
+
+
+def text(value: str) -> str:
+    """Take the value as it is."""
+    return value
+
+
+def switch(value: str) -> bool:
+    """Read 1 or 0, also yes/no, true/false, on/off."""
+    if value.lower() in ("1", "yes", "true", "on"):
+        return True
+    if value.lower() in ("0", "no", "false", "off"):
+        return False
+    raise ValueError
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """Make a reader of one of the given lower-case words, in any case."""
+
+    def read(value: str) -> str:
+        if value.lower() not in allowed:
+            raise ValueError
+        return value.lower()
+
+    return read
+
+
+def number(low: float, high: float, factor: float = 1.0, unit: str = "") -> Callable[[str], float]:
+    """Make a reader of a plain number from low to high, with an optional unit sign after it, that gives the number times factor."""
+
+    def read(value: str) -> float:
+        found = re.fullmatch(_NUMBER + r"\s*" + (f"(?:{re.escape(unit)})?" if unit else ""), value)
+        if not found or not low <= float(found[1]) <= high:
+            raise ValueError
+        return float(found[1]) * factor
+
+    return read
+
+
+def count(low: int, high: int) -> Callable[[str], int]:
+    """Make a reader of a whole number from low to high."""
+
+    def read(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+            raise ValueError
+        return int(value)
+
+    return read
+
+
+def limit(reader: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Make a reader for which an empty value means no limit (None)."""
+
+    def read(value: str) -> Any:
+        return reader(value) if value else None
+
+    return read
+
+
+def interval(value: str) -> float:
+    """Read a time from 1 minute to 366 days, in hours or with the unit m, h or d; give seconds."""
+    found = re.fullmatch(_NUMBER + r"\s*([a-z]*)", value.lower())
+    if not found or found[2] not in _SECONDS:
+        raise ValueError
+    seconds = float(found[1]) * _SECONDS[found[2]]
+    if not 60 <= seconds <= 366 * 86400:
+        raise ValueError
+    return seconds
+
+
+def size(value: str) -> int:
+    """Read a size in GiB or with the unit MiB, GiB or TiB (a letter is enough, all are powers of 1024); give bytes."""
+    found = re.fullmatch(_NUMBER + r"\s*([a-z]*)", value.lower())
+    if not found or found[2] not in _SIZES or float(found[1]) * _SIZES[found[2]] > 2**60:
+        raise ValueError
+    return round(float(found[1]) * _SIZES[found[2]])
+
+
+def gib(value: str) -> int:
+    """Read a size of at least 1 MiB as `size` does; give bytes."""
+    if (found := size(value)) < 2**20:
+        raise ValueError
+    return found
+
+
+def items(reader: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+    """Make a reader of a comma list (empty is allowed), each item read by `reader`, repeated ones once, in the order written."""
+
+    def read(value: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(reader(item.strip()) for item in value.split(",") if item.strip()))
+
+    return read
+
+
+def node_name(value: str) -> str:
+    """Read the name of a cluster node (pve-common PVE/JSONSchema.pm, format pve-node)."""
+    if not _NODE_NAME.fullmatch(value):
+        raise ValueError(f"{value[:60]!r} is no node name")
+    return value
+
+
+def guest_pattern(value: str) -> str:
+    """Read the name or VMID of a guest; `*` and `?` stand for any characters and any one character."""
+    if not _GUEST_PATTERN.fullmatch(value):
+        raise ValueError(f"{value[:60]!r} is neither a guest name nor a VMID")
+    return value
+
+
+def host(value: str) -> str:
+    """Read `host`, `host:port`, `[IPv6]`, `[IPv6]:port` or a bare IPv6 address; IPv6 comes back in brackets."""
+    if "//" in value:
+        raise ValueError(f"{value[:60]!r} is a URL: write the host without https:// and path")
+    name, port = value, ""
+    if bracketed := re.fullmatch(r"\[([^\]]+)\](?::(.*))?", value):
+        name, port = bracketed[1], value.partition("]")[2]
+    elif value.count(":") == 1:
+        name, colon, digits = value.partition(":")
+        port = colon + digits
+    if port and not (re.fullmatch(r":[0-9]{1,5}", port) and 0 < int(port[1:]) < 65536):
+        raise ValueError(f"{value[:60]!r} has no port from 1 to 65535")
+    if bracketed or ":" in name:
+        return f"[{_ipv6(name)}]{port}"
+    if not _HOST_NAME.fullmatch(name):
+        raise ValueError(f"{value[:60]!r} is neither a host name nor an IP address")
+    return name + port
+
+
+def _ipv6(name: str) -> str:
+    try:
+        return str(ipaddress.IPv6Address(name))
+    except ValueError:
+        raise ValueError(f"{name[:60]!r} is no IPv6 address") from None
+
+
+def user(value: str) -> str:
+    """Read user@realm, or nothing."""
+    if value and not _USER.fullmatch(value):
+        raise ValueError("" if "@" in value else "the realm is missing: root@pam is a user of the system, name@pve one of Proxmox VE")
+    return value
+
+
+def token(value: str) -> tuple[str, str, str]:
+    """Read `user@realm!name=secret` or `name=secret`; give (user, name, secret), all empty for an empty value."""
+    if not value:
+        return "", "", ""
+    identity, equals, secret = value.partition("=")
+    owner, _, name = identity.rpartition("!")
+    name, secret = name.strip(), secret.strip()
+    if not equals or not secret or re.search(r"\s", secret):
+        raise ValueError("the secret is missing after '='" if not secret else "the secret holds a blank")
+    if not _TOKEN_NAME.fullmatch(name) or ("!" in identity and not _USER.fullmatch(owner)):
+        raise ValueError
+    return owner, name, secret
+
+
+def readable_file(value: str) -> str:
+    """Read the absolute path of a file that can be read, or nothing."""
+    if value and not (os.path.isabs(value) and os.path.isfile(value)):
+        raise ValueError("there is no such file")
+    if value and not os.access(value, os.R_OK):
+        raise ValueError("this user may not read that file")
+    return value
+
+
+def directory(value: str) -> Path:
+    """Read an absolute path; the directory need not exist yet."""
+    if not os.path.isabs(value):
+        raise ValueError
+    return Path(value)

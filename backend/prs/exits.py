@@ -1,0 +1,15 @@
+"""The exit codes of the command line, as documented in its help."""
+
+from __future__ import annotations
+
+DONE, ERROR, USAGE, PARTIAL, INFEASIBLE, CANCELLED, FOUND = range(7)
+
+MEANINGS = {
+    DONE: "done as asked, or nothing to do",
+    ERROR: "an error: Proxmox VE unreachable, login refused, journal not usable",
+    USAGE: "wrong arguments, or mistakes in the configuration",
+    PARTIAL: "some migrations failed, were skipped, or have an unknown outcome",
+    INFEASIBLE: "the node cannot be emptied; nothing was moved",
+    CANCELLED: "cancelled before everything was moved",
+    FOUND: "check found problems",
+}

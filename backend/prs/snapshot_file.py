@@ -1,0 +1,69 @@
+"""A cluster as it was read, in a file: to plan offline, and to tell others what the planner saw."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from prs.codec import from_json, to_json
+from prs.errors import ModelError
+from prs.model import Cluster
+
+FORMAT = "prs-snapshot"
+VERSION = 1
+_LARGEST = 2**28  # bytes; 64 nodes with 8000 guests take about 5 MiB
+
+
+def dump(cluster: Cluster, users: tuple[str, ...] = ()) -> str:
+    """Give the cluster as JSON text in which the given user names are replaced; a Cluster holds no secret."""
+    text = json.dumps({"format": FORMAT, "version": VERSION, "cluster": to_json(cluster)}, indent=1, sort_keys=True) + "\n"
+    for user in sorted(filter(None, users), key=len, reverse=True):
+        text = text.replace(json.dumps(user)[1:-1], "USER")
+    return text
+
+
+def parse(text: str) -> Cluster:
+    """Turn JSON text back into a cluster; ModelError in words for anything else."""
+    try:
+        data: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ModelError("this is not a snapshot: it is not JSON") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise ModelError("this is not a snapshot of proxmox-rebalancing-service")
+    if data.get("version") != VERSION:
+        raise ModelError(f"this snapshot has version {data.get('version')!r:.20}, this program reads version {VERSION}")
+    return from_json(Cluster, data.get("cluster"), "cluster")
+
+
+def read(path: Path) -> Cluster:
+    """Read the file at `path`; ModelError naming the file."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+    if len(data) > _LARGEST:
+        raise ModelError(f"{path} is too long for a snapshot")
+    try:
+        return parse(data.decode())
+    except (UnicodeDecodeError, ModelError) as error:
+        words = "this is not a snapshot: it is not text" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise ModelError(f"{path}: {words}") from None
+
+
+def save(path: Path, text: str) -> None:
+    """Write the file readable by its owner only, whole or not at all; ModelError naming the file."""
+    try:
+        number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ModelError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,30 @@
+"""The daemon: what the command does without a verb when the configuration says `daemon: 1`."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+from prs import exits
+from prs.engine.clock import SystemClock
+from prs.engine.notify import Notifier
+from prs.engine.owner import Owner
+from prs.engine.service import Service, Surroundings
+from prs.errors import JournalError
+from prs.verbs.call import Call
+from prs.verbs.work import journal_of
+
+
+def act(call: Call) -> int:
+    """Serve jobs and the schedule until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
+    settings = call.settings(daemon=True)
+    with Owner(settings.state_dir) as owner:
+        if not owner.taken:
+            raise JournalError(f"another process carries jobs out of {settings.state_dir} already: the service runs once per host")
+        around = Surroundings(lambda: call.settings(daemon=True), call.connect, socket.gethostname().split(".")[0])
+        service = Service(around, settings, journal_of(settings), SystemClock(), Notifier())
+        signal.signal(signal.SIGTERM, lambda *_: service.stop())
+        signal.signal(signal.SIGINT, lambda *_: service.stop())
+        signal.signal(signal.SIGHUP, lambda *_: service.reload())
+        service.run()
+    return exits.DONE

@@ -1,0 +1,47 @@
+"""`plan`: show what would be moved and why, from the live cluster or from a saved snapshot; moves nothing."""
+
+from __future__ import annotations
+
+import time
+
+from prs import exits, snapshot_file
+from prs.codec import to_json
+from prs.engine.planning import Wish, make_plan, unexamined, what_if
+from prs.errors import PlanError
+from prs.model import Cluster, Plan
+from prs.output import plan_page
+from prs.terminal import counted, paragraph
+from prs.verbs.call import Call
+
+
+def wish_of(call: Call) -> Wish:
+    """Take from the options what to plan."""
+    options = call.options
+    drain = getattr(options, "drain", None) or getattr(options, "node", None) or ""
+    if getattr(options, "leave_stopped", False) and not drain:
+        raise PlanError("--leave-stopped belongs to a drain: name the node with --drain NODE")
+    return Wish(drain, not getattr(options, "leave_stopped", False), getattr(options, "goal", "spread"))
+
+
+def act(call: Call) -> int:
+    """Plan and show; the exit code tells a drain that cannot succeed."""
+    offline = call.options.snapshot is not None
+    settings, wish = call.settings(offline=offline), wish_of(call)
+    if offline:
+        cluster = snapshot_file.read(call.options.snapshot)
+        plan = what_if(cluster, settings.policy, cluster.taken, wish)
+    else:
+        cluster, plan = make_plan(call.connect(settings.require_endpoint()), settings.policy, time.time(), wish)
+    show(call, cluster, plan)
+    if offline and not call.json and (guessed := unexamined(cluster, plan)):
+        words = f"{counted(len(guessed), 'guest')} of this plan had not been examined when the snapshot was taken: a live plan may differ."
+        call.print(paragraph(f"\n! {words}", call.style))
+    return exits.DONE if plan.feasible else exits.INFEASIBLE
+
+
+def show(call: Call, cluster: Cluster, plan: Plan) -> None:
+    """Write a plan for people, or as JSON."""
+    if call.json:
+        call.print_json({"plan": to_json(plan), "feasible": plan.feasible, "bytes": plan.bytes, "problems": list(cluster.problems)})
+    else:
+        call.print(plan_page(cluster, plan, call.style))

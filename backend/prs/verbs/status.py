@@ -1,0 +1,34 @@
+"""`status`: the latest jobs, or one job with its steps, from the journal alone."""
+
+from __future__ import annotations
+
+import time
+
+from prs import exits
+from prs.codec import to_json
+from prs.engine.owner import Owner
+from prs.output_jobs import job_page, jobs_page
+from prs.verbs.call import Call
+from prs.verbs.work import journal_of
+
+
+def act(call: Call) -> int:
+    """Show one job or the latest ones; JournalError if the named job does not exist."""
+    settings = call.settings(offline=True)
+    journal = journal_of(settings)
+    if call.options.job:
+        job = journal.job(call.options.job)
+        if call.json:
+            call.print_json(to_json(job))
+        else:
+            call.print(job_page(job, time.time(), call.style))
+        return exits.DONE
+    jobs = journal.jobs(limit=call.options.last)
+    if call.json:
+        call.print_json({"jobs": to_json(jobs)})
+        return exits.DONE
+    call.print(jobs_page(jobs, time.time(), call.style))
+    with Owner(settings.state_dir) as owner:
+        if owner.taken and any(job.open for job in jobs):
+            call.print("\nNobody is carrying jobs out at present: start the service, or `run` goes on with them.\n")
+    return exits.DONE
