@@ -1,0 +1,147 @@
+"""Reads the whole cluster into one Cluster: under 10 calls, one for each online node's history, and for disks one for each local storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from prs.model import Cluster, Guest, Node, Replication, Rule, Storage
+from prs.pve import disks, ha, resources
+from prs.pve.api import Api, quote
+from prs.pve.load import Histories, with_load
+from prs.pve.migration import running_migrations
+from prs.pve.reader import Reader
+from prs.pve.values import Row, flag, number, rows, text, whole
+
+HA_RULES_SINCE = 9  # PVE 9 has rules where PVE 8 has groups
+
+
+def read_cluster(api: Api, now: float, method: str = "memory", history: float = 1800.0) -> Cluster:
+    """The cluster at `now`; loads are means over the last `history` seconds (0: of the last report) and since the node's last change.
+
+    Without /cluster/resources there is no snapshot (PveError); everything else that cannot be read is named in `problems`.
+    """
+    reader = Reader(api)
+    data = rows(api.get("/cluster/resources"))
+    status = reader.rows("/cluster/status", "Quorum and node ids are not known") or []
+    options = reader.table("/cluster/options", "Whether PVE balances HA guests itself is not known") or {}
+    defined = reader.rows("/storage", "Which storages share space is not known") or []
+    tasks = reader.rows("/cluster/tasks", "Migrations under way are not known") or []
+    version = text(reader.table("/version", "PVE's version is not known") or {}, "version")
+    replicated = reader.rows("/cluster/replication", "Storage replications are not known") or []
+    nodes = resources.nodes(data, status)
+    offline = frozenset(node.name for node in nodes if not node.online)
+    guests = resources.guests(data, offline)
+    storages = resources.storages(data)
+    view = _read_ha(reader, guests, nodes, version)
+    nodes = tuple(_under_ha(node, view.manager) for node in nodes)
+    guests = tuple(_guest_under_ha(guest, view.manager) for guest in guests)
+    definitions = {text(row, "storage"): row for row in defined}
+    if method in ("disk", "all"):
+        guests = _with_disks(reader, guests, storages, offline)
+    nodes = tuple(_with_capacity(node, guests, storages, definitions) for node in nodes)
+    past = _histories(reader, nodes, storages, now, history)
+    nodes, guests = with_load(nodes, guests, data, tasks, past)
+    cluster_row = next((row for row in status if row.get("type") == "cluster"), {})
+    return Cluster(
+        name=text(cluster_row, "name"),
+        taken=now,
+        quorate=flag(cluster_row, "quorate", default=True),
+        version=version,
+        nodes=tuple(replace(node, version=version) if _answers(node, status) else node for node in nodes),
+        guests=guests,
+        storages=storages,
+        rules=view.rules,
+        replications=_replications(replicated),
+        auto_rebalance=ha.auto_rebalance(options),
+        migrating=tuple(sorted(running_migrations(tasks))),
+        problems=(*reader.problems, *past.problems),
+    )
+
+
+def _answers(node: Node, status: list[Row]) -> bool:
+    return any(text(row, "name") == node.name and flag(row, "local") for row in status)
+
+
+def _replications(data: list[Row]) -> tuple[Replication, ...]:
+    found = {(whole(row, "guest"), text(row, "target")) for row in data if not flag(row, "disable") and text(row, "remove_job") == ""}
+    return tuple(Replication(vmid, target) for vmid, target in sorted(found) if vmid and target)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ha:
+    rules: tuple[Rule, ...] = ()
+    manager: ha.Manager = ha.Manager()  # noqa: RUF009 - Manager is immutable
+
+
+def _read_ha(reader: Reader, guests: tuple[Guest, ...], nodes: tuple[Node, ...], version: str) -> _Ha:
+    """Rules and node states, asked for only if HA manages a guest or has a state for a node."""
+    if not any(guest.ha for guest in guests) and not any(node.ha for node in nodes):
+        return _Ha()
+    unknown = "HA rules are not known"
+    major = int(version.partition(".")[0]) if version[:1].isdigit() else HA_RULES_SINCE
+    if major >= HA_RULES_SINCE:
+        found = ha.rules(reader.rows("/cluster/ha/rules", unknown) or [])
+    else:
+        found = ha.groups(reader.rows("/cluster/ha/groups", unknown) or [], reader.rows("/cluster/ha/resources", unknown) or [])
+    if major < HA_RULES_SINCE and all(node.ha for node in nodes):
+        return _Ha(found)  # PVE 8.3 and later tell the node states in /cluster/resources already
+    status = reader.table("/cluster/ha/status/manager_status", "The HA manager's state is not known")
+    return _Ha(found, ha.manager(status or {}))
+
+
+def _under_ha(node: Node, manager: ha.Manager) -> Node:
+    return replace(node, ha=dict(manager.states).get(node.name, node.ha))
+
+
+def _guest_under_ha(guest: Guest, manager: ha.Manager) -> Guest:
+    if not guest.ha or not manager.disarmed:
+        return guest
+    if manager.disarmed == "ignore":
+        return replace(guest, ha="")
+    return replace(guest, blockers=(*guest.blockers, "HA is disarmed and keeps its guests where they are"))
+
+
+def _with_capacity(node: Node, guests: tuple[Guest, ...], storages: tuple[Storage, ...], definitions: dict[str, Row]) -> Node:
+    local = [storage for storage in storages if storage.node == node.name and resources.holds_guests(storage)]
+    total, used = disks.capacity(local, definitions)
+    known = sum(guest.disk for guest in guests if guest.node == node.name)
+    return replace(node, disk=total, disk_host=max(used - known, 0))
+
+
+def _with_disks(
+    reader: Reader, guests: tuple[Guest, ...], storages: tuple[Storage, ...], offline: frozenset[str]
+) -> tuple[Guest, ...]:
+    """The guests with the bytes they have on their node's local storages, from each storage's own listing."""
+    found: dict[tuple[int, str], int] = {}
+    seen: set[tuple[str, str]] = set()
+    for storage in storages:
+        if not resources.holds_guests(storage) or not storage.active or storage.node in offline:
+            continue
+        path = f"/nodes/{quote(storage.node)}/storage/{quote(storage.name)}/content"
+        listed = reader.rows(path, f"What is on {storage.name} of {storage.node} is not known") or []
+        fresh = [row for row in listed if _once(seen, storage.node, row)]
+        for vmid, size in disks.guest_bytes(fresh, storage.used).items():
+            found[vmid, storage.node] = found.get((vmid, storage.node), 0) + size
+    return tuple(replace(guest, disk=found.get((guest.vmid, guest.node), 0)) for guest in guests)
+
+
+def _once(seen: set[tuple[str, str]], node: str, row: Row) -> bool:
+    """False for a volume that another storage of the node, on the same directory, has listed already (same name and size)."""
+    key = (node, f"{text(row, 'volid').partition(':')[2]} {text(row, 'size')}")
+    if key in seen:
+        return False
+    seen.add(key)
+    return True
+
+
+def _histories(reader: Reader, nodes: tuple[Node, ...], storages: tuple[Storage, ...], now: float, history: float) -> Histories:
+    """The last hour of each usable node; for a present sample only of nodes with ZFS, whose cache no other call tells."""
+    with_zfs = {storage.node for storage in storages if storage.plugin == "zfspool"}
+    asked = [node.name for node in nodes if not node.problem and (history > 0 or node.name in with_zfs)]
+    found: dict[str, list[Row]] = {}
+    for name in asked:
+        path = f"/nodes/{quote(name)}/rrddata"
+        data = reader.rows(path, f"The load history of {name} is not known", {"timeframe": "hour", "cf": "AVERAGE"})
+        if data is not None:
+            found[name] = [row for row in data if number(row, "time") is not None]
+    return Histories(now, history, found)
