@@ -1,0 +1,97 @@
+"""Walks a plan step by step on the plain snapshot and names every limit it breaks; shares no search code with the planner."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from prs.model import RESOURCES, Cluster, Guest, Move, Plan, Policy
+from prs.planner.facts import Facts, gib
+
+TOLERANCE = 1e-6  # cores
+
+
+class Walk:
+    """The cluster as it is after some moves."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts, self.broken = facts, list[str]()
+        self.where = {vmid: guest.node for vmid, guest in facts.guests.items()}
+        self.load = {r: {name: float(getattr(node, f"{r}_host")) for name, node in facts.nodes.items()} for r in RESOURCES}
+        for guest in facts.guests.values():
+            if guest.node in facts.nodes:
+                for r in RESOURCES:
+                    self.load[r][guest.node] += getattr(guest, r)
+        self.free = {key: storage.total - storage.used for key, storage in facts.storages.items()}
+        self.apart = [rule for rule in facts.cluster.rules if rule.kind == "apart"]
+        self.bonds = [rule for rule in facts.cluster.rules if rule.kind == "together"]
+        self.split = {rule.name: self._places(rule.guests) for rule in self.bonds}
+
+    def _places(self, vmids: tuple[int, ...]) -> int:
+        return len({self.where[vmid] for vmid in vmids if vmid in self.where})
+
+    def step(self, number: int, move: Move) -> None:
+        """Make one move, noting what it breaks."""
+        label, guest = f"move {number} (guest {move.vmid} to {move.target})", self.facts.guests.get(move.vmid)
+        if guest is None or move.target not in self.facts.nodes:
+            self.broken.append(f"{label}: no such guest or node")
+            return
+        if self.where[move.vmid] != move.source:
+            self.broken.append(f"{label}: it is on {self.where[move.vmid]}, not on {move.source}")
+        reason = self.facts.fixed(guest) or self.facts.refusal(guest, move.target)
+        reason = reason or self._room(guest, move.target) or self._company(guest, move.target)
+        if reason:
+            self.broken.append(f"{label}: {reason}")
+        self._carry(guest, move.target)
+
+    def _room(self, guest: Guest, target: str) -> str:
+        node = self.facts.nodes[target]
+        free = node.memory - self.facts.policy.memory_reserve - self.load["memory"][target]
+        if guest.memory > free and node.memory and guest.memory:
+            return f"needs {gib(guest.memory)} of memory, {target} has {gib(max(0.0, free))} free"
+        if node.cpu and guest.cpu and self.load["cpu"][target] + guest.cpu > node.cpu + TOLERANCE:
+            return f"needs {guest.cpu:.1f} cores, {target} uses {self.load['cpu'][target]:.1f} of {node.cpu:.1f}"
+        if node.disk and guest.disk and self.load["disk"][target] + guest.disk > node.disk:
+            return f"needs {gib(guest.disk)} of local disk, {target} has {gib(max(0.0, node.disk - self.load['disk'][target]))} free"
+        needs: Counter[str] = Counter()
+        for volume in guest.volumes:
+            needs[volume.storage] += volume.size
+        for storage, size in sorted(needs.items()):
+            if self.free.get((storage, target), 0) < size:
+                return f"needs {gib(size)} on storage {storage} of {target}"
+        return ""
+
+    def _company(self, guest: Guest, target: str) -> str:
+        for rule in self.apart:
+            if guest.vmid in rule.guests and any(self.where.get(vmid) == target for vmid in rule.guests if vmid != guest.vmid):
+                return f"{rule.source} {rule.name} keeps it apart from a guest on {target}"
+        return ""
+
+    def _carry(self, guest: Guest, target: str) -> None:
+        for place, sign in ((self.where[guest.vmid], -1), (target, 1)):
+            for r in RESOURCES:
+                self.load[r][place] += sign * getattr(guest, r)
+            for volume in guest.volumes:
+                self.free[volume.storage, place] = self.free.get((volume.storage, place), 0) - sign * volume.size
+        self.where[guest.vmid] = target
+
+    def end(self) -> None:
+        """Note the `together` rules that are split wider than at the start."""
+        for rule in self.bonds:
+            if self._places(rule.guests) > self.split[rule.name]:
+                self.broken.append(f"after the last move: {rule.source} {rule.name} is broken, its guests are on several nodes")
+
+
+def check_plan(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
+    """Every limit that the plan breaks at any step, one sentence each; an empty list when it is good."""
+    walk = Walk(Facts(cluster, policy, plan.node if plan.kind == "drain" else ""))
+    for number, move in enumerate(plan.moves, 1):
+        walk.step(number, move)
+    walk.end()
+    if policy.max_moves is not None and plan.kind == "balance" and len(plan.moves) > policy.max_moves:
+        walk.broken.append(f"{len(plan.moves)} moves, {policy.max_moves} are allowed")
+    if policy.max_bytes is not None and plan.kind == "balance" and sum(move.bytes for move in plan.moves) > policy.max_bytes:
+        walk.broken.append(f"{gib(plan.bytes)} to copy, {gib(policy.max_bytes)} are allowed")
+    if plan.kind == "drain" and plan.feasible:
+        left = [vmid for vmid, node in sorted(walk.where.items()) if node == plan.node and not walk.facts.fixed(walk.facts.guests[vmid])]
+        walk.broken += [f"guest {vmid} is still on {plan.node}" for vmid in left]
+    return walk.broken

@@ -1,0 +1,103 @@
+"""The limits that depend on who is where: a board of the cluster that answers whether one more step fits, or why not."""
+
+from __future__ import annotations
+
+from prs.model import RESOURCES, Cluster, Policy
+from prs.planner.facts import Facts, gib
+from prs.planner.problem import Problem
+
+SLACK = 1e-9  # cores: sums of floats in another order may differ by this much
+
+
+class Board:
+    """Mutable loads over a Problem; `move` applies a step, `fits` and `obstacle` ask about one."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.units = problem, problem.units
+        self.where = [unit.home for unit in problem.units]
+        self.load = {resource: list(problem.load[resource]) for resource in RESOURCES}
+        self.memory, self.cpu, self.disk = (self.load[resource] for resource in RESOURCES)
+        self.occupied = [dict(count) for count in problem.occupied]
+        self.free = {key: storage.total - storage.used for key, storage in problem.facts.storages.items()}
+
+    def fits(self, unit: int, target: int) -> bool:
+        """True when the unit may go to the node now; its source still holds it meanwhile. Back home it may go as long as home is as it was."""
+        item, cap = self.units[unit], self.problem.cap
+        if not item.allowed[target]:
+            return target == item.home and self._returns(unit)
+        if self.memory[target] + item.memory > cap["memory"][target] or self.disk[target] + item.disk > cap["disk"][target]:
+            return False
+        if self.cpu[target] + item.cpu > cap["cpu"][target] + SLACK:
+            return False
+        for group in item.groups:
+            if self.occupied[group].get(target, 0):
+                return False
+        return not item.needs or all(self.free.get((name, self.problem.names[target]), 0) >= size for name, size in item.needs)
+
+    def _returns(self, unit: int) -> bool:
+        """True when a unit that was moved away fits where it was at first, even if that is over a limit."""
+        item, start, cap = self.units[unit], self.problem.load, self.problem.cap
+        home = item.home
+        for resource, load in self.load.items():
+            if load[home] + item.size(resource) > max(cap[resource][home], start[resource][home]) + SLACK:
+                return False
+        if any(self.occupied[group].get(home, 0) >= self.problem.occupied[group][home] for group in item.groups):
+            return False
+        return all(self.free.get((name, self.problem.names[home]), 0) >= size for name, size in item.needs)
+
+    def obstacle(self, unit: int, target: int) -> str:
+        """Why the unit does not fit on the node now, in words and numbers; "" when it does."""
+        item, name = self.units[unit], self.problem.names[target]
+        for guest in item.guests:
+            if reason := self.problem.facts.refusal(guest, name):
+                return reason
+        for group in item.groups:
+            if self.occupied[group].get(target, 0):
+                return f"{self.problem.groups[group][0]} keeps it apart from a guest on {name}"
+        if not item.allowed[target]:
+            return f"{name} does not hold the guests it must be with"
+        room = {resource: self.problem.cap[resource][target] - self.load[resource][target] for resource in RESOURCES}
+        if item.memory > room["memory"]:
+            return f"needs {gib(item.memory)} of memory, {name} has {gib(max(0.0, room['memory']))} free"
+        if item.disk > room["disk"]:
+            return f"needs {gib(item.disk)} of local disk, {name} has {gib(max(0.0, room['disk']))} free"
+        for storage, size in item.needs:
+            if self.free.get((storage, name), 0) < size:
+                return f"needs {gib(size)} on storage {storage}, which has {gib(max(0, self.free.get((storage, name), 0)))} free on {name}"
+        if item.cpu > room["cpu"] + SLACK:
+            return f"uses {item.cpu:.1f} cores, {name} has {max(0.0, room['cpu']):.1f} free"
+        return ""
+
+    def move(self, unit: int, target: int) -> None:
+        """Put the unit on the node, whether or not it fits."""
+        self.book(unit, self.where[unit], -1)
+        self.book(unit, target, 1)
+        self.where[unit] = target
+
+    def book(self, unit: int, place: int, sign: int) -> None:
+        """Count the unit on the node once more (sign 1) or once less (-1)."""
+        item = self.units[unit]
+        self.memory[place] += sign * item.memory
+        self.cpu[place] += sign * item.cpu
+        self.disk[place] += sign * item.disk
+        for group in item.groups:
+            self.occupied[group][place] = self.occupied[group].get(place, 0) + sign
+        for name, size in item.needs:
+            key = (name, self.problem.names[place])
+            self.free[key] = self.free.get(key, 0) - sign * size
+
+
+def why_not(cluster: Cluster, policy: Policy, vmid: int, target: str, drain: str = "") -> str:
+    """Why this guest cannot go to that node in the cluster as it is now, in words; "" when nothing stands against it."""
+    facts = Facts(cluster, policy, drain)
+    guest = facts.guests.get(vmid)
+    if guest is None:
+        return f"there is no guest {vmid}"
+    if guest.node == target:
+        return f"it is on {target} already"
+    if reason := facts.fixed(guest) or facts.refusal(guest, target):
+        return reason
+    problem = Problem(facts)
+    if vmid in problem.stays:
+        return problem.stays[vmid]
+    return Board(problem).obstacle(problem.unit_of[vmid], problem.index[target])

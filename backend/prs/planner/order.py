@@ -1,0 +1,104 @@
+"""Puts moves into an order in which every intermediate state fits, those that help most first, and groups them into parallel rounds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prs.model import Method, Move
+from prs.planner import score
+from prs.planner.limits import Board
+from prs.planner.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One unit going to one node; `parking` when it goes on from there later in the plan."""
+
+    unit: int
+    target: int
+    parking: bool = False
+
+
+def sequence(problem: Problem, goal: Mapping[int, int], method: Method, first: frozenset[int] = frozenset()) -> tuple[list[Step], list[int]]:
+    """Steps that bring each unit of `goal` to its node, and the units for which no safe step was found; `first` go first if they can."""
+    board, steps = Board(problem), []
+    left = dict(sorted(goal.items()))
+    while left:
+        ready = [unit for unit, target in left.items() if board.fits(unit, target)]
+        if ready:
+            best = min(ready, key=lambda unit: (unit not in first, _level(board, unit, left[unit], method), unit))
+            steps.append(Step(best, left[best]))
+            board.move(best, left.pop(best))
+            continue
+        detour = _detour(board, left)
+        if detour is None:
+            break
+        steps.append(detour)
+        board.move(detour.unit, detour.target)
+    return steps, sorted(left)
+
+
+def _level(board: Board, unit: int, target: int, method: Method) -> float:
+    """The change of the nodes' squared loads when the unit moves: the lower, the more the step helps."""
+    item, source, change = board.units[unit], board.where[unit], 0.0
+    for resource in score.resources(method):
+        size = item.size(resource)
+        for place, sign in ((source, -1), (target, 1)):
+            total = board.problem.total[resource][place]
+            if total and place in board.problem.active:
+                load = board.load[resource][place]
+                change += ((load + sign * size) / total) ** 2 - (load / total) ** 2
+    return change
+
+
+def _detour(board: Board, left: Mapping[int, int]) -> Step | None:
+    """A parking move that lets another unit get to its node; the cheapest one, None when there is none."""
+    wanted = set(left.values())
+    choices = []
+    for unit in left:
+        if board.where[unit] not in wanted:
+            continue
+        for place in board.problem.active:
+            if place not in (board.where[unit], left[unit]) and board.fits(unit, place):
+                source = board.where[unit]
+                board.move(unit, place)
+                frees = any(other != unit and board.fits(other, target) for other, target in left.items())
+                board.move(unit, source)
+                if frees:
+                    choices.append((board.units[unit].cost, unit, place))
+                    break
+    if not choices:
+        return None
+    _, unit, place = min(choices)
+    return Step(unit, place, True)
+
+
+def rounds(problem: Problem, moves: Sequence[Move]) -> list[int]:
+    """The round of each move: within one, any overlap in any order fits, and no node or link has more moves than the policy allows."""
+    board, number, numbers = Board(problem), 1, list[int]()
+    current: list[Move] = []
+    held: dict[int, list[int]] = {}  # units under way: the node that still holds them, and how many of their guests are yet to move
+    for move in moves:
+        unit, target = problem.unit_of[move.vmid], problem.index[move.target]
+        halfway = unit in held and held[unit][1] > 0
+        if current and not (_spare(problem, current, move) and (halfway or (unit not in held and board.fits(unit, target)))):
+            number, current = number + 1, []
+            for other in [one for one, (_, waiting) in held.items() if not waiting]:
+                board.book(other, held.pop(other)[0], -1)
+        if not halfway:
+            held[unit] = [board.where[unit], len(board.units[unit].guests)]
+            board.book(unit, target, 1)
+            board.where[unit] = target
+        held[unit][1] -= 1
+        current.append(move)
+        numbers.append(number)
+    return numbers
+
+
+def _spare(problem: Problem, current: Sequence[Move], move: Move) -> bool:
+    """True when one more migration keeps to the policy's parallelism."""
+    policy = problem.facts.policy
+    busy = Counter(name for other in current for name in (other.source, other.target))
+    return len(current) < policy.parallel_total and max(busy[move.source], busy[move.target]) < policy.parallel_node

@@ -1,0 +1,126 @@
+"""The plan in words: why each guest moves or stays, why a drain cannot be done, and the plan in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from prs.model import RESOURCES, Guest, Method, Stay
+from prs.planner import score
+from prs.planner.facts import gib
+from prs.planner.limits import Board
+from prs.planner.problem import Problem
+
+LABEL = {"memory": "memory", "cpu": "CPU", "disk": "local disk", "all": "memory, CPU and local disk"}
+
+
+def points(value: float) -> str:
+    """A spread in percentage points."""
+    return f"{value * 100:.1f} points"
+
+
+def percent(load: float, total: float) -> str:
+    """A load as a percentage of its capacity."""
+    return f"{load / total * 100:.1f}%" if total else f"{load:.0f}"
+
+
+def move(board: Board, unit: int, target: int, method: Method, best: bool) -> str:
+    """What this step improves, asked before it is made; `best` adds that no other move of the plan gains more now."""
+    problem, item, source = board.problem, board.units[unit], board.where[unit]
+    resource = max(score.resources(method), key=lambda r: item.size(r) / (problem.total[r][source] or score.NONE))
+    load, total, size = board.load[resource], problem.total[resource], item.size(resource)
+    before = score.spread(problem, board.load, method)
+    board.move(unit, target)
+    after = score.spread(problem, board.load, method)
+    board.move(unit, source)
+    text = (f"takes {problem.names[source]} from {percent(load[source], total[source])} to {percent(load[source] - size, total[source])} "
+            f"{LABEL[resource]} and {problem.names[target]} from {percent(load[target], total[target])} "
+            f"to {percent(load[target] + size, total[target])}")
+    if abs(after - before) >= 0.0005:
+        text += f"; the spread goes from {before * 100:.1f} to {points(after)}"
+    return text + ("; of the moves left the one that levels most" if best else "")
+
+
+def leaving(board: Board, unit: int, target: int) -> str:
+    """Why a guest of the drained node goes to this node."""
+    problem, memory = board.problem, board.load["memory"]
+    before, after, total = memory[target], memory[target] + board.units[unit].memory, problem.total["memory"][target]
+    name, source = problem.names[target], problem.names[board.where[unit]]
+    return f"leaves {source}, which is being drained; takes {name} from {percent(before, total)} to {percent(after, total)} memory"
+
+
+def helper(board: Board, unit: int, target: int) -> str:
+    """Why a guest of another node moves in a drain."""
+    item, names, source = board.units[unit], board.problem.names, board.where[unit]
+    what = gib(item.memory) + " of memory" + (f" and {gib(item.disk)} of local disk" if item.disk else "")
+    return f"makes room on {names[source]} ({what}) for guests of the drained node; {names[target]} has the room for it"
+
+
+def parking(board: Board, unit: int, target: int, final: int) -> str:
+    """Why a guest takes a detour."""
+    names = board.problem.names
+    return f"waits on {names[target]} until {names[final]} has room, so that another guest can take its place on {names[board.where[unit]]} first"
+
+
+def staying(problem: Problem, board: Board, moved: frozenset[int], method: Method, why: str) -> tuple[Stay, ...]:
+    """Every guest that the plan leaves where it is, with the reason. `why` is the reason of those that could go but need not."""
+    spread = score.spread(problem, board.load, method)
+    largest = [max((room for other, room in enumerate(_rooms(problem, board)) if other != node), default=0.0) for node in range(len(problem.names))]
+    rows = []
+    for vmid, guest in problem.facts.guests.items():
+        if vmid in moved:
+            continue
+        reason = problem.stays.get(vmid)
+        if reason is None:
+            item = problem.units[problem.unit_of[vmid]]
+            if item.memory > largest[item.home]:
+                reason = f"no other node has room for its {gib(item.memory)} of memory; the most that is free elsewhere is {gib(largest[item.home])}"
+            else:
+                reason = why or _level(problem, board, item.home, guest, method, spread)
+        rows.append(Stay(vmid, guest.name, guest.node, reason))
+    return tuple(rows)
+
+
+def _rooms(problem: Problem, board: Board) -> list[float]:
+    """Free memory of each node that may receive guests, 0 for the others."""
+    active = set(problem.active)
+    return [max(0.0, problem.cap["memory"][n] - board.load["memory"][n]) if n in active else 0.0 for n in range(len(problem.names))]
+
+
+def _level(problem: Problem, board: Board, home: int, guest: Guest, method: Method, spread: float) -> str:
+    resource = score.resources(method)[0]
+    load = percent(board.load[resource][home], problem.total[resource][home])
+    return f"{guest.node} is at {load} {LABEL[resource]} with this plan, in a spread of {points(spread)}; moving it too would cost more than it brings"
+
+
+def blockers(problem: Problem, board: Board, stuck: Sequence[int], fixed: Mapping[int, str]) -> tuple[Stay, ...]:
+    """Each guest that cannot leave the drained node, with what every node lacks for it."""
+    rows = [_stay(problem, vmid, reason) for vmid, reason in fixed.items()]
+    for unit in stuck:
+        for guest in problem.units[unit].guests:
+            rows.append(_stay(problem, guest.vmid, _nowhere(problem, board, unit)))
+    return tuple(sorted(rows, key=lambda row: row.vmid))
+
+
+def _stay(problem: Problem, vmid: int, reason: str) -> Stay:
+    guest = problem.facts.guests[vmid]
+    return Stay(vmid, guest.name, guest.node, reason)
+
+
+def _nowhere(problem: Problem, board: Board, unit: int) -> str:
+    item = problem.units[unit]
+    what = f"needs {gib(item.memory)} of memory" if item.memory else f"needs {gib(item.disk)} of local disk"
+    facts = []
+    for place, name in enumerate(problem.names):
+        if place == item.home:
+            continue
+        reason = board.obstacle(unit, place) or f"{name} has room only if others stay behind"
+        facts.append(reason.removeprefix(what + ", "))
+    return f"{what}; " + ", ".join(facts)
+
+
+def changed(problem: Problem, method: Method, before: float, after: float) -> str:
+    """The spread of the method before and after, and what the others do."""
+    return f"the {LABEL[method]} spread goes from {before * 100:.1f} to {points(after)}"
+
+
+__all__ = ["RESOURCES", "blockers", "changed", "helper", "leaving", "move", "parking", "points", "staying"]
