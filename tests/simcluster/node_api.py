@@ -1,0 +1,90 @@
+"""/nodes/{node}: status, history, network (pve-manager PVE/API2/Nodes.pm, Network.pm)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simcluster import view
+from simcluster.gate import may
+from simcluster.guest_api import STEPS, spans
+from simcluster.errors import bad_parameter
+from simcluster.routes import Call, route
+
+if TYPE_CHECKING:
+    from simcluster.world import World
+
+
+@route("GET", "/nodes/{node}/status")
+def status(world: World, call: Call) -> dict[str, Any]:
+    """Give a node's present status; its cpu is the first reading of a worker, which is 0."""
+    node = world.nodes[call.node]
+    used, cpu = world.memory_used(node.name), world.cpu_used(node.name)
+    load = f"{cpu:.2f}"
+    memory = {"total": node.memory, "used": used, "free": node.memory - used}
+    root = {"total": view.ROOT_DISK, "used": view.ROOT_DISK // 8, "avail": view.ROOT_DISK // 8 * 7, "free": view.ROOT_DISK // 8 * 7}
+    return {
+        "cpu": 0, "wait": 0, "loadavg": [load, load, load], "uptime": int(world.clock.now - node.born),
+        "memory": memory if world.flavour == "8" else {**memory, "available": node.memory - used},
+        "swap": {"total": 0, "used": 0, "free": 0}, "ksm": {"shared": 0}, "rootfs": root, "pveversion": f"pve-manager/{node.version}/0123456789abcdef",
+        "cpuinfo": {"model": node.cpu_model, "cpus": node.cpu, "cores": max(1, node.cpu // 2), "sockets": 1, "flags": "fpu vme", "hvm": "1",
+                    "mhz": "2000.000", "user_hz": 100},
+        "kversion": "Linux 6.14.8-2-pve", "current-kernel": {"release": "6.14.8-2-pve", "sysname": "Linux", "machine": "x86_64", "version": "#1"},
+    }  # fmt: skip
+
+
+@route("GET", "/nodes/{node}/rrddata")
+def rrddata(world: World, call: Call) -> list[dict[str, Any]]:
+    """Give a node's history, answered by any node without forwarding (pve-cluster RRD.pm)."""
+    node = world.nodes.get(str(call.values["node"]))
+    timeframe = str(call.values["timeframe"])
+    if timeframe not in STEPS[world.flavour]:
+        raise bad_parameter(timeframe=f"value '{timeframe}' does not have a value in the enumeration 'hour, day, week, month, year'")
+    if node is None:
+        return []
+    memory_now, cpu_now = world.memory_used(node.name), world.cpu_used(node.name)
+    rows = []
+    for start, end in spans(world, timeframe):
+        if (not node.alive and end > node.died) or (node.silent is not None and end > node.silent):
+            rows.append({"time": int(end)})
+            continue
+        memory, cpu = world.metrics.node_average(node.name, start, end, memory_now, cpu_now)
+        row = {
+            "time": int(end), "loadavg": cpu, "maxcpu": node.cpu, "cpu": cpu / node.cpu, "iowait": 0.001, "memtotal": node.memory,
+            "memused": memory, "swaptotal": 0, "swapused": 0, "roottotal": view.ROOT_DISK, "rootused": view.ROOT_DISK // 8,
+            "netin": 10000.0, "netout": 10000.0,
+        }  # fmt: skip
+        if world.flavour != "8":
+            row |= {"memavailable": node.memory - memory, "arcsize": 0, "pressurecpusome": 0.0, "pressureiosome": 0.0, "pressureiofull": 0.0}
+            row |= {"pressurememorysome": 0.0, "pressurememoryfull": 0.0}
+        rows.append(row)
+    return rows
+
+
+@route("GET", "/nodes/{node}/network")
+def network(world: World, call: Call) -> list[dict[str, Any]]:
+    """List a node's bridges (other interfaces are not simulated), those the user may see."""
+    audit = may(world, call.user, f"/nodes/{call.node}", "Sys.Audit")
+    return [
+        {"iface": bridge, "type": "bridge", "active": 1, "autostart": 1, "method": "static", "method6": "manual", "bridge_ports": "eno1"}
+        for bridge in world.nodes[call.node].bridges
+        if audit or any(may(world, call.user, f"/sdn/zones/localnetwork/{bridge}", privilege) for privilege in ("SDN.Audit", "SDN.Use"))
+    ]
+
+
+@route("GET", "/nodes/{node}/replication")
+def replication(world: World, call: Call) -> list[dict[str, Any]]:
+    """Give the state of the replication jobs that run on a node."""
+    now = int(world.clock.now)
+    return [
+        {"id": f"{guest.vmid}-{number}", "guest": guest.vmid, "jobnum": number, "type": "local", "target": target, "source": guest.node,
+         "schedule": "*/15", "last_sync": now - 300, "next_sync": now + 600, "fail_count": 0, "duration": 5}
+        for guest in world.on(call.node)
+        if may(world, call.user, f"/vms/{guest.vmid}", "VM.Audit") and call.values.get("guest", guest.vmid) == guest.vmid
+        for number, target in enumerate(guest.replicate)
+    ]  # fmt: skip
+
+
+@route("GET", "/nodes/{node}/capabilities/qemu/migration")
+def capabilities(world: World, call: Call) -> dict[str, Any]:
+    """Say what the node's QEMU can do in a migration."""
+    return {"has-dbus-vmstate": 1}

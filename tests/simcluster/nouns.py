@@ -1,0 +1,133 @@
+"""The things of a simulated cluster. Memory and disk in bytes, speeds in bytes per second, cpu in cores, time in Unix seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+GiB = 2**30
+MiB = 2**20
+Kind = Literal["qemu", "lxc"]
+
+
+@dataclass
+class Node:
+    """A node of the cluster and what it uses itself, beside its guests."""
+
+    name: str
+    memory: int = 64 * GiB
+    cpu: int = 16  # threads
+    memory_host: int = 2 * GiB
+    cpu_host: float = 0.3
+    id: int = 1
+    link: float = 1.0 * GiB  # network speed of migrations, each way
+    disk_speed: float = 0.5 * GiB  # speed at which local disks are copied
+    version: str = ""  # of pve-manager, "" = the flavour's
+    cpu_model: str = "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz"
+    bridges: tuple[str, ...] = ("vmbr0",)
+    address: str = ""
+    alive: bool = True
+    died: float = 0.0
+    api: Literal["up", "down", "hangs"] = "up"  # pveproxy of this node; the node itself lives on
+    silent: float | None = None  # since when pvestatd has sent nothing
+    overfilled: bool = False
+    born: float = 0.0
+
+
+@dataclass
+class Disk:
+    """One volume in a guest's configuration; `key` is its name there (scsi0, rootfs, efidisk0, unused0, ...)."""
+
+    key: str
+    storage: str
+    size: int
+    name: str = ""
+    cdrom: bool = False
+    cloudinit: bool = False
+    snapshot: bool = False  # a snapshot of the guest refers to it
+    parent: str = ""  # base image of a linked clone
+
+    @property
+    def volid(self) -> str:
+        """PVE's volume id, `storage:name`."""
+        return f"{self.storage}:{self.name}"
+
+    @property
+    def attached(self) -> bool:
+        """True for a volume that the guest uses while it runs."""
+        return not self.key.startswith("unused")
+
+
+@dataclass
+class Guest:
+    """A virtual machine or container. `memory` and `cpu` are what it uses while it runs, and what a migration copies."""
+
+    vmid: int
+    name: str
+    node: str
+    kind: Kind = "qemu"
+    status: str = "running"
+    memory: int = 1 * GiB
+    memory_max: int = 2 * GiB
+    overhead: int = 0  # memory of its process beyond the guest's own
+    cpu: float = 0.2
+    cpu_max: int = 2  # cores
+    dirty: float = 20 * MiB  # bytes per second it writes to its memory
+    disks: list[Disk] = field(default_factory=list)
+    tags: tuple[str, ...] = ()
+    pool: str = ""
+    lock: str = ""
+    template: bool = False
+    replicate: tuple[str, ...] = ()  # target nodes of its replication jobs
+    config: dict[str, Any] = field(default_factory=dict)  # further configuration lines: hostpci0, mp0, args, cpu, machine
+    stops: bool = True  # shuts down when asked to
+    machine: str = ""  # version of the machine it runs with, "" = the node's
+    born: float = 0.0  # when its process started
+    migrating: str = ""  # UPID of the task that moves it
+
+    @property
+    def running(self) -> bool:
+        """True when it has a process and memory in use."""
+        return self.status not in ("stopped", "suspended")
+
+    @property
+    def resident(self) -> int:
+        """Bytes of its node's memory that it takes up."""
+        return self.memory + self.overhead if self.running else 0
+
+    @property
+    def sid(self) -> str:
+        """Its name at the HA manager."""
+        return f"{'vm' if self.kind == 'qemu' else 'ct'}:{self.vmid}"
+
+    @property
+    def label(self) -> str:
+        """The guest as people know it: `102 (db01)`."""
+        return f"{self.vmid} ({self.name})"
+
+
+@dataclass
+class Storage:
+    """A storage: one everywhere when shared, else one of this name on each node."""
+
+    name: str
+    type: str = "zfspool"
+    shared: bool = False
+    content: tuple[str, ...] = ("images", "rootdir")
+    nodes: tuple[str, ...] = ()  # () = all
+    total: int = 500 * GiB
+    used: int = 0  # by other things than guests' volumes, on each node
+    disabled: bool = False
+    inactive: tuple[str, ...] = ()  # nodes on which it cannot be reached
+
+    def on(self, node: str) -> bool:
+        """True when the configuration allows it on that node."""
+        return not self.nodes or node in self.nodes
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A resource mapping: the nodes that have such a device, and whether it can move while in use."""
+
+    nodes: tuple[str, ...]
+    live: bool = False

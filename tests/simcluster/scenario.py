@@ -1,0 +1,226 @@
+"""Clusters as short JSON that people write: sizes in GiB, speeds in GiB/s, dirty rates in MiB/s; reading and writing it.
+
+{"flavour": "9",
+ "nodes": {"pve1": {"memory": 64, "cpu": 16, "host": 2}},
+ "storages": {"local-zfs": {"type": "zfspool", "total": 900}, "ceph": {"type": "rbd", "shared": true}},
+ "guests": {"101": {"name": "db01", "node": "pve1", "memory": 12, "max": 16, "cpu": 2.5, "cores": 8, "disks": {"scsi0": "ceph:100"}}},
+ "ha": {"resources": ["vm:101"], "rules": {"apart": {"resources": ["vm:101", "vm:102"], "affinity": "negative"}}},
+ "options": {}, "users": {"pool@pve": {"password": "...", "grants": {"/pool/web": "PVEVMAdmin"}}}, "faults": []}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, cast
+
+from simcluster.access import Grant, Token, User
+from simcluster.errors import SceneError
+from simcluster.ha_rules import Group, Resource, Rule
+from simcluster.nouns import Disk, GiB, Guest, Mapping, MiB, Node, Storage
+from simcluster.world import START, World
+
+TOP = ("flavour", "name", "nodes", "guests", "storages", "ha", "options", "mappings", "users", "tokens", "faults", "about")
+
+
+def from_json(data: dict[str, Any], start: float = START) -> World:
+    """Build a world from its description; raises SceneError naming what is wrong."""
+    _known("the scenario", data, TOP)
+    storages = data.get("storages") or {"ceph": {"type": "rbd", "shared": True, "total": 10000}}
+    world = World(
+        [node(name, entry) for name, entry in data.get("nodes", {}).items()],
+        [guest(int(vmid), entry) for vmid, entry in data.get("guests", {}).items()],
+        [storage(name, entry) for name, entry in storages.items()],
+        flavour=cast(Literal["8", "9"], str(data.get("flavour", "9"))),
+        name=data.get("name", "lab"),
+        start=start,
+    )
+    world.options = dict(data.get("options", {}))
+    world.mappings = {name: Mapping(tuple(entry["nodes"]), bool(entry.get("live"))) for name, entry in data.get("mappings", {}).items()}
+    _high_availability(world, data.get("ha", {}))
+    _accounts(world, data)
+    for fault in data.get("faults", []):
+        world.faults.add(fault)
+    return world
+
+
+def _known(what: str, entry: dict[str, Any], allowed: tuple[str, ...]) -> None:
+    unknown = sorted(set(entry) - set(allowed))
+    if unknown:
+        raise SceneError(f"{what}: unknown key {', '.join(unknown)}; allowed are {', '.join(allowed)}")
+
+
+Read = Callable[[Any], Any]
+AS_IS: Read = lambda value: value  # noqa: E731
+GIB: Read = lambda value: round(float(value) * GiB)  # noqa: E731
+MIB: Read = lambda value: float(value) * MiB  # noqa: E731
+WORDS: Read = tuple
+
+NODE: dict[str, tuple[str, Read]] = {
+    "memory": ("memory", GIB), "cpu": ("cpu", int), "host": ("memory_host", GIB), "host_cpu": ("cpu_host", float), "link": ("link", GIB),
+    "disk_speed": ("disk_speed", GIB), "version": ("version", str), "cpu_model": ("cpu_model", str), "bridges": ("bridges", WORDS),
+    "address": ("address", str),
+}  # fmt: skip
+GUEST: dict[str, tuple[str, Read]] = {
+    "name": ("name", str), "node": ("node", str), "kind": ("kind", str), "status": ("status", str), "memory": ("memory", GIB),
+    "max": ("memory_max", GIB), "overhead": ("overhead", GIB), "cpu": ("cpu", float), "cores": ("cpu_max", int), "dirty": ("dirty", MIB),
+    "tags": ("tags", WORDS), "pool": ("pool", str), "lock": ("lock", str), "template": ("template", bool), "replicate": ("replicate", WORDS),
+    "config": ("config", dict), "stops": ("stops", bool), "machine": ("machine", str),
+}  # fmt: skip
+STORAGE: dict[str, tuple[str, Read]] = {
+    "type": ("type", str), "shared": ("shared", bool), "content": ("content", WORDS), "nodes": ("nodes", WORDS), "total": ("total", GIB),
+    "used": ("used", GIB), "disabled": ("disabled", bool), "inactive": ("inactive", WORDS),
+}  # fmt: skip
+DISK = ("storage", "size", "name", "cdrom", "cloudinit", "snapshot", "parent")
+
+
+def _fields(what: str, entry: dict[str, Any], table: dict[str, tuple[str, Read]], *others: str) -> dict[str, Any]:
+    _known(what, entry, (*table, *others))
+    return {table[key][0]: table[key][1](value) for key, value in entry.items() if key in table}
+
+
+def node(name: str, entry: dict[str, Any]) -> Node:
+    """Read one node."""
+    return Node(name, **_fields(f"node {name}", entry, NODE))
+
+
+def storage(name: str, entry: dict[str, Any]) -> Storage:
+    """Read one storage."""
+    return Storage(name, **_fields(f"storage {name}", entry, STORAGE))
+
+
+def guest(vmid: int, entry: dict[str, Any]) -> Guest:
+    """Read one guest; memory_max defaults to what it uses, its disks to none."""
+    values = _fields(f"guest {vmid}", entry, GUEST, "disks")
+    if "node" not in values:
+        raise SceneError(f"guest {vmid}: node is missing")
+    values.setdefault("name", f"guest{vmid}")
+    memory = values.setdefault("memory", 1 * GiB)
+    values.setdefault("memory_max", memory)
+    values.setdefault("cpu_max", max(1, math.ceil(values.get("cpu", 0.2))))
+    disks = [_disk(vmid, key, text) for key, text in entry.get("disks", {}).items()]
+    return Guest(vmid, disks=disks, **values)
+
+
+def _disk(vmid: int, key: str, entry: Any) -> Disk:
+    """Read `storage:GiB`, with `,cdrom` `,cloudinit` `,snapshot` `,parent=NAME` or `,name=NAME` behind it."""
+    text, *flags = str(entry).split(",")
+    name, _, size = text.partition(":")
+    values: dict[str, Any] = {}
+    for flag in flags:
+        what, _, value = flag.partition("=")
+        if what not in DISK:
+            raise SceneError(f"guest {vmid}, disk {key}: unknown word {what!r}")
+        values[what] = value or True
+    try:
+        return Disk(key, name, GIB(size), **values)
+    except ValueError as error:
+        raise SceneError(f"guest {vmid}, disk {key}: {entry!r} is not of the form storage:GiB") from error
+
+
+def _high_availability(world: World, data: dict[str, Any]) -> None:
+    _known("ha", data, ("resources", "rules", "groups", "maintenance"))
+    resources = data.get("resources", {})
+    entries = dict.fromkeys(resources, {}) if isinstance(resources, list) else resources
+    for name, entry in data.get("groups", {}).items():
+        world.ha.rules.groups[name] = Group(name, **entry)
+    for name, entry in data.get("rules", {}).items():
+        world.ha.rules.rules.append(Rule(name, **{**entry, "resources": tuple(entry["resources"])}))
+    for sid, entry in entries.items():
+        world.ha.add(Resource(sid, **entry))
+    for name in data.get("maintenance", []):
+        world.ha.maintenance(name, True)
+
+
+def _accounts(world: World, data: dict[str, Any]) -> None:
+    for name, entry in data.get("users", {}).items():
+        grants = entry.get("grants", {})
+        world.access.users[name] = User(name, **{key: value for key, value in entry.items() if key != "grants"})
+        world.access.grants += [Grant(path, name, role) for path, role in grants.items()]
+    for name, entry in data.get("tokens", {}).items():
+        grants = entry.get("grants", {})
+        world.access.tokens[name] = Token(name, **{key: value for key, value in entry.items() if key != "grants"})
+        world.access.grants += [Grant(path, name, role) for path, role in grants.items()]
+
+
+def from_benchmark(data: dict[str, Any], start: float = START) -> World:
+    """Build a world from a `rebalance-bench/1` instance (sizes in MiB); its groups become tags-free HA rules only when it has some."""
+    capacity = max((entry["disk"] for entry in data["nodes"]), default=0)
+    storages = [Storage("ceph", "rbd", True, total=2**50)]
+    if capacity:
+        storages.append(Storage("local-zfs", "zfspool", total=capacity * MiB))
+    nodes = [
+        Node(entry["name"], entry["mem"] * MiB, entry["cpu"], entry["mem_host"] * MiB, entry.get("cpu_host", 0.0)) for entry in data["nodes"]
+    ]
+    guests = [_benchmark_guest(entry) for entry in data["guests"]]
+    world = World(nodes, guests, storages, name=data["id"], start=start)
+    groups = [("negative", group) for group in data.get("anti_affinity", [])] + [("positive", group) for group in data.get("affinity", [])]
+    for number, (affinity, group) in enumerate(groups):
+        rule = Rule(f"{affinity}{number}", tuple(world.guests[vmid].sid for vmid in group), affinity=affinity)
+        world.ha.rules.rules.append(rule)
+        for sid in rule.resources:
+            world.ha.add(Resource(sid))
+    return world
+
+
+def _benchmark_guest(entry: dict[str, Any]) -> Guest:
+    disks = [Disk("scsi0", "local-zfs", entry["disk"] * MiB)] if entry["disk"] else [Disk("scsi0", "ceph", 32 * GiB)]
+    return Guest(
+        entry["id"], f"{entry['type']}{entry['id']}", entry["node"], "qemu", memory=entry["mem"] * MiB, memory_max=entry["maxmem"] * MiB,
+        cpu=entry["cpu"], cpu_max=entry["vcpu"], dirty=0.0, disks=disks,
+    )  # fmt: skip
+
+
+def to_json(world: World) -> dict[str, Any]:
+    """Describe a world as it is now, so that from_json builds it again (accounts and faults are left out)."""
+    ha = world.ha
+    data: dict[str, Any] = {
+        "flavour": world.flavour,
+        "name": world.name,
+        "nodes": {name: _back(node, Node(name), NODE) for name, node in world.nodes.items()},
+        "storages": {name: _back(storage, Storage(name), STORAGE) for name, storage in world.storages.items()},
+        "guests": {str(vmid): _guest_back(guest) for vmid, guest in world.guests.items()},
+    }
+    if ha.resources:
+        data["ha"] = {
+            "resources": {sid: _plain(item, Resource(sid), "sid") for sid, item in sorted(ha.resources.items())},
+            "rules": {rule.name: {**_plain(rule, Rule("", ()), "name"), "resources": list(rule.resources)} for rule in ha.rules.rules},
+            "groups": {name: _plain(group, Group("", {}), "name") for name, group in sorted(ha.rules.groups.items())},
+        }
+    for key, value in (("options", world.options), ("mappings", {k: {"nodes": list(m.nodes), "live": m.live} for k, m in world.mappings.items()})):
+        if value:
+            data[key] = value
+    return data
+
+
+def _plain(item: Any, default: Any, *without: str) -> dict[str, Any]:
+    return {name: value for name, value in vars(item).items() if name not in without and value != getattr(default, name)}
+
+
+def _back(item: Any, default: Any, table: dict[str, tuple[str, Read]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, (name, read) in table.items():
+        value = getattr(item, name)
+        if value != getattr(default, name):
+            unit = GiB if read is GIB else MiB if read is MIB else 0
+            found[key] = _tidy(value / unit) if unit else list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def _tidy(value: float) -> float | int:
+    return int(value) if value == int(value) else value
+
+
+def _guest_back(guest: Guest) -> dict[str, Any]:
+    found = _back(guest, Guest(guest.vmid, "", ""), GUEST)
+    found["memory"], found["max"] = _tidy(guest.memory / GiB), _tidy(guest.memory_max / GiB)
+    found["cores"] = _tidy(guest.cpu_max)
+    if guest.disks:
+        found["disks"] = {disk.key: _disk_back(disk) for disk in guest.disks}
+    return found
+
+
+def _disk_back(disk: Disk) -> str:
+    flags = [flag for flag in ("cdrom", "cloudinit", "snapshot") if getattr(disk, flag)]
+    flags += [f"{key}={value}" for key, value in (("parent", disk.parent), ("name", disk.name)) if value]
+    return ",".join([f"{disk.storage}:{_tidy(disk.size / GiB)}", *flags])

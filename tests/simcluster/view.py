@@ -1,0 +1,115 @@
+"""What nodes and guests look like in lists: live configuration mixed with reported figures that may be old or missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simcluster.gate import may
+from simcluster.history import EXPIRY, REPORT, Seen
+from simcluster.nouns import Guest, Node
+
+if TYPE_CHECKING:
+    from simcluster.world import World
+
+NOTICED = 5.0  # seconds until the cluster's membership shows a dead node as offline
+ROOT_DISK = 64 * 2**30
+
+
+def seems_online(world: World, node: Node) -> bool:
+    """True while the membership counts the node."""
+    return node.alive or world.clock.now < node.died + NOTICED
+
+
+def reporting(world: World, node: Node) -> bool:
+    """True while the node's reports are not older than pmxcfs keeps them."""
+    since = min(node.died if not node.alive else world.clock.now, world.clock.now if node.silent is None else node.silent)
+    return world.clock.now - since < EXPIRY
+
+
+def seen(world: World, guest: Guest) -> Seen | None:
+    """Give the figures last reported for a guest, None when there are none any more."""
+    node = world.nodes[guest.node]
+    if not reporting(world, node):
+        return None
+    frozen = world.metrics.frozen.get(node.name)
+    return frozen.get(guest.vmid) if frozen is not None else world.metrics.seen(guest)
+
+
+def boot_disk(guest: Guest) -> int:
+    """Give the size that PVE shows as a guest's maxdisk: its first real disk."""
+    return next((disk.size for disk in guest.disks if not disk.cdrom and not disk.cloudinit and disk.attached), 0)
+
+
+def guest_figures(world: World, guest: Guest, told: Seen) -> dict[str, Any]:
+    """Give the metric keys of a guest."""
+    running = told.status not in ("stopped", "suspended")
+    uptime = int(max(0.0, world.clock.now // REPORT * REPORT - told.born)) if running else 0
+    figures: dict[str, Any] = {
+        "name": guest.name, "status": told.status, "template": int(guest.template), "uptime": uptime,
+        "cpu": round(told.cpu / guest.cpu_max, 6) if running and guest.cpu_max else 0, "maxcpu": int(guest.cpu_max),
+        "mem": told.memory if running else 0, "maxmem": guest.memory_max,
+        "disk": boot_disk(guest) // 2 if guest.kind == "lxc" and running else 0, "maxdisk": boot_disk(guest),
+        "diskread": uptime * 20000, "diskwrite": uptime * 40000, "netin": uptime * 5000, "netout": uptime * 3000,
+    }  # fmt: skip
+    if world.flavour != "8":
+        figures["memhost"] = told.resident if guest.kind == "qemu" and running else 0
+    return figures
+
+
+def guest_row(world: World, guest: Guest) -> dict[str, Any]:
+    """Give a guest's entry in /cluster/resources, pool not included."""
+    told = seen(world, guest)
+    row: dict[str, Any] = {"id": f"{guest.kind}/{guest.vmid}", "type": guest.kind, "vmid": guest.vmid, "node": guest.node}
+    row |= {"status": "unknown"} if told is None else guest_figures(world, guest, told)
+    if guest.lock:
+        row["lock"] = guest.lock
+    if guest.tags:
+        row["tags"] = ";".join(guest.tags)
+    service = world.ha.services.get(guest.sid)
+    if service is not None:
+        row["hastate"] = "ignored" if world.ha.resources[guest.sid].state == "ignored" else service.state
+    return row
+
+
+def node_row(world: World, node: Node, audit: bool) -> dict[str, Any]:
+    """Give a node's entry in /cluster/resources; without Sys.Audit on the node no figures."""
+    row: dict[str, Any] = {"id": f"node/{node.name}", "type": "node", "node": node.name, "level": "", "cgroup-mode": 2}
+    if not seems_online(world, node):
+        row["status"] = "offline"
+    elif not reporting(world, node):
+        row["status"] = "unknown"
+    else:
+        row["status"] = "online"
+        if audit:
+            row |= node_figures(world, node)
+    if world.ha.node_status:
+        row["hastate"] = world.ha.node_status.get(node.name, "unknown")
+    return row
+
+
+def node_figures(world: World, node: Node) -> dict[str, Any]:
+    """Give the metric keys of a node."""
+    memory, cpu = world.metrics.frozen_node.get(node.name) or world.metrics.node(
+        node.name, world.memory_used(node.name), world.cpu_used(node.name)
+    )
+    return {
+        "cpu": round(cpu / node.cpu, 6), "maxcpu": node.cpu, "mem": memory, "maxmem": node.memory,
+        "disk": ROOT_DISK // 8, "maxdisk": ROOT_DISK, "uptime": int(world.clock.now - node.born),
+    }  # fmt: skip
+
+
+def storage_row(world: World, name: str, node: Node) -> dict[str, Any]:
+    """Give a storage's entry for one node in /cluster/resources."""
+    found = world.storages[name]
+    row: dict[str, Any] = {
+        "id": f"storage/{node.name}/{name}", "type": "storage", "storage": name, "node": node.name, "plugintype": found.type,
+        "content": ",".join(found.content), "shared": int(found.shared), "status": "unknown",
+    }  # fmt: skip
+    if node.alive and reporting(world, node) and node.name not in found.inactive:
+        row |= {"status": "available", "disk": world.storage_used(name, node.name), "maxdisk": found.total}
+    return row
+
+
+def pool_visible(world: World, user: str, pool: str) -> bool:
+    """True when the user may see that a guest is in the pool."""
+    return bool(pool) and may(world, user, f"/pool/{pool}", "Pool.Audit")

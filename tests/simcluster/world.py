@@ -1,0 +1,169 @@
+"""The simulated cluster: its state, its time, and what happens in it. Requests are answered by the modules that `answers` registers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Params
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+from simcluster import history
+from simcluster.access import Access
+from simcluster.clock import Clock
+from simcluster.errors import SceneError
+from simcluster.faults import Faults
+from simcluster.ha import Ha
+from simcluster.nouns import Guest, Mapping, Node, Storage
+from simcluster.physics import Links
+from simcluster.tasks import Tasks
+
+START = 1_795_000_000.0  # 2026-11-18 11:06:40 UTC
+VERSIONS = {"8": "8.4.21", "9": "9.2.11"}
+Flavour = Literal["8", "9"]
+
+
+class Event(NamedTuple):
+    """Something that happened, in virtual seconds since the start of the world."""
+
+    time: float
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        whole = int(self.time)
+        return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02} {self.text}"
+
+
+class World:
+    """One cluster. All figures of its nouns may be changed by tests between requests, best inside `change`."""
+
+    def __init__(
+        self,
+        nodes: Iterable[Node],
+        guests: Iterable[Guest] = (),
+        storages: Iterable[Storage] = (),
+        flavour: Flavour = "9",
+        name: str = "lab",
+        start: float = START,
+    ) -> None:
+        self.flavour, self.name, self.quorate = flavour, name, True
+        self.version = VERSIONS[flavour]
+        self.clock = Clock(start)
+        self.nodes = {node.name: node for node in sorted(nodes, key=lambda node: node.name)}
+        self.guests = {guest.vmid: guest for guest in sorted(guests, key=lambda guest: guest.vmid)}
+        self.storages = {storage.name: storage for storage in sorted(storages, key=lambda storage: storage.name)}
+        self.fingerprint = ":".join(["00"] * 32)
+        self.mappings: dict[str, Mapping] = {}
+        self.options: dict[str, Any] = {}  # datacenter.cfg, property strings parsed as the API gives them
+        self.requests: Counter[str] = Counter()  # "METHOD /path/{template}" -> how often
+        self.schema_errors: list[str] = []  # requests that PVE's API schema does not allow
+        self.events: list[Event] = []
+        self.overfilled: list[Event] = []  # a node held more memory than it has
+        self.started: Counter[int] = Counter()  # vmid -> migration tasks begun
+        self.migrations: Counter[int] = Counter()  # vmid -> arrivals on another node
+        self.links = Links(self.clock, lambda node: self.nodes[node].link)
+        self.metrics = history.Metrics(self.clock)
+        self.access = Access(flavour)
+        self.tasks = Tasks(self)
+        self.ha = Ha(self)
+        self.faults = Faults(self)
+        self._settle_in()
+
+    def _settle_in(self) -> None:
+        for index, node in enumerate(self.nodes.values(), 1):
+            node.id = index
+            node.address = node.address or f"10.0.0.{index}"
+            node.version = node.version or self.version
+            node.born = node.born or self.clock.now - 30 * 86400
+        for guest in self.guests.values():
+            if guest.node not in self.nodes:
+                raise SceneError(f"guest {guest.label}: there is no node {guest.node!r}")
+            self._name_volumes(guest)
+            guest.born = guest.born or self.clock.now - 5 * 86400
+        for node in self.nodes.values():
+            node.overfilled = self.memory_used(node.name) > node.memory
+
+    def _name_volumes(self, guest: Guest) -> None:
+        for index, disk in enumerate(guest.disks):
+            if disk.storage not in self.storages:
+                raise SceneError(f"guest {guest.label}: there is no storage {disk.storage!r}")
+            kind = "subvol" if guest.kind == "lxc" else "vm"
+            disk.name = disk.name or (f"vm-{guest.vmid}-cloudinit" if disk.cloudinit else f"{kind}-{guest.vmid}-disk-{index}")
+
+    # what the nodes hold at this moment
+
+    def on(self, node: str) -> list[Guest]:
+        """Give the guests whose configuration is on that node, by vmid."""
+        return [guest for guest in self.guests.values() if guest.node == node]
+
+    def memory_used(self, node: str) -> int:
+        """Give the bytes of memory in use on a node now, what is arriving included."""
+        used = self.nodes[node].memory_host + sum(guest.resident for guest in self.guests.values() if guest.node == node)
+        return used + int(self.tasks.arriving(node))
+
+    def cpu_used(self, node: str) -> float:
+        """Give the cores in use on a node now."""
+        mine = (guest.cpu for guest in self.guests.values() if guest.node == node and guest.status == "running")
+        return self.nodes[node].cpu_host + sum(mine)
+
+    def storage_used(self, storage: str, node: str) -> int:
+        """Give the bytes in use on a storage as that node sees it."""
+        found = self.storages[storage]
+        mine = (guest for guest in self.guests.values() if found.shared or guest.node == node)
+        return found.used + sum(disk.size for guest in mine for disk in guest.disks if disk.storage == storage)
+
+    def online(self) -> list[str]:
+        """Give the names of the nodes that are up."""
+        return [node.name for node in self.nodes.values() if node.alive]
+
+    # changes and what is told about them
+
+    @contextmanager
+    def change(self, *nodes: str, guest: Guest | None = None) -> Iterator[None]:
+        """Wrap every change to what nodes or a guest use: keeps the metrics of before, the history, and watches for overfilling."""
+        for node in nodes:
+            self.metrics.before_node(node, self.memory_used(node), self.cpu_used(node))
+            self.watch(node)
+        if guest is not None:
+            self.metrics.before_guest(guest, guest.node)
+        yield
+        for node in nodes:
+            self.watch(node)
+
+    def watch(self, node: str) -> None:
+        """Record it when a node holds more memory than it has."""
+        found, used = self.nodes[node], self.memory_used(node)
+        if used > found.memory and not found.overfilled:
+            text = f"{node} overfilled: {used / 2**30:.1f} GiB in use of {found.memory / 2**30:.1f} GiB"
+            self.tell("overfilled", text)
+            self.overfilled.append(self.events[-1])
+        found.overfilled = used > found.memory
+
+    def tell(self, kind: str, text: str) -> None:
+        """Append to the log of what happened."""
+        self.events.append(Event(self.clock.now - self.clock.start, kind, text))
+
+    def story(self, *kinds: str) -> list[str]:
+        """Give the log as lines of text, all of it or only some kinds."""
+        return [str(event) for event in self.events if not kinds or event.kind in kinds]
+
+    # the way in
+
+    def request(self, user: str, method: str, path: str, params: Params[str, object] | None = None, node: str = "") -> Any:
+        """Answer an API request of an authenticated user as the API server on `node` would ("" = the first one online).
+
+        Raises Refused with PVE's status and words.
+        """
+        from simcluster import gate
+
+        with self.clock.lock:
+            self.clock.catch_up()
+            return gate.answer(self, user, method, path, dict(params or {}), node or (self.online() or list(self.nodes))[0])
+
+    # what administrators do beside the API
+
+    def ha_maintenance(self, node: str, on: bool) -> None:
+        """Do what `ha-manager crm-command node-maintenance enable|disable NODE` does on a node."""
+        with self.clock.lock:
+            self.ha.maintenance(node, on)
