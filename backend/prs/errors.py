@@ -25,6 +25,18 @@ class JournalError(PrsError):
     """The journal cannot be read or written; nothing may be started without it."""
 
 
+class CredentialError(PrsError):
+    """The login that a job of a web user waits for cannot be stored or read."""
+
+
+class HelperError(PrsError):
+    """The HA manager could not be told: the root helper is missing, refuses or failed."""
+
+
+class NotFound(JournalError):
+    """The journal holds no plan or job of that id."""
+
+
 class JobConflict(PrsError):
     """A job would move guests that an open job is already moving; `job` is that job's id, `vmids` the guests."""
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-RESOURCES = ("memory", "cpu", "disk")
+Resource = Literal["memory", "cpu", "disk"]
 Method = Literal["memory", "cpu", "disk", "all"]
+RESOURCES: tuple[Resource, ...] = ("memory", "cpu", "disk")
 Kind = Literal["qemu", "lxc"]
 
 
@@ -151,6 +152,9 @@ class Policy:
     parallel_node: int = 2
     link_speed: float = 2.0**30  # bytes per second one migration copies
     overhead: float = 10.0  # seconds each migration takes beside copying
+    aim: float = 0.6  # a plan brings the spread down to this share of `spread`, so that noise does not start the next one at once
+    guard: float = 0.05  # a plan may not raise the spread of another resource by more than this
+    stopped: bool = False  # stopped guests may move outside a drain too: the way back after one
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,7 @@ class Move:
     round: int = 1
     parking: bool = False  # a detour: the guest moves again later in the same plan
     reason: str = ""
+    cpu: float = 0.0  # cores in use
 
     @property
     def bytes(self) -> int:
@@ -185,6 +190,7 @@ class Stay:
     name: str
     node: str
     reason: str
+    kind: str = ""  # qemu or lxc; "" = not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +215,16 @@ class Term:
     after: float
 
 
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """Whether the guests of any one more node would still fit in the memory of the others after the plan; `short` in bytes."""
+
+    fits: bool
+    node: str = ""  # the node whose loss is the hardest to bear
+    short: int = 0
+    sentence: str = ""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What will be done, why, and what it brings. `moves` are in an order in which every intermediate state fits."""
@@ -230,6 +246,8 @@ class Plan:
     warnings: tuple[str, ...] = ()
     summary: str = ""  # one sentence: what it does, or why there is nothing to do
     options: tuple[tuple[str, str], ...] = field(default=())  # options it was made with, as shown to the user
+    stopped: bool = True  # drain: stopped guests have to leave too
+    spare: Spare | None = None  # None = not worked out
 
     @cached_property
     def bytes(self) -> int:

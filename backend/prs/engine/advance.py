@@ -1,7 +1,7 @@
 """What becomes of a step that is under way: each function looks at PVE and gives the fields of the step that change.
 
-While a step is `verifying`, its message holds PVE's last word on the task. That word is not proof: a `hamigrate` task ends OK before the guest has moved, `migration problems` often means that it has moved.
-Only the sight of the guest on its target makes a step done.
+While a step is `verifying`, its message holds PVE's last word on the task. That word is not proof: a `hamigrate` task ends OK before the
+guest has moved, and `migration problems` often means that it has moved. Only the sight of the guest on its target makes a step done.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prs.engine.jobs import Step
+from prs.errors import PveError
 from prs.pve import migration
 from prs.pve.api import Api
 from prs.pve.migration import Where
@@ -26,9 +27,13 @@ HA_MOVES = 3600.0
 SHOWS_UP = 90.0
 # How long a dead source node may take to come back before nobody can say what became of the guest.
 NODE_RETURNS = 300.0
+# A step about which PVE says nothing for this long, although its node is up, is left to the user's own eyes.
+GIVES_UP = 900.0
 # How far the clocks of this machine and of a node may differ.
 CLOCK_SKEW = 300.0
 ATTEMPTS = 2
+CANCELLED = "cancelled"
+CANCELLED_BY_USER = "cancelled by the user"
 LOST = "its task can no longer be read"
 HA_MOVING = ("migrate", "relocate")
 NOT_UP = ("stopped", "prelaunch", "inmigrate")
@@ -42,6 +47,17 @@ def advance(api: Api, step: Step, places: Mapping[int, Where], waited: float, kn
     if step.state == "running":
         return _running(api, step)
     return _verifying(api, step, where, waited, known)
+
+
+def silent(step: Step, where: Where | None, waited: float, error: PveError) -> Changes:
+    """What to record while PVE cannot say how a step stands: its node may be down, its task in another user's hands."""
+    if where and where.node == step.target:
+        return {"state": "verifying", "message": LOST}
+    if where and not where.node_online and waited >= NODE_RETURNS:
+        return {"state": "unknown", "message": f"{step.source} went offline during the migration: look there for the guest once it is back"}
+    if waited >= GIVES_UP:
+        return {"state": "unknown", "message": f"PVE cannot say how it stands ({error}): look for the guest on {step.source} and {step.target}"}
+    return {"message": f"no word from {step.source}: {error}"}
 
 
 def _starting(api: Api, step: Step, where: Where | None, waited: float, known: frozenset[str]) -> Changes:
@@ -69,7 +85,13 @@ def _running(api: Api, step: Step) -> Changes:
         return {}
     if task.gone:
         return {"state": "verifying", "message": LOST}
-    return {"state": "verifying", "message": task.exitstatus}
+    if _good(task.exitstatus):
+        return {"state": "verifying", "message": task.exitstatus}
+    # Why we stopped it tells more than the words with which PVE ended it.
+    if step.message.startswith(CANCELLED):
+        return {"state": "verifying", "message": step.message}
+    told = migration.error(api, step.upid)
+    return {"state": "verifying", "message": task.exitstatus if told in ("", task.exitstatus) else f"{task.exitstatus}: {told}"}
 
 
 def _verifying(api: Api, step: Step, where: Where | None, waited: float, known: frozenset[str]) -> Changes:
@@ -102,6 +124,8 @@ def _arrived(api: Api, step: Step, where: Where, waited: float) -> Changes:
 
 
 def _not_arrived(step: Step, where: Where, waited: float) -> Changes:
+    if where.node_online and step.message.startswith(CANCELLED_BY_USER):
+        return {"state": "cancelled", "message": f"{step.message}; the guest is still on {step.source}"}
     if where.node_online and not _good(step.message) and step.message != LOST:
         return {"state": "failed", "message": step.message}
     if not where.node_online:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from prs.engine import gate
-from prs.engine.advance import advance
+from prs.engine import drained, gate
+from prs.engine.advance import CANCELLED, CANCELLED_BY_USER, advance, silent
 from prs.engine.clock import Clock
 from prs.engine.jobs import Job, Step
 from prs.engine.journal import Journal
 from prs.engine.waits import Waits
 from prs.errors import ApiError, LoginFailed, PveError, Unreachable
-from prs.model import Cluster, Guest, Policy
+from prs.model import Cluster, Guest
 from prs.pve import migration
 from prs.pve.api import Api
 from prs.pve.migration import Where
@@ -28,14 +29,15 @@ LOGIN_PATIENCE = 60.0  # a refused login may be a key rotation; after this it is
 LOCK_PATIENCE = 1800.0  # how long a step waits for a lock, such as a backup's
 SECOND_LOOK = 60.0  # an objection to a step must last this long: figures of one 10 s sample jump
 FIGURES_LAG = 30.0  # a node's memory in use shows an arrived guest only after its next report
+STRANGER_PATIENCE = 180.0  # how long a guest that came during a drain may take until it can be planned
 STALL = 1800.0  # a migration without progress for this long is cancelled
 
 
 class Executor:
     """One job and the account it runs with. All state that must survive is in the journal; the rest are waiting times."""
 
-    def __init__(self, api: Api, journal: Journal, clock: Clock, policy: Policy, job_id: str) -> None:
-        self.api, self.journal, self.clock, self.policy, self.job_id = api, journal, clock, policy, job_id
+    def __init__(self, api: Api, journal: Journal, clock: Clock, job_id: str) -> None:
+        self.api, self.journal, self.clock, self.job_id = api, journal, clock, job_id
         self._waits = Waits(clock)
         self._aborted: set[str] = set()
         self._progress: dict[str, migration.Progress] = {}
@@ -86,10 +88,10 @@ class Executor:
             if step.state == "running" and not changes:
                 changes = self._observe(step)
                 self._watch(step, changes, abort)
-        except ApiError as error:
-            self._step(step, message=f"PVE cannot say how it stands: {error}")
-            return
-        if changes:
+            self._waits.forget(("silent", step.seq))
+        except (ApiError, Unreachable) as error:
+            changes = silent(step, places.get(step.vmid), self._waits.lasted(("silent", step.seq)), error)
+        if any(getattr(step, name) != value for name, value in changes.items()):
             self._step(step, **changes)
 
     def _observe(self, step: Step) -> dict[str, Any]:
@@ -106,16 +108,16 @@ class Executor:
         stalled = self._waits.lasted(("done", step.seq), changes.get("done", step.done)) > STALL
         if (abort or stalled) and step.upid not in self._aborted:
             self._aborted.add(step.upid)
-            why = "cancelled by the user" if abort else f"cancelled: no progress for {STALL / 60:.0f} minutes"
+            why = CANCELLED_BY_USER if abort else f"{CANCELLED}: no progress for {STALL / 60:.0f} minutes"
             self._step(step, message=why)
             migration.cancel(self.api, step.upid)
 
     def _start_ready(self, job: Job) -> None:
         elsewhere = [step for other, step in self.journal.active_steps() if other != self.job_id]
-        ready = gate.startable(job.steps, elsewhere, self.policy)
+        ready = gate.startable(job.steps, elsewhere, job.policy)
         if not ready or self.clock.monotonic() < self._gate_opens:
             return
-        cluster = read_cluster(self.api, self.clock.time(), self.policy.method, history=0.0)
+        cluster = read_cluster(self.api, self.clock.time(), job.policy.method, history=0.0)
         waiting = False
         if not cluster.quorate:
             self._job(message="waiting: the cluster has no quorum")
@@ -128,13 +130,17 @@ class Executor:
 
     def _start(self, job: Job, step: Step, cluster: Cluster, elsewhere: list[Step]) -> bool:
         """Start one step if nothing speaks against it any more; False if it has to wait."""
-        verdict = self._verdict(job, step, cluster, elsewhere)
+        guest = next((guest for guest in cluster.guests if guest.vmid == step.vmid), None)
+        verdict = self._verdict(job, step, guest, cluster, elsewhere)
         if verdict is not None:
             state, words = verdict
             if (state, words) != (step.state, step.message):
                 self._step(step, state=state, message=words)
             return state != "planned"
-        self._step(step, state="starting", posted=self.clock.time(), attempts=step.attempts + 1, message="")
+        if guest is not None and guest.running != step.running:
+            step = replace(step, running=guest.running)  # started or stopped since it was planned
+        changes = {"running": step.running, "posted": self.clock.time(), "attempts": step.attempts + 1}
+        self._step(step, state="starting", message="", **changes)
         try:
             upid = migration.start(self.api, step.move)
         except ApiError as error:
@@ -146,9 +152,8 @@ class Executor:
             self._step(step, state="running", upid=upid, started=self.clock.time())
         return True
 
-    def _verdict(self, job: Job, step: Step, cluster: Cluster, elsewhere: list[Step]) -> tuple[str, str] | None:
+    def _verdict(self, job: Job, step: Step, guest: Guest | None, cluster: Cluster, elsewhere: list[Step]) -> tuple[str, str] | None:
         """None when the step may start, else its new state and why: wait (planned) or give up (skipped)."""
-        guest = next((guest for guest in cluster.guests if guest.vmid == step.vmid), None)
         if guest is None:
             return "skipped", "the guest no longer exists"
         if guest.node != step.source:
@@ -157,12 +162,11 @@ class Executor:
             return self._wait(step, held, LOCK_PATIENCE)
         others = [other for other in job.steps if other.active] + elsewhere
         earlier = [other for other in job.steps[: step.seq - 1] if other.state == "planned"]
-        reasons = gate.objections(cluster, step, [*others, *earlier], self._arrived(job), self.policy)
-        if not reasons and (words := migration.precheck(self.api, step.move)):
-            reasons, others = [words], []
-        if reasons:
-            return self._wait(step, "; ".join(reasons), float("inf") if others else SECOND_LOOK)
-        return None
+        words = gate.objection(cluster, step, [*others, *earlier], self._arrived(job), job.policy, job.node)
+        if words:
+            return self._wait(step, words, float("inf") if others else SECOND_LOOK)
+        words = migration.precheck(self.api, step.move)
+        return self._wait(step, words, SECOND_LOOK) if words else None
 
     def _wait(self, step: Step, words: str, patience: float) -> tuple[str, str]:
         if self._waits.lasted(("held", step.seq)) < patience:
@@ -177,18 +181,30 @@ class Executor:
         job = self.journal.job(self.job_id)
         if job.count("planned", "starting", "running", "verifying"):
             return False
-        moved, left = job.count("done"), ""
+        empty, words = True, ""
         if job.kind == "drain":
-            here = sorted(vmid for vmid, where in migration.locate_all(self.api).items() if where.node == job.node and not where.template)
-            left = f"{len(here)} guests are still on {job.node}: {', '.join(map(str, here))}" if here else ""
-        all_done = moved == len(job.steps) and not left
+            places = migration.locate_all(self.api)
+            if not job.request and drained.strangers(job, places) and self._drains_strangers(job):
+                return False
+            empty, words = drained.verdict(job, places)
+        moved = job.count("done")
+        all_done = moved == len(job.steps) and empty
         state = "done" if all_done else "cancelled" if job.request in ("cancel", "abort") else "partial" if moved else "failed"
-        words = f"{moved} of {len(job.steps)} migrations done"
-        if job.kind == "drain":
-            words += f"; {left or f'{job.node} is empty: the cluster shows no guest on it'}"
+        if moved < len(job.steps):
+            words = "; ".join(filter(None, [f"{moved} of {len(job.steps)} migrations done", words]))
         self._job(state=state, ended=self.clock.time(), message=words)
-        self._log(logging.INFO if all_done else logging.WARNING, f"job {job.id} {state}: {words}")
+        self._log(logging.INFO if all_done else logging.WARNING, f"job {job.id} {state}: {words or f'{moved} migrations done'}")
         return True
+
+    def _drains_strangers(self, job: Job) -> bool:
+        """Take guests that came during the drain along; True while that is possible (a new guest has no load for a while)."""
+        if self.clock.monotonic() < self._gate_opens:
+            return True
+        self._gate_opens = self.clock.monotonic() + GATE_INTERVAL
+        if late := drained.moves_for_strangers(self.api, job, self.clock.time()):
+            self.journal.append_steps(job.id, late)
+            return True
+        return self._waits.lasted("strangers", len(job.steps)) < STRANGER_PATIENCE
 
     def _trouble(self, error: PveError, patience: float) -> bool:
         """PVE cannot be asked: its migrations go on, so wait; past `patience` say what is not known and end the job."""
@@ -236,3 +252,4 @@ def _held(guest: Guest, cluster: Cluster) -> str:
     if guest.lock:
         return f"locked ({guest.lock})"
     return "a migration of it that is not ours is running" if guest.vmid in cluster.migrating else ""
+

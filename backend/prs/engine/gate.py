@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from prs.engine.jobs import Step
-from prs.model import Cluster, Guest, Plan, Policy
-from prs.planner.plan import check_plan
+from prs.model import Cluster, Guest, Policy
+from prs.planner import check
 
 
 def startable(steps: tuple[Step, ...], elsewhere: Iterable[Step], policy: Policy) -> list[Step]:
@@ -53,7 +53,6 @@ def reserve(cluster: Cluster, ahead: Iterable[Step], arrived: Iterable[Step]) ->
     return replace(cluster, guests=tuple(guests), nodes=nodes)
 
 
-def objections(cluster: Cluster, step: Step, ahead: Iterable[Step], arrived: Iterable[Step], policy: Policy) -> list[str]:
-    """Why the step must not start on this snapshot, in words; `ahead` are the steps under way and those promised room before it."""
-    crowded = reserve(cluster, ahead, arrived)
-    return check_plan(crowded, policy, Plan(kind="balance", method=policy.method, moves=(step.move,)))
+def objection(cluster: Cluster, step: Step, crowd: Iterable[Step], arrived: Iterable[Step], policy: Policy, drain: str) -> str:
+    """Why the step must not start on this snapshot, in words; `crowd` are the steps under way and those promised room before it."""
+    return check.objection(reserve(cluster, crowd, arrived), policy, step.move, drain)

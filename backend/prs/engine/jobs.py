@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from prs.model import Kind, Move, Plan
+from prs.model import Kind, Move, Plan, Policy
 
 StepState = Literal["planned", "starting", "running", "verifying", "done", "failed", "skipped", "cancelled", "unknown"]
 JobState = Literal["queued", "running", "paused", "cancelling", "done", "partial", "failed", "cancelled"]
@@ -73,6 +73,7 @@ class Job:
     kind: Literal["balance", "drain"]
     state: JobState
     plan: Plan
+    policy: Policy  # what the plan was made with; its limits hold while it is carried out
     node: str = ""
     request: Request = ""
     user: str = ""

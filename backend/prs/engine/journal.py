@@ -14,11 +14,11 @@ from typing import Any
 from prs.codec import from_json, to_json
 from prs.engine.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
 from prs.engine.schema import upgrade
-from prs.errors import JobConflict, JournalError
-from prs.model import Move, Plan
+from prs.errors import JobConflict, JournalError, NotFound
+from prs.model import Move, Plan, Policy
 
 _STEP_FIELDS = tuple(item.name for item in fields(Step))
-_JOB_FIELDS = tuple(item.name for item in fields(Job) if item.name not in ("plan", "steps"))
+_JOB_FIELDS = tuple(item.name for item in fields(Job) if item.name not in ("plan", "policy", "steps"))
 _OPEN_JOBS = ", ".join(f"'{state}'" for state in JOB_OPEN)
 _OPEN_STEPS = ", ".join(f"'{state}'" for state in STEP_OPEN)
 _ACTIVE_STEPS = ", ".join(f"'{state}'" for state in STEP_ACTIVE)
@@ -38,8 +38,6 @@ class Journal:
             self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
-            # A step must be on disk before its migration is requested, even through a power cut.
-            self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
             upgrade(self._db)
         except (OSError, sqlite3.Error) as error:
@@ -50,9 +48,11 @@ class Journal:
         self._db.close()
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, all or nothing."""
+    def _write(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction, all or nothing; a durable one survives a power cut, any survives the death of the process."""
         try:
+            # A step must be on disk before its migration is requested; how far it is need not be.
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -70,19 +70,27 @@ class Journal:
         except sqlite3.Error as error:
             raise JournalError(f"the journal {self.path} cannot be read: {error}") from error
 
-    def add_plan(self, plan: Plan, user: str) -> str:
-        """Store a plan as shown to `user` and give its new id."""
+    def add_plan(self, plan: Plan, policy: Policy, user: str) -> str:
+        """Store a plan as shown to `user`, with the policy it was made with, and give its new id."""
         plan_id = secrets.token_hex(6)
+        values = (plan_id, plan.created, user, json.dumps(to_json(policy)), json.dumps(to_json(plan)))
         with self._write() as db:
-            db.execute("INSERT INTO plans VALUES (?, ?, ?, ?)", (plan_id, plan.created, user, json.dumps(to_json(plan))))
+            db.execute("INSERT INTO plans (id, created, user, policy, body) VALUES (?, ?, ?, ?, ?)", values)
         return plan_id
 
     def plan(self, plan_id: str) -> tuple[Plan, str]:
         """The stored plan and the user it was made for; JournalError if there is none."""
         rows = self._read("SELECT body, user FROM plans WHERE id = ?", plan_id)
         if not rows:
-            raise JournalError(f"there is no plan {plan_id}")
+            raise NotFound(f"there is no plan {plan_id}")
         return from_json(Plan, json.loads(rows[0]["body"])), rows[0]["user"]
+
+    def plan_policy(self, plan_id: str) -> Policy:
+        """The policy the stored plan was made with; NotFound if there is none."""
+        rows = self._read("SELECT policy FROM plans WHERE id = ?", plan_id)
+        if not rows:
+            raise NotFound(f"there is no plan {plan_id}")
+        return from_json(Policy, json.loads(rows[0]["policy"]))
 
     def add_job(self, plan_id: str, user: str, origin: str, now: float, moves: tuple[Move, ...] | None = None, credential: str = "") -> str:
         """Queue a job for the stored plan, or only the given moves of it, and give its id; JobConflict if one of its guests is taken."""
@@ -141,23 +149,37 @@ class Journal:
 
     def job(self, job_id: str) -> Job:
         """The job with its plan and steps; JournalError if there is none."""
-        rows = self._read("SELECT jobs.*, plans.body FROM jobs JOIN plans ON plans.id = jobs.plan WHERE jobs.id = ?", job_id)
+        rows = self._read("SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan WHERE jobs.id = ?", job_id)
         if not rows:
-            raise JournalError(f"there is no job {job_id}")
+            raise NotFound(f"there is no job {job_id}")
         return self._job(rows[0])
 
     def jobs(self, limit: int = 50, only_open: bool = False) -> list[Job]:
         """The newest jobs first, with plans and steps; with `only_open` those without a final state, oldest first."""
         where = f"WHERE jobs.state IN ({_OPEN_JOBS}) ORDER BY jobs.created" if only_open else "ORDER BY jobs.created DESC"
-        rows = self._read(f"SELECT jobs.*, plans.body FROM jobs JOIN plans ON plans.id = jobs.plan {where}, jobs.rowid LIMIT ?", limit)
+        query = f"SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan {where}, jobs.rowid LIMIT ?"
+        rows = self._read(query, limit)
         return [self._job(row) for row in rows]
 
+    def brief_jobs(self, limit: int) -> list[Job]:
+        """The newest jobs first, with their steps but of their plans only kind, method and summary: fit for long lists."""
+        rows = self._read(
+            """SELECT jobs.*, plans.policy, json_extract(plans.body, '$.method') AS method, json_extract(plans.body, '$.summary') AS summary
+            FROM jobs JOIN plans ON plans.id = jobs.plan ORDER BY jobs.created DESC, jobs.rowid LIMIT ?""",
+            limit,
+        )
+        return [self._fill(row, Plan(row["kind"], row["method"], row["node"], summary=row["summary"])) for row in rows]
+
     def _job(self, row: sqlite3.Row) -> Job:
-        steps = tuple(_step(item) for item in self._read("SELECT * FROM steps WHERE job = ? ORDER BY seq", row["id"]))
         if row["plan"] not in self._plans:
             # Plans never change, and a poll every two seconds should not parse thousands of lines.
             self._plans = {row["plan"]: from_json(Plan, json.loads(row["body"]))}
-        return Job(plan=self._plans[row["plan"]], steps=steps, **{name: row[name] for name in _JOB_FIELDS})
+        return self._fill(row, self._plans[row["plan"]])
+
+    def _fill(self, row: sqlite3.Row, plan: Plan) -> Job:
+        steps = tuple(_step(item) for item in self._read("SELECT * FROM steps WHERE job = ? ORDER BY seq", row["id"]))
+        policy = from_json(Policy, json.loads(row["policy"]))
+        return Job(plan=plan, policy=policy, steps=steps, **{name: row[name] for name in _JOB_FIELDS})
 
     def update_job(self, job_id: str, **changes: Any) -> None:
         """Set fields of a job."""
@@ -169,7 +191,7 @@ class Journal:
 
     def _update(self, table: str, where: str, key: tuple[object, ...], job_id: str, changes: dict[str, Any]) -> None:
         columns = ", ".join(f"{name} = ?" for name in changes)
-        with self._write() as db:
+        with self._write(durable="state" in changes) as db:
             db.execute(f"UPDATE {table} SET {columns} WHERE {where}", (*changes.values(), *key))
             self._touch(db, job_id)
 
@@ -178,7 +200,7 @@ class Journal:
         with self._write() as db:
             row = db.execute("SELECT state, request FROM jobs WHERE id = ?", (job_id,)).fetchone()
             if row is None:
-                raise JournalError(f"there is no job {job_id}")
+                raise NotFound(f"there is no job {job_id}")
             if row["state"] not in JOB_OPEN or (row["request"] in ("cancel", "abort") and request not in ("cancel", "abort")):
                 return False
             db.execute("UPDATE jobs SET request = ? WHERE id = ?", (request, job_id))

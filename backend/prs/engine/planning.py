@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from prs.errors import PlanError
@@ -25,10 +26,16 @@ class Wish:
     goal: Goal = "spread"
 
 
-def make_plan(api: Api, policy: Policy, now: float, wish: Wish | None = None) -> tuple[Cluster, Plan]:
-    """Read the cluster and plan until every guest that the plan moves has been examined; PlanError, PveError."""
+def make_plan(
+    api: Api, policy: Policy, now: float, wish: Wish | None = None, restrict: Callable[[Cluster], Cluster] | None = None
+) -> tuple[Cluster, Plan]:
+    """Read the cluster and plan until every guest that the plan moves has been examined; PlanError, PveError.
+
+    `restrict` may mark guests that the caller has no right to move.
+    """
     wish = wish or Wish()
     cluster = read_cluster(api, now, policy.method)
+    cluster = restrict(cluster) if restrict else cluster
     if not cluster.quorate:
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
     if wish.drain:
@@ -47,7 +54,7 @@ def make_plan(api: Api, policy: Policy, now: float, wish: Wish | None = None) ->
 def what_if(cluster: Cluster, policy: Policy, now: float, wish: Wish) -> Plan:
     """The plan for a cluster as it was read, without asking PVE anything."""
     if wish.drain:
-        return plan_drain(cluster, policy, wish.drain, now, stopped=wish.stopped)
+        return replace(plan_drain(cluster, policy, wish.drain, now, stopped=wish.stopped), stopped=wish.stopped)
     return plan_balance(cluster, policy, now, goal=wish.goal)
 
 

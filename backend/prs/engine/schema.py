@@ -12,7 +12,7 @@ MIGRATIONS = (
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     INSERT INTO meta VALUES ('revision', '0');
     CREATE TABLE plans (
-        id TEXT PRIMARY KEY, created REAL NOT NULL, user TEXT NOT NULL, body TEXT NOT NULL);
+        id TEXT PRIMARY KEY, created REAL NOT NULL, user TEXT NOT NULL, policy TEXT NOT NULL, body TEXT NOT NULL);
     CREATE TABLE jobs (
         id TEXT PRIMARY KEY, plan TEXT NOT NULL REFERENCES plans (id), kind TEXT NOT NULL, node TEXT NOT NULL DEFAULT '',
         state TEXT NOT NULL, request TEXT NOT NULL DEFAULT '', user TEXT NOT NULL, origin TEXT NOT NULL,

@@ -18,7 +18,7 @@ from prs.engine.notify import Notifier
 from prs.engine.planning import make_plan
 from prs.errors import ConfigError, JobConflict, JournalError, PrsError
 from prs.pve.api import Api
-from prs.pve.ha import master
+from prs.pve.ha import ha_master
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Service:
             if job.id not in self._executors:
                 resumed = " (resumed)" if job.state != "queued" else ""
                 log.info("taking job %s of %s%s", job.id, job.user, resumed, extra={"job": job.id})
-                self._executors[job.id] = Executor(self._account(job), self._journal, self._clock, self._settings.policy, job.id)
+                self._executors[job.id] = Executor(self._account(job), self._journal, self._clock, job.id)
             self._say(f"job {job.id}: {job.count('done')} of {len(job.steps)} migrations done")
             ended = self._executors[job.id].tick()
         except JournalError:
@@ -138,7 +138,7 @@ class Service:
         """Plan and queue one run; False if another daemon leads."""
         api = self._around.connect(settings.require_endpoint())
         cluster, plan = make_plan(api, settings.policy, now)
-        leading, why = leads(self._around.host, master(api), cluster.nodes)
+        leading, why = leads(self._around.host, ha_master(api), cluster.nodes)
         if not leading:
             self._say(f"standing by: {why}")
             return False
@@ -148,7 +148,7 @@ class Service:
         if plan.moves and settings.dry_run:
             log.info("dry run: nothing is migrated")
         elif plan.moves:
-            plan_id = self._journal.add_plan(plan, api.user)
+            plan_id = self._journal.add_plan(plan, settings.policy, api.user)
             try:
                 self._journal.add_job(plan_id, api.user, "schedule", now)
             except JobConflict as error:

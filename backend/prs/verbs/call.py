@@ -85,4 +85,4 @@ class Call:
 
     def print_json(self, value: Any) -> None:
         """Write a value (also a dataclass of ours) to the output as JSON."""
-        write(self.out, json.dumps(to_json(value), indent=2) + "\n")
+        write(self.out, json.dumps(value, indent=2, default=to_json) + "\n")

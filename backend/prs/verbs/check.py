@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
-from prs import checks, checks_cluster, exits
+from prs import exits
 from prs.config import Settings
 from prs.errors import ConfigError
-from prs.findings import Finding
 from prs.output import finding_text, findings_summary
-from prs.pve.api import Api
-from prs.pve.snapshot import read_cluster
+from prs.pve.check import check
+from prs.pve.findings import Finding
 from prs.verbs.call import Call
 
 
@@ -22,35 +22,45 @@ def act(call: Call) -> int:
         found.append(finding)
         if not call.json:
             call.print(finding_text(finding, call.style))
-    bad, warn = (sum(finding.state == state for finding in found) for state in ("bad", "warn"))
+    problems = sum(finding.ok is False for finding in found)
     if call.json:
-        call.print_json({"findings": found, "problems": bad, "warnings": warn})
+        call.print_json({"findings": found, "problems": problems})
     else:
-        call.print(f"\n{findings_summary(bad, warn)}\n")
-    return exits.FOUND if bad else exits.DONE
+        call.print(f"\n{findings_summary(problems)}\n")
+    return exits.FOUND if problems else exits.DONE
 
 
 def findings(call: Call) -> Iterator[Finding]:
-    """Check from the outside in, and stop where nothing further can be seen."""
+    """Check from the inside out: configuration, journal, then the way to the cluster and the cluster itself."""
     try:
         settings = call.settings(quiet=True)
     except ConfigError as error:
         for mistake in error.mistakes:
-            yield Finding("Configuration", "bad", mistake)
+            yield Finding("configuration", False, mistake)
         return
-    yield from checks.configuration(settings)
-    yield checks.state_directory(settings.state_dir)
+    yield from configuration(settings)
+    yield journal(settings.state_dir)
+    if settings.endpoint is not None:
+        yield from check(settings.endpoint)
+
+
+def configuration(settings: Settings) -> Iterator[Finding]:
+    """Say whether the configuration is complete, and what in it is unwise."""
     if settings.endpoint is None:
-        return
-    yield from checks.hosts(settings.endpoint)
-    api, bad = call.connect(settings.endpoint), False
-    for finding in checks.login(api):
-        bad = bad or (finding.subject == "Login" and finding.state == "bad")
-        yield finding
-    if not bad:
-        yield from checks.harmless(checks_cluster.privileges(api, settings.policy.method), "Privileges")
-        yield from checks.harmless(_cluster(api, settings), "Cluster")
+        yield Finding("configuration", False, " ".join(settings.missing), f"fill in the section [proxmox] of {settings.source}")
+    else:
+        yield Finding("configuration", True, f"{settings.source} is complete")
+    for warning in settings.warnings:
+        yield Finding("configuration", None, warning)
 
 
-def _cluster(api: Api, settings: Settings) -> Iterator[Finding]:
-    yield from checks_cluster.cluster(read_cluster(api, time.time(), settings.policy.method))
+def journal(state_dir: Path) -> Finding:
+    """Say whether this user can keep the journal in the directory."""
+    if state_dir.is_dir():
+        if os.access(state_dir, os.R_OK | os.W_OK | os.X_OK):
+            return Finding("journal", True, f"{state_dir} can be written")
+        return Finding("journal", False, f"{state_dir} cannot be written by this user", "run this as the service's user or as root")
+    parent = next(one for one in state_dir.parents if one.exists())
+    if parent.is_dir() and not state_dir.exists() and os.access(parent, os.W_OK | os.X_OK):
+        return Finding("journal", True, f"{state_dir} does not exist yet and can be created")
+    return Finding("journal", False, f"{state_dir} is no directory and this user cannot create it", f"as root: mkdir -p {state_dir}")

@@ -9,6 +9,7 @@ from prs import exits
 from prs.engine.clock import SystemClock
 from prs.engine.notify import Notifier
 from prs.engine.owner import Owner
+from prs.engine.rights import become_owner
 from prs.engine.service import Service, Surroundings
 from prs.errors import JournalError
 from prs.verbs.call import Call
@@ -18,6 +19,7 @@ from prs.verbs.work import journal_of
 def act(call: Call) -> int:
     """Serve jobs and the schedule until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
     settings = call.settings(daemon=True)
+    become_owner(settings.state_dir)
     with Owner(settings.state_dir) as owner:
         if not owner.taken:
             raise JournalError(f"another process carries jobs out of {settings.state_dir} already: the service runs once per host")

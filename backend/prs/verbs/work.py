@@ -14,6 +14,7 @@ from prs.engine.jobs import Job
 from prs.engine.journal import Journal
 from prs.engine.owner import Owner
 from prs.engine.planning import Wish, make_plan, what_if
+from prs.engine.rights import become_owner
 from prs.engine.session import Interrupts, carry_out, follow, unfinished
 from prs.model import Cluster, Plan
 from prs.output import nodes_table
@@ -30,7 +31,8 @@ _EXITS = {"done": exits.DONE, "partial": exits.PARTIAL, "failed": exits.PARTIAL,
 
 
 def journal_of(settings: Settings) -> Journal:
-    """Open the journal that the configuration names; JournalError."""
+    """Open the journal that the configuration names, as the user it belongs to; JournalError."""
+    become_owner(settings.state_dir)
     return Journal(settings.state_dir / JOURNAL)
 
 
@@ -49,7 +51,8 @@ def plan_and_do(call: Call, wish: Wish) -> int:
             show(call, cluster, plan)
         if not plan.feasible or not plan.moves or settings.dry_run or worker.interrupts.count:
             return _without_moves(call, settings, plan, worker)
-        job_id = worker.journal.add_job(worker.journal.add_plan(plan, api.user), api.user, "cli", time.time())
+        plan_id = worker.journal.add_plan(plan, settings.policy, api.user)
+        job_id = worker.journal.add_job(plan_id, api.user, "cli", time.time())
         if not owner.taken:
             worker.say("\nThe service of this host carries the plan out; Ctrl-C here cancels it there.\n")
         worker.say("\n")
@@ -104,7 +107,7 @@ class Worker:
         try:
             if not mine:
                 return follow(self.journal, self._clock, job_id, self.interrupts, watch)
-            return carry_out(self._api, self.journal, self._clock, self._settings.policy, job_id, self.interrupts, watch)
+            return carry_out(self._api, self.journal, self._clock, job_id, self.interrupts, watch)
         finally:
             display.close()
 

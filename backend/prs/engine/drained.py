@@ -1,0 +1,45 @@
+"""Whether a node is empty, and what to do about guests that came onto it while it was drained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prs.engine.jobs import Job
+from prs.engine.planning import Wish, make_plan
+from prs.errors import PlanError
+from prs.model import Move
+from prs.pve.api import Api
+from prs.pve.migration import Where
+
+
+def still_there(job: Job, places: Mapping[int, Where]) -> dict[int, Where]:
+    """The guests that keep the job's node from being as empty as was asked, by vmid; templates run nowhere and may stay."""
+    here = {vmid: where for vmid, where in sorted(places.items()) if where.node == job.node and not where.template}
+    return {vmid: where for vmid, where in here.items() if job.plan.stopped or where.status != "stopped"}
+
+
+def verdict(job: Job, places: Mapping[int, Where]) -> tuple[bool, str]:
+    """Whether the cluster shows the node empty, and that in words."""
+    here = still_there(job, places)
+    if here:
+        # A node that has died tells no names any more.
+        names = ", ".join(f"{vmid} ({where.name})" if where.name else str(vmid) for vmid, where in here.items())
+        return False, f"{len(here)} {'guest is' if len(here) == 1 else 'guests are'} still on {job.node}: {names}"
+    if job.plan.stopped:
+        return True, f"{job.node} is empty: the cluster shows no guest on it"
+    return True, f"no running guest is left on {job.node}, as the cluster shows"
+
+
+def strangers(job: Job, places: Mapping[int, Where]) -> set[int]:
+    """The guests on the node that the job knows nothing of."""
+    return set(still_there(job, places)) - {step.vmid for step in job.steps}
+
+
+def moves_for_strangers(api: Api, job: Job, now: float) -> tuple[Move, ...]:
+    """Moves for guests that came onto the node since it was planned; () if they cannot leave, or not yet."""
+    try:
+        _, plan = make_plan(api, job.policy, now, Wish(job.node, job.plan.stopped))
+    except PlanError:
+        return ()
+    known = {step.vmid for step in job.steps}
+    return tuple(move for move in plan.moves if move.vmid not in known)

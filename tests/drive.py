@@ -1,0 +1,76 @@
+"""Drives the real engine against a simulated cluster in virtual time: what the daemon does, in milliseconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prs.engine.executor import TICK, Executor
+from prs.engine.jobs import Job
+from prs.engine.journal import Journal
+from prs.engine.planning import Wish, make_plan
+from prs.model import Plan, Policy
+from simcluster import InProcessApi
+from simcluster.world import World
+
+
+class VirtualClock:
+    """The world's clock as the engine wants it; a sleep lets the world go on at once."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def time(self) -> float:
+        """Virtual Unix time."""
+        return self._world.clock.time()
+
+    def monotonic(self) -> float:
+        """The same clock: it never jumps."""
+        return self._world.clock.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Let the world go on."""
+        self._world.clock.sleep(seconds)
+
+
+class Drive:
+    """A journal, a clock and an account on one world."""
+
+    def __init__(self, world: World, folder: Path, policy: Policy | None = None, user: str = "prs@pve!daemon") -> None:
+        self.world, self.policy = world, policy or Policy()
+        self.api, self.clock = InProcessApi(world, user), VirtualClock(world)
+        self.path = folder / "journal.sqlite"
+        self.journal = Journal(self.path)
+
+    def plan(self, drain: str = "", stopped: bool = True) -> Plan:
+        """What make_plan gives now."""
+        return make_plan(self.api, self.policy, self.clock.time(), Wish(drain, stopped))[1]
+
+    def queue(self, plan: Plan) -> str:
+        """Put a plan into the journal as a job."""
+        return self.journal.add_job(self.journal.add_plan(plan, self.policy, self.api.user), self.api.user, "cli", self.clock.time())
+
+    def executor(self, job_id: str) -> Executor:
+        """A fresh executor, as after a restart."""
+        return Executor(self.api, self.journal, self.clock, job_id)
+
+    def finish(self, job_id: str, limit: float = 8 * 3600.0) -> Job:
+        """Tick until the job has ended; fails the test when it has not within `limit` virtual seconds."""
+        executor, deadline = self.executor(job_id), self.clock.time() + limit
+        while not executor.tick():
+            assert self.clock.time() < deadline, f"job has not ended: {self.journal.job(job_id)}"
+            self.clock.sleep(TICK)
+        return self.journal.job(job_id)
+
+    def run(self, drain: str = "") -> Job:
+        """Plan and carry out."""
+        return self.finish(self.queue(self.plan(drain)))
+
+    def guests_on(self, node: str) -> list[int]:
+        """The guests the cluster itself holds on a node, templates left out."""
+        return sorted(vmid for vmid, guest in self.world.guests.items() if guest.node == node and not guest.template)
+
+    def assert_sound(self) -> None:
+        """No node was ever overfilled, every request fits PVE's schema, no guest was migrated twice."""
+        assert not self.world.overfilled, self.world.overfilled
+        assert not self.world.schema_errors, self.world.schema_errors
+        assert max(self.world.started.values(), default=0) <= 1, dict(self.world.started)

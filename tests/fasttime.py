@@ -1,0 +1,20 @@
+"""Makes this process live as fast as the simulated cluster, so that the product's waiting times are the cluster's seconds."""
+
+from __future__ import annotations
+
+import time
+
+from prs.engine.clock import SystemClock
+
+
+def live(speed: float) -> None:
+    """From now on the product's clock runs `speed` times as fast as the machine's."""
+    began, wall = time.time(), time.monotonic()
+
+    def passed() -> float:
+        return (time.monotonic() - wall) * speed
+
+    sleep = SystemClock.sleep
+    SystemClock.time = lambda self: began + passed()  # type: ignore[method-assign]
+    SystemClock.monotonic = lambda self: wall + passed()  # type: ignore[method-assign]
+    SystemClock.sleep = lambda self, seconds: sleep(self, seconds / speed)  # type: ignore[method-assign]

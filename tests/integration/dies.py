@@ -1,0 +1,60 @@
+"""Runs the command line, SPEED times as fast, and kills this very process (SIGKILL) at a state of the journal: dies.py SPEED STATE ARGUMENT ...
+
+STATE `never` does not kill.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import fasttime
+from prs import cli
+from prs.engine.executor import Executor
+from prs.engine.journal import Journal
+from prs.pve import migration
+
+
+def die() -> None:
+    """What `kill -9` does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after(owner: Any, name: str, when: Callable[..., bool]) -> None:
+    """Die after a call of owner.name for which `when` of its arguments holds."""
+    original = getattr(owner, name)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        answer = original(*args, **kwargs)
+        if when(*args, **kwargs):
+            die()
+        return answer
+
+    setattr(owner, name, call)
+
+
+def set_to(state: str) -> Callable[..., bool]:
+    """True for a write that sets this state."""
+    return lambda *_, **changes: changes.get("state") == state
+
+
+DEATHS: dict[str, Callable[[], None]] = {
+    "queued": lambda: after(Journal, "add_job", lambda *_, **__: True),
+    "started": lambda: after(Journal, "update_job", set_to("running")),
+    "starting": lambda: after(Journal, "update_step", set_to("starting")),
+    "requested": lambda: after(migration, "start", lambda *_: True),
+    "running": lambda: after(Journal, "update_step", set_to("running")),
+    "progress": lambda: after(Executor, "_observe", lambda *_: True),
+    "verifying": lambda: after(Journal, "update_step", set_to("verifying")),
+    "done": lambda: after(Journal, "update_step", set_to("done")),
+    "ended": lambda: after(Journal, "update_job", set_to("done")),
+}
+
+if __name__ == "__main__":
+    fasttime.live(float(sys.argv[1]))
+    if sys.argv[2] != "never":
+        DEATHS[sys.argv[2]]()
+    sys.exit(cli.main(sys.argv[3:]))
