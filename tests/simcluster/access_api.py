@@ -1,15 +1,28 @@
-"""/access (pve-access-control PVE/API2/AccessControl.pm); logging in is the business of the two faces."""
+"""/access (pve-access-control PVE/API2/AccessControl.pm); who is asking is settled before (sessions)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simcluster.errors import denied
+from simcluster.errors import Refused, denied
 from simcluster.gate import may
 from simcluster.routes import Call, route
 
 if TYPE_CHECKING:
     from simcluster.world import World
+
+
+@route("POST", "/access/ticket")
+def login(world: World, call: Call) -> dict[str, Any]:
+    """Log in, renew a ticket, or check privileges; not with an API token."""
+    if "!" in call.user:
+        raise Refused(403, "Permission check failed (URI '/access/ticket' not available with API token, need proper ticket.)")
+    return world.sessions.login(call.values)
+
+
+@route("GET", "/access/ticket")
+def dummy(world: World, call: Call) -> None:
+    """Answer nothing: the method exists for the web interface only."""
 
 
 @route("GET", "/access/permissions")

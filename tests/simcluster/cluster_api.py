@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simcluster import view
+from simcluster.errors import Refused
 from simcluster.gate import may
 from simcluster.routes import Call, route
 
@@ -79,9 +80,10 @@ def status(world: World, call: Call) -> list[dict[str, Any]]:
 @route("GET", "/cluster/options")
 def options(world: World, call: Call) -> dict[str, Any]:
     """Give datacenter.cfg, parsed; without Sys.Audit on / only what the web interface needs."""
+    known = {"allowed-tags": [], **world.options}
     if may(world, call.user, "/", "Sys.Audit"):
-        return dict(world.options)
-    return {key: value for key, value in world.options.items() if key in OPEN_OPTIONS}
+        return known
+    return {key: value for key, value in known.items() if key in OPEN_OPTIONS}
 
 
 @route("GET", "/cluster/replication")
@@ -96,6 +98,14 @@ def replication(world: World, call: Call) -> list[dict[str, Any]]:
                     "source": guest.node, "schedule": "*/15",
                 })  # fmt: skip
     return rows
+
+
+@route("GET", "/cluster/ceph/status")
+def ceph(world: World, call: Call) -> dict[str, Any]:
+    """Give the health of the cluster's own Ceph, which most scenes do not have."""
+    if not world.ceph:
+        raise Refused(500, "binary not installed: /usr/bin/ceph-mon")
+    return {"health": {"status": world.ceph, "checks": {}, "mutes": []}, "fsid": "9b1f7c3e-0000-4000-8000-000000000000", "quorum_names": []}
 
 
 @route("GET", "/cluster/nextid")

@@ -5,6 +5,8 @@ The order is that of pve-manager's PVE/HTTPServer.pm: permissions, then forwardi
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -14,7 +16,7 @@ from fakepve.generic import GenericApi
 from simcluster import routes
 from simcluster.access import ROOT
 from simcluster.errors import Refused
-from simcluster.routes import Call
+from simcluster.routes import Call, Handler
 
 if TYPE_CHECKING:
     from simcluster.world import World
@@ -25,7 +27,7 @@ NOT_ON_8 = {
     ("GET", "/nodes/{node}/capabilities/qemu/migration"),
     ("POST", "/cluster/bulk-action/guest/migrate"),
 }
-NOT_FORWARDED = ("/nodes/{node}/rrddata", "/nodes/{node}/qemu/{vmid}/rrddata", "/nodes/{node}/lxc/{vmid}/rrddata", "/nodes/{node}")
+NOT_FORWARDED = ("/nodes/{node}/rrddata", "/nodes/{node}/qemu/{vmid}/rrddata", "/nodes/{node}/lxc/{vmid}/rrddata")
 NO_ROUTE = 3.0  # seconds until a dead host is given up
 TIMEOUT = 30.0  # seconds pveproxy waits for another node
 
@@ -60,44 +62,70 @@ def may(world: World, user: str, path: str, privilege: str) -> bool:
     return privilege in world.access.held(user, path, pool)
 
 
-def answer(world: World, user: str, method: str, path: str, params: dict[str, Any], local: str) -> Any:
-    """Answer one request as the API server of node `local`; raises Refused."""
+@dataclass
+class Prepared:
+    """A request that passed the gate: `delay` seconds later it is carried out, unless `refusal` says otherwise."""
+
+    call: Call
+    handler: Handler
+    parameters: dict[str, Any]  # their schema
+    given: dict[str, Any]
+    delay: float = 0.0
+    refusal: Refused | None = None
+    carried_out: bool = False  # done already, in spite of the refusal
+
+
+def prepare(world: World, user: str, method: str, path: str, params: dict[str, Any], local: str) -> Prepared:
+    """Check a request as the API server of node `local` does before it answers or forwards it; raises Refused."""
     match = schema.load().match("/".join(unquote(part) for part in path.split("/")))
     template = match.template if match else path
     world.requests[f"{method} {template}"] += 1
     info = match.methods.get(method) if match else None
     handler = routes.find(method, template)
-    if info is None or handler is None or (world.flavour == "8" and (method, template) in NOT_ON_8):
+    if match is None or info is None or handler is None or (world.flavour == "8" and (method, template) in NOT_ON_8):
         if info is None or handler is None:
             world.schema_errors.append(f"{method} {path}: {'not simulated' if info else 'no such method'}")
         raise Refused(501, f"Method '{method} {path}' not implemented")
-    call = Call(user, method, path, template, {**params, **match.params}, local)
+    given = {**params, **match.params}
+    call = Call(user, method, path, template, dict(given), local)
     Permissions(world).require(user, info.get("permissions") or {}, call.values, info["parameters"].get("properties", {}))
-    carried = world.faults.on_request(call)
-    call = _forward(world, call, match.params.get("node", ""))
-    call.values.update(_validated(world, call, info["parameters"], {**params, **match.params}))
-    data = handler(world, call)
-    if carried is not None:
-        raise carried
-    return data
+    prepared = Prepared(call, handler, info["parameters"], given)
+    if not world.faults.on_request(prepared):
+        _forward(world, prepared, match.params.get("node", ""))
+    elif prepared.carried_out:
+        with suppress(Refused):  # the caller gets no answer whatever became of it
+            _carry_out(world, prepared)
+    return prepared
 
 
-def _forward(world: World, call: Call, node: str) -> Call:
+def finish(world: World, prepared: Prepared) -> Any:
+    """Carry out a prepared request; raises Refused."""
+    if prepared.refusal is not None:
+        raise prepared.refusal
+    return _carry_out(world, prepared)
+
+
+def _carry_out(world: World, prepared: Prepared) -> Any:
+    prepared.call.values.update(_validated(world, prepared.call, prepared.parameters, prepared.given))
+    return prepared.handler(world, prepared.call)
+
+
+def _forward(world: World, prepared: Prepared, node: str) -> None:
+    """Find out whether the node of the path can be asked."""
+    call = prepared.call
     if not node or node == "localhost" or call.template in NOT_FORWARDED:
-        return call
+        return
     if node not in world.nodes:
         words = f"hostname lookup '{node}' failed - failed to get address info for: {node}: Name or service not known"
-        raise Refused(500, words)
+        prepared.refusal = Refused(500, words)
+        return
     found = world.nodes[node]
     if not found.alive:
-        world.faults.delay(NO_ROUTE)
-        raise Refused(595, "No route to host")
-    if node != call.local and found.api == "down":
-        raise Refused(595, "Connection refused")
-    if found.api == "hangs":
-        world.faults.delay(TIMEOUT)
-        raise Refused(596, "Connection timed out")
-    return call
+        prepared.delay, prepared.refusal = NO_ROUTE, Refused(595, "No route to host")
+    elif node != call.local and found.api == "down":
+        prepared.refusal = Refused(595, "Connection refused")
+    elif found.api == "hangs":
+        prepared.delay, prepared.refusal = TIMEOUT, Refused(596, "Connection timed out")
 
 
 def _validated(world: World, call: Call, parameters: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,8 @@ def _present(world: World, guest: Guest) -> dict[str, Any]:
     if not guest.template:
         row.pop("template")
     row["cpus"] = row.pop("maxcpu")
+    if guest.kind == "lxc":
+        row.pop("memhost", None)
     if guest.tags:
         row["tags"] = ";".join(guest.tags)
     if guest.lock:
@@ -76,7 +78,7 @@ def config_of(guest: Guest) -> dict[str, Any]:
     """Give a guest's configuration as PVE's API does, digest included."""
     config: dict[str, Any] = {"cores": int(guest.cpu_max) or 1, **guest.config}
     if guest.kind == "qemu":
-        config |= {"name": guest.name, "memory": str(guest.memory_max // 2**20), "sockets": 1, "ostype": "l26", "scsihw": "virtio-scsi-single"}
+        config |= {"name": guest.name, "memory": str(guest.memory_max // 2**20), "sockets": 1, "ostype": "l26"}
         config.setdefault("net0", "virtio=BC:24:11:00:00:01,bridge=vmbr0")
     else:
         config |= {"hostname": guest.name, "memory": guest.memory_max // 2**20, "swap": 512, "arch": "amd64", "ostype": "debian"}
@@ -114,7 +116,7 @@ def rrddata(world: World, call: Call) -> list[dict[str, Any]]:
         if world.flavour != "8":
             row["memhost"] = memory + guest.overhead if running and guest.kind == "qemu" else 0
             row |= {f"pressure{what}{which}": 0.0 for what in ("cpu", "io", "memory") for which in ("some", "full")}
-        rows.append(row if view.reporting(world, world.nodes[guest.node]) else {"time": int(end)})
+        rows.append({"time": int(end)} if view.unheard(world, world.nodes[guest.node], start, end) else row)
     return rows
 
 

@@ -97,10 +97,10 @@ def manager_status(world: World, call: Call) -> dict[str, Any]:
     if not ha.node_status:
         return {"manager_status": {}, "lrm_status": {}, "quorum": quorum}
     requests = {node: {"maintenance": 1} for node in sorted(ha.in_maintenance)}
-    lrm = {
-        node: {"state": _lrm_state(world, node), "mode": "maintenance" if node in ha.in_maintenance else "active", "results": {}, "timestamp": now}
-        for node in world.nodes
-    }
+    lrm: dict[str, Any] = {}
+    for node in world.nodes:
+        mode = "maintenance" if node in ha.in_maintenance else "active"
+        lrm[node] = {"state": _lrm_state(world, node), "mode": mode, "results": {}, "timestamp": now}
     status = {
         "master_node": ha.master, "timestamp": now, "node_status": dict(sorted(ha.node_status.items())),
         "service_status": ha.status(), **({"node_request": requests} if requests else {}),
@@ -117,8 +117,9 @@ def current(world: World, call: Call) -> list[dict[str, Any]]:
     """Give the status as shown to people."""
     ha, now = world.ha, int(world.clock.now)
     when = time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(now))
+    quorum = "OK" if world.quorate else "No quorum on node"
     rows: list[dict[str, Any]] = [
-        {"id": "quorum", "type": "quorum", "node": call.local, "status": "OK" if world.quorate else "No quorum on node", "quorate": int(world.quorate)}
+        {"id": "quorum", "type": "quorum", "node": call.local, "status": quorum, "quorate": int(world.quorate)}
     ]
     if not ha.node_status:
         return rows
@@ -128,7 +129,8 @@ def current(world: World, call: Call) -> list[dict[str, Any]]:
     for node in world.nodes.values():
         mode = "maintenance mode" if node.name in ha.in_maintenance else _lrm_state(world, node.name).replace("wait_for_agent_lock", "idle")
         mode = mode if node.alive else "old timestamp - dead?"
-        rows.append({"id": f"lrm:{node.name}", "type": "lrm", "node": node.name, "status": f"{node.name} ({mode}, {when})", "timestamp": now})
+        status = f"{node.name} ({mode}, {when})"
+        rows.append({"id": f"lrm:{node.name}", "type": "lrm", "node": node.name, "status": status, "timestamp": now})
     for sid, service in sorted(ha.services.items()):
         resource = ha.resources[sid]
         rows.append({

@@ -90,13 +90,13 @@ class Rules:
 
     def partners(self, sid: str, affinity: str) -> list[str]:
         """Give the other resources that rules keep together with it (positive) or apart from it (negative)."""
-        found = set()
+        found: set[str] = set()
         for rule in self.rules:
             if not rule.nodes and rule.affinity == affinity and not rule.disabled and sid in rule.resources:
                 found.update(rule.resources)
-        return sorted(found - {sid}, key=_number)
+        return sorted(found - {sid}, key=number)
 
 
-def _number(sid: str) -> tuple[str, int]:
-    kind, _, number = sid.partition(":")
-    return kind, int(number)
+def number(sid: str) -> int:
+    """Give the vmid in a resource's name, by which resources are ordered."""
+    return int(sid.partition(":")[2])

@@ -92,6 +92,10 @@ class Metrics:
         now = Sample(self._clock.now, guest.memory if running else 0, guest.cpu if running else 0.0, running)
         return _mean(self._guest_past.get(guest.vmid, []), start, end, now)
 
+    def born(self, guest: Guest) -> None:
+        """Let a guest's past begin now."""
+        self._guest_past[guest.vmid] = [Sample(self._clock.now, 0.0, 0.0, False)]
+
     def forget(self, vmid: int) -> None:
         """Drop a guest that is gone."""
         self._guests.pop(vmid, None)

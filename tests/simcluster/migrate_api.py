@@ -1,4 +1,7 @@
-""".../{vmid}/migrate: the checks PVE makes at once, and its preconditions call (qemu-server PVE/API2/Qemu.pm, pve-container PVE/API2/LXC.pm)."""
+""".../{vmid}/migrate: the checks PVE makes at once, and its preconditions call.
+
+Sources: qemu-server PVE/API2/Qemu.pm, pve-container PVE/API2/LXC.pm.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from simcluster.access import ROOT
 from simcluster.errors import Refused, bad_parameter, denied, no_config
 from simcluster.gate import may
 from simcluster.migration import Order
-from simcluster.nouns import Guest
+from simcluster.nouns import Disk, Guest
 from simcluster.routes import Call, route
 
 if TYPE_CHECKING:
@@ -124,26 +127,12 @@ def preconditions_vm(world: World, call: Call) -> dict[str, Any]:
     unlocked(guest)
     bound = obstacles.devices(guest)
     mapped = [key for key in bound if obstacles.mapping(guest, key)]
-    blocking = world.ha.blocking(guest)
-    allowed, refused = [], {}
-    for node in world.nodes:
-        if node == guest.node:
-            continue
-        against: dict[str, Any] = {}
-        storages = sorted({disk.storage for disk in guest.disks if obstacles.storage(world, disk.storage, node, obstacles.content(guest, disk))})
-        if storages:
-            against["unavailable_storages"] = storages
-        resources = [key for key in mapped if node not in world.mappings[obstacles.mapping(guest, key)].nodes]
-        if resources:
-            against["unavailable-resources"] = resources
-        if blocking.get(node):
-            against["blocking-ha-resources"] = blocking[node]
-        if not against:
-            allowed.append(node)
-        refused[node] = against
+    others = [node for node in world.nodes if node != guest.node]
+    refused = {node: _against(world, guest, node, mapped) for node in others}
+    allowed = [node for node in others if not refused[node]]
     answer: dict[str, Any] = {
         "running": int(guest.running), "allowed_nodes": allowed, "not_allowed_nodes": refused,
-        "local_disks": [_local_disk(guest, disk) for disk in obstacles.local_disks(world, guest)],
+        "local_disks": [_local_disk(disk) for disk in obstacles.local_disks(world, guest)],
         "local_resources": bound, "mapped-resources": mapped,
         "mapped-resource-info": {key: _mapping_info(world, guest, key) for key in mapped},
     }  # fmt: skip
@@ -154,12 +143,24 @@ def preconditions_vm(world: World, call: Call) -> dict[str, Any]:
     return answer
 
 
+def _against(world: World, guest: Guest, node: str, mapped: list[str]) -> dict[str, Any]:
+    """Give what PVE has against a node, empty when it allows the node."""
+    volumes = [disk for disk in guest.disks if obstacles.storage(world, disk.storage, node, obstacles.content(guest, disk))]
+    resources = [key for key in mapped if node not in world.mappings[obstacles.mapping(guest, key)].nodes]
+    found = {
+        "unavailable_storages": sorted({disk.storage for disk in volumes}),
+        "unavailable-resources": resources,
+        "blocking-ha-resources": world.ha.blocking(guest).get(node, []),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
 def _mapping_info(world: World, guest: Guest, key: str) -> dict[str, Any]:
     name = obstacles.mapping(guest, key)
     return {"name": name, **({"live-migration": 1} if world.mappings[name].live else {})}
 
 
-def _local_disk(guest: Guest, disk: Any) -> dict[str, Any]:
+def _local_disk(disk: Disk) -> dict[str, Any]:
     return {
         "volid": disk.volid, "drivename": disk.key, "size": disk.size, "cdrom": int(disk.cdrom or disk.cloudinit),
         "is_attached": int(disk.attached), "is_unused": int(not disk.attached), "is_cloudinit": int(disk.cloudinit),

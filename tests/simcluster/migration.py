@@ -65,6 +65,8 @@ def _steps(world: World, order: Order, task: Task) -> Steps:
             yield from _qemu(world, order, task)
         else:
             yield from _lxc(world, order, task, f"starting migration of CT {guest.vmid} to node '{order.target}'{ip}")
+        if task.problem:
+            raise Failed(task.problem)
     except NodeDied:
         world.tell("migration", f"{guest.label} was migrating to {order.target} when {task.node} died")
         raise
@@ -195,9 +197,13 @@ def _mirror(world: World, order: Order, task: Task, disk: Disk) -> Steps:
 
 def _copy_offline(world: World, order: Order, task: Task, disk: Disk) -> Steps:
     _need_room(world, order, disk)
-    line = tasklog.copy_line()
-    speed = _disk_speed(world, order, task)
-    yield Copy(task.node, order.target, _delta(order, disk), speed, 0.0, lambda flow: task.log.follow(flow, line, 3.0))
+    size, speed = _delta(order, disk), _disk_speed(world, order, task)
+    line: tasklog.Render = tasklog.copy_line
+    every = 3.0
+    if world.storages[disk.storage].type == "zfspool":
+        world.tasks.note(task, f"total estimated size is {tasklog.zfs_size(size)}")
+        line, every = tasklog.zfs_line(f"rpool/data/{disk.name}@__migration__"), 1.0
+    yield Copy(task.node, order.target, size, speed, 0.0, lambda flow: task.log.follow(flow, line, every))
 
 
 def _delta(order: Order, disk: Disk) -> float:
@@ -210,16 +216,11 @@ def _arrive(world: World, order: Order, task: Task, status: str) -> None:
     guest, source = order.guest, task.node
     if not world.quorate:
         raise Failed(f"Failed to move config to node '{order.target}' - rename failed: Permission denied")
-    with world.change(source, order.target, guest=guest):
-        world.tasks.settle(task)
-        guest.disks = [disk if world.storages[disk.storage].shared else replace(disk, storage=order.storage(disk)) for disk in guest.disks]
-        guest.node, guest.status, guest.lock = order.target, status, ""
-        guest.born = world.clock.now if guest.running else guest.born
-        if order.target in guest.replicate:  # the direction of the replication is turned round
-            guest.replicate = tuple(sorted({*guest.replicate, source} - {order.target}))
+    guest.disks = [disk if world.storages[disk.storage].shared else replace(disk, storage=order.storage(disk)) for disk in guest.disks]
+    world.place(guest, order.target, status, task)
+    if order.target in guest.replicate:  # the direction of the replication is turned round
+        guest.replicate = tuple(sorted({*guest.replicate, source} - {order.target}))
     task.moved = True
-    world.migrations[guest.vmid] += 1
-    world.tell("migration", f"{guest.label} is on {order.target}, came from {source}")
 
 
 def _lxc(world: World, order: Order, task: Task, words: str) -> Steps:

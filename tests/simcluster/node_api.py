@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simcluster import view
+from simcluster.errors import bad_parameter
 from simcluster.gate import may
 from simcluster.guest_api import STEPS, spans
-from simcluster.errors import bad_parameter
 from simcluster.routes import Call, route
 
 if TYPE_CHECKING:
     from simcluster.world import World
+
+PRESSURE = ("pressurecpusome", "pressureiosome", "pressureiofull", "pressurememorysome", "pressurememoryfull")
 
 
 @route("GET", "/nodes/{node}/status")
@@ -25,37 +27,45 @@ def status(world: World, call: Call) -> dict[str, Any]:
     return {
         "cpu": 0, "wait": 0, "loadavg": [load, load, load], "uptime": int(world.clock.now - node.born),
         "memory": memory if world.flavour == "8" else {**memory, "available": node.memory - used},
-        "swap": {"total": 0, "used": 0, "free": 0}, "ksm": {"shared": 0}, "rootfs": root, "pveversion": f"pve-manager/{node.version}/0123456789abcdef",
+        "swap": {"total": 0, "used": 0, "free": 0}, "ksm": {"shared": 0}, "rootfs": root,
+        "pveversion": f"pve-manager/{node.version}/0123456789abcdef",
         "cpuinfo": {"model": node.cpu_model, "cpus": node.cpu, "cores": max(1, node.cpu // 2), "sockets": 1, "flags": "fpu vme", "hvm": "1",
                     "mhz": "2000.000", "user_hz": 100},
-        "kversion": "Linux 6.14.8-2-pve", "current-kernel": {"release": "6.14.8-2-pve", "sysname": "Linux", "machine": "x86_64", "version": "#1"},
+        "boot-info": {"mode": "efi", "secureboot": 0}, "kversion": "Linux 6.14.8-2-pve",
+        "current-kernel": {"release": "6.14.8-2-pve", "sysname": "Linux", "machine": "x86_64", "version": "#1"},
     }  # fmt: skip
 
 
+@route("POST", "/nodes/{node}/status")
+def power(world: World, call: Call) -> None:
+    """Reboot or shut down a node; answers at once."""
+    world.life.power_off(call.node, call.values["command"] == "reboot")
+
+
 @route("GET", "/nodes/{node}/rrddata")
-def rrddata(world: World, call: Call) -> list[dict[str, Any]]:
+def rrddata(world: World, call: Call) -> list[dict[str, float]]:
     """Give a node's history, answered by any node without forwarding (pve-cluster RRD.pm)."""
-    node = world.nodes.get(str(call.values["node"]))
+    node = world.nodes.get(call.node)
     timeframe = str(call.values["timeframe"])
     if timeframe not in STEPS[world.flavour]:
         raise bad_parameter(timeframe=f"value '{timeframe}' does not have a value in the enumeration 'hour, day, week, month, year'")
     if node is None:
         return []
     memory_now, cpu_now = world.memory_used(node.name), world.cpu_used(node.name)
-    rows = []
+    rows: list[dict[str, float]] = []
     for start, end in spans(world, timeframe):
-        if (not node.alive and end > node.died) or (node.silent is not None and end > node.silent):
+        if view.unheard(world, node, start, end):
             rows.append({"time": int(end)})
             continue
         memory, cpu = world.metrics.node_average(node.name, start, end, memory_now, cpu_now)
-        row = {
+        row: dict[str, float] = {
             "time": int(end), "loadavg": cpu, "maxcpu": node.cpu, "cpu": cpu / node.cpu, "iowait": 0.001, "memtotal": node.memory,
             "memused": memory, "swaptotal": 0, "swapused": 0, "roottotal": view.ROOT_DISK, "rootused": view.ROOT_DISK // 8,
             "netin": 10000.0, "netout": 10000.0,
         }  # fmt: skip
         if world.flavour != "8":
-            row |= {"memavailable": node.memory - memory, "arcsize": 0, "pressurecpusome": 0.0, "pressureiosome": 0.0, "pressureiofull": 0.0}
-            row |= {"pressurememorysome": 0.0, "pressurememoryfull": 0.0}
+            row |= {"memavailable": node.memory - memory, "arcsize": 0}
+            row |= dict.fromkeys(PRESSURE, 0.0)
         rows.append(row)
     return rows
 

@@ -28,8 +28,10 @@ class Node:
     address: str = ""
     alive: bool = True
     died: float = 0.0
+    rebooting: bool = False  # down on purpose: HA waits for it instead of fencing it
     api: Literal["up", "down", "hangs"] = "up"  # pveproxy of this node; the node itself lives on
     silent: float | None = None  # since when pvestatd has sent nothing
+    holes: list[tuple[float, float]] = field(default_factory=list)  # from when to when it sent nothing, in the past
     overfilled: bool = False
     born: float = 0.0
 
@@ -104,6 +106,14 @@ class Guest:
     def label(self) -> str:
         """The guest as people know it: `102 (db01)`."""
         return f"{self.vmid} ({self.name})"
+
+    def volume_name(self, index: int) -> str:
+        """Give the name PVE makes up for the volume at that place; that of a linked clone begins with its base."""
+        disk = self.disks[index]
+        if disk.cloudinit:
+            return f"vm-{self.vmid}-cloudinit"
+        plain = f"{'subvol' if self.kind == 'lxc' else 'vm'}-{self.vmid}-disk-{index}"
+        return f"{disk.parent}/{plain}" if disk.parent else plain
 
 
 @dataclass

@@ -76,6 +76,13 @@ class Process:
             self._links.stop(self._flow)
         self._step(why)
 
+    def hang(self) -> None:
+        """Let it make no progress any more; only an interruption ends it."""
+        if self._timer:
+            self._timer.cancel()
+        if self._flow:
+            self._links.stop(self._flow)
+
     def _step(self, thrown: Exception | None) -> None:
         self._timer = self._flow = None
         self._stepping = True

@@ -18,9 +18,9 @@ from simcluster.access import Grant, Token, User
 from simcluster.errors import SceneError
 from simcluster.ha_rules import Group, Resource, Rule
 from simcluster.nouns import Disk, GiB, Guest, Mapping, MiB, Node, Storage
-from simcluster.world import START, World
+from simcluster.world import ADDRESS, START, World
 
-TOP = ("flavour", "name", "nodes", "guests", "storages", "ha", "options", "mappings", "users", "tokens", "faults", "about")
+TOP = ("flavour", "name", "nodes", "guests", "storages", "ha", "options", "mappings", "users", "tokens", "faults", "about", "ceph")
 
 
 def from_json(data: dict[str, Any], start: float = START) -> World:
@@ -35,6 +35,7 @@ def from_json(data: dict[str, Any], start: float = START) -> World:
         name=data.get("name", "lab"),
         start=start,
     )
+    world.ceph = data.get("ceph", "")
     world.options = dict(data.get("options", {}))
     world.mappings = {name: Mapping(tuple(entry["nodes"]), bool(entry.get("live"))) for name, entry in data.get("mappings", {}).items()}
     _high_availability(world, data.get("ha", {}))
@@ -64,8 +65,8 @@ NODE: dict[str, tuple[str, Read]] = {
 GUEST: dict[str, tuple[str, Read]] = {
     "name": ("name", str), "node": ("node", str), "kind": ("kind", str), "status": ("status", str), "memory": ("memory", GIB),
     "max": ("memory_max", GIB), "overhead": ("overhead", GIB), "cpu": ("cpu", float), "cores": ("cpu_max", int), "dirty": ("dirty", MIB),
-    "tags": ("tags", WORDS), "pool": ("pool", str), "lock": ("lock", str), "template": ("template", bool), "replicate": ("replicate", WORDS),
-    "config": ("config", dict), "stops": ("stops", bool), "machine": ("machine", str),
+    "tags": ("tags", WORDS), "pool": ("pool", str), "lock": ("lock", str), "template": ("template", bool), "machine": ("machine", str),
+    "replicate": ("replicate", WORDS), "config": ("config", dict), "stops": ("stops", bool),
 }  # fmt: skip
 STORAGE: dict[str, tuple[str, Read]] = {
     "type": ("type", str), "shared": ("shared", bool), "content": ("content", WORDS), "nodes": ("nodes", WORDS), "total": ("total", GIB),
@@ -121,7 +122,7 @@ def _disk(vmid: int, key: str, entry: Any) -> Disk:
 def _high_availability(world: World, data: dict[str, Any]) -> None:
     _known("ha", data, ("resources", "rules", "groups", "maintenance"))
     resources = data.get("resources", {})
-    entries = dict.fromkeys(resources, {}) if isinstance(resources, list) else resources
+    entries: dict[str, dict[str, Any]] = {sid: {} for sid in resources} if isinstance(resources, list) else resources
     for name, entry in data.get("groups", {}).items():
         world.ha.rules.groups[name] = Group(name, **entry)
     for name, entry in data.get("rules", {}).items():
@@ -143,41 +144,13 @@ def _accounts(world: World, data: dict[str, Any]) -> None:
         world.access.grants += [Grant(path, name, role) for path, role in grants.items()]
 
 
-def from_benchmark(data: dict[str, Any], start: float = START) -> World:
-    """Build a world from a `rebalance-bench/1` instance (sizes in MiB); its groups become tags-free HA rules only when it has some."""
-    capacity = max((entry["disk"] for entry in data["nodes"]), default=0)
-    storages = [Storage("ceph", "rbd", True, total=2**50)]
-    if capacity:
-        storages.append(Storage("local-zfs", "zfspool", total=capacity * MiB))
-    nodes = [
-        Node(entry["name"], entry["mem"] * MiB, entry["cpu"], entry["mem_host"] * MiB, entry.get("cpu_host", 0.0)) for entry in data["nodes"]
-    ]
-    guests = [_benchmark_guest(entry) for entry in data["guests"]]
-    world = World(nodes, guests, storages, name=data["id"], start=start)
-    groups = [("negative", group) for group in data.get("anti_affinity", [])] + [("positive", group) for group in data.get("affinity", [])]
-    for number, (affinity, group) in enumerate(groups):
-        rule = Rule(f"{affinity}{number}", tuple(world.guests[vmid].sid for vmid in group), affinity=affinity)
-        world.ha.rules.rules.append(rule)
-        for sid in rule.resources:
-            world.ha.add(Resource(sid))
-    return world
-
-
-def _benchmark_guest(entry: dict[str, Any]) -> Guest:
-    disks = [Disk("scsi0", "local-zfs", entry["disk"] * MiB)] if entry["disk"] else [Disk("scsi0", "ceph", 32 * GiB)]
-    return Guest(
-        entry["id"], f"{entry['type']}{entry['id']}", entry["node"], "qemu", memory=entry["mem"] * MiB, memory_max=entry["maxmem"] * MiB,
-        cpu=entry["cpu"], cpu_max=entry["vcpu"], dirty=0.0, disks=disks,
-    )  # fmt: skip
-
-
 def to_json(world: World) -> dict[str, Any]:
     """Describe a world as it is now, so that from_json builds it again (accounts and faults are left out)."""
     ha = world.ha
     data: dict[str, Any] = {
         "flavour": world.flavour,
         "name": world.name,
-        "nodes": {name: _back(node, Node(name), NODE) for name, node in world.nodes.items()},
+        "nodes": {name: _back(node, _plain_node(world, node), NODE) for name, node in world.nodes.items()},
         "storages": {name: _back(storage, Storage(name), STORAGE) for name, storage in world.storages.items()},
         "guests": {str(vmid): _guest_back(guest) for vmid, guest in world.guests.items()},
     }
@@ -187,10 +160,18 @@ def to_json(world: World) -> dict[str, Any]:
             "rules": {rule.name: {**_plain(rule, Rule("", ()), "name"), "resources": list(rule.resources)} for rule in ha.rules.rules},
             "groups": {name: _plain(group, Group("", {}), "name") for name, group in sorted(ha.rules.groups.items())},
         }
-    for key, value in (("options", world.options), ("mappings", {k: {"nodes": list(m.nodes), "live": m.live} for k, m in world.mappings.items()})):
-        if value:
-            data[key] = value
+    if world.mappings:
+        data["mappings"] = {name: {"nodes": list(found.nodes), "live": found.live} for name, found in sorted(world.mappings.items())}
+    if world.ceph:
+        data["ceph"] = world.ceph
+    if world.options:
+        data["options"] = world.options
     return data
+
+
+def _plain_node(world: World, node: Node) -> Node:
+    """What a node is when the description says nothing about it."""
+    return Node(node.name, version=world.version, address=ADDRESS.format(node.id))
 
 
 def _plain(item: Any, default: Any, *without: str) -> dict[str, Any]:
@@ -216,11 +197,11 @@ def _guest_back(guest: Guest) -> dict[str, Any]:
     found["memory"], found["max"] = _tidy(guest.memory / GiB), _tidy(guest.memory_max / GiB)
     found["cores"] = _tidy(guest.cpu_max)
     if guest.disks:
-        found["disks"] = {disk.key: _disk_back(disk) for disk in guest.disks}
+        found["disks"] = {disk.key: _disk_back(disk, guest.volume_name(index)) for index, disk in enumerate(guest.disks)}
     return found
 
 
-def _disk_back(disk: Disk) -> str:
+def _disk_back(disk: Disk, plain: str) -> str:
     flags = [flag for flag in ("cdrom", "cloudinit", "snapshot") if getattr(disk, flag)]
-    flags += [f"{key}={value}" for key, value in (("parent", disk.parent), ("name", disk.name)) if value]
+    flags += [f"{key}={value}" for key, value in (("parent", disk.parent), ("name", disk.name)) if value not in ("", plain)]
     return ",".join([f"{disk.storage}:{_tidy(disk.size / GiB)}", *flags])

@@ -49,8 +49,8 @@ def find(world: World, call: Call) -> Task:
 def status(world: World, call: Call) -> dict[str, Any]:
     """Give one task's status object."""
     task = find(world, call)
-    end = {"status": "running"} if task.running else {"status": "stopped", "exitstatus": task.exitstatus}
-    return {**_row(task), **end}
+    row = {**_row(task), "status": "running" if task.running else "stopped"}
+    return row if task.running else {**row, "exitstatus": task.exitstatus}
 
 
 @route("GET", "/nodes/{node}/tasks/{upid}/log")
@@ -110,6 +110,6 @@ def cluster(world: World, call: Call) -> list[dict[str, Any]]:
     for node in world.nodes.values():
         mine = [task for task in reversed(world.tasks.all.values()) if task.node == node.name] if node.alive else []
         mine = [task for task in mine if audit or world.tasks.visible(call.user, task)]
-        ended = [task for task in mine if not task.running]
-        rows += [_listed(task) for task in mine if task.running or task in ended[:RECENT]]
+        rows += [_listed(task) for task in mine if task.running]
+        rows += [_listed(task) for task in mine if not task.running][:RECENT]
     return sorted(rows, key=lambda row: (-row["starttime"], row["upid"]))

@@ -62,15 +62,30 @@ def memory_line(configured: int, dirty: float) -> Render:
     return line
 
 
-def copy_line(unit: float = 3.0) -> Render:
-    """Give the rendering of an offline copy, dd style (pve-storage PVE/Storage.pm storage_migrate)."""
+def copy_line(flow: Flow, when: float) -> str:
+    """Render an offline copy's progress, dd style (pve-storage PVE/Storage.pm storage_migrate)."""
+    now = flow.at(when)
+    moved = flow.size - now.left
+    took = now.start - flow.pieces[0].start
+    speed = f"{moved / took / 1e6:.1f} MB/s" if took else "0.0 kB/s"
+    return f"{stamp(when)} {moved:.0f} bytes ({moved / 1e9:.1f} GB, {moved / 2**30:.1f} GiB) copied, {took:.0f} s, {speed}"
+
+
+def zfs_size(value: float) -> str:
+    """Render bytes as `zfs send -v` does, `1.02G`."""
+    unit = 0
+    while value >= 1024 and unit < 5:
+        value /= 1024
+        unit += 1
+    return f"{value:.3g}{'BKMGTP'[unit]}"
+
+
+def zfs_line(snapshot: str) -> Render:
+    """Give the rendering of an offline copy between zfspool storages, as `zfs send -v` writes it."""
 
     def line(flow: Flow, when: float) -> str:
-        now = flow.at(when)
-        moved = flow.size - now.left
-        took = now.start - flow.pieces[0].start
-        speed = f"{moved / took / 1e6:.1f} MB/s" if took else "0.0 kB/s"
-        return f"{stamp(when)} {moved:.0f} bytes ({moved / 1e9:.1f} GB, {moved / 2**30:.1f} GiB) copied, {took:.0f} s, {speed}"
+        moved = zfs_size(flow.size - flow.at(when).left)
+        return f"{stamp(when)} {time.strftime('%H:%M:%S', time.gmtime(when))}   {moved:>5}   {snapshot}"
 
     return line
 

@@ -30,7 +30,9 @@ class Task:
         self.arriving: Flow | None = None  # the memory that is on its way to the target
         self.arriving_bytes = 0
         self.moved = False  # the guest's configuration is on the target already
-        self.stoppable = True  # False: the fault injected ignores SIGTERM
+        self.deaf = False  # does not react to being stopped
+        self.problem = ""  # what goes wrong after the guest has moved
+        self.ignored = False  # the HA manager takes no notice of what it asks for
 
     @property
     def running(self) -> bool:
@@ -50,28 +52,32 @@ class Tasks:
         self._world = world
         self._pid = 1000
         self.all: dict[str, Task] = {}
+        self._running: dict[str, Task] = {}
         self._moving: list[Task] = []  # those with memory on its way
 
-    def start(self, node: str, type: str, id: str, user: str, steps: Callable[[Task], Steps], over: Callable[[Task], None] | None = None) -> Task:
+    def start(
+        self, node: str, type: str, id: str, user: str, steps: Callable[[Task], Steps], over: Callable[[Task], None] | None = None
+    ) -> Task:
         """Start a task on a node and run it up to its first wait; `over` is called at its end."""
         self._pid += 1
         task = Task(node, self._pid, self._world.clock.now, type, id, user)
-        self.all[task.upid] = task
+        self.all[task.upid] = self._running[task.upid] = task
         self._world.tell("task", f"{node} task {type} {id} started by {user}")
-        body = self._world.faults.on_task(task, steps(task))
+        self._world.faults.on_task(task)
 
         def ended(why: Exception | None) -> None:
             self._end(task, why)
             if over:
                 over(task)
 
-        task.process = Process(self._world.clock, self._world.links, body, ended)
+        task.process = Process(self._world.clock, self._world.links, steps(task), ended)
         task.process.start()
         return task
 
     def _end(self, task: Task, why: Exception | None) -> None:
         self.settle(task)
         task.end = self._world.clock.now
+        del self._running[task.upid]
         if isinstance(why, NodeDied):
             task.exitstatus = KILLED
             return
@@ -101,11 +107,11 @@ class Tasks:
 
     def running(self, *types: str) -> list[Task]:
         """Give the tasks under way, all or of some types."""
-        return [task for task in self.all.values() if task.running and (not types or task.type in types)]
+        return [task for task in self._running.values() if not types or task.type in types]
 
     def cancel(self, task: Task) -> None:
         """Stop a task as SIGTERM does."""
-        if task.running and task.process and task.stoppable:
+        if task.running and task.process and not task.deaf:
             self._world.tell("task", f"{task.node} task {task.type} {task.id} is being stopped")
             task.process.interrupt(Cancelled("interrupted by signal"))
 

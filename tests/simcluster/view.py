@@ -20,10 +20,21 @@ def seems_online(world: World, node: Node) -> bool:
     return node.alive or world.clock.now < node.died + NOTICED
 
 
+def silent_since(world: World, node: Node) -> float:
+    """Give since when the node reports nothing: now, while it does."""
+    now = world.clock.now
+    return min(now if node.alive else node.died, now if node.silent is None else node.silent)
+
+
 def reporting(world: World, node: Node) -> bool:
     """True while the node's reports are not older than pmxcfs keeps them."""
-    since = min(node.died if not node.alive else world.clock.now, world.clock.now if node.silent is None else node.silent)
-    return world.clock.now - since < EXPIRY
+    return world.clock.now - silent_since(world, node) < EXPIRY
+
+
+def unheard(world: World, node: Node, start: float, end: float) -> bool:
+    """True when the node did not report throughout that time, so that histories have a hole there."""
+    holes = [*node.holes, (silent_since(world, node), world.clock.now)]
+    return any(since < end and start < until for since, until in holes if until > since)
 
 
 def seen(world: World, guest: Guest) -> Seen | None:

@@ -8,18 +8,22 @@ from collections.abc import Mapping as Params
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
-from simcluster import history
+from simcluster import gate, history
 from simcluster.access import Access
 from simcluster.clock import Clock
 from simcluster.errors import SceneError
 from simcluster.faults import Faults
+from simcluster.gate import Prepared
 from simcluster.ha import Ha
+from simcluster.life import Life
 from simcluster.nouns import Guest, Mapping, Node, Storage
 from simcluster.physics import Links
-from simcluster.tasks import Tasks
+from simcluster.sessions import Sessions
+from simcluster.tasks import Task, Tasks
 
 START = 1_795_000_000.0  # 2026-11-18 11:06:40 UTC
 VERSIONS = {"8": "8.4.21", "9": "9.2.11"}
+ADDRESS = "10.0.0.{}"
 Flavour = Literal["8", "9"]
 
 
@@ -54,42 +58,51 @@ class World:
         self.guests = {guest.vmid: guest for guest in sorted(guests, key=lambda guest: guest.vmid)}
         self.storages = {storage.name: storage for storage in sorted(storages, key=lambda storage: storage.name)}
         self.fingerprint = ":".join(["00"] * 32)
+        self.ceph = ""  # health of Ceph on the nodes themselves, "" = there is none
         self.mappings: dict[str, Mapping] = {}
         self.options: dict[str, Any] = {}  # datacenter.cfg, property strings parsed as the API gives them
         self.requests: Counter[str] = Counter()  # "METHOD /path/{template}" -> how often
         self.schema_errors: list[str] = []  # requests that PVE's API schema does not allow
         self.events: list[Event] = []
         self.overfilled: list[Event] = []  # a node held more memory than it has
+        self.clashes: list[Event] = []  # two guests met on a node that HA rules keep apart
         self.started: Counter[int] = Counter()  # vmid -> migration tasks begun
         self.migrations: Counter[int] = Counter()  # vmid -> arrivals on another node
         self.links = Links(self.clock, lambda node: self.nodes[node].link)
         self.metrics = history.Metrics(self.clock)
         self.access = Access(flavour)
-        self.tasks = Tasks(self)
-        self.ha = Ha(self)
-        self.faults = Faults(self)
+        self.tasks: Tasks = Tasks(self)
+        self.ha: Ha = Ha(self)
+        self.sessions: Sessions = Sessions(self)
+        self.life: Life = Life(self)
+        self.faults: Faults = Faults(self)
         self._settle_in()
 
     def _settle_in(self) -> None:
         for index, node in enumerate(self.nodes.values(), 1):
             node.id = index
-            node.address = node.address or f"10.0.0.{index}"
+            node.address = node.address or ADDRESS.format(index)
             node.version = node.version or self.version
             node.born = node.born or self.clock.now - 30 * 86400
         for guest in self.guests.values():
-            if guest.node not in self.nodes:
-                raise SceneError(f"guest {guest.label}: there is no node {guest.node!r}")
-            self._name_volumes(guest)
+            self._check(guest)
             guest.born = guest.born or self.clock.now - 5 * 86400
         for node in self.nodes.values():
             node.overfilled = self.memory_used(node.name) > node.memory
 
-    def _name_volumes(self, guest: Guest) -> None:
+    def adopt(self, guest: Guest) -> None:
+        """Take in a guest that has just been created."""
+        self._check(guest)
+        guest.born = self.clock.now
+        self.guests = dict(sorted({**self.guests, guest.vmid: guest}.items()))
+
+    def _check(self, guest: Guest) -> None:
+        if guest.node not in self.nodes:
+            raise SceneError(f"guest {guest.label}: there is no node {guest.node!r}")
         for index, disk in enumerate(guest.disks):
             if disk.storage not in self.storages:
                 raise SceneError(f"guest {guest.label}: there is no storage {disk.storage!r}")
-            kind = "subvol" if guest.kind == "lxc" else "vm"
-            disk.name = disk.name or (f"vm-{guest.vmid}-cloudinit" if disk.cloudinit else f"{kind}-{guest.vmid}-disk-{index}")
+            disk.name = disk.name or guest.volume_name(index)
 
     # what the nodes hold at this moment
 
@@ -140,6 +153,26 @@ class World:
             self.overfilled.append(self.events[-1])
         found.overfilled = used > found.memory
 
+    def place(self, guest: Guest, target: str, status: str | None = None, task: Task | None = None) -> None:
+        """Put a guest's configuration on another node, where it has the status given (its present one when none is).
+
+        What `task` has sent ahead becomes the guest's own in the same moment.
+        """
+        source = guest.node
+        with self.change(source, target, guest=guest):
+            if task is not None:
+                self.tasks.settle(task)
+            guest.node, guest.lock = target, ""
+            guest.status = guest.status if status is None else status
+            guest.born = self.clock.now if guest.running else guest.born
+        self.migrations[guest.vmid] += 1
+        self.tell("migration", f"{guest.label} is on {target}, came from {source}")
+        for sid in self.ha.rules.partners(guest.sid, "negative"):
+            other = self.ha.guest(sid)
+            if other is not None and other.node == target:
+                self.tell("clash", f"{guest.label} meets {other.label} on {target}, which an HA rule forbids")
+                self.clashes.append(self.events[-1])
+
     def tell(self, kind: str, text: str) -> None:
         """Append to the log of what happened."""
         self.events.append(Event(self.clock.now - self.clock.start, kind, text))
@@ -153,13 +186,23 @@ class World:
     def request(self, user: str, method: str, path: str, params: Params[str, object] | None = None, node: str = "") -> Any:
         """Answer an API request of an authenticated user as the API server on `node` would ("" = the first one online).
 
-        Raises Refused with PVE's status and words.
+        Takes the time the answer takes, and raises Refused with PVE's status and words.
         """
-        from simcluster import gate
+        prepared = self.prepare(user, method, path, params, node)
+        self.clock.sleep(prepared.delay)
+        return self.finish(prepared)
 
+    def prepare(self, user: str, method: str, path: str, params: Params[str, object] | None = None, node: str = "") -> Prepared:
+        """Do the part of a request that comes before it takes time: permissions, faults, the way to the node."""
         with self.clock.lock:
             self.clock.catch_up()
-            return gate.answer(self, user, method, path, dict(params or {}), node or (self.online() or list(self.nodes))[0])
+            return gate.prepare(self, user, method, path, dict(params or {}), node or (self.online() or list(self.nodes))[0])
+
+    def finish(self, prepared: Prepared) -> Any:
+        """Do the rest of a request once its delay is over; raises Refused."""
+        with self.clock.lock:
+            self.clock.catch_up()
+            return gate.finish(self, prepared)
 
     # what administrators do beside the API
 
