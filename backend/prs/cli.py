@@ -64,6 +64,12 @@ VERBS = (
         "Each finding comes with what to do about it. Changes nothing.",
         cli_options.check,
     ),
+    Verb(
+        "setup", "On a node, as root: create the least account the service needs and write it into the configuration.",
+        "Makes a role, a user and an API token of this node with Proxmox VE's own tools and prints what it did. Run again it changes "
+        "nothing. Moves no guest.",
+        cli_options.setup,
+    ),
 )  # fmt: skip
 
 _DESCRIPTION = (

@@ -95,6 +95,14 @@ def check(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def setup(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `setup`."""
+    one = parser.add_mutually_exclusive_group()
+    opens = "where the firewall is on, also open the web interface's port to the management network"
+    one.add_argument("--firewall", action="store_true", help=opens)
+    one.add_argument("--remove", action="store_true", help="undo it: token, user, role, firewall rule, and the lines in the configuration")
+
+
 def _levelling(parser: argparse.ArgumentParser) -> None:
     words = f"what to level: {BY_NAME['balancing', 'method'].allowed}"
     parser.add_argument("--method", type=_option("method"), metavar="METHOD", help=words)

@@ -18,6 +18,16 @@ DEFAULT_PATH = Path("/etc/proxmox-rebalancing-service/prs.conf")
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """Where the web interface listens, who may embed it, and the API it asks (no hosts: that of the node it runs on)."""
+
+    address: str = ""
+    port: int = 8017
+    origins: tuple[str, ...] = ()
+    api: Endpoint = field(default_factory=lambda: Endpoint(hosts=(), timeout=40.0))  # without credentials
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the administrator configured; `schedule` in seconds. Its repr shows no secret."""
 
@@ -29,9 +39,15 @@ class Settings:
     dry_run: bool = False
     log_level: str = "info"
     state_dir: Path = Path("/var/lib/prs")
-    credentials_dir: Path = Path("/run/prs/credentials")  # in memory only: what jobs of web users log in with
+    run_dir: Path = Path("/run/prs")  # in memory only
+    web: Web = field(default_factory=Web)
     missing: tuple[str, ...] = ()  # why there is no endpoint, one sentence each
     warnings: tuple[str, ...] = ()
+
+    @property
+    def credentials_dir(self) -> Path:
+        """Where the tickets wait that jobs of web users log in with."""
+        return self.run_dir / "credentials"
 
     def require_endpoint(self) -> Endpoint:
         """Give the endpoint; raise ConfigError that names the missing options when there is none."""
@@ -72,6 +88,8 @@ def load(path: Path | str) -> Settings:
         dry_run=found.get("service", "dry_run"),
         log_level=found.get("service", "log_level"),
         state_dir=found.get("service", "state_dir"),
+        run_dir=found.get("service", "run_dir"),
+        web=_web(found),
         missing=tuple(f"{path}: {sentence}." for sentence in missing),
         warnings=tuple(_warnings(path, lines, found)),
     )
@@ -167,6 +185,16 @@ def _endpoint(found: _Values) -> Endpoint:
         verify=found.get("proxmox", "verify_ssl"),
         ca_file=found.get("proxmox", "ca_file"),
         timeout=found.get("proxmox", "timeout"),
+    )
+
+
+def _web(found: _Values) -> Web:
+    trust = {"verify": found.get("proxmox", "verify_ssl"), "ca_file": found.get("proxmox", "ca_file")}
+    return Web(
+        address=found.get("web", "address"),
+        port=found.get("web", "port"),
+        origins=found.get("web", "origins"),
+        api=Endpoint(hosts=found.get("web", "api_host"), timeout=found.get("proxmox", "timeout"), **trust),
     )
 
 

@@ -123,6 +123,27 @@ OPTIONS = (
         "service", "state_dir", values.directory, "/var/lib/prs", "an absolute path",
         "Directory of the journal: the history of plans and jobs, needed to resume after a restart.",
     ),
+    Option(
+        "service", "run_dir", values.directory, "/run/prs", "an absolute path",
+        "Directory in memory where the tickets of web users wait for their jobs to end.",
+    ),
+    Option(
+        "web", "address", values.listen_address, "", "an IP address of this machine, or nothing for all of them",
+        "Address the web interface listens on; empty for all.", "192.0.2.10",
+    ),
+    Option(
+        "web", "port", values.count(1, 65535), "8017", "a port number from 1 to 65535",
+        "Port of the web interface; the panel expects it on every node.",
+    ),
+    Option(
+        "web", "origins", values.items(values.origin), "", "a comma list of https://host or https://host:port",
+        "Addresses in a browser, beside this host's own, whose pages may use the web interface (a reverse proxy).",
+        "https://pve.example.org",
+    ),
+    Option(
+        "web", "api_host", values.items(values.host), "", "a host name or IP address, host:port, [IPv6]:port, or a comma list of them",
+        "API that the web interface uses; empty for the node it runs on.", "127.0.0.1:8006",
+    ),
 )  # fmt: skip
 
 SECTIONS = tuple(dict.fromkeys(option.section for option in OPTIONS))

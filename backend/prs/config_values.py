@@ -145,6 +145,19 @@ def host(value: str) -> str:
     return name + port
 
 
+def listen_address(value: str) -> str:
+    """Read an IP address, or nothing."""
+    return str(ipaddress.ip_address(value.strip("[]"))) if value else ""
+
+
+def origin(value: str) -> str:
+    """Read the origin of a page as browsers send it: https://host or https://host:port, in small letters."""
+    found = re.fullmatch(r"https://(.+)", value.lower())
+    if not found or "/" in found[1]:
+        raise ValueError("write https:// and the host, without a path")
+    return f"https://{host(found[1])}".removesuffix(":443")
+
+
 def _ipv6(name: str) -> str:
     try:
         return str(ipaddress.IPv6Address(name))

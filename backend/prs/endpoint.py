@@ -16,6 +16,7 @@ class Endpoint:
     token_value: str = field(default="", repr=False)
     ticket: str = field(default="", repr=False)
     csrf: str = field(default="", repr=False)
+    renew: bool = True  # False: a handed-in ticket is used as it is and never renewed
     verify: bool = True
     ca_file: str = ""  # "" = the system's certificate authorities
     timeout: float = 30.0  # seconds for one request

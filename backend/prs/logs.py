@@ -153,10 +153,10 @@ def handler_for(stream: Stream, form: Form) -> logging.Handler:
     """Make the handler of a form; without python3-systemd the journal gets prefixed lines, which it understands as well."""
     if form == "journal":
         try:
-            from systemd import journal
+            from systemd.journal import send
         except ImportError:
             return LineHandler(stream, "prefix")
-        return JournalHandler(journal.send)
+        return JournalHandler(send)
     return LineHandler(stream, form)
 
 

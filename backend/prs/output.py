@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from prs.findings import Finding
 from prs.model import Cluster, Move, Node, NodeLoad, Plan, Stay
+from prs.pve.findings import Finding
 from prs.terminal import Cell, Style, bar, clean, counted, duration, paint, paragraph, percent, points, size, table
 
 _BAR = 10
 _FULL = 0.85  # a load from here on is shown in yellow
 _LISTED = 20  # guests that stay are listed one by one up to this many, then by reason
 _NAMED = 6  # guests named with each reason
-_MARKS = {"ok": ("✓", "ok", "green"), "warn": ("!", "!!", "yellow"), "bad": ("✗", "XX", "red"), "skip": ("-", "--", "")}
+_MARKS = {True: ("✓", "ok", "green"), None: ("!", "!!", "yellow"), False: ("✗", "XX", "red")}
 
 
 def plan_page(cluster: Cluster, plan: Plan, style: Style) -> str:
@@ -73,7 +73,7 @@ def loads_table(
 ) -> str:
     """Show loads node by node, the one of `method` (memory for all) first and with bars; `after` may be empty."""
     first = "memory" if method == "all" else method
-    others = [name for name in ("memory", "cpu", "disk") if name != first]
+    others = [name for name in ("memory", "cpu", "disk") if name != first and any(getattr(load, name) for load in (*before, *after))]
     later, nodes = {load.node: load for load in after}, {node.name: node for node in cluster.nodes}
     heads = ["NODE", "GUESTS", f"{first.upper()} NOW", *(["AFTER"] if after else []), *(name.upper() for name in others), "NOTE"]
     rows = []
@@ -158,18 +158,15 @@ def _stays(stays: Sequence[Stay], style: Style) -> str:
     return text
 
 
-def findings_summary(bad: int, warn: int) -> str:
+def findings_summary(problems: int) -> str:
     """Give the closing sentence of a check."""
-    if not bad and not warn:
-        return "Everything is as needed."
-    parts = [counted(bad, "problem") if bad else "", counted(warn, "warning") if warn else ""]
-    return f"{' and '.join(filter(None, parts))} found."
+    return f"{counted(problems, 'problem')} found." if problems else "No problem found."
 
 
 def finding_text(finding: Finding, style: Style) -> str:
-    """Show one finding with its mark, and its advice on lines of their own."""
-    sign, plain, colour = _MARKS[finding.state]
+    """Show one finding with its mark, and what to do about it on a line of its own."""
+    sign, plain, colour = _MARKS[finding.ok]
     mark = paint(sign if style.unicode else plain, colour, style)
-    first, *more = paragraph(f"{clean(finding.subject)}: {clean(finding.text)}", style, "  ").splitlines()
+    first, *more = paragraph(f"{clean(finding.name)}: {clean(finding.text)}", style, "  ").splitlines()
     text = "".join(f"{line}\n" for line in [f"{mark} {first}", *more])
-    return text + "".join(paragraph(f"    {style.arrow} {clean(advice)}", style, "      ") for advice in finding.advice)
+    return text + (paragraph(f"    {style.arrow} {clean(finding.remedy)}", style, "      ") if finding.remedy else "")

@@ -10,6 +10,7 @@ from prs.output import heading, label
 from prs.terminal import Cell, Style, clean, counted, duration, paint, paragraph, percent, size, speed, table
 
 _COLOURS = {"done": "green", "failed": "red", "partial": "red", "unknown": "red", "cancelled": "yellow", "skipped": "yellow"}
+_SHORT = "%b %d %H:%M"  # a time in lists, as Proxmox VE writes it
 _WORDS = {"unknown": "outcome unknown", "verifying": "waiting to see it there"}
 
 
@@ -24,7 +25,7 @@ def jobs_page(jobs: Sequence[Job], now: float, style: Style) -> str:
 def _job_row(job: Job, now: float) -> list[str | Cell]:
     took = duration((job.ended or now) - job.started) if job.started else ""
     moved = f"{job.count('done')}/{len(job.steps)}"
-    return [clean(job.id), what(job), state_cell(job.state), clean(job.user), moment(job.created), took, moved, clean(job.message)]
+    return [clean(job.id), what(job), state_cell(job.state), clean(job.user), moment(job.created, _SHORT), took, moved, clean(job.message)]
 
 
 def what(job: Job) -> str:
@@ -37,9 +38,9 @@ def state_cell(state: str) -> Cell:
     return Cell(_WORDS.get(state, state), _COLOURS.get(state, ""))
 
 
-def moment(seconds: float) -> str:
+def moment(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
     """Give Unix seconds in local time to the minute, nothing for 0."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""
+    return time.strftime(form, time.localtime(seconds)) if seconds else ""
 
 
 def job_page(job: Job, now: float, style: Style) -> str:

@@ -11,7 +11,7 @@ from prs.output import label
 from prs.output_jobs import fraction, progress_text, step_event
 from prs.terminal import Stream, Style, bar, clean, columns, counted, cut, duration, paint, percent, size, style_of, write
 
-_BAR = 20
+_BAR, _SHORT_BAR, _WIDE = 20, 10, 100  # columns of a bar, on a narrow terminal, and where wide begins
 _REPEAT = 60.0  # seconds between two lines about the same running migration without a terminal
 _FINAL = {"done": "green", "failed": "red", "skipped": "yellow", "cancelled": "yellow", "unknown": "red"}
 
@@ -21,7 +21,11 @@ def step_line(step: Step, guest: int, nodes: int, now: float, style: Style) -> s
     way = f"{clean(step.source)} {style.arrow} {clean(step.target)}"
     waits = {"starting": "starting", "verifying": f"waiting to see it on {clean(step.target)}"}
     detail = waits.get(step.state) or (progress_text(step) if step.total else f"running for {duration(now - step.started)}")
-    return f"  {_pad(label(step.vmid, step.name), guest)}  {_pad(way, nodes)}  {bar(fraction(step), _BAR, style)}  {detail}"
+    return f"  {_pad(label(step.vmid, step.name), guest)}  {_pad(way, nodes)}  {bar(fraction(step), _bar_width(style), style)}  {detail}"
+
+
+def _bar_width(style: Style) -> int:
+    return _SHORT_BAR if 0 < style.width < _WIDE else _BAR
 
 
 def _pad(text: str, width: int) -> str:
@@ -40,7 +44,7 @@ def total_line(job: Job, now: float, style: Style) -> str:
     parts += [f"{job.count('planned')} waiting"] if job.count("planned") else []
     parts += [job.state] if job.state in ("paused", "cancelling") else []
     parts.append(f"{duration(now - (job.started or now))} so far")
-    return f"{bar(share, _BAR, style)} {percent(share):>4}  {', '.join(parts)}"
+    return f"{bar(share, _bar_width(style), style)} {percent(share):>4}  {', '.join(parts)}"
 
 
 def _bytes(step: Step) -> int:

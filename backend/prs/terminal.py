@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 GIB, MIB = 2**30, 2**20
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
-_NARROWEST = 20  # columns left to a flexible table column before lines are allowed to run over the edge
+_NARROWEST = 14  # columns left to a flexible table column before lines are allowed to run over the edge
 
 
 class Stream(Protocol):
@@ -187,14 +187,14 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str | Cell]], style: Sty
 
 
 def _padded(cell: Cell, width: int, right: bool, style: Style) -> str:
-    blanks = " " * (width - columns(cell.text))
+    blanks = " " * max(0, width - columns(cell.text))
     painted = paint(cell.text, cell.colour, style)
     return blanks + painted if right else painted + blanks
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break text at blanks into lines of at most `width` characters (0 = no limit); at least one line."""
-    return (textwrap.wrap(text, width, break_on_hyphens=False) if width else [text]) or [""]
+    """Break text at blanks into lines of `width` characters (0 = no limit), at least one; a longer word, such as a UPID, stays whole."""
+    return (textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False) if width else [text]) or [""]
 
 
 def paragraph(text: str, style: Style, indent: str = "") -> str:

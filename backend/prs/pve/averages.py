@@ -9,10 +9,11 @@ from prs.pve.resources import Sample
 from prs.pve.values import Row, number
 
 STEP = 60.0  # seconds one row of the last hour stands for
+REPORT = 15.0  # seconds until a change shows in a node's reports
 STALE = 300.0  # seconds without a row after which figures are not used
 ENOUGH = 3  # rows a guest's mean needs
 
-# OpenZFS never shrinks the ARC below the larger of 1/32 of memory and 32 MiB (zfs_arc_min; openzfs/zfs module/zfs/arc.c arc_set_limits).
+# OpenZFS does not shrink the ARC below the larger of 1/32 of memory and 32 MiB (default of zfs_arc_min; openzfs/zfs pull request 6659).
 ARC_SHARE, ARC_LEAST = 32, 32 * 2**20
 
 
@@ -31,7 +32,8 @@ def newest(rows: Iterable[Row]) -> float:
 
 def node_mean(rows: Iterable[Row], since: float) -> Sample | None:
     """A node's mean use over the rows that lie wholly after `since`; None without such a row."""
-    chosen = [row for row in rows if (number(row, "time") or 0.0) >= since + STEP and _complete(row)]
+    # pvestatd reports every 10 s: a row may still hold a report from before the change.
+    chosen = [row for row in rows if (number(row, "time") or 0.0) >= since + STEP + REPORT and _complete(row)]
     if not chosen:
         return None
     memory = sum(number(row, "memused") or 0.0 for row in chosen) / len(chosen)
@@ -46,7 +48,7 @@ def _complete(row: Row) -> bool:
 def reclaimable(rows: Iterable[Row]) -> int:
     """Bytes of ZFS cache that the node gives back under pressure, by the newest row that tells (PVE 9: arcsize).
 
-    PVE counts MemTotal - MemAvailable as used, and the kernel does not count the ARC as available (pve-common ProcFSTools.pm).
+    PVE counts MemTotal - MemAvailable as used (pve-common ProcFSTools.pm), and the kernel does not count the ARC as available.
     """
     telling = [row for row in rows if number(row, "arcsize") is not None and number(row, "memtotal")]
     if not telling:

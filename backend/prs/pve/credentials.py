@@ -34,7 +34,7 @@ def credentials(endpoint: Endpoint) -> Credentials:
     """The way to log in that the endpoint holds: token before ticket before password."""
     if endpoint.token_name:
         return Token(endpoint)
-    return Ticket(endpoint)
+    return Ticket(endpoint) if endpoint.renew else Given(endpoint)
 
 
 class Token:
@@ -49,6 +49,22 @@ class Token:
 
     def refused(self) -> bool:
         """A refused token stays refused."""
+        return False
+
+
+class Given:
+    """A ticket of a web user for a few requests; an unproven one must not be renewed: PVE would try it as the user's password."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._read = {"Cookie": _cookie(endpoint.ticket)} if endpoint.ticket else {}  # without one: what PVE tells anybody
+        self._change = {**self._read, **({"CSRFPreventionToken": endpoint.csrf} if endpoint.csrf else {})}
+
+    def headers(self, method: str, login: Login) -> Mapping[str, str]:
+        """The cookie, and the CSRF token for all but GET."""
+        return self._read if method == "GET" else self._change
+
+    def refused(self) -> bool:
+        """A refused ticket stays refused."""
         return False
 
 
@@ -69,8 +85,7 @@ class Ticket:
         with self._lock:
             if time.monotonic() >= self._renew_at or not self._ticket:
                 self._renew(login)
-            # PVE decodes the value; what a plain ticket consists of needs no encoding.
-            found = {"Cookie": "PVEAuthCookie=" + percent_encode(self._ticket, safe=":@=+/!-._~")}
+            found = {"Cookie": _cookie(self._ticket)}
             return found if method == "GET" else found | {"CSRFPreventionToken": self._csrf}
 
     def refused(self) -> bool:
@@ -116,6 +131,11 @@ class Ticket:
 
     def _give_up(self, words: str, now: float) -> None:
         self._ticket, self._refused, self._renew_at = "", words, now + RETRY
+
+
+def _cookie(ticket: str) -> str:
+    """The cookie with a ticket; PVE decodes the value, and what a plain ticket consists of needs no encoding."""
+    return "PVEAuthCookie=" + percent_encode(ticket, safe=":@=+/!-._~")
 
 
 def _age(ticket: str) -> float:

@@ -18,8 +18,9 @@ def host_and_port(text: str) -> tuple[str, int]:
     elif text.count(":") > 1:
         host, port = text, None
     else:
-        host, _, port = text.partition(":")
-    if not re.fullmatch(r"[\w.:%-]+", host) or (port is not None and port and not port.isdigit()):
+        host, colon, port = text.partition(":")
+        port = port if colon else None
+    if not re.fullmatch(r"[\w.:%-]+", host) or (port is not None and not re.fullmatch(r"[0-9]+", port)):
         raise ValueError(f"'{text}' is not a host, host:port, IPv6 address or [IPv6 address]:port")
     found = int(port) if port else PORT
     if not 0 < found < 65536:

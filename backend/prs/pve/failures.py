@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from prs.errors import ApiError, LoginFailed, PveError, Unreachable
-from prs.pve.tls import certificate_words
+from prs.pve.tls import certificate_words, wrong_name_words
 
 
 class HostFailed(Exception):
@@ -34,6 +34,8 @@ def on_the_way(error: requests.RequestException, place: str, timeout: float, ca_
         if isinstance(root, ConnectionRefusedError):
             return HostFailed(f"{place} refuses the connection (is pveproxy running there?)", sent=False)
     names = {type(root).__name__ for root in roots}
+    if "CertificateError" in names:  # urllib3.util.ssl_match_hostname, in no public place of all its releases
+        return HostFailed(wrong_name_words(place), sent=False)
     if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in names:
         return HostFailed(f"{place} cannot be reached (host down, or a firewall in between)", sent=False)
     if isinstance(error, requests.Timeout):

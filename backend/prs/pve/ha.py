@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from prs.errors import ApiError
 from prs.model import Rule
+from prs.pve.api import Api
 from prs.pve.values import Row, flag, properties, table, text, words
 
 
@@ -27,6 +29,14 @@ def manager(data: Row) -> Manager:
             states[node] = "maintenance"
     disarm = table(status.get("disarm"))
     return Manager(text(status, "master_node"), tuple(sorted(states.items())), text(disarm, "mode"))
+
+
+def ha_master(api: Api) -> str:
+    """The node on which the HA manager works, "" while HA is idle or its status may not be read."""
+    try:
+        return manager(table(api.get("/cluster/ha/status/manager_status"))).master
+    except ApiError:
+        return ""
 
 
 def auto_rebalance(options: Row) -> bool:

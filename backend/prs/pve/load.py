@@ -11,7 +11,7 @@ from prs.pve.resources import Sample, sample
 from prs.pve.values import Row, number, text, whole
 
 # Tasks that change how much a node has to carry; means must not reach back over them (types of qemu-server and pve-container).
-CHANGES = {kind + what for kind in ("qm", "vz") for what in ("migrate", "start", "stop", "shutdown", "suspend", "resume")}
+CHANGES = {"qmigrate", "vzmigrate"} | {kind + what for kind in ("qm", "vz") for what in ("start", "stop", "shutdown", "suspend", "resume")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Histories:
         """What is odd about the figures as a whole."""
         minutes = (self.now - self.clock) / 60
         if minutes > 0:
-            return (f"The newest figures of the cluster are {minutes:.0f} minutes old by this machine's clock: is one of the clocks wrong?",)
+            return (f"The cluster's newest figures are {minutes:.0f} minutes old by this machine's clock: is one of the clocks wrong?",)
         if minutes < 0:
             return (f"This machine's clock is {-minutes:.0f} minutes behind the cluster's figures",)
         return ()

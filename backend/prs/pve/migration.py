@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -51,7 +52,7 @@ class Progress:
     speed: float = 0.0
     seconds_left: float | None = None
     line: str = ""
-    log: Log = field(default=Log(), repr=False)  # noqa: RUF009 - Log is immutable
+    log: Log = field(default=Log(), repr=False)
 
 
 def locate_all(api: Api) -> dict[int, Where]:
@@ -149,6 +150,17 @@ def progress(api: Api, upid: str, memory: int, disk: int, last: Progress | None 
     log = read(lines, known)
     found = amount(log, memory, disk)
     return Progress(found.done, found.total, found.speed, found.seconds_left, log.line, log)
+
+
+def error(api: Api, upid: str) -> str:
+    """What a failed task's log names as the error, in PVE's words; "" if it names none or may not be read."""
+    try:
+        data = rows(api.get(f"{_task_path(upid)}/log", {"start": 0, "limit": LOG_LINES}))
+    except (ApiError, Unreachable):
+        return ""
+    lines = [text(row, "t") for row in data]
+    told = [line.partition("ERROR: ")[2].strip() for line in lines if "ERROR: " in line and "TASK ERROR" not in line]
+    return re.sub(r"^migration aborted \(duration [\d:]+\): ", "", told[0]) if told else ""
 
 
 def find_task(api: Api, node: str, vmid: int, since: float, known: Collection[str] = ()) -> str:

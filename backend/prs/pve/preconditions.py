@@ -13,6 +13,7 @@ from prs.pve.values import Row, flag, properties, rows, table, text, whole
 
 COPYABLE = ("dir", "btrfs", "zfspool", "lvmthin", "lvm")
 _LINKED = re.compile(r"(?:^|[:/])base-\d+-[^/]*/")
+_CLOUDINIT = re.compile(r"vm-\d+-cloudinit")
 _MOUNT = re.compile(r"(?:rootfs|mp\d+|unused\d+)$")
 _DEVICES = (
     ("hostpci", "uses PCI device"), ("usb", "uses USB device"), ("serial", "uses serial port"), ("parallel", "uses parallel port"),
@@ -56,7 +57,8 @@ def qemu_verdict(data: Row, plugins: Mapping[str, str] | None = None, replicated
 
 def _devices(data: Row, running: bool) -> list[str]:
     """Devices of the node; a mapped one stays no obstacle for a stopped VM, nor for a running one if it is marked as live-migratable."""
-    mapped = {str(name): {} for name in data.get("mapped-resources") or []} | table(data.get("mapped-resource-info"))
+    mapped: dict[str, object] = {str(name): {} for name in data.get("mapped-resources") or []}
+    mapped |= table(data.get("mapped-resource-info"))
     found = {str(key) for key in data.get("local_resources") or []} | (set(mapped) if running else set())
     blockers = []
     for key in sorted(found):
@@ -79,7 +81,7 @@ def _disk(disk: Row, running: bool, plugins: Mapping[str, str], replicated: bool
     volid, drive = text(disk, "volid"), text(disk, "drivename")
     at = f" in {drive}" if drive else ""
     plugin = plugins.get(volid.partition(":")[0], "")
-    if flag(disk, "cdrom") and not flag(disk, "is_cloudinit") and not re.search(r"vm-\d+-cloudinit", volid):
+    if flag(disk, "cdrom") and not _CLOUDINIT.search(volid):
         what = "the host's CD drive" if volid == "cdrom" else f"local CD-ROM image {volid}"
         return f"has {what}{at}; eject it"
     if volid.startswith("/"):
@@ -89,7 +91,7 @@ def _disk(disk: Row, running: bool, plugins: Mapping[str, str], replicated: bool
     if plugin and plugin not in COPYABLE:
         return f"its disk {volid} is on local storage of type {plugin}, which PVE cannot copy"
     if disk.get("referenced_in_snapshot") and not flag(disk, "is_vmstate"):
-        if running and not replicated:
+        if running and not (replicated and flag(disk, "replicate", default=True)):
             return f"has snapshots of local disk {volid}, which cannot be moved while the VM runs; delete them or shut it down"
         if plugin in ("lvm", "lvmthin"):
             return f"has snapshots of local disk {volid}, which storage type {plugin} cannot copy; delete them"
@@ -97,7 +99,8 @@ def _disk(disk: Row, running: bool, plugins: Mapping[str, str], replicated: bool
 
 
 def _travels(disk: Row) -> bool:
-    return ":" in text(disk, "volid") and (not flag(disk, "cdrom") or flag(disk, "is_cloudinit") or "cloudinit" in text(disk, "volid"))
+    volid = text(disk, "volid")
+    return ":" in volid and (not flag(disk, "cdrom") or bool(_CLOUDINIT.search(volid)))
 
 
 def _volume(disk: Row) -> Volume:
@@ -144,7 +147,8 @@ def lxc_verdict(config: Row, plugins: Mapping[str, str], shared: frozenset[str])
         volumes.append(Volume(storage, _size(text(options, "size")), value))
         words = _volume_blocker(value, plugins.get(storage, ""), snapshots=bool(text(config, "parent")))
         blockers += [words] if words else []
-    blockers += [f"uses device {text(config, key).partition(',')[0]} of its node ({key})" for key in sorted(config) if re.match(r"dev\d+$", key)]
+    devices = sorted(key for key in config if re.match(r"dev\d+$", key))
+    blockers += [f"uses device {text(config, key).partition(',')[0]} of its node ({key})" for key in devices]
     return Verdict(tuple(blockers), tuple(volumes))
 
 

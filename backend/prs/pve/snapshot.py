@@ -1,4 +1,4 @@
-"""Reads the whole cluster into one Cluster: under 10 calls, one for each online node's history, and for disks one for each local storage."""
+"""Reads the whole cluster into one Cluster: under 10 calls, one for each node's history, and for disks one for each local storage."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
     """
     reader = Reader(api)
     data = rows(api.get("/cluster/resources"))
-    status = reader.rows("/cluster/status", "Quorum and node ids are not known") or []
+    # Without Sys.Audit on / PVE refuses the status but answers options, with most of them left out.
+    status = reader.rows("/cluster/status", "Quorum, node ids and whether PVE balances HA guests itself are not known") or []
     options = reader.table("/cluster/options", "Whether PVE balances HA guests itself is not known") or {}
     defined = reader.rows("/storage", "Which storages share space is not known") or []
     tasks = reader.rows("/cluster/tasks", "Migrations under way are not known") or []

@@ -17,7 +17,7 @@ _SEND_TOTAL = re.compile(r"total estimated size is ([\d.]+)([BKMGTP]?)")
 _SEND = re.compile(r"^(?:\S+ \S+ )?\d\d:\d\d:\d\d +([\d.]+)([BKMGTP]?) +\S+")
 _END = re.compile(r"migration (?:status: completed|finished successfully)")
 
-_UNITS = {unit + tail: 1024.0**power for power, unit in enumerate(("", "K", "M", "G", "T", "P")) for tail in ("", "iB")}
+_UNITS: dict[str, float] = {unit + tail: 1024.0**power for power, unit in enumerate(("", "K", "M", "G", "T", "P")) for tail in ("", "iB")}
 _UNITS |= {"B": 1.0} | {unit + "B": 1000.0**power for power, unit in enumerate(("", "k", "M", "G", "T", "P"))}
 _SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -64,11 +64,11 @@ def _line(log: Log, number: int) -> Log:
         others = tuple(disk for disk in log.mirrors if disk.name != match[1])
         return replace(log, mirrors=(*others, Copy(match[1], done, total)), speed=done / took if took else log.speed)
     if match := _RAM.search(text):
-        done, total, speed = (_bytes(match[at], match[at + 1]) for at in (1, 3, 5))
-        return replace(log, memory=done, memory_total=total, speed=speed)
+        done, total = _bytes(match[1], match[2]), _bytes(match[3], match[4])
+        return replace(log, memory=done, memory_total=total, speed=_bytes(match[5], match[6]))
     if match := _COPY.search(text):
-        done, took = float(match[1]), float(match[2])
-        return replace(_copied(log, done, number), speed=done / took if took else _bytes(match[3], match[4]))
+        done, seconds = float(match[1]), float(match[2])
+        return replace(_copied(log, done, number), speed=done / seconds if seconds else _bytes(match[3], match[4]))
     if match := _SEND_TOTAL.search(text):
         return replace(log, offline=_began(log.offline, Copy(f"line {number}", 0.0, _bytes(match[1], match[2]))))
     if match := _SEND.search(text):

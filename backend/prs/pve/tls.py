@@ -35,6 +35,8 @@ class TlsAdapter(HTTPAdapter):  # type: ignore[misc]  # requests carries no type
     """Makes requests use the given context and nothing else (requests would add its own list of authorities to it)."""
 
     def __init__(self, made: ssl.SSLContext) -> None:
+        # urllib3 1.26 (Debian 12) cannot give OpenSSL an address to compare with; without this, every urllib3 compares names itself.
+        made.check_hostname = False
         self._context = made
         super().__init__()
 
@@ -52,6 +54,11 @@ class TlsAdapter(HTTPAdapter):  # type: ignore[misc]  # requests carries no type
         self.poolmanager.clear()
 
 
+def wrong_name_words(place: str) -> str:
+    """What to say of a certificate that is for other names."""
+    return f"the certificate of {place} is for another name; use the host name or address that it was made for"
+
+
 def certificate_words(error: ssl.SSLError, place: str, ca_file: str) -> str:
     """What is wrong with the certificate that `place` (host:port) showed, and what to do about it."""
     code = getattr(error, "verify_code", 0)
@@ -63,7 +70,7 @@ def certificate_words(error: ssl.SSLError, place: str, ca_file: str) -> str:
             )
         return f"the certificate of {place} is signed by an unknown authority; give /etc/pve/pve-root-ca.pem of the cluster as CA file"
     if code in _WRONG_NAME:
-        return f"the certificate of {place} is for another name; use the host name or address that it was made for"
+        return wrong_name_words(place)
     if code == _EXPIRED:
         return f"the certificate of {place} has expired; renew it (pvecm updatecerts, or ACME), or set this machine's clock"
     if code == _NOT_YET_VALID:
