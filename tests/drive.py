@@ -32,6 +32,10 @@ class VirtualClock:
         self._world.clock.sleep(seconds)
 
 
+    def wake(self) -> None:
+        """Nothing sleeps."""
+
+
 class Drive:
     """A journal, a clock and an account on one world."""
 

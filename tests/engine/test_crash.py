@@ -96,5 +96,5 @@ def test_dies_at_many_points(ram: Path, scene: Callable[[], World], pause: float
         drive.assert_sound()
         drive.journal.close()
         # Every point of the first starts, then ever larger steps through the long copying.
-        point += 1 if point < 12 else point // 3
-    assert deaths > 15
+        point += 1 if point < 12 else point // 2
+    assert deaths > 12

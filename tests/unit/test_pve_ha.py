@@ -64,7 +64,8 @@ def test_a_requested_maintenance_counts_before_it_has_begun() -> None:
         {
             "manager_status": {
                 "master_node": "pve2", "node_status": {"pve1": "online", "pve2": "online", "pve3": "fence"},
-                "node_request": {"pve1": {"maintenance": 1}, "pve2": {}, "pve3": {"maintenance": 1}}, "disarm": {"mode": "ignore", "state": "disarmed"},
+                "node_request": {"pve1": {"maintenance": 1}, "pve2": {}, "pve3": {"maintenance": 1}},
+                "disarm": {"mode": "ignore", "state": "disarmed"},
             }
         }
     )  # fmt: skip

@@ -56,7 +56,8 @@ def silent(step: Step, where: Where | None, waited: float, error: PveError) -> C
     if where and not where.node_online and waited >= NODE_RETURNS:
         return {"state": "unknown", "message": f"{step.source} went offline during the migration: look there for the guest once it is back"}
     if waited >= GIVES_UP:
-        return {"state": "unknown", "message": f"PVE cannot say how it stands ({error}): look for the guest on {step.source} and {step.target}"}
+        words = f"PVE cannot say how it stands ({error}): look for the guest on {step.source} and {step.target}"
+        return {"state": "unknown", "message": words}
     return {"message": f"no word from {step.source}: {error}"}
 
 

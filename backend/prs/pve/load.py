@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from prs.model import Guest, Node
 from prs.pve import averages
@@ -14,7 +15,7 @@ from prs.pve.values import Row, number, text, whole
 CHANGES = {"qmigrate", "vzmigrate"} | {kind + what for kind in ("qm", "vz") for what in ("start", "stop", "shutdown", "suspend", "resume")}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Histories:
     """The last hour by node, as far as it could be read, and how much of it counts (s; 0: none, the present sample does)."""
 
@@ -22,7 +23,7 @@ class Histories:
     window: float
     rows: Mapping[str, list[Row]]
 
-    @property
+    @cached_property
     def clock(self) -> float:
         """The cluster's time as its newest figures tell it, so that a wrong clock on this machine does no harm."""
         found = max((averages.newest(rows) for rows in self.rows.values()), default=0.0)

@@ -72,14 +72,17 @@ def ha_state(row: Row) -> str:
     return "" if state == "ignored" else state
 
 
-def nodes(data: list[Row], status: list[Row]) -> tuple[Node, ...]:
-    """The nodes by name, without their load; `status` is /cluster/status, which alone knows who is online for certain."""
+def nodes(data: list[Row], status: list[Row], version: str = "") -> tuple[Node, ...]:
+    """The nodes by name, without their load; `status` is /cluster/status, which alone knows who is online for certain.
+
+    `version` is that of the answering node, the only one whose version a cluster-wide call tells.
+    """
     known = {text(row, "name"): row for row in status if row.get("type") == "node"}
-    found = [_node(row, known.get(text(row, "node"), {})) for row in data if row.get("type") == "node"]
+    found = [_node(row, known.get(text(row, "node"), {}), version) for row in data if row.get("type") == "node"]
     return tuple(sorted(found, key=lambda node: node.name))
 
 
-def _node(row: Row, status: Row) -> Node:
+def _node(row: Row, status: Row, version: str) -> Node:
     online = flag(status, "online", default=row.get("status") != "offline") and row.get("status") != "offline"
     problem = ""
     if not online:
@@ -91,6 +94,7 @@ def _node(row: Row, status: Row) -> Node:
     return Node(
         name=text(row, "node"), online=online, memory=whole(row, "maxmem"), cpu=number(row, "maxcpu") or 0.0,
         id=whole(status, "nodeid"), ha=text(row, "hastate"), problem=problem,
+        version=version if flag(status, "local") else "",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from prs.model import Cluster, Guest, Node, Replication, Rule, Storage
@@ -29,17 +30,15 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
     tasks = reader.rows("/cluster/tasks", "Migrations under way are not known") or []
     version = text(reader.table("/version", "PVE's version is not known") or {}, "version")
     replicated = reader.rows("/cluster/replication", "Storage replications are not known") or []
-    nodes = resources.nodes(data, status)
+    nodes = resources.nodes(data, status, version)
     offline = frozenset(node.name for node in nodes if not node.online)
     guests = resources.guests(data, offline)
     storages = resources.storages(data)
     view = _read_ha(reader, guests, nodes, version)
-    nodes = tuple(_under_ha(node, view.manager) for node in nodes)
-    guests = tuple(_guest_under_ha(guest, view.manager) for guest in guests)
-    definitions = {text(row, "storage"): row for row in defined}
+    nodes, guests = _under_ha(nodes, guests, view.manager)
     if method in ("disk", "all"):
         guests = _with_disks(reader, guests, storages, offline)
-    nodes = tuple(_with_capacity(node, guests, storages, definitions) for node in nodes)
+    nodes = _with_capacity(nodes, guests, storages, {text(row, "storage"): row for row in defined})
     past = _histories(reader, nodes, storages, now, history)
     nodes, guests = with_load(nodes, guests, data, tasks, past)
     cluster_row = next((row for row in status if row.get("type") == "cluster"), {})
@@ -48,7 +47,7 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
         taken=now,
         quorate=flag(cluster_row, "quorate", default=True),
         version=version,
-        nodes=tuple(replace(node, version=version) if _answers(node, status) else node for node in nodes),
+        nodes=nodes,
         guests=guests,
         storages=storages,
         rules=view.rules,
@@ -57,10 +56,6 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
         migrating=tuple(sorted(running_migrations(tasks))),
         problems=(*reader.problems, *past.problems),
     )
-
-
-def _answers(node: Node, status: list[Row]) -> bool:
-    return any(text(row, "name") == node.name and flag(row, "local") for row in status)
 
 
 def _replications(data: list[Row]) -> tuple[Replication, ...]:
@@ -90,8 +85,10 @@ def _read_ha(reader: Reader, guests: tuple[Guest, ...], nodes: tuple[Node, ...],
     return _Ha(found, ha.manager(status or {}))
 
 
-def _under_ha(node: Node, manager: ha.Manager) -> Node:
-    return replace(node, ha=dict(manager.states).get(node.name, node.ha))
+def _under_ha(nodes: tuple[Node, ...], guests: tuple[Guest, ...], manager: ha.Manager) -> tuple[tuple[Node, ...], tuple[Guest, ...]]:
+    states = dict(manager.states)
+    there = tuple(replace(node, ha=states.get(node.name, node.ha)) for node in nodes)
+    return there, tuple(_guest_under_ha(guest, manager) for guest in guests)
 
 
 def _guest_under_ha(guest: Guest, manager: ha.Manager) -> Guest:
@@ -102,11 +99,19 @@ def _guest_under_ha(guest: Guest, manager: ha.Manager) -> Guest:
     return replace(guest, blockers=(*guest.blockers, "HA is disarmed and keeps its guests where they are"))
 
 
-def _with_capacity(node: Node, guests: tuple[Guest, ...], storages: tuple[Storage, ...], definitions: dict[str, Row]) -> Node:
-    local = [storage for storage in storages if storage.node == node.name and resources.holds_guests(storage)]
-    total, used = disks.capacity(local, definitions)
-    known = sum(guest.disk for guest in guests if guest.node == node.name)
-    return replace(node, disk=total, disk_host=max(used - known, 0))
+def _with_capacity(
+    nodes: tuple[Node, ...], guests: tuple[Guest, ...], storages: tuple[Storage, ...], definitions: dict[str, Row]
+) -> tuple[Node, ...]:
+    """The nodes with the size of their local guest storages, and what is on them beside the known disks of guests."""
+    known: Counter[str] = Counter()
+    for guest in guests:
+        known[guest.node] += guest.disk
+    found = []
+    for node in nodes:
+        local = [storage for storage in storages if storage.node == node.name and resources.holds_guests(storage)]
+        total, used = disks.capacity(local, definitions)
+        found.append(replace(node, disk=total, disk_host=max(used - known[node.name], 0)))
+    return tuple(found)
 
 
 def _with_disks(

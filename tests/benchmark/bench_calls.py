@@ -1,0 +1,43 @@
+"""How many calls to PVE, and how long, one `plan` takes at 32 nodes and 2000 guests, over HTTPS with the real client."""
+
+from __future__ import annotations
+
+import time
+
+from prs.endpoint import Endpoint
+from prs.engine.planning import Wish, make_plan
+from prs.model import Policy
+from prs.pve.client import connect
+from simcluster.scenes import large
+from simcluster.simserver import SimServer
+
+RIVAL = 6197  # calls of ProxLB 2.3 for a cluster of this size
+
+
+def main() -> None:
+    """Print one row for each verb."""
+    world = large(start=time.time() - 3600)
+    world.clock.sleep(3600)
+    print("One plan at 32 nodes and 2000 guests, over HTTPS (the simulated cluster shares the processor)")
+    print(f"{'verb':16}{'calls':>7}{'cluster':>9}{'per node':>10}{'per guest':>11}{'guests examined':>17}{'seconds':>9}")
+    with SimServer(world, speed=1.0) as server:
+        endpoint = Endpoint((f"{server.host}:{server.port}",), "prs@pve", token_name="daemon", token_value=server.logins["prs@pve!daemon"],
+                            ca_file=str(server.ca_file))  # fmt: skip
+        for verb, wish in (("plan", Wish()), ("plan --drain", Wish(drain="n01"))):
+            before = dict(world.requests)
+            api, began = connect(endpoint), time.perf_counter()
+            cluster, plan = make_plan(api, Policy(), time.time(), wish)
+            took = time.perf_counter() - began
+            asked = {path: count - before.get(path, 0) for path, count in world.requests.items()}
+            nodes = asked.get("GET /nodes/{node}/rrddata", 0)
+            guests = sum(count for path, count in asked.items() if "{vmid}" in path)
+            examined = sum(guest.inspected for guest in cluster.guests)
+            print(f"{verb:16}{api.calls:>7}{api.calls - nodes - guests:>9}{nodes:>10}{guests:>11}{examined:>17}{took:>9.2f}")
+            assert api.calls - nodes - guests < 10
+            assert guests == 2 * examined
+            print(f"  {plan.summary}")
+    print(f"(ProxLB 2.3: {RIVAL} calls)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""The daemon's turns: schedule, leader, jobs of the web, reload, and a failure that must not stop it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drive import VirtualClock
+from prs.config import Settings
+from prs.endpoint import Endpoint
+from prs.engine import credentials
+from prs.engine.journal import Journal
+from prs.engine.notify import Notifier
+from prs.engine.planning import make_plan
+from prs.engine.service import Service, Surroundings
+from prs.errors import ConfigError, Unreachable
+from prs.model import Policy
+from prs.pve.api import Api
+from simcluster import InProcessApi
+from simcluster.scenes import small
+from simcluster.world import World
+
+ENDPOINT = Endpoint(("pve1",), "prs@pve", token_name="daemon", token_value="x")
+
+
+class House:
+    """A daemon on a host, with its cluster and its settings."""
+
+    def __init__(self, folder: Path, host: str = "elsewhere", **settings: Any) -> None:
+        self.world: World = small()
+        self.world.clock.sleep(600)
+        self.clock, self.calls, self.users = VirtualClock(self.world), [InProcessApi(self.world)], list[str]()
+        self.settings = Settings(folder / "prs.conf", endpoint=ENDPOINT, schedule=3600.0, state_dir=folder, **settings)
+        self.journal = Journal(folder / "journal.sqlite")
+        self.down = False
+        around = Surroundings(self._load, self._connect, host)
+        self.service = Service(around, self.settings, self.journal, self.clock, Notifier({}))  # type: ignore[arg-type]
+
+    def _load(self) -> Settings:
+        return self.settings
+
+    def _connect(self, endpoint: Endpoint) -> Api:
+        if self.down:
+            raise Unreachable("pve1 does not answer")
+        self.users.append(endpoint.user)
+        self.calls.append(InProcessApi(self.world, f"{endpoint.user}!{endpoint.token_name}" if endpoint.token_name else endpoint.user))
+        return self.calls[-1]
+
+    def live(self, seconds: float) -> None:
+        """Let the daemon work for so long."""
+        until = self.clock.time() + seconds
+        while self.clock.time() < until:
+            self.clock.sleep(self.service.turn())
+
+    @property
+    def requests(self) -> int:
+        """Calls made to PVE so far."""
+        return sum(api.calls for api in self.calls)
+
+
+def test_runs_by_its_schedule_and_is_calm_in_between(ram: Path) -> None:
+    """One run at the start, nothing asked of PVE while idle, the next an hour later; a level cluster gets no job."""
+    house = House(ram)
+    house.live(900)
+    (job,) = house.journal.jobs()
+    assert (job.state, job.origin, job.user) == ("done", "schedule", "prs@pve!daemon")
+    before = house.requests
+    house.live(1800)
+    assert house.requests == before
+    house.live(3600)
+    assert house.requests > before
+    assert len(house.journal.jobs()) == 1
+
+
+def test_the_last_run_survives_a_restart(ram: Path) -> None:
+    """A daemon started again, for example by an upgrade, does not balance again at once."""
+    house = House(ram)
+    house.live(900)
+    again = Service(house.service._around, house.settings, house.journal, house.clock, Notifier({}))  # type: ignore[arg-type]
+    before = house.requests
+    for _ in range(10):
+        house.clock.sleep(again.turn())
+    assert house.requests == before
+
+
+@pytest.mark.parametrize(("host", "leads"), [("pve1", True), ("pve2", False), ("not-a-node", True)])
+def test_only_the_leader_schedules(ram: Path, host: str, leads: bool) -> None:
+    """With HA idle the online node with the lowest id leads."""
+    house = House(ram, host)
+    house.live(600)
+    assert bool(house.journal.jobs()) is leads
+
+
+def test_the_ha_master_leads(ram: Path) -> None:
+    """While the HA manager has a master, that node schedules."""
+    from simcluster.ha_rules import Resource
+
+    house = House(ram, "pve2")
+    house.world.ha.add(Resource("vm:107"))
+    house.world.clock.sleep(60)
+    status = InProcessApi(house.world).get("/cluster/ha/status/manager_status")
+    master = status["manager_status"]["master_node"]
+    house = House(ram / "other", master)
+    house.world.ha.add(Resource("vm:107"))
+    house.live(900)
+    assert house.journal.jobs()
+
+
+def test_dry_run_moves_nothing(ram: Path) -> None:
+    """The plan is logged, no job is queued."""
+    house = House(ram, dry_run=True)
+    house.live(900)
+    assert not house.journal.jobs()
+    assert not house.world.started
+
+
+def test_without_credentials_nothing_is_scheduled(ram: Path) -> None:
+    """A package just installed: the daemon serves the web's jobs and touches nothing by itself."""
+    house = House(ram)
+    house.settings = replace(house.settings, endpoint=None, missing=("prs.conf: [proxmox] api_host is not set.",))
+    house.service.reload()
+    house.service._reload()
+    house.live(7200)
+    assert house.requests == 0
+    assert "api_host is not set" in house.service._status
+
+
+def test_a_web_job_runs_as_its_user_and_its_ticket_is_gone_afterwards(ram: Path) -> None:
+    """The login waits in the credentials directory only while the job lives."""
+    house = House(ram)
+    house.settings = replace(house.settings, endpoint=None, missing=("not set",), run_dir=ram / "run")
+    house.service._reload()
+    name = credentials.save(house.settings.credentials_dir, Endpoint(("pve1",), "root@pam", ticket="t", csrf="c"))
+    _, plan = make_plan(InProcessApi(house.world), Policy(), house.clock.time())
+    plan_id = house.journal.add_plan(plan, Policy(), "root@pam")
+    job_id = house.journal.add_job(plan_id, "root@pam", "web", house.clock.time(), credential=name)
+    house.live(900)
+    assert house.journal.job(job_id).state == "done"
+    assert house.users == ["root@pam"]
+    assert not list(house.settings.credentials_dir.iterdir())
+    assert any("started by root@pam" in line for line in house.world.story())
+
+
+def test_a_web_job_whose_ticket_is_lost_fails_in_words(ram: Path) -> None:
+    """A machine restarted: tickets are kept in memory only."""
+    house = House(ram)
+    _, plan = make_plan(InProcessApi(house.world), Policy(), house.clock.time())
+    plan_id = house.journal.add_plan(plan, Policy(), "root@pam")
+    job_id = house.journal.add_job(plan_id, "root@pam", "web", house.clock.time(), credential="ab" * 16)
+    house.service.turn()
+    job = house.journal.job(job_id)
+    assert (job.state, job.count("skipped")) == ("failed", len(plan.moves))
+    assert "start the job again" in job.message
+
+
+def test_an_unreachable_cluster_is_tried_again(ram: Path) -> None:
+    """The scheduled run is not lost because PVE was down when it was due."""
+    house = House(ram)
+    house.down = True
+    house.live(300)
+    assert not house.journal.jobs()
+    house.down = False
+    house.live(900)
+    assert house.journal.jobs()[0].state == "done"
+
+
+def test_a_bad_configuration_leaves_the_old_one_in_force(ram: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Reload never stops the daemon."""
+    house = House(ram)
+
+    def broken() -> Settings:
+        raise ConfigError(["prs.conf line 3: [balancing] method = 'ram': allowed are memory, disk, cpu."])
+
+    house.service._around = Surroundings(broken, house._connect, "elsewhere")
+    house.service.reload()
+    house.service._reload()
+    assert "line 3" in caplog.text
+    assert "the old configuration stays in force" in caplog.text
+    house.live(900)
+    assert house.journal.jobs()[0].state == "done"
