@@ -1,18 +1,23 @@
-# Everything a developer needs; each target makes the Python environment first if it is missing (see .ci/venv).
-.PHONY: help venv test lint types check bench demo clean
+# Everything a developer needs; each target makes what it is missing first (see .ci/venv).
+.PHONY: help venv test test-python lint types check bench demo clean
 .DEFAULT_GOAL := help
 
-# ARGS is passed on: make test ARGS='tests/unit -k config', make demo ARGS='--help'
+# ARGS is passed on: make test-python ARGS='tests/unit -k config', make demo ARGS='--help'
 ARGS ?=
 RUN = venv=$$(.ci/venv) && PYTHONPATH=backend:tests "$$venv/bin/python"
 
+include pve-ui/ui.mk
+include packaging/packaging.mk
+
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: ## make the Python environment with the pinned development tools
 	@.ci/venv
 
-test: ## run all tests
+test: lint types test-python test-ui ## run all tests but those of the packages
+
+test-python: ## run the Python tests
 	@$(RUN) -m pytest $(ARGS)
 
 lint: ## look for mistakes in style
@@ -21,13 +26,12 @@ lint: ## look for mistakes in style
 types: ## check the types
 	@$(RUN) -m mypy
 
-check: lint types test ## all three
-
-bench: ## measure the planner and the number of API calls
+bench: ## measure planner, calls to PVE and web service beside the rivals' figures
 	@$(RUN) -m benchmark $(ARGS)
 
-demo: ## level a simulated cluster over its HTTPS API, and watch
-	@$(RUN) -m simcluster.demo $(ARGS)
+demo: ## level and drain a simulated cluster; on a terminal the web interface then stays up
+	@if [ -t 1 ]; then $(MAKE) --no-print-directory ui ui-ext >/dev/null; fi
+	@$(RUN) -m simcluster.demo --cache $(UI_CACHE) $(ARGS)
 
 clean: ## remove what was built, and caches; the Python environment stays
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis backend/*.egg-info

@@ -46,8 +46,15 @@ VERBS = (
     Verb(
         "drain", "Empty a node: move all its guests, running and stopped, to the others.",
         "If one guest cannot leave, nothing is moved and each such guest is named with the reason. The node counts as empty when the "
-        "cluster shows it empty. Ctrl-C works as it does for run.",
+        "cluster shows it empty. Until `release NODE` it then gets no guest. Ctrl-C works as it does for run; a cancelled drain also "
+        "releases the node.",
         cli_options.drain,
+    ),
+    Verb(
+        "release", "End a drain: bring the guests back and let the node have guests again.",
+        "Ends the HA maintenance mode that the drain has begun and returns every guest that nobody else has moved since; one that no "
+        "longer fits stays where it is, with the reason.",
+        cli_options.release,
     ),
     Verb(
         "snapshot", "Save what was read of the cluster, for `plan --snapshot` or for a bug report.",

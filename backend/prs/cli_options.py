@@ -76,6 +76,14 @@ def drain(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def release(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `release`."""
+    parser.add_argument("node", metavar="NODE", type=_NODE, help="the node that was emptied")
+    parser.add_argument("--stay", action="store_true", help="bring no guest back; balancing fills the node again")
+    _dry_run(parser)
+    _json(parser)
+
+
 def snapshot(parser: argparse.ArgumentParser) -> None:
     """Add the options of `snapshot`."""
     parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="where to save it, readable only by you (default: print it)")

@@ -115,21 +115,21 @@ def items(reader: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
 def node_name(value: str) -> str:
     """Read the name of a cluster node (pve-common PVE/JSONSchema.pm, format pve-node)."""
     if not _NODE_NAME.fullmatch(value):
-        raise ValueError(f"{value[:60]!r} is no node name")
+        raise ValueError(f"{value!r:.60} is no node name")
     return value
 
 
 def guest_pattern(value: str) -> str:
     """Read the name or VMID of a guest; `*` and `?` stand for any characters and any one character."""
     if not _GUEST_PATTERN.fullmatch(value):
-        raise ValueError(f"{value[:60]!r} is neither a guest name nor a VMID")
+        raise ValueError(f"{value!r:.60} is neither a guest name nor a VMID")
     return value
 
 
 def host(value: str) -> str:
     """Read `host`, `host:port`, `[IPv6]`, `[IPv6]:port` or a bare IPv6 address; IPv6 comes back in brackets."""
     if "//" in value:
-        raise ValueError(f"{value[:60]!r} is a URL: write the host without https:// and path")
+        raise ValueError(f"{value!r:.60} is a URL: write the host without https:// and path")
     name, port = value, ""
     if bracketed := re.fullmatch(r"\[([^\]]+)\](?::(.*))?", value):
         name, port = bracketed[1], value.partition("]")[2]
@@ -137,11 +137,11 @@ def host(value: str) -> str:
         name, colon, digits = value.partition(":")
         port = colon + digits
     if port and not (re.fullmatch(r":[0-9]{1,5}", port) and 0 < int(port[1:]) < 65536):
-        raise ValueError(f"{value[:60]!r} has no port from 1 to 65535")
+        raise ValueError(f"{value!r:.60} has no port from 1 to 65535")
     if bracketed or ":" in name:
         return f"[{_ipv6(name)}]{port}"
     if not _HOST_NAME.fullmatch(name):
-        raise ValueError(f"{value[:60]!r} is neither a host name nor an IP address")
+        raise ValueError(f"{value!r:.60} is neither a host name nor an IP address")
     return name + port
 
 
@@ -162,7 +162,7 @@ def _ipv6(name: str) -> str:
     try:
         return str(ipaddress.IPv6Address(name))
     except ValueError:
-        raise ValueError(f"{name[:60]!r} is no IPv6 address") from None
+        raise ValueError(f"{name!r:.60} is no IPv6 address") from None
 
 
 def user(value: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prs.errors import HelperError
 
+SOCKET = Path("/run/prs-ha-maintenance.sock")  # where the packages have the helper listen
 SECONDS = 40.0  # a little longer than the helper gives ha-manager
 
 

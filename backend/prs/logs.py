@@ -89,7 +89,7 @@ class JournalHandler(logging.Handler):
         try:
             fields = {name.upper(): str(value) for name, value in _fields(record).items()}
             text = "\n".join(filter(None, [record.getMessage(), record.exc_text]))
-            code = {"CODE_FILE": record.pathname, "CODE_LINE": str(record.lineno), "CODE_FUNC": record.funcName}
+            code = {"CODE_FILE": record.pathname, "CODE_LINE": record.lineno, "CODE_FUNC": record.funcName}
             self._send(text, PRIORITY=str(priority(record.levelno)), LOGGER=record.name, SYSLOG_IDENTIFIER="prs", **code, **fields)
         except Exception:  # noqa: BLE001 - logging must never end the program
             self.handleError(record)

@@ -152,7 +152,7 @@ class Policy:
     parallel_node: int = 2
     link_speed: float = 2.0**30  # bytes per second one migration copies
     overhead: float = 10.0  # seconds each migration takes beside copying
-    aim: float = 0.6  # a plan brings the spread down to this share of `spread`, so that noise does not start the next one at once
+    aim: float = 0.8  # share of `spread` that a plan aims at; much lower, and plans would follow the jitter of the loads
     guard: float = 0.05  # a plan may not raise the spread of another resource by more than this
     stopped: bool = False  # stopped guests may move outside a drain too: the way back after one
 

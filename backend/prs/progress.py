@@ -21,7 +21,10 @@ def step_line(step: Step, guest: int, nodes: int, now: float, style: Style) -> s
     way = f"{clean(step.source)} {style.arrow} {clean(step.target)}"
     waits = {"starting": "starting", "verifying": f"waiting to see it on {clean(step.target)}"}
     detail = waits.get(step.state) or (progress_text(step) if step.total else f"running for {duration(now - step.started)}")
-    return f"  {_pad(label(step.vmid, step.name), guest)}  {_pad(way, nodes)}  {bar(fraction(step), _bar_width(style), style)}  {detail}"
+    head = f"  {_pad(label(step.vmid, step.name), guest)}  {_pad(way, nodes)}  "
+    drawn = f"{bar(fraction(step), _bar_width(style), style)}  "
+    # Where even the short bar is too much it goes: the percentage says the same, and the time left must be seen.
+    return head + detail if 0 < style.width <= columns(head + drawn + detail) else head + drawn + detail
 
 
 def _bar_width(style: Style) -> int:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers one benchmark instance through the product's planner: plan_instance.py FILE [--max-moves K | --spread S]; prints one JSON line."""
+"""Answers a benchmark instance through the product's planner: plan_instance.py FILE [--max-moves K | --spread S]; prints a JSON line."""
 
 import argparse
 import json
@@ -20,8 +20,9 @@ def cluster(instance: dict[str, Any]) -> Cluster:
     """The instance as the product's snapshot."""
     nodes = tuple(Node(n["name"], memory=n["mem"] * MIB, memory_host=n["mem_host"] * MIB, cpu=float(n["cpu"]),
                        cpu_host=float(n.get("cpu_host", 0)), disk=n["disk"] * MIB) for n in instance["nodes"])
-    guests = tuple(Guest(g["id"], "", "qemu" if g["type"] == "vm" else "lxc", g["node"], memory=g["mem"] * MIB, memory_max=g["maxmem"] * MIB,
-                         cpu=float(g["cpu"]), cpu_max=float(g["vcpu"]), disk=g["disk"] * MIB) for g in instance["guests"])
+    guests = tuple(Guest(g["id"], "", "qemu" if g["type"] == "vm" else "lxc", g["node"], memory=g["mem"] * MIB,
+                         memory_max=g["maxmem"] * MIB, cpu=float(g["cpu"]), cpu_max=float(g["vcpu"]), disk=g["disk"] * MIB)
+                   for g in instance["guests"])
     rules = [Rule(f"pin-{g['id']}", "nodes", (g["id"],), tuple((name, 0) for name in g["pin"])) for g in instance["guests"] if g.get("pin")]
     rules += [Rule(f"apart-{number}", "apart", tuple(group)) for number, group in enumerate(instance["anti_affinity"])]
     rules += [Rule(f"together-{number}", "together", tuple(group)) for number, group in enumerate(instance["affinity"])]
@@ -37,7 +38,7 @@ def main() -> None:
     instance = json.loads(args.instance.read_text())
     snapshot = cluster(instance)
     ignored = tuple(str(g["id"]) for g in instance["guests"] if g.get("ignore"))
-    policy = Policy(ignore_guests=ignored, containers=True, spread=args.spread or 0.0, max_moves=args.max_moves)
+    policy = Policy(ignore_guests=ignored, containers=True, spread=args.spread or 0.0, max_moves=args.max_moves, aim=1.0)
     start = time.process_time()
     if instance["drain"]:
         plan = plan_drain(snapshot, policy, instance["drain"], 0.0)

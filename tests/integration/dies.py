@@ -1,7 +1,4 @@
-"""Runs the command line, SPEED times as fast, and kills this very process (SIGKILL) at a state of the journal: dies.py SPEED STATE ARGUMENT ...
-
-STATE `never` does not kill.
-"""
+"""dies.py SPEED,ORIGIN STATE ARGUMENT ...: the command line, in fast time, killed (SIGKILL) at a state of the journal; or `never`."""
 
 from __future__ import annotations
 
@@ -54,7 +51,7 @@ DEATHS: dict[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    fasttime.live(float(sys.argv[1]))
+    fasttime.live(*map(float, sys.argv[1].split(",")))
     if sys.argv[2] != "never":
         DEATHS[sys.argv[2]]()
     sys.exit(cli.main(sys.argv[3:]))

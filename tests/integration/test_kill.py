@@ -31,10 +31,10 @@ def config(folder: Path, server: SimServer) -> Path:
     return path
 
 
-def command(*args: str) -> subprocess.CompletedProcess[str]:
+def command(origin: float, *args: str) -> subprocess.CompletedProcess[str]:
     """Run the command line through dies.py."""
     paths = {"PYTHONPATH": f"{ROOT / 'backend'}:{ROOT / 'tests'}"}
-    line = [sys.executable, str(Path(__file__).with_name("dies.py")), str(SPEED), *args]
+    line = [sys.executable, str(Path(__file__).with_name("dies.py")), f"{SPEED},{origin}", *args]
     return subprocess.run(line, env={**os.environ, **paths}, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -44,10 +44,10 @@ def test_killed(state: str, ram: Path) -> None:
     world = small(start=time.time() - 3600)
     world.clock.sleep(3600)
     with SimServer(world, speed=SPEED) as server:
-        conf = str(config(ram, server))
-        killed = command(state, "-c", conf, "drain", "pve1")
+        conf, origin = str(config(ram, server)), time.time()
+        killed = command(origin, state, "-c", conf, "drain", "pve1")
         assert killed.returncode == -signal.SIGKILL, (killed.stdout, killed.stderr)
-        again = command("never", "-c", conf, "run", "--dry-run")
+        again = command(origin, "never", "-c", conf, "run", "--dry-run")
         assert again.returncode == 0, (again.stdout, again.stderr)
     assert ("which was interrupted" in again.stdout) == (state != "ended")
     (job,) = Journal(ram / "state" / "journal.sqlite").jobs()

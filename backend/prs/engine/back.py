@@ -9,6 +9,25 @@ from prs.engine.jobs import Job, Step
 from prs.model import Cluster, Guest, Move, Plan, Policy, Stay
 from prs.planner.plan import check_plan, plan_balance
 
+_OF, _TO = "way back of job", "back to"  # options that tell such a plan
+
+
+def home(job: Job) -> str:
+    """The drained node that a way back fills again and so releases, "" for every other job."""
+    return dict(job.plan.options).get(_TO, "")
+
+
+def joined(jobs: Sequence[Job]) -> Job:
+    """Several drains of one node, oldest first, as one job with all their steps: what there is to bring back."""
+    steps = [step for job in jobs for step in job.steps]
+    return replace(jobs[-1], steps=tuple(replace(step, seq=number) for number, step in enumerate(steps, 1)))
+
+
+def opened(cluster: Cluster, node: str) -> Cluster:
+    """The cluster as it will be once the node has left HA maintenance mode."""
+    nodes = tuple(replace(one, ha="online") if (one.name, one.ha) == (node, "maintenance") else one for one in cluster.nodes)
+    return replace(cluster, nodes=nodes)
+
 
 def plan_back(cluster: Cluster, policy: Policy, job: Job, now: float) -> Plan:
     """A plan of kind balance with the job's moves turned round, last one first; guests that cannot go back stay with their reason.
@@ -78,7 +97,7 @@ def _finish(cluster: Cluster, policy: Policy, job: Job, now: float, moves: list[
     plan = Plan(
         "balance", policy.method, created=now, moves=tuple(moves), stays=tuple(stays), before=before.before, after=after.before,
         spread_before=before.spread_before, spread_after=after.spread_before, seconds=seconds, warnings=cluster.problems,
-        options=(("way back of job", job.id),),
+        options=((_OF, job.id), *(((_TO, job.node),) if job.kind == "drain" else ())),
     )  # fmt: skip
     return replace(plan, summary=_summary(plan))
 

@@ -8,10 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from prs.engine import drained, gate
-from prs.engine.advance import CANCELLED, CANCELLED_BY_USER, advance, silent
+from prs.engine.advance import CANCELLED, CANCELLED_BY_USER, HA_MOVING, advance, silent
+from prs.engine.back import home
 from prs.engine.clock import Clock
+from prs.engine.ending import ending
+from prs.engine.held import keep_out
 from prs.engine.jobs import Job, Step
 from prs.engine.journal import Journal
+from prs.engine.maintenance import Maintenance, Switch, moved
 from prs.engine.waits import Waits
 from prs.errors import ApiError, LoginFailed, PveError, Unreachable
 from prs.model import Cluster, Guest
@@ -34,11 +38,15 @@ STALL = 1800.0  # a migration without progress for this long is cancelled
 
 
 class Executor:
-    """One job and the account it runs with. All state that must survive is in the journal; the rest are waiting times."""
+    """One job and the account it runs with. All state that must survive is in the journal; the rest are waiting times.
 
-    def __init__(self, api: Api, journal: Journal, clock: Clock, job_id: str) -> None:
+    `switch` changes a node's HA maintenance mode, None where that cannot be done.
+    """
+
+    def __init__(self, api: Api, journal: Journal, clock: Clock, job_id: str, switch: Switch | None = None) -> None:
         self.api, self.journal, self.clock, self.job_id = api, journal, clock, job_id
         self._waits = Waits(clock)
+        self._maintenance = Maintenance(journal, self._waits, switch)
         self._aborted: set[str] = set()
         self._progress: dict[str, migration.Progress] = {}
         self._gate_opens = 0.0
@@ -59,6 +67,8 @@ class Executor:
 
     def _begin(self, job: Job) -> Job:
         if job.state == "queued":
+            if home(job):
+                self.journal.release(home(job))
             self._job(state="running", started=self.clock.time(), message="")
             self._log(logging.INFO, f"job {job.id} by {job.user}: {len(job.steps)} migrations")
             return self.journal.job(job.id)
@@ -68,7 +78,7 @@ class Executor:
         places = migration.locate_all(self.api)
         for step in job.steps:
             if step.active:
-                self._advance(step, places, abort=job.request == "abort")
+                self._advance(job, step, places)
         job = self.journal.job(self.job_id)
         if job.request in ("cancel", "abort"):
             self._job_state(job, "cancelling")
@@ -81,13 +91,15 @@ class Executor:
             self._job_state(job, "running")
             self._start_ready(job)
 
-    def _advance(self, step: Step, places: Mapping[int, Where], abort: bool) -> None:
-        known = self.journal.known_upids(step.vmid)
+    def _advance(self, job: Job, step: Step, places: Mapping[int, Where]) -> None:
+        known, where = self.journal.known_upids(step.vmid), places.get(step.vmid)
         try:
             changes = advance(self.api, step, places, self._waits.lasted(("state", step.seq), step.state), known)
+            if changes.get("state") == "failed" and where and _left(job, step, where.node):
+                changes = {} if where.ha in HA_MOVING else moved(step, where.node)
             if step.state == "running" and not changes:
                 changes = self._observe(step)
-                self._watch(step, changes, abort)
+                self._watch(step, changes, job.request == "abort")
             self._waits.forget(("silent", step.seq))
         except (ApiError, Unreachable) as error:
             changes = silent(step, places.get(step.vmid), self._waits.lasted(("silent", step.seq)), error)
@@ -118,15 +130,29 @@ class Executor:
         if not ready or self.clock.monotonic() < self._gate_opens:
             return
         cluster = read_cluster(self.api, self.clock.time(), job.policy.method, history=0.0)
-        waiting = False
-        if not cluster.quorate:
-            self._job(message="waiting: the cluster has no quorum")
-            waiting = True
-        else:
-            for step in ready:
-                waiting |= not self._start(self.journal.job(self.job_id), step, cluster, elsewhere)
+        cluster = keep_out(cluster, self.journal.held(), job.node)
+        words = self._ahead(job, cluster)
+        if words:
+            self._job(message=words)
+        waiting = bool(words)
+        for step in () if waiting else ready:
+            waiting |= not self._start(self.journal.job(self.job_id), step, cluster, elsewhere)
         if waiting:
             self._gate_opens = self.clock.monotonic() + GATE_INTERVAL
+
+    def _ahead(self, job: Job, cluster: Cluster) -> str:
+        """What comes before any request of ours: quorum, HA maintenance mode and the HA manager's own moves; "" when all is ready."""
+        if not cluster.quorate:
+            return "waiting: the cluster has no quorum"
+        words = self._maintenance.settle(job, cluster)
+        if words:
+            return words
+        found, words = self._maintenance.follow(job, cluster)
+        for step in job.steps:
+            if step.seq in found:
+                self._step(step, **found[step.seq])
+        # What the manager has just moved must not be started by us on the strength of an older reading.
+        return words or ("waiting: the HA manager has moved guests" if found else "")
 
     def _start(self, job: Job, step: Step, cluster: Cluster, elsewhere: list[Step]) -> bool:
         """Start one step if nothing speaks against it any more; False if it has to wait."""
@@ -156,6 +182,8 @@ class Executor:
         """None when the step may start, else its new state and why: wait (planned) or give up (skipped)."""
         if guest is None:
             return "skipped", "the guest no longer exists"
+        if step.ha and guest.node == step.target:
+            return ("planned", "waiting: the HA manager moves it") if guest.ha in HA_MOVING else ("done", "the HA manager has moved it")
         if guest.node != step.source:
             return "skipped", f"is already on {guest.node}: something else moved it"
         if held := _held(guest, cluster):
@@ -181,28 +209,27 @@ class Executor:
         job = self.journal.job(self.job_id)
         if job.count("planned", "starting", "running", "verifying"):
             return False
-        empty, words = True, ""
-        if job.kind == "drain":
-            places = migration.locate_all(self.api)
-            if not job.request and drained.strangers(job, places) and self._drains_strangers(job):
-                return False
-            empty, words = drained.verdict(job, places)
-        moved = job.count("done")
-        all_done = moved == len(job.steps) and empty
-        state = "done" if all_done else "cancelled" if job.request in ("cancel", "abort") else "partial" if moved else "failed"
-        if moved < len(job.steps):
-            words = "; ".join(filter(None, [f"{moved} of {len(job.steps)} migrations done", words]))
+        places = migration.locate_all(self.api) if job.kind == "drain" else {}
+        if job.kind == "drain" and not job.request and (late := drained.strangers(job, places)) and self._drains_strangers(job, late):
+            return False
+        state, words = ending(job, places)
+        notes = [words, self._maintenance.trouble(job)]
+        if state == "cancelled" and job.kind == "drain":
+            notes.append(self._maintenance.end(job))
+            self.journal.release(job.node, job.id)
+        words = "; ".join(filter(None, notes))
         self._job(state=state, ended=self.clock.time(), message=words)
-        self._log(logging.INFO if all_done else logging.WARNING, f"job {job.id} {state}: {words or f'{moved} migrations done'}")
+        moves = f"{job.count('done')} migrations done"
+        self._log(logging.INFO if state == "done" else logging.WARNING, f"job {job.id} {state}: {words or moves}")
         return True
 
-    def _drains_strangers(self, job: Job) -> bool:
+    def _drains_strangers(self, job: Job, late: set[int]) -> bool:
         """Take guests that came during the drain along; True while that is possible (a new guest has no load for a while)."""
         if self.clock.monotonic() < self._gate_opens:
             return True
         self._gate_opens = self.clock.monotonic() + GATE_INTERVAL
-        if late := drained.moves_for_strangers(self.api, job, self.clock.time()):
-            self.journal.append_steps(job.id, late)
+        if moves := drained.moves_for_strangers(self.api, job, late, self.journal.held(), self.clock.time()):
+            self.journal.append_steps(job.id, moves)
             return True
         return self._waits.lasted("strangers", len(job.steps)) < STRANGER_PATIENCE
 
@@ -253,3 +280,7 @@ def _held(guest: Guest, cluster: Cluster) -> str:
         return f"locked ({guest.lock})"
     return "a migration of it that is not ours is running" if guest.vmid in cluster.migrating else ""
 
+
+def _left(job: Job, step: Step, node: str) -> bool:
+    """True when a guest has left the node to drain through the HA manager, for whatever other node that chose."""
+    return job.kind == "drain" and step.ha and step.source == job.node and node not in (step.source, step.target)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prs.codec import from_json, to_json
+from prs.engine.held import Held
 from prs.engine.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
 from prs.engine.schema import upgrade
 from prs.errors import JobConflict, JournalError, NotFound
@@ -92,8 +93,14 @@ class Journal:
             raise NotFound(f"there is no plan {plan_id}")
         return from_json(Policy, json.loads(rows[0]["policy"]))
 
-    def add_job(self, plan_id: str, user: str, origin: str, now: float, moves: tuple[Move, ...] | None = None, credential: str = "") -> str:
-        """Queue a job for the stored plan, or only the given moves of it, and give its id; JobConflict if one of its guests is taken."""
+    def add_job(
+        self, plan_id: str, user: str, origin: str, now: float, moves: tuple[Move, ...] | None = None, credential: str = "",
+        maintenance: str = "",
+    ) -> str:
+        """Queue a job for the stored plan, or only the given moves of it, and give its id; JobConflict if one of its guests is taken.
+
+        A drained node is held from now on. `maintenance` is the node whose HA maintenance mode the job may switch.
+        """
         plan, _ = self.plan(plan_id)
         chosen = plan.moves if moves is None else moves
         values = {"id": secrets.token_hex(6), "plan": plan_id, "kind": plan.kind, "node": plan.node, "state": "queued"}
@@ -103,6 +110,11 @@ class Journal:
             self._insert(db, "jobs", {**values, "created": now})
             for seq, move in enumerate(chosen, 1):
                 self._insert_step(db, values["id"], seq, move)
+            if plan.kind == "drain":
+                hold = "INSERT INTO held (node, job, user, since) VALUES (?, ?, ?, ?) ON CONFLICT (node) DO NOTHING"
+                db.execute(hold, (plan.node, values["id"], user, now))
+            if maintenance:
+                self._insert(db, "maintenance", {"job": values["id"], "node": maintenance, "state": "wanted"})
             self._touch(db, values["id"])
         return values["id"]
 
@@ -215,6 +227,34 @@ class Journal:
     def known_upids(self, vmid: int) -> frozenset[str]:
         """UPIDs of all migrations of the guest that the journal has seen."""
         return frozenset(row["upid"] for row in self._read("SELECT upid FROM steps WHERE vmid = ? AND upid <> ''", vmid))
+
+    def held(self) -> dict[str, Held]:
+        """The nodes that are kept empty, by name."""
+        found = self._read("SELECT node, job, user, since, maintenance FROM held ORDER BY node")
+        return {row["node"]: Held(**{**dict(row), "maintenance": bool(row["maintenance"])}) for row in found}
+
+    def release(self, node: str, job_id: str = "") -> None:
+        """Let the node get guests again; with `job_id` only if it is held because of that job."""
+        with self._write() as db:
+            db.execute("DELETE FROM held WHERE node = ? AND job = COALESCE(NULLIF(?, ''), job)", (node, job_id))
+
+    def maintenance(self, job_id: str) -> tuple[str, str]:
+        """How far a job is with HA maintenance mode, and words: "" (not its business), wanted, asked, late, found, idle, failed, ended."""
+        rows = self._read("SELECT state, words FROM maintenance WHERE job = ?", job_id)
+        return (rows[0]["state"], rows[0]["words"]) if rows else ("", "")
+
+    def set_maintenance(self, job_id: str, node: str, state: str, words: str = "") -> None:
+        """Record how far a job is with HA maintenance mode of its node."""
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO maintenance VALUES (?, ?, ?, ?)", (job_id, node, state, words))
+            if state == "asked":
+                db.execute("UPDATE held SET maintenance = 1 WHERE node = ?", (node,))
+
+    def drains(self, node: str, since: float) -> list[Job]:
+        """The drains of a node that were queued at or after `since`, oldest first."""
+        query = """SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan
+            WHERE jobs.kind = 'drain' AND jobs.node = ? AND jobs.created >= ? ORDER BY jobs.created, jobs.rowid"""
+        return [self._job(row) for row in self._read(query, node, since)]
 
     def note(self, name: str, value: str | None = None) -> str:
         """Read a small named fact ("" if unset), or set it when a value is given."""

@@ -28,6 +28,13 @@ MIGRATIONS = (
         done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, speed REAL NOT NULL DEFAULT 0, seconds_left REAL,
         PRIMARY KEY (job, seq));
     """,
+    """
+    CREATE TABLE held (
+        node TEXT PRIMARY KEY, job TEXT NOT NULL, user TEXT NOT NULL, since REAL NOT NULL, maintenance INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE maintenance (
+        job TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE, node TEXT NOT NULL, state TEXT NOT NULL,
+        words TEXT NOT NULL DEFAULT '');
+    """,
 )
 
 

@@ -11,9 +11,11 @@ from prs.endpoint import Endpoint
 from prs.engine import credentials
 from prs.engine.clock import SystemClock
 from prs.engine.executor import TICK, Executor
+from prs.engine.held import keep_out
 from prs.engine.jobs import Job
 from prs.engine.journal import Journal
 from prs.engine.leader import leads
+from prs.engine.maintenance import Switch
 from prs.engine.notify import Notifier
 from prs.engine.planning import make_plan
 from prs.errors import ConfigError, JobConflict, JournalError, PrsError
@@ -28,11 +30,12 @@ RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the daemon is given from outside: how to load the settings, how to log in, and the name of this host."""
+    """What the daemon is given from outside: how to load the settings, how to log in, the name of this host, and the HA helper."""
 
     load: Callable[[], Settings]
     connect: Callable[[Endpoint], Api]
     host: str
+    switch: Switch | None = None  # changes HA maintenance mode; None where there is no helper
 
 
 class Service:
@@ -84,7 +87,7 @@ class Service:
             if job.id not in self._executors:
                 resumed = " (resumed)" if job.state != "queued" else ""
                 log.info("taking job %s of %s%s", job.id, job.user, resumed, extra={"job": job.id})
-                self._executors[job.id] = Executor(self._account(job), self._journal, self._clock, job.id)
+                self._executors[job.id] = Executor(self._account(job), self._journal, self._clock, job.id, self._around.switch)
             self._say(f"job {job.id}: {job.count('done')} of {len(job.steps)} migrations done")
             ended = self._executors[job.id].tick()
         except JournalError:
@@ -137,7 +140,8 @@ class Service:
     def _plan_run(self, settings: Settings, now: float) -> bool:
         """Plan and queue one run; False if another daemon leads."""
         api = self._around.connect(settings.require_endpoint())
-        cluster, plan = make_plan(api, settings.policy, now)
+        held = self._journal.held()
+        cluster, plan = make_plan(api, settings.policy, now, restrict=lambda cluster: keep_out(cluster, held))
         leading, why = leads(self._around.host, ha_master(api), cluster.nodes)
         if not leading:
             self._say(f"standing by: {why}")

@@ -10,7 +10,6 @@ from prs.engine.clock import SystemClock
 from prs.engine.executor import TICK, Executor
 from prs.engine.jobs import Job
 from prs.engine.journal import Journal
-from prs.pve.api import Api
 
 Watch = Callable[[Job], None]
 
@@ -36,9 +35,9 @@ class Interrupts:
             journal.request(job_id, "cancel" if self.count == 1 else "abort")
 
 
-def carry_out(api: Api, journal: Journal, clock: SystemClock, job_id: str, interrupts: Interrupts, watch: Watch) -> Job:
+def carry_out(executor: Executor, interrupts: Interrupts, watch: Watch) -> Job:
     """Execute the job in this process until it ends, calling `watch` after each round; the caller holds the Owner lock."""
-    executor = Executor(api, journal, clock, job_id)
+    journal, clock, job_id = executor.journal, executor.clock, executor.job_id
     while True:
         interrupts.pass_on(journal, job_id)
         ended = executor.tick()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from prs.model import Method, Resource
+from prs.planner import score
 from prs.planner.limits import Board
+from prs.planner.problem import Problem
 
 FAR = 1e30
 
@@ -10,12 +13,14 @@ FAR = 1e30
 class Band:
     """Load outside a band of the given width (a fraction), priced in seconds per unit of load; the band follows the loads."""
 
-    def __init__(self, board: Board, resource: str, width: float, price: float) -> None:
+    def __init__(self, board: Board, resource: Resource, width: float, price: float) -> None:
         problem = board.problem
         self.load, self.total = board.load[resource], problem.total[resource]
         self.nodes = [node for node in problem.active if self.total[node] > 0]
         self.sizes = [unit.size(resource) for unit in problem.units]
         self.width, self.price, self.low = width - 1e-9, price, -1.0
+        middle = score.mean(problem, resource)
+        self.least, self.most = max(middle, score.peak(problem, resource)) - width, middle  # no band outside of these can hold all loads
         self.lowest, self.highest = [-FAR] * len(self.total), [FAR] * len(self.total)
         self.outside = [0.0] * len(self.total)
         self.bad: list[int] = []  # nodes outside the band
@@ -28,6 +33,7 @@ class Band:
         use += [one - self.width for one in use]
         use.sort()
         low = (use[len(self.nodes) - 1] + use[len(self.nodes)]) / 2
+        low = max(self.least, min(self.most, low))
         if low != self.low:
             self.low = low
             for node in self.nodes:
@@ -42,9 +48,18 @@ class Band:
         self.bad = [node for node in self.nodes if self.outside[node] > 0.0]
         self.value = sum(self.outside)
 
-    def change(self, unit: int, source: int, target: int) -> float:
-        """The change of the value if the unit went from one node to the other."""
-        size = self.sizes[unit]
+    @property
+    def reached(self) -> bool:
+        """True when nothing is outside."""
+        return not self.bad
+
+    @property
+    def worth(self) -> float:
+        """Nothing: once all is inside the band, only the cost counts."""
+        return 0.0
+
+    def change(self, size: float, source: int, target: int) -> float:
+        """The change of the priced value if so much went from one node to the other (a negative size: the other way)."""
         give, take = self.load[source] - size, self.load[target] + size
         change = -self.outside[source] - self.outside[target]
         if give > self.highest[source]:
@@ -75,3 +90,83 @@ class Band:
         room = self.highest[target] - self.load[target]
         need = max(self.load[source] - self.highest[source], self.lowest[target] - self.load[target])
         return min(room, need) if need > 0 else room
+
+
+class Room(Band):
+    """Load over the capacity of the nodes, for a search that starts with too much on some of them."""
+
+    def __init__(self, board: Board, resource: Resource, price: float) -> None:
+        super().__init__(board, resource, 1.0, price)
+        problem = board.problem
+        for node in self.nodes:
+            self.lowest[node] = -FAR
+            self.highest[node] = max(problem.cap[resource][node], problem.load[resource][node])
+        self.refresh()
+
+    def center(self) -> None:
+        """Capacities stay where they are."""
+
+
+class Variance:
+    """How uneven the active nodes are: the variance of their loads, times a price."""
+
+    def __init__(self, board: Board, resource: Resource, price: float) -> None:
+        problem = board.problem
+        self.load, self.total = board.load[resource], problem.total[resource]
+        self.nodes = [node for node in problem.active if self.total[node] > 0]
+        self.sizes = [unit.size(resource) for unit in problem.units]
+        self.price, self.count = price, len(self.nodes)
+        self.share = [0.0] * len(self.total)
+        for node in self.nodes:
+            self.share[node] = 1.0 / self.total[node]
+        self.bad: list[int] = []  # the fullest and the emptiest nodes
+        self.highest = [0.0] * len(self.total)
+        self.value = self.first = self.second = self.middle = 0.0
+        self.center()
+
+    def center(self) -> None:
+        """Count everything anew from the board's loads."""
+        use = {node: self.load[node] * self.share[node] for node in self.nodes}
+        self.first, self.second = sum(use.values()), sum(one * one for one in use.values())
+        self.middle = middle = self.first / self.count
+        self.value = self.second / self.count - middle * middle
+        self.highest = [middle * total for total in self.total]
+        ranked = sorted(self.nodes, key=use.__getitem__)
+        self.bad = list(dict.fromkeys([*ranked[:2], *ranked[-2:]]))
+
+    @property
+    def reached(self) -> bool:
+        """Always true: the more level, the better."""
+        return True
+
+    @property
+    def worth(self) -> float:
+        """What it counts in the objective of a search."""
+        return self.value * self.price
+
+    def change(self, size: float, source: int, target: int) -> float:
+        """The change of the priced value if so much went from one node to the other (a negative size: the other way)."""
+        give, take = self.share[source], self.share[target]
+        less, more = size * give, size * take
+        first = self.first + more - less
+        second = self.second + less * (less - 2 * self.load[source] * give) + more * (more + 2 * self.load[target] * take)
+        middle = first / self.count
+        return (second / self.count - middle * middle - self.value) * self.price
+
+    def note(self, source: int, target: int) -> None:
+        """Take over the loads of two nodes after a step."""
+        self.center()
+
+    def wish(self, source: int, target: int) -> float:
+        """The size that would best go from one node to the other."""
+        give, take = self.share[source], self.share[target]
+        if not give or not take:
+            return 0.0
+        over, under = self.load[source] * give - self.middle, self.middle - self.load[target] * take
+        return (over * give + under * take) / (give * give + take * take)
+
+
+def variances(problem: Problem, board: Board, method: Method) -> list[Variance]:
+    """The variance of each resource that the method levels and that any unit can change."""
+    used = [resource for resource in score.resources(method) if any(unit.size(resource) for unit in problem.units)]
+    return [Variance(board, resource, 1.0) for resource in used]

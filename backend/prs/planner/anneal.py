@@ -7,153 +7,189 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log
 from random import Random
 
-from prs.planner.aims import Band
+from prs.planner.aims import Band, Variance
 from prs.planner.limits import Board
 
-Change = tuple[int, int]  # a unit and the node it goes to
+SWAPS, SHIFTS, SINGLES = 0.15, 0.40, 0.25  # shares of the kinds of changes; the rest are exchanges
+MANY, NONE = 10**9, float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a search goes: steps, heat in the objective's unit at start and end, prices of the aims at start and by how much they grow."""
+
+    steps: int
+    hot: float
+    cold: float
+    price: float = 1.0
+    ramp: float = 1.0
+    seed: int = 1
+    enough: float = -1.0  # a value at which nothing better need be looked for
+    center: int = 1  # accepted changes between two looks at where the band should be
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A position: its value in the search's objective and the units that are not at home, with their nodes."""
+
+    value: float
+    goal: dict[int, int]
 
 
 class Anneal:
     """One search position: a board, what it is to reach (`aims`, the first one leads), and which units have left home."""
 
-    def __init__(self, board: Board, aims: Sequence[Band], seed: int) -> None:
-        self.board, self.aims, self.lead = board, aims, aims[0]
-        self.where, self.units, self.sizes = board.where, board.units, self.lead.sizes
-        self.cost = [unit.cost for unit in board.units]
+    def __init__(self, board: Board, aims: Sequence[Band | Variance], cost: Sequence[float], moves: int = MANY, size: float = NONE) -> None:
+        self.board, self.units, self.aims, self.lead = board, board.units, aims, aims[0]
+        self.where, self.sizes, self.nodes = board.where, self.lead.sizes, self.lead.nodes
+        self.cost, self.most, self.largest = cost, moves, size  # price of moving each unit; most guests and bytes to move
         self.home = [unit.home for unit in board.units]
-        self.nodes = self.lead.nodes
         self.on: list[list[tuple[float, int]]] = [[] for _ in board.problem.names]  # units by size on each node
         for unit, place in enumerate(self.where):
             self.on[place].append((self.sizes[unit], unit))
         for row in self.on:
             row.sort()
-        self.moved = [unit for unit, place in enumerate(self.where) if place != self.home[unit]]
-        self.place = {unit: place for place, unit in enumerate(self.moved)}
-        self.paid = sum(self.cost[unit] for unit in self.moved)
-        self.random = Random(seed).random
+        self.moved: list[int] = []
+        self.place: dict[int, int] = {}
+        self.paid, self.guests, self.bytes = 0.0, 0, 0
+        for unit, place in enumerate(self.where):
+            if place != self.home[unit]:
+                self._leave(unit)
+        self.random = Random(0).random
 
-    def run(self, steps: int, hot: float, cold: float, every: int) -> tuple[float, dict[int, int]] | None:
-        """Search for the cheapest position inside all aims; cost in seconds and the units that are not at home, None if there is none."""
-        best, found, heat, random = float("inf"), dict[int, int](), hot, self.random
-        cooling, accepted = (cold / hot) ** (1 / steps), 0
-        start = [aim.price for aim in self.aims]
-        for step in range(steps):
+    def run(self, schedule: Schedule) -> Found | None:
+        """The best position met that reaches all aims, None if none was met."""
+        best, found, heat, accepted = NONE, dict[int, int](), schedule.hot, 0
+        self.random = random = Random(schedule.seed).random
+        cooling, prices = (schedule.cold / schedule.hot) ** (1 / schedule.steps), [aim.price * schedule.price for aim in self.aims]
+        for step in range(schedule.steps):
             heat *= cooling
             if step % 64 == 0:
-                for aim, price in zip(self.aims, start, strict=True):
-                    aim.price = price * self.ramp ** (step / steps)
-            chance = random()
-            if chance < 0.55:
-                taken = self._shift(heat)
-            elif not self.moved:
+                for aim, price in zip(self.aims, prices, strict=True):
+                    aim.price = price * schedule.ramp ** (step / schedule.steps)
+            if not self._step(random(), heat):
                 continue
-            elif chance < 0.70:
-                unit = self.moved[int(random() * len(self.moved))]
-                taken = self._single(unit, self.home[unit], heat)
-            elif chance < 0.80:
-                taken = self._single(self.moved[int(random() * len(self.moved))], self._cool(), heat)
-            elif chance < 0.95:
-                taken = self._exchange(heat)
-            else:
-                taken = self._swap(heat)
-            if taken:
-                accepted += 1
-                if accepted % every == 0:
-                    for aim in self.aims:
-                        aim.center()
-                if self.paid < best - 1e-9 and not any(aim.bad for aim in self.aims):
-                    best, found = self.paid, {unit: self.where[unit] for unit in self.moved}
-        return (best, found) if found else None
+            accepted += 1
+            if accepted % schedule.center == 0:
+                for aim in self.aims:
+                    aim.center()
+            value = self.paid + self.lead.worth
+            if value < best - 1e-12 and all(aim.reached for aim in self.aims):
+                best, found = value, {unit: self.where[unit] for unit in self.moved}
+                if value <= schedule.enough:
+                    break
+        return Found(best, found) if best < NONE else None
+
+    def _step(self, chance: float, heat: float) -> bool:
+        """Try one change of a kind chosen by `chance`; True when it was made."""
+        if chance < SWAPS:
+            return self._swap(heat)
+        if chance < SWAPS + SHIFTS or not self.moved:
+            return self._shift(heat)
+        if chance < SWAPS + SHIFTS + SINGLES:
+            unit = self.moved[int(self.random() * len(self.moved))]
+            return self._single(unit, self.home[unit] if self.random() < 0.6 else self._cool(), heat)
+        return self._exchange(heat)
+
+    def _pair(self) -> tuple[int, int]:
+        """A node that has too much and one that may take it, or one that has too little and one that may give."""
+        lead = self.lead
+        if not lead.bad:
+            return self._warm(), self._cool()
+        node = lead.bad[int(self.random() * len(lead.bad))]
+        return (node, self._cool()) if lead.load[node] > lead.highest[node] else (self._warm(), node)
 
     def _warm(self) -> int:
         """One of two random nodes, the fuller one."""
-        nodes, lead = self.nodes, self.lead
-        one, two = nodes[int(self.random() * len(nodes))], nodes[int(self.random() * len(nodes))]
+        nodes, lead, random = self.nodes, self.lead, self.random
+        one, two = nodes[int(random() * len(nodes))], nodes[int(random() * len(nodes))]
         return one if lead.load[one] * lead.total[two] >= lead.load[two] * lead.total[one] else two
 
     def _cool(self) -> int:
         """One of two random nodes, the emptier one."""
-        nodes, lead = self.nodes, self.lead
-        one, two = nodes[int(self.random() * len(nodes))], nodes[int(self.random() * len(nodes))]
+        nodes, lead, random = self.nodes, self.lead, self.random
+        one, two = nodes[int(random() * len(nodes))], nodes[int(random() * len(nodes))]
         return two if lead.load[one] * lead.total[two] >= lead.load[two] * lead.total[one] else one
 
     def _near(self, node: int, size: float) -> int:
-        """A unit on the node of about this size, -1 if it has none."""
-        row = self.on[node]
+        """A unit on the node, mostly of about this size; -1 if the node has none."""
+        row, random = self.on[node], self.random
         if not row:
             return -1
-        chance = self.random()
-        if chance < 0.3:
-            return row[int(self.random() * len(row))][1]
-        place = bisect_left(row, (size, 0)) + int((self.random() - 0.6) * 8)
+        if random() < 0.3:
+            return row[int(random() * len(row))][1]
+        place = bisect_left(row, (size, 0)) + int(random() * 8 - 4.8)
         return row[max(0, min(len(row) - 1, place))][1]
 
     def _shift(self, heat: float) -> bool:
-        """A unit of about the right size from a node that has too much, or to one that has too little."""
-        lead, random = self.lead, self.random
-        source, target = self._warm(), self._cool()
-        if lead.bad:
-            node = lead.bad[int(random() * len(lead.bad))]
-            if lead.load[node] > lead.highest[node]:
-                source = node
-            else:
-                target = node
+        """Try a unit of about the right size from a node that has too much, or to one that has too little."""
+        source, target = self._pair()
         if source == target:
             return False
-        unit = self._near(source, lead.wish(source, target))
+        unit = self._near(source, self.lead.wish(source, target))
         return unit >= 0 and self._single(unit, target, heat)
 
     def _single(self, unit: int, target: int, heat: float) -> bool:
-        """Move one unit if the change is good enough."""
+        """Move one unit if the change is good enough and allowed."""
         source, home = self.where[unit], self.home[unit]
         if source == target:
             return False
         change = self.cost[unit] if source == home else -self.cost[unit] if target == home else 0.0
         for aim in self.aims:
-            change += aim.change(unit, source, target)
-        if (change > 0 and change > -heat * log(self.random())) or not self.board.fits(unit, target):
+            change += aim.change(aim.sizes[unit], source, target)
+        if change > 0 and change > -heat * log(self.random()):
+            return False
+        if not self.board.fits(unit, target) or (source == home and self._beyond(unit)):
             return False
         self._go(unit, target)
         return True
 
     def _exchange(self, heat: float) -> bool:
-        """Send a moved unit home, and another one from there in its place."""
+        """Try to send a moved unit home, and another one from there in its place."""
         unit = self.moved[int(self.random() * len(self.moved))]
-        home = self.home[unit]
-        other = self._near(home, self.sizes[unit])
-        if other < 0 or other == unit:
-            return False
-        return self._both(unit, home, other, self.where[unit], heat)
+        other = self._near(self.home[unit], self.sizes[unit])
+        return other >= 0 and self._trade(unit, other, heat)
 
     def _swap(self, heat: float) -> bool:
-        """Let two units of about the same size change places."""
-        source, target = self._warm(), self._cool()
-        if source == target or not self.on[source]:
+        """Try to let two units change places whose difference is about what is wanted."""
+        source, target = self._pair()
+        row = self.on[source]
+        if source == target or not row:
             return False
-        unit = self.on[source][int(self.random() * len(self.on[source]))][1]
+        unit = row[int(self.random() * len(row))][1]
         other = self._near(target, self.sizes[unit] - self.lead.wish(source, target))
-        return other >= 0 and self._both(other, source, unit, target, heat)
+        return other >= 0 and self._trade(unit, other, heat)
 
-    def _both(self, first: int, there: int, second: int, where: int, heat: float) -> bool:
-        """Make two moves if both fit and the change is good enough, else none."""
-        before, back, again = self._value(), self.where[first], self.where[second]
-        if not self.board.fits(first, there):
+    def _trade(self, unit: int, other: int, heat: float) -> bool:
+        """Let two units change places if the change is good enough and allowed."""
+        here, there, change = self.where[unit], self.where[other], 0.0
+        if here == there:
             return False
-        self._go(first, there)
-        if where != again and self.board.fits(second, where):
-            self._go(second, where)
-            change = self._value() - before
-            if change <= 0 or change <= -heat * log(self.random()):
-                return True
-            self._go(second, again)
-        self._go(first, back)
-        return False
+        guests, size = self.guests, self.bytes
+        for one, source, target in ((unit, here, there), (other, there, here)):
+            home, item = self.home[one], self.units[one]
+            if source == home:
+                change, guests, size = change + self.cost[one], guests + len(item.guests), size + item.bytes
+            elif target == home:
+                change, guests, size = change - self.cost[one], guests - len(item.guests), size - item.bytes
+        if guests > self.most or size > self.largest:
+            return False
+        for aim in self.aims:
+            change += aim.change(aim.sizes[unit] - aim.sizes[other], here, there)
+        if (change > 0 and change > -heat * log(self.random())) or not self.board.swaps(unit, other):
+            return False
+        self._go(unit, there)
+        self._go(other, here)
+        return True
 
-    def _value(self) -> float:
-        return self.paid + sum(aim.price * aim.value for aim in self.aims)
+    def _beyond(self, unit: int) -> bool:
+        """True when moving this unit too would move more than allowed."""
+        item = self.units[unit]
+        return self.guests + len(item.guests) > self.most or self.bytes + item.bytes > self.largest
 
     def _go(self, unit: int, target: int) -> None:
         """Move the unit and keep all counts."""
@@ -163,13 +199,21 @@ class Anneal:
         del row[bisect_left(row, key)]
         insort(self.on[target], key)
         if source == home:
-            self.paid += self.cost[unit]
-            self.place[unit] = len(self.moved)
-            self.moved.append(unit)
+            self._leave(unit)
         elif target == home:
-            self.paid -= self.cost[unit]
-            place, last = self.place.pop(unit), self.moved.pop()
-            if last != unit:
-                self.moved[place], self.place[last] = last, place
+            self._return(unit)
         for aim in self.aims:
             aim.note(source, target)
+
+    def _leave(self, unit: int) -> None:
+        item = self.units[unit]
+        self.paid, self.guests, self.bytes = self.paid + self.cost[unit], self.guests + len(item.guests), self.bytes + item.bytes
+        self.place[unit] = len(self.moved)
+        self.moved.append(unit)
+
+    def _return(self, unit: int) -> None:
+        item = self.units[unit]
+        self.paid, self.guests, self.bytes = self.paid - self.cost[unit], self.guests - len(item.guests), self.bytes - item.bytes
+        place, last = self.place.pop(unit), self.moved.pop()
+        if last != unit:
+            self.moved[place], self.place[last] = last, place

@@ -37,11 +37,14 @@ class Walk:
             return
         if self.where[move.vmid] != move.source:
             self.broken.append(f"{label}: it is on {self.where[move.vmid]}, not on {move.source}")
-        reason = self.facts.fixed(guest) or self.facts.refusal(guest, move.target)
-        reason = reason or self._room(guest, move.target) or self._company(guest, move.target)
-        if reason:
+        if reason := self.objection(guest, move.target):
             self.broken.append(f"{label}: {reason}")
         self._carry(guest, move.target)
+
+    def objection(self, guest: Guest, target: str) -> str:
+        """Why the guest cannot go to that node now, in words; "" when nothing stands against it."""
+        fixed = self.facts.fixed(guest) or self.facts.refusal(guest, target)
+        return fixed or self._room(guest, target) or self._company(guest, target)
 
     def _room(self, guest: Guest, target: str) -> str:
         node = self.facts.nodes[target]
@@ -81,9 +84,18 @@ class Walk:
                 self.broken.append(f"after the last move: {rule.source} {rule.name} is broken, its guests are on several nodes")
 
 
+def objection(cluster: Cluster, policy: Policy, move: Move, drain: str = "") -> str:
+    """Why this one move cannot be made in the cluster as it is now, in words; "" when nothing stands against it."""
+    facts = Facts(cluster, policy, drain)
+    guest = facts.guests.get(move.vmid)
+    if guest is None or move.target not in facts.nodes:
+        return "no such guest or node"
+    return Walk(facts).objection(guest, move.target)
+
+
 def check_plan(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
     """Every limit that the plan breaks at any step, one sentence each; an empty list when it is good."""
-    walk = Walk(Facts(cluster, policy, plan.node if plan.kind == "drain" else ""))
+    walk = Walk(Facts(cluster, policy, plan.node if plan.kind == "drain" else "", plan.stopped))
     for number, move in enumerate(plan.moves, 1):
         walk.step(number, move)
     walk.end()

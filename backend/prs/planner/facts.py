@@ -71,7 +71,7 @@ class Facts:
 
     def _state(self, guest: Guest) -> str:
         if guest.template:
-            return "is a template"
+            return "is a template: it runs nowhere and stays"
         if guest.lock:
             return f"is locked ({guest.lock})"
         if guest.vmid in self._migrating:
@@ -83,7 +83,7 @@ class Facts:
         if guest.problem and not (self.drain and not guest.running):
             return f"its load is not known: {guest.problem}"
         if guest.status == "stopped":
-            return "" if self.drain and self.stopped else "is stopped and has no load"
+            return "" if (self.drain and self.stopped) or self.policy.stopped else "is stopped and has no load"
         if guest.kind == "lxc" and not self.policy.containers:
             return "is a running container, and moving it would restart it (not allowed by the configuration)"
         return ""

@@ -21,7 +21,7 @@ class Board:
         self.free = {key: storage.total - storage.used for key, storage in problem.facts.storages.items()}
 
     def fits(self, unit: int, target: int) -> bool:
-        """True when the unit may go to the node now; its source still holds it meanwhile. Back home it may go as long as home is as it was."""
+        """True when the unit may go to the node now, its source still holding it; back home it may go as long as home is as it was."""
         item, cap = self.units[unit], self.problem.cap
         if not item.allowed[target]:
             return target == item.home and self._returns(unit)
@@ -44,6 +44,20 @@ class Board:
         if any(self.occupied[group].get(home, 0) >= self.problem.occupied[group][home] for group in item.groups):
             return False
         return all(self.free.get((name, self.problem.names[home]), 0) >= size for name, size in item.needs)
+
+    def swaps(self, one: int, two: int) -> bool:
+        """True when two units on different nodes fit in each other's place; never for two that must not meet, not even on the way."""
+        here, there = self.where[one], self.where[two]
+        if not set(self.units[one].groups).isdisjoint(self.units[two].groups):
+            return False
+        self.book(two, there, -1)
+        fits = self.fits(one, there)
+        self.book(two, there, 1)
+        if fits:
+            self.book(one, here, -1)
+            fits = self.fits(two, here)
+            self.book(one, here, 1)
+        return fits
 
     def obstacle(self, unit: int, target: int) -> str:
         """Why the unit does not fit on the node now, in words and numbers; "" when it does."""
@@ -85,6 +99,23 @@ class Board:
         for name, size in item.needs:
             key = (name, self.problem.names[place])
             self.free[key] = self.free.get(key, 0) - sign * size
+
+
+class Packing(Board):
+    """A board for emptying a node: room is no limit on it, because the search prices what is too much; nothing returns to the node."""
+
+    def __init__(self, problem: Problem, node: int) -> None:
+        super().__init__(problem)
+        self.node = node
+
+    def fits(self, unit: int, target: int) -> bool:
+        """True when the fixed limits, the rules and the storages let the unit go to the node."""
+        item = self.units[unit]
+        if not item.allowed[target]:
+            return target == item.home != self.node and self._returns(unit)
+        if any(self.occupied[group].get(target, 0) for group in item.groups):
+            return False
+        return not item.needs or all(self.free.get((name, self.problem.names[target]), 0) >= size for name, size in item.needs)
 
 
 def why_not(cluster: Cluster, policy: Policy, vmid: int, target: str, drain: str = "") -> str:

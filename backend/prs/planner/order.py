@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from prs.model import Method, Move
 from prs.planner import score
 from prs.planner.limits import Board
 from prs.planner.problem import Problem
+
+TRIES = 12  # orders tried before a plan with detours, or without some of its moves, is accepted
+DETOURS = 10  # parking moves in one plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +25,31 @@ class Step:
     parking: bool = False
 
 
-def sequence(problem: Problem, goal: Mapping[int, int], method: Method, first: frozenset[int] = frozenset()) -> tuple[list[Step], list[int]]:
-    """Steps that bring each unit of `goal` to its node, and the units for which no safe step was found; `first` go first if they can."""
-    board, steps = Board(problem), []
+def sequence(problem: Problem, goal: Mapping[int, int], method: Method) -> tuple[list[Step], list[int]]:
+    """Steps that bring each unit of `goal` to its node, those that level most first, and the units for which no safe step was found."""
+    best: tuple[list[Step], list[int]] = ([], sorted(goal))
+    for seed in range(TRIES):
+        steps, late = _attempt(problem, goal, method, seed)
+        if not late and not any(step.parking for step in steps):
+            return steps, late
+        if not best[0] or (len(late), len(steps)) < (len(best[1]), len(best[0])):
+            best = steps, late
+    return best
+
+
+def _attempt(problem: Problem, goal: Mapping[int, int], method: Method, seed: int) -> tuple[list[Step], list[int]]:
+    """One order: without a seed strictly by what levels most, else with ever more chance in it, to get out of dead ends."""
+    board, steps, random = Board(problem), list[Step](), Random(seed).random
     left = dict(sorted(goal.items()))
     while left:
         ready = [unit for unit, target in left.items() if board.fits(unit, target)]
         if ready:
-            best = min(ready, key=lambda unit: (unit not in first, _level(board, unit, left[unit], method), unit))
+            gain = {unit: _level(board, unit, left[unit], method) * (1.0 - random() * seed / TRIES) for unit in ready}
+            best = min(ready, key=lambda unit: (gain[unit], unit))
             steps.append(Step(best, left[best]))
             board.move(best, left.pop(best))
             continue
-        detour = _detour(board, left)
+        detour = _detour(board, left, len(steps) + len(left) - len(goal))
         if detour is None:
             break
         steps.append(detour)
@@ -53,8 +70,10 @@ def _level(board: Board, unit: int, target: int, method: Method) -> float:
     return change
 
 
-def _detour(board: Board, left: Mapping[int, int]) -> Step | None:
-    """A parking move that lets another unit get to its node; the cheapest one, None when there is none."""
+def _detour(board: Board, left: Mapping[int, int], before: int) -> Step | None:
+    """A parking move that lets another unit get to its node; the cheapest one, None when there is none or too many came `before`."""
+    if before >= DETOURS:
+        return None
     wanted = set(left.values())
     choices = []
     for unit in left:

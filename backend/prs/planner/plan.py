@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from prs.errors import PlanError
-from prs.model import Cluster, Move, NodeLoad, Plan, Policy, Stay
+from prs.model import Cluster, Method, Move, NodeLoad, Plan, Policy, Resource, Stay
 from prs.planner import drain, order, score, search, words
+from prs.planner.anneal import Found
 from prs.planner.check import check_plan
 from prs.planner.facts import Facts, gib
 from prs.planner.limits import Board
@@ -19,6 +20,9 @@ from prs.planner.problem import Problem, seconds
 __all__ = ["check_plan", "plan_balance", "plan_drain"]
 
 Goal = Literal["spread", "level"]
+LEAST = 0.01  # a plan that cannot reach its aim has to lower the spread by at least this
+LAST = 1e12  # puts the dearer choices behind the cheaper ones
+NEARLY = 1.05  # a little more spread than the best found costs far fewer moves
 
 
 def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spread") -> Plan:
@@ -27,10 +31,86 @@ def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spr
     spread = score.spread(problem, problem.load, policy.method)
     budget = search.Budget(policy.max_moves, policy.max_bytes)
     nothing = _nothing(problem, spread, goal)
-    wish = {} if nothing else search.level(problem, policy.method, budget, policy.spread if goal == "spread" else 0.0)
-    steps, _ = order.sequence(problem, wish, policy.method)
-    steps = _within(problem, steps, budget)
+    steps = [] if nothing else _search(problem, goal, budget)
     return _build(problem, steps, Plan("balance", policy.method, created=now, warnings=_warnings(cluster)), goal, nothing)
+
+
+def _search(problem: Problem, goal: Goal, budget: search.Budget) -> list[Step]:
+    """The steps of the best plan found that can be put into a safe order and makes no other resource worse than allowed."""
+    method = problem.facts.policy.method
+    for find in (_level,) if goal == "level" else (_reaching, _nearing):
+        found = find(problem, budget, False)
+        if found and score.worsened(problem, _after(problem, found[0].goal).load, score.guards(problem, method)):
+            found = sorted(found + find(problem, budget, True), key=lambda one: one.value)
+        if steps := _ordered(problem, found, budget):
+            return steps
+    return []
+
+
+def _level(problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
+    return search.level(problem, problem.facts.policy.method, budget, guarded)
+
+
+def _reaching(problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
+    """Plans that reach the aim, or at least the policy's spread, the cheapest first."""
+    policy = problem.facts.policy
+    for share in (policy.aim, 1.0) if policy.aim < 1.0 else (1.0,):
+        widths = dict.fromkeys(score.resources(policy.method), policy.spread * share)
+        found = [one for one in search.cheapest(problem, policy.method, widths, guarded) if budget.holds(problem, one.goal)]
+        if found:
+            return found
+    return []
+
+
+def _nearing(problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
+    """Where the spread is out of reach or budget: the cheapest plans to about the best that was found, and then the ones found."""
+    method, least = problem.facts.policy.method, problem.facts.policy.spread * problem.facts.policy.aim
+    found = _level(problem, budget, guarded)
+    if not found:
+        return []
+    best = min((_spreads(problem, one.goal) for one in found), key=lambda spreads: sum(spreads.values()))
+    widths = {resource: max(least, width * NEARLY) for resource, width in best.items()}
+    cheaper = [one for one in search.cheapest(problem, method, widths, guarded) if budget.holds(problem, one.goal)]
+    now = sum(_spreads(problem, {}).values())
+    choices = cheaper + [replace(one, value=one.value + LAST) for one in found]
+    return [one for one in choices if now - sum(_spreads(problem, one.goal).values()) >= LEAST]
+
+
+def _spreads(problem: Problem, goal: Mapping[int, int]) -> dict[Resource, float]:
+    """The spread of each resource that the method levels, with the units of the goal on their new nodes."""
+    load = _after(problem, goal).load
+    return {resource: score.spread(problem, load, resource) for resource in score.resources(problem.facts.policy.method)}
+
+
+def _ordered(problem: Problem, found: list[Found], budget: search.Budget) -> list[Step]:
+    """The steps of the first plan that has a safe order and does no harm; else the part of one that gains enough."""
+    method, rest, now = problem.facts.policy.method, list[Step](), sum(_spreads(problem, {}).values())
+    for one in found:
+        if score.worsened(problem, _after(problem, one.goal).load, score.guards(problem, method)):
+            continue
+        steps, late = order.sequence(problem, one.goal, method)
+        if not late and len(_within(problem, steps, budget)) == len(steps):
+            return steps
+        part = _harmless(problem, _within(problem, steps, budget), method)
+        if not rest and now - sum(_spreads(problem, {step.unit: step.target for step in part}).values()) >= LEAST:
+            rest = part
+    return rest
+
+
+def _harmless(problem: Problem, steps: list[Step], method: Method) -> list[Step]:
+    """The steps as far as they may be made without the ones that found no safe place in the order."""
+    widest = score.guards(problem, method)
+    while steps and (steps[-1].parking or score.worsened(problem, _after(problem, {s.unit: s.target for s in steps}).load, widest)):
+        steps = steps[:-1]
+    return steps
+
+
+def _after(problem: Problem, goal: Mapping[int, int]) -> Board:
+    """The board with the units of the goal on their new nodes."""
+    board = Board(problem)
+    for unit, place in goal.items():
+        board.move(unit, place)
+    return board
 
 
 def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped: bool = True) -> Plan:
@@ -38,24 +118,21 @@ def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped:
     if node not in {one.name for one in cluster.nodes}:
         raise PlanError(f"There is no node {node} in this cluster.")
     problem = Problem(Facts(cluster, policy, node, stopped))
-    empty = Plan("drain", policy.method, node, now, warnings=_warnings(cluster))
+    empty = Plan("drain", policy.method, node, now, warnings=_warnings(cluster), stopped=stopped)
     fixed = {v: r for v, r in problem.stays.items() if problem.facts.guests[v].node == node and _blocks(problem, v)}
-    wish, stuck = drain.empty(problem, problem.index[node], policy.method)
-    if not fixed and not stuck:
-        steps, late = order.sequence(problem, wish, policy.method)
-        stuck = late
-        if not late:
-            return _build(problem, steps, empty, "level", "")
-    board = Board(problem)
-    for unit, target in wish.items():
-        board.move(unit, target)
-    return _refuse(problem, empty, words.blockers(problem, board, stuck, fixed))
+    place = problem.index[node]
+    wish = None if fixed else drain.empty(problem, place, policy.method)
+    steps, late = order.sequence(problem, wish or {}, policy.method)
+    if wish is not None and not late:
+        return _build(problem, steps, empty, "level", "")
+    board, stuck = drain.leftover(problem, place)
+    return _refuse(problem, empty, words.blockers(problem, board, stuck or late, fixed))
 
 
 def _blocks(problem: Problem, vmid: int) -> bool:
-    """True when the guest keeps the node from being empty; a stopped one that was not asked for does not."""
+    """True when the guest keeps the node from being empty; a template, and a stopped one that was not asked for, do not."""
     guest = problem.facts.guests[vmid]
-    return problem.facts.stopped or guest.status != "stopped" or guest.template
+    return not guest.template and (problem.facts.stopped or guest.status != "stopped")
 
 
 def _nothing(problem: Problem, spread: float, goal: Goal) -> str:
@@ -64,7 +141,8 @@ def _nothing(problem: Problem, spread: float, goal: Goal) -> str:
     if len(problem.active) < 2:
         return "Nothing to do: fewer than two nodes can take part."
     if goal == "spread" and spread <= limit:
-        return f"Nothing to do: the {words.LABEL[method]} spread is {words.points(spread)}, within the {words.points(limit)} that count as balanced."
+        here, allowed = words.points(spread), words.points(limit)
+        return f"Nothing to do: the {words.LABEL[method]} spread is {here}, within the {allowed} that count as balanced."
     return ""
 
 
@@ -96,7 +174,7 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
         if step.parking:
             reason = words.parking(board, step.unit, step.target, final[step.unit])
         elif plan.kind == "balance":
-            reason = words.move(board, step.unit, step.target, plan.method, False)
+            reason = words.move(board, step.unit, step.target, plan.method)
         elif problem.names[unit.home] == plan.node:
             reason = words.leaving(board, step.unit, step.target)
         else:
@@ -107,7 +185,7 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
         for guest in unit.guests:
             time = seconds(problem.facts.policy, guest.memory + guest.disk)
             moves.append(Move(guest.vmid, guest.name, guest.kind, source, target, guest.running, bool(guest.ha), guest.memory, guest.disk,
-                              time, 1, step.parking, reason))
+                              time, 1, step.parking, reason, guest.cpu))
         board.move(step.unit, step.target)
     return moves, board
 
@@ -122,10 +200,11 @@ def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, noth
     longest: dict[int, float] = {}
     for move in moves:
         longest[move.round] = max(longest.get(move.round, 0.0), move.seconds)
-    stays = words.staying(problem, board, frozenset(move.vmid for move in moves), method, nothing and nothing.removeprefix("Nothing to do: "))
-    plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board), spread_before=before,
-                 spread_after=after, spread_reachable=score.reachable(problem, method), seconds=sum(longest.values()),
-                 terms=score.terms(problem, board.load, method, goal, sum(move.seconds for move in moves), policy.spread))
+    moved = frozenset(move.vmid for move in moves)
+    stays = words.staying(problem, board, moved, method, nothing.removeprefix("Nothing to do: "))
+    plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
+                   spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
+                   seconds=sum(longest.values()), terms=score.terms(problem, board.load, method, goal, sum(move.seconds for move in moves), policy.spread))
     return replace(plan, summary=nothing or _summary(problem, plan))
 
 
@@ -158,7 +237,8 @@ def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...]) -> Plan:
     board = Board(problem)
     loads = _loads(problem, board)
     spread = score.spread(problem, problem.load, plan.method)
-    names = ", ".join(problem.facts.guests[row.vmid].label for row in blockers[:3]) + (f" and {len(blockers) - 3} more" if len(blockers) > 3 else "")
+    names = ", ".join(problem.facts.guests[row.vmid].label for row in blockers[:3])
+    names += f" and {len(blockers) - 3} more" if len(blockers) > 3 else ""
     return replace(plan, blockers=blockers, before=loads, after=loads, spread_before=spread, spread_after=spread,
                  stays=words.staying(problem, board, frozenset(), plan.method, f"{plan.node} cannot be emptied, so nothing is moved"),
                  terms=score.terms(problem, problem.load, plan.method, "level", 0.0, 0.0),

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from prs.model import RESOURCES, Guest, Policy
+from prs.model import RESOURCES, Guest, Policy, Resource
 from prs.planner.facts import Facts
 
 UNLIMITED = float("inf")
@@ -31,7 +31,7 @@ class Unit:
         """Bytes that travel when it moves."""
         return self.memory + self.disk
 
-    def size(self, resource: str) -> float:
+    def size(self, resource: Resource) -> float:
         """Its load on the resource, in the resource's own unit."""
         return float(getattr(self, resource))
 
@@ -61,9 +61,9 @@ class Problem:
         self.index = {name: place for place, name in enumerate(self.names)}
         self.active = tuple(self.index[name] for name in facts.open)
         reserve = facts.policy.memory_reserve
-        self.total: dict[str, list[float]] = {r: [float(getattr(node, r)) for node in nodes] for r in RESOURCES}
-        self.host: dict[str, list[float]] = {r: [float(getattr(node, f"{r}_host")) for node in nodes] for r in RESOURCES}
-        self.cap: dict[str, list[float]] = {r: [size or UNLIMITED for size in self.total[r]] for r in RESOURCES}
+        self.total: dict[Resource, list[float]] = {r: [float(getattr(node, r)) for node in nodes] for r in RESOURCES}
+        self.host: dict[Resource, list[float]] = {r: [float(getattr(node, f"{r}_host")) for node in nodes] for r in RESOURCES}
+        self.cap: dict[Resource, list[float]] = {r: [size or UNLIMITED for size in self.total[r]] for r in RESOURCES}
         self.cap["memory"] = [max(0.0, size - reserve) for size in self.cap["memory"]]
         self.load = {r: list(self.host[r]) for r in RESOURCES}
         for guest in facts.guests.values():
@@ -132,8 +132,8 @@ class Problem:
         groups = tuple(sorted(group for guest in guests for group in self.member.get(guest.vmid, ())))
         for guest in guests:
             self.unit_of[guest.vmid] = len(self.units)
-        self.units.append(Unit(tuple(guests), home, allowed, cost, sum(guest.memory for guest in guests), sum(guest.cpu for guest in guests),
-                               sum(guest.disk for guest in guests), groups, tuple(sorted(needs.items()))))
+        memory, cpu, disk = sum(guest.memory for guest in guests), sum(guest.cpu for guest in guests), sum(guest.disk for guest in guests)
+        self.units.append(Unit(tuple(guests), home, allowed, cost, memory, cpu, disk, groups, tuple(sorted(needs.items()))))
 
     def _allowed(self, guests: Sequence[Guest], everywhere: bytes) -> bytes:
         places = everywhere
@@ -159,7 +159,7 @@ class Problem:
 
     def _nowhere(self, bundle: Sequence[Guest], guest: Guest) -> str:
         """Why no node is open to the guest, by the reason of each."""
-        reasons = {}
+        reasons: dict[str, None] = {}
         for name in self.names:
             if name == guest.node:
                 continue

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import sqrt
-from typing import Literal
 
-from prs.model import RESOURCES, Method, NodeLoad, Term
+from prs.model import RESOURCES, Method, NodeLoad, Resource, Term
 from prs.planner.problem import Problem
 
-Loads = Mapping[str, Sequence[float]]
-WORSE = 0.05  # a plan may not raise the spread of another resource by more than this
+Loads = Mapping[Resource, Sequence[float]]
 NONE = float("inf")
 WEIGHTS = {
     "spread": {"spread over the aim": 1e5, "moving": 1.0, "deviation": 1.0},
@@ -18,12 +16,12 @@ WEIGHTS = {
 }
 
 
-def resources(method: Method) -> tuple[str, ...]:
+def resources(method: Method) -> tuple[Resource, ...]:
     """The resources that the method levels."""
     return RESOURCES if method == "all" else (method,)
 
 
-def usage(problem: Problem, load: Loads, resource: str) -> list[float]:
+def usage(problem: Problem, load: Loads, resource: Resource) -> list[float]:
     """The load of each active node that has the resource, as a fraction of its capacity."""
     total = problem.total[resource]
     return [load[resource][node] / total[node] for node in problem.active if total[node] > 0]
@@ -45,15 +43,20 @@ def deviation(problem: Problem, load: Loads, method: Method) -> float:
     for resource in resources(method):
         use = usage(problem, load, resource)
         if use:
-            mean = sum(use) / len(use)
-            total += sum((one - mean) ** 2 for one in use) / len(use)
+            middle = sum(use) / len(use)
+            total += sum((one - middle) ** 2 for one in use) / len(use)
     return sqrt(total)
 
 
-def worsened(problem: Problem, load: Loads, method: Method) -> list[str]:
-    """The other resources whose spread this load makes worse than the rule allows."""
-    others: list[Literal["memory", "cpu", "disk"]] = [resource for resource in RESOURCES if resource not in resources(method)]
-    return [r for r in others if spread(problem, load, r) > max(WORSE, spread(problem, problem.load, r) + WORSE) + 1e-9]
+def guards(problem: Problem, method: Method) -> dict[Resource, float]:
+    """The widest spread that a plan may give each resource which the method does not level."""
+    others: list[Resource] = [resource for resource in RESOURCES if resource not in resources(method)]
+    return {other: spread(problem, problem.load, other) + problem.facts.policy.guard for other in others}
+
+
+def worsened(problem: Problem, load: Loads, widest: Mapping[Resource, float]) -> list[Resource]:
+    """The resources whose spread is wider than `widest` (of `guards`) allows."""
+    return [other for other, width in widest.items() if spread(problem, load, other) > width + 1e-9]
 
 
 def node_loads(problem: Problem, load: Loads, guests: Mapping[int, int]) -> tuple[NodeLoad, ...]:
@@ -66,32 +69,32 @@ def node_loads(problem: Problem, load: Loads, guests: Mapping[int, int]) -> tupl
 
 
 def reachable(problem: Problem, method: Method) -> float:
-    """A proven lower bound of the spread: what cannot move, and the largest guests wherever they go, against the mean load."""
-    bound = 0.0
-    for resource in resources(method):
-        bound = max(bound, _reachable(problem, resource))
-    return bound
+    """A proven lower bound of the spread, whatever is moved: the highest node's bound less the mean load."""
+    return max(max(0.0, peak(problem, resource) - mean(problem, resource)) for resource in resources(method))
 
 
-def _reachable(problem: Problem, resource: str) -> float:
+def mean(problem: Problem, resource: Resource) -> float:
+    """The load of the active nodes together; the emptiest node is never above it, the fullest never below."""
+    nodes = [node for node in problem.active if problem.total[resource][node] > 0]
+    total = sum(problem.total[resource][node] for node in nodes)
+    return sum(problem.load[resource][node] for node in nodes) / total if total else 0.0
+
+
+def peak(problem: Problem, resource: Resource) -> float:
+    """A proven lower bound of the fullest node's load: what cannot move away, and each movable guest wherever it goes."""
     total = problem.total[resource]
-    nodes = [node for node in problem.active if total[node] > 0]
-    if not nodes:
-        return 0.0
-    stuck = dict.fromkeys(nodes, 0.0)
-    for node in nodes:
-        stuck[node] = problem.load[resource][node]
+    stuck = {node: problem.load[resource][node] for node in problem.active if total[node] > 0}
     for unit in problem.units:
         if unit.home in stuck:
             stuck[unit.home] -= unit.size(resource)
-    mean = sum(problem.load[resource][node] for node in nodes) / sum(total[node] for node in nodes)
-    peak = max(stuck[node] / total[node] for node in nodes)
+    highest = max((load / total[node] for node, load in stuck.items()), default=0.0)
+    least = max(total[node] for node in stuck) if stuck else 0.0
     for unit in problem.units:
-        if unit.home in stuck:
-            size = unit.size(resource)
-            places = [node for node in nodes if unit.allowed[node] or node == unit.home]
-            peak = max(peak, min((stuck[node] + size) / total[node] for node in places))
-    return max(0.0, peak - mean)
+        size = unit.size(resource)
+        if unit.home in stuck and size > highest * least:
+            places = [node for node in stuck if unit.allowed[node] or node == unit.home]
+            highest = max(highest, min((stuck[node] + size) / total[node] for node in places))
+    return highest
 
 
 def terms(problem: Problem, load: Loads, method: Method, goal: str, moving: float, aim: float) -> tuple[Term, ...]:

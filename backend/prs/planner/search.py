@@ -1,15 +1,21 @@
-"""Looks for the moves: the most level cluster within a budget, or the cheapest plan that reaches a spread."""
+"""Looks for the moves: the cheapest plan that reaches a spread, or the most level cluster within a budget."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from prs.model import Method
+from prs.model import Method, Resource
 from prs.planner import score
+from prs.planner.aims import Band, Variance, variances
+from prs.planner.anneal import MANY, Anneal, Found, Schedule
+from prs.planner.beam import Beam
 from prs.planner.limits import Board
-from prs.planner.problem import Problem, Unit
+from prs.planner.problem import UNLIMITED, Problem
 
-STEPS = 400  # a plan without a limit of its own ends here
+SMALL, BROAD, LARGE = 400, 1200, 3000  # units; the fewer, the more different searches; from LARGE on one is longer
+GUARD = 0.1  # price of harm to other resources, in that of the method's own
+LONGEST = 30  # moves of the longest plan that the beam looks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,41 +25,88 @@ class Budget:
     moves: int | None = None
     size: int | None = None
 
-
-def level(problem: Problem, method: Method, budget: Budget, aim: float = 0.0) -> dict[int, int]:
-    """Units with their new nodes: the best single move again and again, until `aim` or the budget is reached or nothing helps."""
-    board, goal = Board(problem), dict[int, int]()
-    count, size = 0, 0
-    while score.spread(problem, board.load, method) > aim and len(goal) < STEPS:
-        best = _best(board, method, goal, budget, count, size)
-        if best is None:
-            break
-        unit, target = best
-        goal[unit] = target
-        count, size = count + len(board.units[unit].guests), size + board.units[unit].bytes
-        board.move(unit, target)
-    return goal
+    def holds(self, problem: Problem, goal: Iterable[int]) -> bool:
+        """True when moving these units keeps to the budget."""
+        units = [problem.units[unit] for unit in goal]
+        return (self.moves is None or sum(len(unit.guests) for unit in units) <= self.moves) and (
+            self.size is None or sum(unit.bytes for unit in units) <= self.size)
 
 
-def _best(board: Board, method: Method, goal: dict[int, int], budget: Budget, count: int, size: int) -> tuple[int, int] | None:
-    """The unit and node that lower the deviation most, None when nothing lowers it."""
-    problem, best = board.problem, (score.deviation(board.problem, board.load, method) - 1e-6, -1, -1)
-    use = {place: max((board.load[r][place] / problem.total[r][place] for r in score.resources(method) if problem.total[r][place]), default=0.0)
-           for place in problem.active}
-    ranked = sorted(problem.active, key=lambda place: (use[place], place))
-    hot, cold = set(ranked[-3:]), ranked[:3]
-    for unit, item in enumerate(board.units):
-        if unit in goal or item.home not in hot or not _affordable(item, budget, count, size):
-            continue
-        for place in cold:
-            if place != item.home and board.fits(unit, place):
-                board.move(unit, place)
-                if not score.worsened(problem, board.load, method):
-                    best = min(best, (score.deviation(problem, board.load, method), unit, place))
-                board.move(unit, item.home)
-    return None if best[1] < 0 else best[1:]
+def _schedules(units: int) -> tuple[list[Schedule], list[Schedule]]:
+    """The searches for the cheapest plan, and those that follow when they find none: hotter, for loads that only move by detours.
+
+    Prices start low, so that the moves which pay most come first, and end high, so that nothing is left outside the band.
+    """
+    hard = [Schedule(100000, 60.0, 1.0, 3.0, 5.0, 11, center=5), Schedule(100000, 30.0, 1.0, 1.0, 20.0, 12, center=5)]
+    if units <= SMALL:
+        cool = [Schedule(16000, 10.0, 1.0, 0.2, 20.0, seed) for seed in (1, 2, 3)]
+        warm = [Schedule(16000, 100.0, 1.0, 0.2, 20.0, 4), Schedule(16000, 100.0, 1.0, 0.2, 20.0, 5)]
+        hard = [Schedule(16000, hot, 1.0, 0.2, 20.0, seed) for hot, seed in ((100.0, 6), (100.0, 7), (300.0, 8), (300.0, 9))]
+        return [*cool, *warm, Schedule(16000, 1000.0, 0.5, 1.0, 3.0, 10)], hard
+    if units <= LARGE:
+        steps = 40000 if units > BROAD else 60000
+        return [Schedule(steps, 5.0, 1.0, 0.1, 100.0, seed, center=10) for seed in (1, 2)], hard
+    return [Schedule(150000, 5.0, 1.0, 0.1, 100.0, seed, center=20) for seed in (1, 2)], hard
 
 
-def _affordable(item: Unit, budget: Budget, count: int, size: int) -> bool:
-    guests, weight = len(item.guests), item.bytes
-    return (budget.moves is None or count + guests <= budget.moves) and (budget.size is None or size + weight <= budget.size)
+def cheapest(problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool = False) -> list[Found]:
+    """Plans after which no spread is wider than `widths`, the cheapest first; empty when none was found.
+
+    `guarded` plans keep the spread of the other resources within what the policy allows.
+    """
+    if any(width < score.reachable(problem, resource) for resource, width in widths.items()):
+        return []
+    first, then = _schedules(len(problem.units))
+    found = list(_bands(problem, method, widths, guarded, first)) or list(_bands(problem, method, widths, guarded, then))
+    return sorted(found, key=lambda one: one.value)
+
+
+def _bands(problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool, runs: Sequence[Schedule]) -> Iterator[Found]:
+    costs = [unit.cost for unit in problem.units]
+    for run in runs:
+        board = Board(problem)
+        aims = _fences(problem, board, widths, sum(costs))
+        if guarded:
+            aims += _fences(problem, board, score.guards(problem, method), GUARD * sum(costs))
+        found = Anneal(board, aims, costs).run(run) if aims else None
+        if found is not None:
+            yield found
+
+
+def _fences(problem: Problem, board: Board, widths: Mapping[Resource, float], price: float) -> list[Band]:
+    """Bands for these resources; all units together outside of one would cost the price."""
+    aims = []
+    for resource, width in widths.items():
+        load = sum(unit.size(resource) for unit in problem.units)
+        if load and any(problem.total[resource][node] for node in problem.active):
+            aims.append(Band(board, resource, width, price / load))
+    return aims
+
+
+def level(problem: Problem, method: Method, budget: Budget, guarded: bool = False) -> list[Found]:
+    """Plans within the budget, the most level first; only those better than doing nothing."""
+    moves, size = MANY if budget.moves is None else budget.moves, UNLIMITED if budget.size is None else budget.size
+    board = Board(problem)
+    aims = variances(problem, board, method)
+    start = sum(aim.worth for aim in aims)
+    if not aims or not start:
+        return []
+    units = len(problem.units)
+    width = max(60, min(300, 12000 // units)) // (1 if moves <= 5 else 3 if units <= BROAD else 8)
+    best = Beam(board, aims, min(moves, LONGEST), size, width, 3 + 400 // units, score.guards(problem, method) if guarded else {}).run()
+    found = [Found(best.value, dict(best.goal))]
+    starts = [(found[0].goal, 0.3 * best.value + 1e-4 * start, 1e-6 * start)]
+    if units <= BROAD:
+        starts += [({}, 0.02 * start, 1e-4 * start)]
+    if units <= SMALL:
+        starts += [({}, 0.1 * start, 1e-4 * start), ({}, 2.0 * start, 1e-3 * start)]
+    for seed, (goal, hot, cold) in enumerate(starts, 1):
+        board = Board(problem)
+        for unit, place in goal.items():
+            board.move(unit, place)
+        every: list[Band | Variance] = [*variances(problem, board, method)]
+        if guarded:
+            every += _fences(problem, board, score.guards(problem, method), start * units)
+        search = Anneal(board, every, [unit.cost * 1e-12 for unit in problem.units], moves, size)
+        found += [one for one in [search.run(Schedule(20000, hot, cold, seed=seed))] if one]
+    return sorted((one for one in found if one.value < start - 1e-9), key=lambda one: one.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from prs.model import RESOURCES, Guest, Method, Stay
+from prs.model import Guest, Method, Stay
 from prs.planner import score
 from prs.planner.facts import gib
 from prs.planner.limits import Board
@@ -23,8 +23,8 @@ def percent(load: float, total: float) -> str:
     return f"{load / total * 100:.1f}%" if total else f"{load:.0f}"
 
 
-def move(board: Board, unit: int, target: int, method: Method, best: bool) -> str:
-    """What this step improves, asked before it is made; `best` adds that no other move of the plan gains more now."""
+def move(board: Board, unit: int, target: int, method: Method) -> str:
+    """What this step improves, asked before it is made."""
     problem, item, source = board.problem, board.units[unit], board.where[unit]
     resource = max(score.resources(method), key=lambda r: item.size(r) / (problem.total[r][source] or score.NONE))
     load, total, size = board.load[resource], problem.total[resource], item.size(resource)
@@ -37,7 +37,7 @@ def move(board: Board, unit: int, target: int, method: Method, best: bool) -> st
             f"to {percent(load[target] + size, total[target])}")
     if abs(after - before) >= 0.0005:
         text += f"; the spread goes from {before * 100:.1f} to {points(after)}"
-    return text + ("; of the moves left the one that levels most" if best else "")
+    return text
 
 
 def leaving(board: Board, unit: int, target: int) -> str:
@@ -58,13 +58,15 @@ def helper(board: Board, unit: int, target: int) -> str:
 def parking(board: Board, unit: int, target: int, final: int) -> str:
     """Why a guest takes a detour."""
     names = board.problem.names
-    return f"waits on {names[target]} until {names[final]} has room, so that another guest can take its place on {names[board.where[unit]]} first"
+    source = names[board.where[unit]]
+    return f"waits on {names[target]} until {names[final]} has room, so that another guest can take its place on {source} first"
 
 
 def staying(problem: Problem, board: Board, moved: frozenset[int], method: Method, why: str) -> tuple[Stay, ...]:
     """Every guest that the plan leaves where it is, with the reason. `why` is the reason of those that could go but need not."""
     spread = score.spread(problem, board.load, method)
-    largest = [max((room for other, room in enumerate(_rooms(problem, board)) if other != node), default=0.0) for node in range(len(problem.names))]
+    rooms = _rooms(problem, board)
+    largest = [max((room for other, room in enumerate(rooms) if other != node), default=0.0) for node in range(len(rooms))]
     rows = []
     for vmid, guest in problem.facts.guests.items():
         if vmid in moved:
@@ -73,10 +75,11 @@ def staying(problem: Problem, board: Board, moved: frozenset[int], method: Metho
         if reason is None:
             item = problem.units[problem.unit_of[vmid]]
             if item.memory > largest[item.home]:
-                reason = f"no other node has room for its {gib(item.memory)} of memory; the most that is free elsewhere is {gib(largest[item.home])}"
+                free = gib(largest[item.home])
+                reason = f"no other node has room for its {gib(item.memory)} of memory; the most that is free elsewhere is {free}"
             else:
                 reason = why or _level(problem, board, item.home, guest, method, spread)
-        rows.append(Stay(vmid, guest.name, guest.node, reason))
+        rows.append(Stay(vmid, guest.name, guest.node, reason, guest.kind))
     return tuple(rows)
 
 
@@ -89,7 +92,8 @@ def _rooms(problem: Problem, board: Board) -> list[float]:
 def _level(problem: Problem, board: Board, home: int, guest: Guest, method: Method, spread: float) -> str:
     resource = score.resources(method)[0]
     load = percent(board.load[resource][home], problem.total[resource][home])
-    return f"{guest.node} is at {load} {LABEL[resource]} with this plan, in a spread of {points(spread)}; moving it too would cost more than it brings"
+    place = f"{guest.node} is at {load} {LABEL[resource]} with this plan, in a spread of {points(spread)}"
+    return f"{place}; moving it too would cost more than it brings"
 
 
 def blockers(problem: Problem, board: Board, stuck: Sequence[int], fixed: Mapping[int, str]) -> tuple[Stay, ...]:
@@ -103,7 +107,7 @@ def blockers(problem: Problem, board: Board, stuck: Sequence[int], fixed: Mappin
 
 def _stay(problem: Problem, vmid: int, reason: str) -> Stay:
     guest = problem.facts.guests[vmid]
-    return Stay(vmid, guest.name, guest.node, reason)
+    return Stay(vmid, guest.name, guest.node, reason, guest.kind)
 
 
 def _nowhere(problem: Problem, board: Board, unit: int) -> str:
@@ -122,5 +126,3 @@ def changed(problem: Problem, method: Method, before: float, after: float) -> st
     """The spread of the method before and after, and what the others do."""
     return f"the {LABEL[method]} spread goes from {before * 100:.1f} to {points(after)}"
 
-
-__all__ = ["RESOURCES", "blockers", "changed", "helper", "leaving", "move", "parking", "points", "staying"]

@@ -10,6 +10,7 @@ from prs.pve.values import Row, number
 
 STEP = 60.0  # seconds one row of the last hour stands for
 REPORT = 15.0  # seconds until a change shows in a node's reports
+LATE = 150.0  # seconds a row may come late; figures that are further off than that mean that a clock is wrong
 STALE = 300.0  # seconds without a row after which figures are not used
 ENOUGH = 3  # rows a guest's mean needs
 

@@ -25,14 +25,21 @@ class Histories:
 
     @cached_property
     def clock(self) -> float:
-        """The cluster's time as its newest figures tell it, so that a wrong clock on this machine does no harm."""
-        found = max((averages.newest(rows) for rows in self.rows.values()), default=0.0)
-        return self.now if found <= 0 or abs(found - self.now) <= averages.STALE else found
+        """The cluster's time as its newest figures tell it, so that a wrong clock on this machine does no harm.
+
+        They are up to a minute old; the later end of that is safe, because it only shortens what means reach back to.
+        """
+        wrong = self._newest > 0 and abs(self._newest - self.now) > averages.LATE
+        return self._newest + averages.STEP if wrong else self.now
+
+    @cached_property
+    def _newest(self) -> float:
+        return max((averages.newest(rows) for rows in self.rows.values()), default=0.0)
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What is odd about the figures as a whole."""
-        minutes = (self.now - self.clock) / 60
+        minutes = (self.now - self._newest) / 60 if self.clock != self.now else 0.0
         if minutes > 0:
             return (f"The cluster's newest figures are {minutes:.0f} minutes old by this machine's clock: is one of the clocks wrong?",)
         if minutes < 0:

@@ -6,11 +6,13 @@ import time
 
 from prs import exits, snapshot_file
 from prs.codec import to_json
+from prs.engine.held import keep_out
 from prs.engine.planning import Wish, make_plan, unexamined, what_if
 from prs.errors import PlanError
 from prs.model import Cluster, Plan
 from prs.output import plan_page
 from prs.terminal import counted, paragraph
+from prs.verbs.books import held_of
 from prs.verbs.call import Call
 
 
@@ -31,7 +33,8 @@ def act(call: Call) -> int:
         cluster = snapshot_file.read(call.options.snapshot)
         plan = what_if(cluster, settings.policy, cluster.taken, wish)
     else:
-        cluster, plan = make_plan(call.connect(settings.require_endpoint()), settings.policy, time.time(), wish)
+        held, api = held_of(settings), call.connect(settings.require_endpoint())
+        cluster, plan = make_plan(api, settings.policy, time.time(), wish, lambda cluster: keep_out(cluster, held, wish.drain))
     show(call, cluster, plan)
     if offline and not call.json and (guessed := unexamined(cluster, plan)):
         words = f"{counted(len(guessed), 'guest')} of this plan had not been examined when the snapshot was taken: a live plan may differ."

@@ -8,8 +8,8 @@ from prs import exits
 from prs.codec import to_json
 from prs.engine.owner import Owner
 from prs.output_jobs import job_page, jobs_page
+from prs.verbs.books import journal_of
 from prs.verbs.call import Call
-from prs.verbs.work import journal_of
 
 
 def act(call: Call) -> int:
@@ -24,10 +24,13 @@ def act(call: Call) -> int:
             call.print(job_page(job, time.time(), call.style))
         return exits.DONE
     jobs = journal.jobs(limit=call.options.last)
+    held = journal.held()
     if call.json:
-        call.print_json({"jobs": to_json(jobs)})
+        call.print_json({"jobs": to_json(jobs), "held": [to_json(one) for one in held.values()]})
         return exits.DONE
     call.print(jobs_page(jobs, time.time(), call.style))
+    for one in held.values():
+        call.print(f"\n{one.node} gets no guests: {one.reason} (release {one.node})\n")
     with Owner(settings.state_dir) as owner:
         if owner.taken and any(job.open for job in jobs):
             call.print("\nNobody is carrying jobs out at present: start the service, or `run` goes on with them.\n")

@@ -4,65 +4,51 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 from prs import exits
 from prs.codec import to_json
 from prs.config import Settings
 from prs.engine.clock import SystemClock
-from prs.engine.executor import TICK
+from prs.engine.executor import TICK, Executor
+from prs.engine.held import keep_out
 from prs.engine.jobs import Job
-from prs.engine.journal import Journal
+from prs.engine.maintenance import Switch
 from prs.engine.owner import Owner
 from prs.engine.planning import Wish, make_plan, what_if
-from prs.engine.rights import become_owner
 from prs.engine.session import Interrupts, carry_out, follow, unfinished
-from prs.model import Cluster, Plan
+from prs.ha_client import SOCKET, set_maintenance
+from prs.model import Cluster, Plan, Policy
 from prs.output import nodes_table
 from prs.output_jobs import job_end
 from prs.pve.api import Api
 from prs.pve.snapshot import read_cluster
+from prs.verbs.books import journal_of
 from prs.verbs.call import Call
 from prs.verbs.plan import show
 
-JOURNAL = "journal.sqlite"
+SWITCH: Switch = partial(set_maintenance, SOCKET)  # HA maintenance mode, through the root helper
 # A guest has no load of its own for its first minute on a node; then PVE renews its figures every 10 s.
 SETTLES = 90.0
 _EXITS = {"done": exits.DONE, "partial": exits.PARTIAL, "failed": exits.PARTIAL, "cancelled": exits.CANCELLED}
 
 
-def journal_of(settings: Settings) -> Journal:
-    """Open the journal that the configuration names, as the user it belongs to; JournalError."""
-    become_owner(settings.state_dir)
-    return Journal(settings.state_dir / JOURNAL)
-
-
 def plan_and_do(call: Call, wish: Wish) -> int:
     """Finish what an earlier process left behind, then plan, show the plan, carry it out and show what the cluster looks like."""
     settings = call.settings()
-    api = call.connect(settings.require_endpoint())
-    worker = Worker(call, settings, api)
+    worker = Worker(call, settings, call.connect(settings.require_endpoint()))
     with Owner(settings.state_dir) as owner:
-        if owner.taken:
-            for job in unfinished(worker.journal):
-                worker.say(f"Going on with job {job.id}, which was interrupted.\n")
-                worker.work(job.id, mine=True)
-        cluster, plan = make_plan(api, settings.policy, time.time(), wish)
+        worker.go_on(owner.taken)
+        held = worker.journal.held()
+        only = lambda cluster: keep_out(cluster, held, wish.drain)  # noqa: E731
+        cluster, plan = make_plan(worker.api, settings.policy, time.time(), wish, only)
         if not call.json:
             show(call, cluster, plan)
-        if not plan.feasible or not plan.moves or settings.dry_run or worker.interrupts.count:
+        # A drain of a node that is empty already still keeps it empty from now on.
+        idle = not plan.moves and plan.kind != "drain"
+        if not plan.feasible or idle or settings.dry_run or worker.interrupts.count:
             return _without_moves(call, settings, plan, worker)
-        plan_id = worker.journal.add_plan(plan, settings.policy, api.user)
-        job_id = worker.journal.add_job(plan_id, api.user, "cli", time.time())
-        if not owner.taken:
-            worker.say("\nThe service of this host carries the plan out; Ctrl-C here cancels it there.\n")
-        worker.say("\n")
-        job = worker.work(job_id, mine=owner.taken)
-    if call.json:
-        call.print_json({"plan": to_json(plan), "job": to_json(job)})
-    else:
-        call.print("\n" + job_end(job, call.style))
-        call.print(seen(worker.settled(job), settings, wish, call))
-    return _EXITS[job.state]
+        return worker.do(plan, settings.policy, owner.taken, wish, plan.node if SOCKET.exists() else "")
 
 
 def _without_moves(call: Call, settings: Settings, plan: Plan, worker: Worker) -> int:
@@ -87,7 +73,7 @@ class Worker:
     """The journal, the clock and the display of one foreground run."""
 
     def __init__(self, call: Call, settings: Settings, api: Api) -> None:
-        self._call, self._settings, self._api = call, settings, api
+        self._call, self._settings, self.api = call, settings, api
         self.journal, self._clock = journal_of(settings), SystemClock()
         self.interrupts = Interrupts(self._clock)
         self.interrupts.install()
@@ -96,6 +82,27 @@ class Worker:
         """Tell a person something; a program reads only the result."""
         if not self._call.json:
             self._call.print(text)
+
+    def go_on(self, mine: bool) -> None:
+        """Finish what an earlier process left behind, if this one carries jobs out."""
+        for job in unfinished(self.journal) if mine else ():
+            self.say(f"Going on with job {job.id}, which was interrupted.\n")
+            self.work(job.id, mine=True)
+
+    def do(self, plan: Plan, policy: Policy, mine: bool, wish: Wish, maintenance: str = "") -> int:
+        """Carry out a plan that was shown, and say how it ended; `maintenance`: the node whose HA maintenance mode may be switched."""
+        plan_id = self.journal.add_plan(plan, policy, self.api.user)
+        job_id = self.journal.add_job(plan_id, self.api.user, "cli", time.time(), maintenance=maintenance)
+        if not mine:
+            self.say("\nThe service of this host carries the plan out; Ctrl-C here cancels it there.\n")
+        self.say("\n")
+        job, call = self.work(job_id, mine=mine), self._call
+        if call.json:
+            call.print_json({"plan": to_json(plan), "job": to_json(job)})
+        else:
+            call.print("\n" + job_end(job, call.style))
+            call.print(seen(self.settled(job), self._settings, wish, call))
+        return _EXITS[job.state]
 
     def work(self, job_id: str, mine: bool) -> Job:
         """Carry the job out in this process, or follow the service that does, until it ends."""
@@ -107,7 +114,7 @@ class Worker:
         try:
             if not mine:
                 return follow(self.journal, self._clock, job_id, self.interrupts, watch)
-            return carry_out(self._api, self.journal, self._clock, job_id, self.interrupts, watch)
+            return carry_out(Executor(self.api, self.journal, self._clock, job_id, SWITCH), self.interrupts, watch)
         finally:
             display.close()
 
@@ -116,7 +123,7 @@ class Worker:
         moved = {step.vmid for step in job.steps if step.state == "done" and step.running}
         deadline, pressed = self._clock.monotonic() + SETTLES, self.interrupts.count
         while True:
-            cluster = read_cluster(self._api, self._clock.time(), self._settings.policy.method, history=0.0)
+            cluster = read_cluster(self.api, self._clock.time(), self._settings.policy.method, history=0.0)
             blank = [guest for guest in cluster.guests if guest.vmid in moved and guest.problem]
             if not blank or self._clock.monotonic() > deadline or self.interrupts.count > pressed:
                 return cluster

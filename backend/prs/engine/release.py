@@ -1,0 +1,36 @@
+"""The end of a drain: what there is to bring back to a node that is kept empty, and letting it have guests again."""
+
+from __future__ import annotations
+
+from prs.engine.back import home, joined, opened, plan_back, way_back
+from prs.engine.held import Held, keep_out
+from prs.engine.journal import Journal
+from prs.engine.maintenance import Switch
+from prs.errors import PlanError
+from prs.model import Cluster, Plan, Policy
+from prs.pve.api import Api
+from prs.pve.inspect import inspect_guests
+from prs.pve.snapshot import read_cluster
+
+
+def plan_release(api: Api, journal: Journal, held: Held, now: float) -> tuple[Cluster, Plan, Policy]:
+    """The plan that returns every guest of the node's drains that nobody else has moved since; PlanError while a drain goes on."""
+    drains = journal.drains(held.node, held.since)
+    under_way = [job.id for job in drains if job.open] + [job.id for job in journal.jobs(only_open=True) if home(job) == held.node]
+    if under_way:
+        raise PlanError(f"job {under_way[0]} is still at work on {held.node}: wait for it or cancel it")
+    job = joined(drains)
+    policy = way_back(job.policy)
+    cluster = keep_out(read_cluster(api, now, policy.method), journal.held(), held.node)
+    if not cluster.quorate:
+        raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
+    there = {guest.vmid for guest in cluster.guests}
+    cluster = inspect_guests(api, cluster, sorted({step.vmid for step in job.steps if step.state == "done"} & there))
+    return cluster, plan_back(opened(cluster, held.node), policy, job, now), policy
+
+
+def let_go(journal: Journal, held: Held, switch: Switch) -> None:
+    """Let the node have guests again and bring none back; HelperError, with the node still held, if its HA mode cannot be changed."""
+    if held.maintenance:
+        switch(held.node, False)
+    journal.release(held.node)

@@ -1,0 +1,80 @@
+"""The Flask application: guards in front of every route, errors as JSON, headers on every answer."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint, Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from prs.errors import PrsError
+from prs.web import guard
+from prs.web.answers import refused
+from prs.web.context import Context
+from prs.web.login import read_login
+from prs.web.openapi import PREFIX
+from prs.web.pages import pages
+from prs.web.refusal import Refusal, refusal
+from prs.web.routes import jobs, overview, plans, session
+
+log = logging.getLogger(__name__)
+_CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
+
+
+def create_app(context: Context) -> Flask:
+    """The application over the context."""
+    app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # no redirects to paths that a caller made up
+    api = Blueprint("api", __name__, url_prefix=PREFIX)
+    for routes in (session, overview, plans, jobs):
+        routes.add(api, context)
+    app.register_blueprint(api)
+    app.register_blueprint(pages(context))
+    app.before_request(lambda: _admit(context))
+    app.after_request(_finish)
+    app.register_error_handler(PrsError, lambda error: refused(refusal(error)))
+    app.register_error_handler(HTTPException, _plain)
+    app.register_error_handler(Exception, _fault)
+    return app
+
+
+def _admit(context: Context) -> Response | None:
+    """Host, origin, size, then who asks; a preflight is answered here, before anybody is known."""
+    g.origin = ""
+    host = context.guard.host(request.headers.get("Host", ""))
+    g.origin = context.guard.origin(request.headers.get("Origin"), host)
+    if request.method == "OPTIONS":
+        return Response(status=204, headers=dict(guard.preflight(g.origin)))
+    guard.Guard.body(request.content_length, request.headers.get("Transfer-Encoding", ""))
+    name = (request.endpoint or "").rpartition(".")
+    if name[0] == "api" and name[2] not in session.OPEN:
+        headers = request.headers
+        changing = request.method not in ("GET", "HEAD")
+        login = read_login(headers.get("Authorization", ""), headers.get("CSRFPreventionToken", ""), changing)
+        g.caller = context.verifier.verify(login, request.remote_addr or "", changing)
+    return None
+
+
+def _finish(response: Response) -> Response:
+    page = request.blueprint == "pages" and response.status_code < 400
+    response.headers.update(guard.security(page))
+    response.headers.update(guard.allow(getattr(g, "origin", "")))
+    if response.status_code == 413:
+        response.headers["Connection"] = "close"  # the body is still on its way and will not be read
+    return response
+
+
+def _plain(error: HTTPException) -> Response:
+    """Flask's own refusals; its texts may repeat the request, so they are not passed on."""
+    status = error.code or 500
+    words = {404: "there is no such path", 405: "this path does not know this method"}.get(status, "the request cannot be understood")
+    response = refused(Refusal(status, _CODES.get(status, "invalid"), words))
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _fault(error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return refused(Refusal(500, "fault", "The service made a mistake; its log says more."))

@@ -1,0 +1,90 @@
+"""What the routes work with: the settings, the way to PVE, the journal, and what is remembered for a few seconds."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prs.config import Settings
+from prs.endpoint import Endpoint
+from prs.engine.journal import Journal
+from prs.model import Cluster
+from prs.pve.api import Api
+from prs.pve.snapshot import read_cluster
+from prs.web.auth import Caller, Connect, Verifier
+from prs.web.cache import Cache
+from prs.web.guard import Guard
+from prs.web.peers import Peers
+
+FRESH = 5.0  # seconds a cluster that was read for display is shown; PVE renews its figures every 10 s
+
+
+PAGES = Path("/usr/share/pve-proxmox-rebalancing-service-ui/www")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where things are on this machine."""
+
+    node: str  # this node's name
+    pve: Path = Path("/etc/pve")
+    helper: Path = Path("/run/prs/ha-helper.sock")
+    pages: Path = PAGES
+    shared: Mapping[str, Path] = field(default_factory=dict)  # URL folder -> directory of the node's own web files
+
+
+class Context:
+    """One per process; safe for many threads."""
+
+    def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, around: Surroundings) -> None:
+        self.settings, self.guard, self.around = settings, guard, around
+        self.verifier = Verifier(api, connect)
+        self.peers = Peers(settings.web.port, around, settings.web.api)
+        self._api, self._connect = api, connect
+        self._local = threading.local()
+        self._clusters: Cache[Cluster] = Cache(FRESH, 8)
+
+    @property
+    def journal(self) -> Journal:
+        """This thread's connection to the journal."""
+        found: Journal | None = getattr(self._local, "journal", None)
+        if found is None:
+            found = self._local.journal = Journal(self.settings.state_dir / "journal.sqlite")
+        return found
+
+    def api(self, caller: Caller) -> Api:
+        """PVE, called as the caller."""
+        return self._connect(caller.endpoint)
+
+    def anonymous(self) -> Api:
+        """PVE, called as nobody: what it tells before a login, and the login itself."""
+        return self._connect(self._api)
+
+    def cluster(self, caller: Caller) -> Cluster:
+        """The cluster as the caller sees it, up to FRESH seconds old; PveError."""
+        found = self._clusters.get(caller.login.key)
+        if found is None:
+            found = read_cluster(self.api(caller), self.now(), "all")
+            self._clusters.put(caller.login.key, found)
+        return found
+
+    @staticmethod
+    def now() -> float:
+        """Unix time."""
+        return time.time()
+
+    def daemon(self) -> bool:
+        """True while a process holds the lock of whoever carries jobs out (prs.engine.owner)."""
+        try:
+            with (self.settings.state_dir / "executor.lock").open() as file:
+                # Shared: it only fails while the daemon holds it, and is given back at once.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False

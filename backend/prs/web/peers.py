@@ -1,0 +1,132 @@
+"""Asks the same service on the other nodes, as the caller, so that a job started anywhere is seen everywhere."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prs.endpoint import Endpoint
+from prs.errors import PrsError, PveError
+from prs.pve.api import Api
+from prs.web import tls
+from prs.web.cache import Cache
+from prs.web.login import Login
+
+if TYPE_CHECKING:
+    from prs.web.context import Surroundings
+
+TIMEOUT = 4.0  # seconds; PVE's own answer behind it is fast, and a refused ticket has been refused here already
+DOWN = 20.0  # seconds during which a node that did not answer is not asked again
+ADDRESSES = 60.0
+AT_ONCE = 8
+LARGEST = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another node and its address."""
+
+    node: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a peer answered; `error` says in words why there is no answer."""
+
+    peer: Peer
+    status: int = 0
+    body: Any = None
+    error: str = ""
+
+
+class Unanswered(PrsError):
+    """A peer gave no usable answer; the text says why."""
+
+
+class Peers:
+    """The services of the other nodes."""
+
+    def __init__(self, port: int, around: Surroundings, api: Endpoint) -> None:
+        self._port, self._around, self._trust = port, around, api
+        self._known: Cache[tuple[Peer, ...]] = Cache(ADDRESSES, 200)
+        self._down: Cache[str] = Cache(DOWN, 200)
+
+    def others(self, login: Login, api: Api) -> tuple[tuple[Peer, ...], str]:
+        """The other online nodes with their addresses, and why they cannot be told ("" = they can)."""
+        found = self._known.get(login.key)
+        if found is None:
+            try:
+                rows = api.get("/cluster/status")
+            except PveError as error:
+                return (), f"the other nodes' jobs are not shown: {error}"
+            nodes = [row for row in rows if isinstance(row, dict) and row.get("type") == "node" and row.get("online")]
+            found = tuple(Peer(str(row["name"]), str(row["ip"])) for row in nodes if row.get("ip") and row.get("name") != self._around.node)
+            self._known.put(login.key, found)
+        return found, ""
+
+    def ask(self, peers: Sequence[Peer], login: Login, method: str, path: str, body: object = None) -> list[Reply]:
+        """Send one request to all of them at the same time; replies in the same order."""
+        if not peers:
+            return []
+        with ThreadPoolExecutor(min(AT_ONCE, len(peers)), "peers") as pool:
+            return list(pool.map(lambda peer: self._one(peer, login, method, path, body), peers))
+
+    def _one(self, peer: Peer, login: Login, method: str, path: str, body: object) -> Reply:
+        down = self._down.get(peer)
+        if down is not None and method == "GET":
+            return Reply(peer, error=down)
+        try:
+            return self._send(peer, login, method, path, body)
+        except (OSError, http.client.HTTPException, ValueError, Unanswered) as error:
+            words = f"{peer.node} ({peer.address}): {_words(error)}"
+            self._down.put(peer, words)
+            return Reply(peer, error=words)
+
+    def _send(self, peer: Peer, login: Login, method: str, path: str, body: object) -> Reply:
+        pin = self._pin(peer)
+        connection = http.client.HTTPSConnection(peer.address, self._port, timeout=TIMEOUT, context=self._context(pin))
+        try:
+            connection.connect()
+            # Before anything secret is sent: the certificate must be the very one this node shows according to the cluster's own files.
+            if pin is not None and connection.sock.getpeercert(binary_form=True) != pin:
+                raise Unanswered("its certificate is not the one that Proxmox VE holds for it")
+            headers = {"Authorization": login.authorization, "Accept": "application/json"}
+            if method != "GET":
+                headers |= {"CSRFPreventionToken": login.csrf, "Content-Type": "application/json"}
+            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            response = connection.getresponse()
+            return Reply(peer, response.status, json.loads(response.read(LARGEST)))
+        finally:
+            connection.close()
+
+    def _pin(self, peer: Peer) -> bytes | None:
+        """The certificate of the node as pmxcfs holds it; None when this machine is not a node (then authorities are asked)."""
+        folder = self._around.pve / "nodes" / peer.node
+        if not folder.is_dir():
+            return None
+        # pmxcfs keeps the keys of other nodes readable as well, so the choice is the one that node makes.
+        return tls.leaf(tls.choose(folder).certificate)
+
+    def _context(self, pin: bytes | None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=(self._trust.ca_file or None) if pin is None else None)
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # cluster authorities made before 2026 lack keyUsage
+        if pin is not None or not self._trust.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "refuses the connection (is the web interface installed and running there?)"
+    if isinstance(error, TimeoutError):
+        return f"does not answer within {TIMEOUT:.0f} seconds"
+    if isinstance(error, ssl.SSLError):
+        return f"no trusted TLS connection ({getattr(error, 'verify_message', '') or error.reason})"
+    return str(error) if isinstance(error, Unanswered) else "gives no usable answer"

@@ -1,0 +1,38 @@
+"""What a caller may do, resolved from PVE's own list of their permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Rights:
+    """The answer of GET /access/permissions (pve-access-control PVE/API2/AccessControl.pm).
+
+    A key present is a privilege held; its value only says whether it passes down to paths that are not listed themselves.
+    """
+
+    def __init__(self, listed: Mapping[str, Any]) -> None:
+        self._listed = {path: dict(held) for path, held in listed.items() if isinstance(held, dict)}
+
+    def may(self, privilege: str, path: str) -> bool:
+        """True when the privilege is held on the path: listed there, or passed down from the nearest path above that is listed."""
+        if path in self._listed:
+            return privilege in self._listed[path]
+        while path != "/":
+            path = path.rpartition("/")[0] or "/"
+            if path in self._listed:
+                return bool(self._listed[path].get(privilege))
+        return False
+
+    def may_migrate(self, vmid: int) -> bool:
+        """True when PVE lets the caller migrate the guest."""
+        return self.may("VM.Migrate", f"/vms/{vmid}")
+
+    def anywhere(self, privilege: str) -> bool:
+        """True when the privilege is held on any listed path."""
+        return any(privilege in held for held in self._listed.values())
+
+    def refusal(self, privilege: str, path: str = "/") -> str:
+        """Why an action that needs the privilege on the path is not allowed; "" when it is."""
+        return "" if self.may(privilege, path) else f"needs {privilege} on {path}"

@@ -1,0 +1,1 @@
+"""The calls of the API, by resource; each module has `add(api, context)`."""

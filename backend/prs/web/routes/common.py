@@ -1,0 +1,70 @@
+"""What several routes need: the proven caller, the body, and guests marked with the caller's rights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from flask import g, request
+
+from prs.model import Cluster, Guest
+from prs.web.auth import Caller
+from prs.web.reflect import Schema
+from prs.web.refusal import Refusal
+from prs.web.rights import Rights
+from prs.web.validate import mistakes
+
+
+def caller() -> Caller:
+    """Who asks; proven before the route was entered."""
+    found: Caller = g.caller
+    return found
+
+
+def body(schema: Schema) -> dict[str, Any]:
+    """The JSON body if it is as described; else Refusal 415 or 400 with everything that is wrong."""
+    if request.mimetype != "application/json":
+        raise Refusal(415, "content_type", "The body must be application/json.")
+    try:
+        value = json.loads(request.get_data(cache=False))
+    except (ValueError, RecursionError):
+        raise Refusal(400, "invalid", "The body is not JSON.") from None
+    wrong = mistakes(schema, value)
+    if wrong:
+        raise Refusal(400, "invalid", "The request is not as described.", wrong[:20])
+    found: dict[str, Any] = value
+    return found
+
+
+def query(name: str, allowed: tuple[str, ...]) -> str:
+    """A query parameter with one of the allowed values; the first one when it is not given."""
+    given = request.args.getlist(name)
+    if not given:
+        return allowed[0]
+    if len(given) > 1 or given[0] not in allowed:
+        raise Refusal(400, "invalid", "The request is not as described.", [f"{name}: one of {', '.join(allowed)} is expected"])
+    return given[0]
+
+
+def number(name: str, default: int, low: int, high: int) -> int:
+    """A query parameter that is a whole number."""
+    given = request.args.getlist(name) or [str(default)]
+    if len(given) > 1 or not given[0].isascii() or not given[0].isdigit() or len(given[0]) > 9 or not low <= int(given[0]) <= high:
+        raise Refusal(400, "invalid", "The request is not as described.", [f"{name}: a whole number from {low} to {high} is expected"])
+    return int(given[0])
+
+
+def restriction(rights: Rights) -> Callable[[Cluster], Cluster]:
+    """Marks the guests that the caller has no right to migrate."""
+
+    def mark(guest: Guest) -> Guest:
+        if rights.may_migrate(guest.vmid):
+            return guest
+        return replace(guest, blockers=(*guest.blockers, f"you have no right to migrate it (VM.Migrate on /vms/{guest.vmid})"))
+
+    def restrict(cluster: Cluster) -> Cluster:
+        return replace(cluster, guests=tuple(mark(guest) for guest in cluster.guests))
+
+    return restrict

@@ -1,0 +1,150 @@
+"""Jobs: queued for the daemon, followed, and steered; those of other nodes through the service there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, Response
+
+from prs.engine.back import plan_back, way_back
+from prs.engine.jobs import Job, Request
+from prs.errors import NotFound
+from prs.pve.inspect import inspect_guests
+from prs.pve.snapshot import read_cluster
+from prs.web.answers import answer, brief_json, job_json, plan_json, tagged
+from prs.web.auth import Caller
+from prs.web.context import Context
+from prs.web.openapi import PREFIX
+from prs.web.peers import Reply
+from prs.web.reflect import ref
+from prs.web.refusal import Refusal
+from prs.web.routes.common import body, caller, number, query, restriction
+from prs.web.routes.plans import complete
+from prs.web.schemas import ID
+from prs.web.start import start_job
+from prs.web.validate import mistakes
+
+SCOPES = ("cluster", "node")
+
+
+def add(api: Blueprint, context: Context) -> None:
+    """Register the calls."""
+
+    @api.get("/jobs")
+    def list_jobs() -> Response:
+        return tagged(_list(context, caller(), number("limit", 20, 1, 200), query("scope", SCOPES)))
+
+    @api.post("/jobs")
+    def start_job_of_caller() -> Response:
+        who = caller()
+        job_id = start_job(context, who, body(ref("JobRequest")))
+        return answer(job_json(context.journal.job(job_id), who, context.around.node), 201)
+
+    @api.get("/jobs/<job_id>")
+    def show_job(job_id: str) -> Response:
+        who, scope = caller(), query("scope", SCOPES)
+        job = _find(context, job_id, who)
+        if job is None:
+            return tagged(_elsewhere(context, who, job_id, scope, "")[0])
+        return tagged(job_json(job, who, context.around.node))
+
+    @api.post("/jobs/<job_id>/<verb>")
+    def steer(job_id: str, verb: str) -> Response:
+        who, scope = caller(), query("scope", SCOPES)
+        if verb not in ("cancel", "pause", "resume", "undo"):
+            raise Refusal(404, "not_found", "there is no such path")
+        given = body(ref("CancelRequest")) if verb == "cancel" else {}
+        job = _find(context, job_id, who)
+        if job is None:
+            return answer(*_elsewhere(context, who, job_id, scope, verb, given))
+        if verb == "undo":
+            return _undo(context, who, job)
+        _steer(context, who, job, verb, given)
+        return answer(job_json(context.journal.job(job_id), who, context.around.node))
+
+
+def _visible(job: Job, who: Caller) -> bool:
+    return who.owns(job.user) or who.rights.may("Sys.Audit", "/")
+
+
+def _find(context: Context, job_id: str, who: Caller) -> Job | None:
+    """The job in this node's journal if the caller may see it."""
+    if mistakes(ID, job_id):
+        raise NotFound("there is no such job")
+    try:
+        job = context.journal.job(job_id)
+    except NotFound:
+        return None
+    return job if _visible(job, who) else None
+
+
+def _list(context: Context, who: Caller, limit: int, scope: str) -> dict[str, Any]:
+    jobs = [brief_json(job, who, context.around.node) for job in context.journal.brief_jobs(limit) if _visible(job, who)]
+    asked = []
+    if scope == "cluster":
+        peers, trouble = context.peers.others(who.login, context.api(who))
+        for reply in context.peers.ask(peers, who.login, "GET", f"{PREFIX}/jobs?scope=node&limit={limit}"):
+            theirs = _data(reply)
+            jobs += theirs["jobs"] if theirs else []
+            asked.append({"node": reply.peer.node, "reached": theirs is not None, "message": _trouble(reply)})
+        asked += [{"node": "", "reached": False, "message": trouble}] if trouble else []
+    return {"jobs": sorted(jobs, key=lambda job: (-job["created"], job["id"]))[:limit], "peers": asked}
+
+
+def _elsewhere(context: Context, who: Caller, job_id: str, scope: str, verb: str, given: object = None) -> tuple[Any, int]:
+    """The answer of the node that has the job: found by asking all, steered by asking the one."""
+    lost = NotFound(f"there is no job {job_id}")
+    if scope == "node":
+        raise lost
+    peers, _ = context.peers.others(who.login, context.api(who))
+    replies = context.peers.ask(peers, who.login, "GET", f"{PREFIX}/jobs/{job_id}?scope=node")
+    found = next((reply for reply in replies if reply.status == 200), None)
+    if found is None:
+        silent = [reply.error for reply in replies if reply.error]
+        raise Refusal(404, "not_found", str(lost), silent)
+    if not verb:
+        return found.body["data"], 200
+    steered = context.peers.ask([found.peer], who.login, "POST", f"{PREFIX}/jobs/{job_id}/{verb}?scope=node", given)[0]
+    if steered.error:
+        raise Refusal(502, "pve", steered.error)
+    if "error" in steered.body:
+        error = steered.body["error"]
+        raise Refusal(steered.status, str(error["code"]), str(error["message"]), error["details"])
+    return steered.body["data"], steered.status
+
+
+def _data(reply: Reply) -> dict[str, Any] | None:
+    found = reply.body.get("data") if reply.status == 200 and isinstance(reply.body, dict) else None
+    return found if isinstance(found, dict) and isinstance(found.get("jobs"), list) else None
+
+
+def _trouble(reply: Reply) -> str:
+    if reply.error or _data(reply) is not None:
+        return reply.error
+    return f"{reply.peer.node} ({reply.peer.address}): refuses to show its jobs (status {reply.status})"
+
+
+def _steer(context: Context, who: Caller, job: Job, verb: str, given: dict[str, Any]) -> None:
+    allowed = job_json(job, who, "")["may"][verb]
+    if not allowed["allowed"]:
+        mine = who.owns(job.user) or who.rights.may("Sys.Modify", "/")
+        raise Refusal(409 if mine else 403, "state" if mine else "forbidden", f"Not possible: {allowed['reason']}.")
+    wish: dict[str, Request] = {"pause": "pause", "resume": "", "cancel": "abort" if given.get("abort") else "cancel"}
+    if not context.journal.request(job.id, wish[verb]):
+        raise Refusal(409, "state", "Not possible: the job has ended or is being cancelled.")
+
+
+def _undo(context: Context, who: Caller, job: Job) -> Response:
+    """The way back as a new plan of the caller's, to be confirmed like any other."""
+    why = job_json(job, who, "")["may"]["undo"]
+    if not why["allowed"]:
+        raise Refusal(409, "state", f"Not possible: {why['reason']}.")
+    api, policy = context.api(who), way_back(job.policy)
+    cluster = restriction(who.rights)(read_cluster(api, context.now(), policy.method))
+    cluster = inspect_guests(api, cluster, [step.vmid for step in job.steps if step.state == "done"])
+    plan = plan_back(cluster, policy, job, context.now())
+    plan = replace(complete(replace(plan, stays=()), cluster, {}), stays=plan.stays)  # a guest that stays may no longer exist
+    return answer(plan_json(context.journal.add_plan(plan, policy, who.name), who.name, plan), 201)
+
+

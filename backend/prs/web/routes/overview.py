@@ -1,0 +1,81 @@
+"""The caller's rights, the cluster, and HA maintenance mode."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Blueprint, Response
+
+from prs import __version__
+from prs.errors import PveError
+from prs.ha_client import set_maintenance
+from prs.model import Cluster
+from prs.planner.plan import plan_balance
+from prs.web.actions import refusals, require
+from prs.web.answers import answer, cluster_json, right
+from prs.web.auth import Caller
+from prs.web.context import Context
+from prs.web.reflect import ref
+from prs.web.refusal import Refusal
+from prs.web.routes.common import body, caller
+from prs.web.schemas import NODE
+from prs.web.validate import mistakes
+
+
+def add(api: Blueprint, context: Context) -> None:
+    """Register the calls."""
+
+    @api.get("/status")
+    def status() -> Response:
+        who = caller()
+        policy = context.settings.policy
+        return answer({
+            "version": __version__, "node": context.around.node, "user": who.name, "token": bool(who.login.token_name),
+            "daemon": context.daemon(),
+            "defaults": {"method": policy.method, "spread": policy.spread, "containers": policy.containers},
+            "may": {name: right(reason) for name, reason in refusals(who.rights).items()},
+            "warnings": _warnings(context, who),
+        })  # fmt: skip
+
+    @api.get("/cluster")
+    def cluster() -> Response:
+        who = caller()
+        found = context.cluster(who)
+        # With this policy any cluster counts as balanced: the planner measures and plans nothing.
+        measured = plan_balance(found, replace(context.settings.policy, method="memory", spread=1.0), found.taken)
+        return answer(cluster_json(found, measured, who.rights))
+
+    @api.post("/nodes/<node>/maintenance")
+    def maintenance(node: str) -> Response:
+        if mistakes(NODE, node):
+            raise Refusal(404, "not_found", "there is no such node")
+        enabled = bool(body(ref("MaintenanceRequest"))["enabled"])
+        require(caller().rights.refusal("Sys.Console"))
+        if node not in {found.name for found in context.cluster(caller()).nodes}:
+            raise Refusal(404, "not_found", f"there is no node {node}")
+        set_maintenance(context.around.helper, node, enabled)
+        words = f"put {node} into" if enabled else f"take {node} out of"
+        return answer({"node": node, "enabled": enabled, "message": f"The HA manager will {words} maintenance within about 20 seconds."})
+
+
+def _warnings(context: Context, who: Caller) -> list[str]:
+    found = [] if context.daemon() else ["The service that carries jobs out is not running: systemctl status proxmox-rebalancing-service."]
+    try:
+        cluster = context.cluster(who)
+    except PveError as error:
+        return [*found, f"PVE does not answer: {error}"]
+    return found + _about(cluster)
+
+
+def _about(cluster: Cluster) -> list[str]:
+    found = []
+    if not cluster.quorate:
+        found.append("The cluster has no quorum: nothing can be migrated until a majority of its nodes is online.")
+    if cluster.auto_rebalance:
+        found.append("PVE's own auto-rebalance is on: guests managed by HA are left to it.")
+    versions = sorted({node.version for node in cluster.nodes if node.version})
+    if len(versions) > 1:
+        words = "a guest may not be able to go back to an older one"
+        found.append(f"The nodes run different versions of Proxmox VE ({', '.join(versions)}): {words}.")
+    found += [f"Node {node.name}: {node.problem}." for node in cluster.nodes if node.problem and node.online]
+    return found + [problem if problem.endswith(".") else f"{problem}." for problem in cluster.problems]

@@ -1,0 +1,61 @@
+"""Plans: made with the caller's rights, stored, shown again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, Response
+
+from prs.engine.planning import Wish, make_plan
+from prs.engine.spare import spare
+from prs.model import Cluster, Plan, Policy
+from prs.web.actions import refusals, require, visible_plan
+from prs.web.answers import answer, options, plan_json
+from prs.web.context import Context
+from prs.web.reflect import ref
+from prs.web.routes.common import body, caller, restriction
+
+_LIMITS = ("method", "containers", "max_moves", "max_bytes")
+
+
+def add(api: Blueprint, context: Context) -> None:
+    """Register the calls."""
+
+    @api.post("/plans")
+    def make_plan_of_caller() -> Response:
+        asked = body({"oneOf": [ref("BalanceRequest"), ref("DrainRequest")]})
+        who = caller()
+        denied = refusals(who.rights)
+        require(denied["drain" if asked["kind"] == "drain" else "plan"])
+        policy = asked_policy(context.settings.policy, asked)
+        wish = Wish(drain=asked.get("node", ""), stopped=asked.get("stopped", True), goal=asked.get("goal", "spread"))
+        cluster, plan = make_plan(context.api(who), policy, context.now(), wish, restriction(who.rights))
+        plan = complete(plan, cluster, {**{name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None},
+                                        **({"stopped": wish.stopped} if wish.drain else {"goal": wish.goal})})  # fmt: skip
+        return answer(plan_json(context.journal.add_plan(plan, policy, who.name), who.name, plan), 201)
+
+    @api.get("/plans/<plan_id>")
+    def show_plan(plan_id: str) -> Response:
+        plan, user = visible_plan(context, plan_id, caller())
+        return answer(plan_json(plan_id, user, plan))
+
+
+def asked_policy(policy: Policy, asked: dict[str, Any]) -> Policy:
+    """The administrator's policy with what the caller chose."""
+    whole: Any = {name: int(asked[name]) for name in ("max_moves", "max_bytes") if name in asked}
+    chosen: Any = {name: asked[name] for name in ("method", "containers") if name in asked}
+    return replace(policy, **chosen, **whole)
+
+
+def complete(plan: Plan, cluster: Cluster, chosen: dict[str, object]) -> Plan:
+    """The plan with what a person wants to see beside it: each move's cpu, kinds, options, and whether one more node may be lost."""
+    guests = {guest.vmid: guest for guest in cluster.guests}
+    return replace(
+        plan,
+        moves=tuple(replace(move, cpu=guests[move.vmid].cpu) for move in plan.moves),
+        stays=tuple(replace(stay, kind=guests[stay.vmid].kind) for stay in plan.stays),
+        blockers=tuple(replace(stay, kind=guests[stay.vmid].kind) for stay in plan.blockers),
+        options=plan.options or options(chosen),
+        spare=spare(cluster, plan),
+    )

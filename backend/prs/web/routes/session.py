@@ -1,0 +1,82 @@
+"""Calls without a caller: is the service alive, its description, the realms, and the login that is passed on to PVE."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from prs.errors import LoginFailed
+from prs.web.answers import answer
+from prs.web.context import Context
+from prs.web.openapi import document
+from prs.web.reflect import ref
+from prs.web.refusal import Refusal
+from prs.web.routes.common import body
+
+OPEN = frozenset({"alive", "openapi", "realms", "log_in", "authority"})  # endpoints that need no caller
+
+
+def add(api: Blueprint, context: Context) -> None:
+    """Register the calls."""
+    described = json.dumps(document(), ensure_ascii=False)
+
+    @api.get("/healthz")
+    def alive() -> Response:
+        return answer({"alive": True})
+
+    @api.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(described, mimetype="application/json")
+
+    @api.get("/ca")
+    def authority() -> Response:
+        """The cluster's certificate authority, which any visitor may have: it is not secret."""
+        try:
+            text = (context.around.pve / "pve-root-ca.pem").read_bytes()
+        except OSError:
+            raise Refusal(404, "not_found", "This machine holds no certificate authority of a cluster.") from None
+        headers = {"Content-Disposition": "attachment; filename=pve-root-ca.crt"}
+        return Response(text, mimetype="application/x-x509-ca-cert", headers=headers)
+
+    @api.get("/realms")
+    def realms() -> Response:
+        rows = context.anonymous().get("/access/domains")
+        return answer([_realm(row) for row in rows if isinstance(row, dict)])
+
+    @api.post("/login")
+    def log_in() -> Response:
+        asked = body(ref("LoginRequest"))
+        user = f"{asked['username']}@{asked['realm']}" if asked.get("realm") else asked["username"]
+        form = {"username": user, "password": asked["password"], "tfa-challenge": asked.get("challenge")}
+        try:
+            with context.verifier.gate.pass_through(request.remote_addr or ""):
+                found = context.anonymous().post("/access/ticket", form)
+        except LoginFailed:
+            raise Refusal(401, "login", "PVE refuses the login: wrong user, password or second factor.") from None
+        return answer(_session(found))
+
+
+def _realm(row: dict[str, Any]) -> dict[str, Any]:
+    default = bool(int(row.get("default") or 0))
+    return {"realm": str(row.get("realm", "")), "comment": str(row.get("comment", "")), "default": default, "tfa": str(row.get("tfa", ""))}
+
+
+def _session(found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict) or not isinstance(found.get("ticket"), str):
+        raise Refusal(502, "pve", "PVE's answer to the login holds no ticket.")
+    name, ticket = str(found.get("username", "")), found["ticket"]
+    if found.get("NeedTFA") or ticket.startswith("PVE:!tfa!"):
+        return {"username": name, "needs_tfa": True, "challenge": ticket, "kinds": _kinds(ticket)}
+    return {"username": name, "needs_tfa": False, "ticket": ticket, "csrf": str(found.get("CSRFPreventionToken", ""))}
+
+
+def _kinds(ticket: str) -> list[str]:
+    """The second factors that a half ticket offers: `PVE:!tfa!{"totp"%3Atrue}:...`."""
+    data = ticket.removeprefix("PVE:!tfa!").partition(":")[0].replace("%3A", ":").replace("%2C", ",")
+    try:
+        offered = json.loads(data)
+    except ValueError:
+        return []
+    return sorted(kind for kind, there in offered.items() if there) if isinstance(offered, dict) else []

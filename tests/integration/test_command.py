@@ -1,0 +1,245 @@
+"""The command as a user runs it, over HTTPS against the simulated cluster: what it prints, how it exits, what Ctrl-C does."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prs.engine.journal import Journal
+from simcluster.scenes import small
+from simcluster.simserver import SimServer
+
+ROOT = Path(__file__).parents[2]
+SPEED = 30.0
+
+
+class Site:
+    """A cluster with its server, a configuration for it, and a way to run the command."""
+
+    def __init__(self, folder: Path, flavour: str = "9") -> None:
+        self.world = small(flavour, start=time.time() - 3600)  # type: ignore[arg-type]
+        self.world.clock.sleep(3600)
+        self.origin = 0.0
+        self.folder, self.server = folder, SimServer(self.world, speed=SPEED)
+
+    def write(self, more: str = "", host: str = "") -> Path:
+        """Write prs.conf with `more` lines behind the last section, [balancing]."""
+        path, server = self.folder / "prs.conf", self.server
+        path.write_text(
+            f"[proxmox]\napi_host: {host or server.host}:{server.port}\napi_token: prs@pve!daemon={server.logins['prs@pve!daemon']}\n"
+            f"ca_file: {server.ca_file}\n[service]\nstate_dir: {self.folder}/state\n[balancing]\n{more}"
+        )
+        path.chmod(0o600)
+        return path
+
+    def start(self, *args: str, **more: Any) -> subprocess.Popen[str]:
+        """Start the command at the cluster's speed."""
+        begin = [sys.executable, str(ROOT / "tests/integration/dies.py"), f"{SPEED},{self.origin}", "never"]
+        line = [*begin, "-c", str(self.folder / "prs.conf"), *args]
+        env = {**os.environ, "PYTHONPATH": f"{ROOT / 'backend'}:{ROOT / 'tests'}", "COLUMNS": "160", "TERM": "xterm"}
+        given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **more}
+        return subprocess.Popen(line, env=env, **given)
+
+    def run(self, *args: str) -> tuple[int, str]:
+        """Run the command to its end and give its exit code and what it wrote."""
+        process = self.start(*args)
+        out, err = process.communicate(timeout=100)
+        return process.returncode, out + err
+
+    def journal(self) -> Journal:
+        """The journal of this site."""
+        return Journal(self.folder / "state" / "journal.sqlite")
+
+
+@pytest.fixture
+def site(ram: Path) -> Iterator[Site]:
+    """A running site with its configuration written."""
+    found = Site(ram)
+    with found.server:
+        found.origin = time.time()
+        found.write()
+        yield found
+
+
+def test_check_says_that_all_is_well(site: Site) -> None:
+    """A complete configuration and a healthy cluster: no problem, exit 0."""
+    code, text = site.run("check")
+    assert code == 0, text
+    assert "No problem found." in text
+
+
+def test_check_names_what_is_wrong(site: Site) -> None:
+    """A wrong secret is a finding with a remedy, exit 6."""
+    conf = site.write()
+    conf.write_text(re.sub(r"daemon=.*", "daemon=00000000-0000-0000-0000-000000000000", conf.read_text()))
+    code, text = site.run("check")
+    assert code == 6, text
+    assert "login" in text
+    assert "00000000-0000" not in text
+
+
+def test_plan_moves_nothing(site: Site) -> None:
+    """Nodes before and after, each move with its reason, each guest that stays with its own."""
+    code, text = site.run("plan")
+    assert code == 0, text
+    assert "Planned migrations, in this order" in text
+    assert "pve1" in text
+    assert "is a running container" in text
+    assert not site.world.started
+
+
+def test_run_levels_and_a_second_run_has_nothing_to_do(site: Site) -> None:
+    """The figures at the end are the cluster's own; the next run finds it balanced."""
+    code, text = site.run("run")
+    assert code == 0, text
+    assert "Nodes now, as the cluster reports them:" in text
+    started = dict(site.world.started)
+    assert started
+    code, text = site.run("run")
+    assert code == 0, text
+    assert "Nothing to do" in text
+    assert dict(site.world.started) == started
+    code, text = site.run("status")
+    assert "done" in text
+
+
+def test_json_is_for_programs(site: Site) -> None:
+    """One JSON document on standard output, with the plan and the job."""
+    process = site.start("drain", "pve3", "--containers", "--json")
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, (out, err)
+    data = json.loads(out)
+    assert data["job"]["state"] == "done"
+    assert {step["state"] for step in data["job"]["steps"]} == {"done"}
+    assert "credential" not in data["job"] or not data["job"]["credential"]
+
+
+def test_infeasible_drain_moves_nothing(site: Site) -> None:
+    """Containers are not allowed here, so pve3 cannot be emptied: exit 4, each blocker named."""
+    code, text = site.run("drain", "pve3")
+    assert code == 4, text
+    assert "112 (proxy)" in text
+    assert not site.world.started
+    assert not site.journal().jobs()
+
+
+def test_unknown_node_and_unreachable_host(site: Site) -> None:
+    """An error is one sentence and exit 1."""
+    code, text = site.run("drain", "pve9")
+    assert (code, "There is no node pve9" in text) == (1, True), text
+    site.write(host="127.99.99.99")
+    code, text = site.run("plan")
+    assert (code, "127.99.99.99" in text) == (1, True), text
+    assert "Traceback" not in text
+
+
+def test_snapshot_plans_again_offline_without_secrets(site: Site) -> None:
+    """A saved snapshot gives the same plan without any connection, and holds no secret and no user."""
+    file = site.folder / "cluster.json"
+    code, text = site.run("snapshot", str(file))
+    assert code == 0, text
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    saved = file.read_text()
+    assert not any(secret in saved for secret in (*site.server.logins.values(), "prs@pve", "root@pam"))
+    _, live = site.run("plan", "--json")
+    code, offline = site.run("plan", "--snapshot", str(file), "--json")
+    assert code == 0, offline
+    moves = [[(move["vmid"], move["target"]) for move in json.loads(text)["plan"]["moves"]] for text in (live, offline)]
+    assert moves[0] == moves[1]
+
+
+def started(site: Site, count: int) -> None:
+    """Wait until so many migrations have begun."""
+    deadline = time.monotonic() + 60
+    while len(site.world.started) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c(site: Site, times: int) -> None:
+    """Once: what runs ends, the rest is left. Twice: what runs is cancelled too. Either way it says what was left."""
+    process = site.start("drain", "pve1")
+    started(site, 2)
+    process.send_signal(signal.SIGINT)
+    if times == 2:
+        time.sleep(0.15)
+        process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+    (job,) = site.journal().jobs()
+    assert process.returncode == 5, (out, err)
+    assert job.state == "cancelled"
+    assert job.count("planned", "starting", "running", "verifying", "unknown") == 0
+    assert sum(site.world.started.values()) < len(job.steps)
+    assert "Not moved" in out
+    if times == 1:
+        assert job.count("done") == sum(site.world.started.values())
+    for step in job.steps:
+        assert site.world.guests[step.vmid].node == (step.target if step.state == "done" else step.source)
+
+
+def test_live_progress_on_a_terminal(site: Site) -> None:
+    """On a terminal a running migration has a line with bytes, speed and time left, redrawn in place."""
+    master, slave = pty.openpty()
+    process = site.start("drain", "pve1", stdout=slave, stderr=slave, stdin=slave)
+    os.close(slave)
+    seen = bytearray()
+
+    def read() -> None:
+        while True:
+            try:
+                data = os.read(master, 65536)
+            except OSError:
+                return
+            seen.extend(data)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert process.wait(timeout=100) == 0
+    reader.join(timeout=10)
+    os.close(master)
+    text = seen.decode()
+    assert re.search(r"\d+%, [\d.]+ of [\d.]+ GiB, [\d.]+ [KMG]iB/s, \d+:\d\d left", text), text[-3000:]
+    assert "\x1b[" in text
+    assert "pve1 is empty: the cluster shows no guest on it" in text
+
+
+def test_mistakes_in_the_configuration_stop_it_all_at_once(site: Site) -> None:
+    """Exit 2 and every mistake with its line."""
+    site.write("method: ram\nspread: many\nfoo: 1\n")
+    code, text = site.run("run")
+    assert code == 2, text
+    assert text.count("error:") == 3
+    assert "line" in text
+    assert not site.world.started
+
+
+def test_the_daemon_takes_a_command_lines_job(site: Site) -> None:
+    """With the service running, `drain` hands the job over and follows it; SIGTERM ends the service cleanly."""
+    site.write("spread: 90\n")
+    daemon = site.start()
+    deadline = time.monotonic() + 30
+    while not (site.folder / "state" / "executor.lock").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.5)
+    code, text = site.run("drain", "pve1")
+    daemon.send_signal(signal.SIGTERM)
+    out, err = daemon.communicate(timeout=30)
+    assert code == 0, (text, out, err)
+    assert "The service of this host carries the plan out" in text
+    assert daemon.returncode == 0, (out, err)
+    assert not [guest for guest in site.world.guests.values() if guest.node == "pve1" and not guest.template]

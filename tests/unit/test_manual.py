@@ -1,0 +1,56 @@
+"""The manual pages and the shell completion tell what the program really has."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prs.cli import VERBS, parser
+from prs.config_options import OPTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Both pages as they are shipped, without escapes."""
+    folder = tmp_path_factory.mktemp("man")
+    subprocess.run((sys.executable, ROOT / "packaging/man/build", folder), check=True)
+    return {path.name: path.read_text().replace("\\-", "-") for path in folder.iterdir()}
+
+
+def options() -> set[str]:
+    """Every long option of the command and its verbs."""
+    top = parser()
+    (verbs,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    return {word for one in (top, *verbs.choices.values()) for action in one._actions for word in action.option_strings if word[:2] == "--"}
+
+
+def test_command_page_names_every_verb_and_option(pages: dict[str, str]) -> None:
+    """Neither more nor less than the program has."""
+    page = pages["proxmox-rebalancing-service.8"]
+    body = page[page.index(".SH OPTIONS") : page.index(".SH RUNNING AS ROOT")]
+    assert set(re.findall(r"--[a-z][a-z-]+", body)) == options()
+    verbs = page[page.index(".SH VERBS") : page.index(".SH OPTIONS")]
+    assert re.findall(r"^\.TP\n\.B\w* (\w+)", verbs, re.MULTILINE) == [verb.name for verb in VERBS]
+
+
+def test_configuration_page_documents_every_option(pages: dict[str, str]) -> None:
+    """One paragraph for each option, with its default."""
+    page = pages["prs.conf.5"]
+    for option in OPTIONS:
+        assert f".TP\n.B {option.name}\n" in page
+        assert not option.default or f"Default: {option.default}." in page
+
+
+def test_completion_knows_every_verb() -> None:
+    """The list of verbs in the completion is the program's."""
+    text = (ROOT / "packaging/completion/proxmox-rebalancing-service").read_text()
+    found = re.search(r"local verbs='([^']+)'", text)
+    assert found
+    assert found[1].split() == [verb.name for verb in VERBS]
