@@ -16,11 +16,9 @@ from types import ModuleType
 from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "backend")]
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "backend")]
 
-import calm  # noqa: E402
-import plan_instance  # noqa: E402
-
+from benchmark import calm, plan_instance  # noqa: E402
 from prs.model import RESOURCES, Cluster, Policy  # noqa: E402
 from prs.planner.plan import plan_balance  # noqa: E402
 

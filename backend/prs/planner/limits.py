@@ -25,9 +25,11 @@ class Board:
         item, cap = self.units[unit], self.problem.cap
         if not item.allowed[target]:
             return target == item.home and self._returns(unit)
-        if self.memory[target] + item.memory > cap["memory"][target] or self.disk[target] + item.disk > cap["disk"][target]:
+        if self.memory[target] + item.memory > cap["memory"][target] and item.memory:
             return False
-        if self.cpu[target] + item.cpu > cap["cpu"][target] + SLACK:
+        if self.disk[target] + item.disk > cap["disk"][target] and item.disk:
+            return False
+        if self.cpu[target] + item.cpu > cap["cpu"][target] + SLACK and item.cpu:
             return False
         for group in item.groups:
             if self.occupied[group].get(target, 0):
@@ -71,14 +73,14 @@ class Board:
         if not item.allowed[target]:
             return f"{name} does not hold the guests it must be with"
         room = {resource: self.problem.cap[resource][target] - self.load[resource][target] for resource in RESOURCES}
-        if item.memory > room["memory"]:
+        if item.memory > max(0.0, room["memory"]):
             return f"needs {gib(item.memory)} of memory, {name} has {gib(max(0.0, room['memory']))} free"
-        if item.disk > room["disk"]:
+        if item.disk > max(0.0, room["disk"]):
             return f"needs {gib(item.disk)} of local disk, {name} has {gib(max(0.0, room['disk']))} free"
         for storage, size in item.needs:
             if self.free.get((storage, name), 0) < size:
                 return f"needs {gib(size)} on storage {storage}, which has {gib(max(0, self.free.get((storage, name), 0)))} free on {name}"
-        if item.cpu > room["cpu"] + SLACK:
+        if item.cpu > max(0.0, room["cpu"]) + SLACK:
             return f"uses {item.cpu:.1f} cores, {name} has {max(0.0, room['cpu']):.1f} free"
         return ""
 

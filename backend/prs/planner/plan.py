@@ -126,6 +126,9 @@ def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped:
     if wish is not None and not late:
         return _build(problem, steps, empty, "level", "")
     board, stuck = drain.leftover(problem, place)
+    if not (fixed or stuck):
+        simple = {unit: board.where[unit] for unit, item in enumerate(problem.units) if item.home == place}
+        return _build(problem, order.sequence(problem, simple, policy.method)[0], empty, "level", "")
     return _refuse(problem, empty, words.blockers(problem, board, stuck or late, fixed))
 
 
@@ -204,7 +207,8 @@ def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, noth
     stays = words.staying(problem, board, moved, method, nothing.removeprefix("Nothing to do: "))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
-                   seconds=sum(longest.values()), terms=score.terms(problem, board.load, method, goal, sum(move.seconds for move in moves), policy.spread))
+                   seconds=sum(longest.values()),
+                   terms=score.terms(problem, board.load, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))
     return replace(plan, summary=nothing or _summary(problem, plan))
 
 

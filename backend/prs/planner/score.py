@@ -74,10 +74,11 @@ def reachable(problem: Problem, method: Method) -> float:
 
 
 def mean(problem: Problem, resource: Resource) -> float:
-    """The load of the active nodes together; the emptiest node is never above it, the fullest never below."""
-    nodes = [node for node in problem.active if problem.total[resource][node] > 0]
+    """The load of the active nodes together, with what a drain brings; the emptiest node is never above it, the fullest never below."""
+    nodes = {node for node in problem.active if problem.total[resource][node] > 0}
     total = sum(problem.total[resource][node] for node in nodes)
-    return sum(problem.load[resource][node] for node in nodes) / total if total else 0.0
+    coming = sum(unit.size(resource) for unit in problem.units if unit.home not in nodes)
+    return (sum(problem.load[resource][node] for node in nodes) + coming) / total if total else 0.0
 
 
 def peak(problem: Problem, resource: Resource) -> float:
