@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, request
 
 from prs.codec import to_json
+from prs.engine.held import Held
 from prs.engine.jobs import Job, Step
 from prs.model import RESOURCES, Cluster, Move, Plan
 from prs.web.auth import Caller
@@ -107,8 +108,8 @@ def _progress(job: Job) -> Json:
     }
 
 
-def cluster_json(cluster: Cluster, measured: Plan, rights: Rights) -> Json:
-    """The cluster; `measured` is any plan of it, for the planner's own loads."""
+def cluster_json(cluster: Cluster, measured: Plan, rights: Rights, held: Mapping[str, Held]) -> Json:
+    """The cluster; `measured` is any plan of it, for the planner's own loads; `held` the nodes that are kept empty."""
     loads = {load.node: load for load in measured.before}
     active = [load for load in measured.before if load.active]
     nodes = list[Json]()
@@ -119,7 +120,7 @@ def cluster_json(cluster: Cluster, measured: Plan, rights: Rights) -> Json:
         shown: Json = {name: getattr(node, name) for name in ("name", "online", "id", "version", "ha", "problem")}
         shown |= {"active": load.active, "guests": len(here), "running": sum(guest.running for guest in here)}
         shown |= {name: {"used": used[name], "total": getattr(node, name), "load": getattr(load, name)} for name in RESOURCES}
-        nodes.append(shown)
+        nodes.append({**shown, "held": to_json(held.get(node.name))})
     guests = []
     for guest in cluster.guests:
         shown = {name: to_json(getattr(guest, name)) for name in guest.__slots__ if name not in _INSIDE}

@@ -12,6 +12,7 @@ from pathlib import Path
 from prs.config import Settings
 from prs.endpoint import Endpoint
 from prs.engine.journal import Journal
+from prs.ha_client import SOCKET
 from prs.model import Cluster
 from prs.pve.api import Api
 from prs.pve.snapshot import read_cluster
@@ -32,7 +33,7 @@ class Surroundings:
 
     node: str  # this node's name
     pve: Path = Path("/etc/pve")
-    helper: Path = Path("/run/prs/ha-helper.sock")
+    helper: Path = SOCKET
     pages: Path = PAGES
     shared: Mapping[str, Path] = field(default_factory=dict)  # URL folder -> directory of the node's own web files
 

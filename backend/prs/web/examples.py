@@ -75,7 +75,7 @@ def _cluster() -> dict[str, Any]:
 
     node = {
         "name": "pve1", "online": True, "id": 1, "version": "9.2.11", "ha": "online", "problem": "", "active": True,
-        "guests": 8, "running": 7,
+        "guests": 8, "running": 7, "held": None,
         "memory": usage(55 * GIB, 64 * GIB), "cpu": usage(9.9, 16), "disk": usage(400 * GIB, 1000 * GIB),
     }  # fmt: skip
     guest = {
@@ -106,6 +106,7 @@ ANSWERS: dict[str, Any] = {
     "plan": _plan(),
     "jobs": {"jobs": [_job(False)], "peers": [{"node": "pve2", "reached": False, "message": "pve2 (10.0.0.2): refuses the connection"}]},
     "job": _job(True),
+    "released": {"node": "pve1", "released": True},
     "maintenance": {"node": "pve1", "enabled": True, "message": "The HA manager will put pve1 into maintenance within about 20 seconds."},
 }  # fmt: skip
 

@@ -90,6 +90,10 @@ def _paths() -> dict[str, Any]:
             "parameters": job,
             "post": _call("Plan the way back of its guests.", ref("Plan"), "plan", params=[scope], extra=ended, status="201"),
         },
+        "/nodes/{node}/release": {
+            "parameters": node,
+            "post": _call("Let a drained node have guests again, and bring none back.", ref("Released"), "released", extra=helper),
+        },
         "/nodes/{node}/maintenance": {
             "parameters": node,
             "post": _call("Switch HA maintenance mode.", ref("Maintenance"), "maintenance", ref("MaintenanceRequest"), extra=helper),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from prs.engine.held import Held
 from prs.engine.jobs import Job, JobState, Step
 from prs.model import RESOURCES, Guest, Method, Move, NodeLoad, Plan, Spare, Stay, Storage, Term
 from prs.web.reflect import Schema, listing, record, ref, schema_of
@@ -114,10 +115,12 @@ def _cluster() -> dict[str, Schema]:
         active={**FLAG, "description": "takes part in the spread"},
         guests=COUNT,
         running=COUNT,
+        held={"anyOf": [ref("Held"), {"type": "null"}], "description": "the drain that keeps the node empty until it is released"},
         **_each(RESOURCES, usage),
     )
     inside = ("inspected", "volumes", "targets", "refused", "blockers", "companions")
     return {
+        "Held": schema_of(Held),
         "Node": node,
         "Guest": schema_of(Guest, drop=inside, may_migrate=FLAG),
         "Storage": schema_of(Storage),
@@ -213,6 +216,7 @@ def _rest() -> dict[str, Schema]:
         "Realm": record("A realm to log in to.", realm=TEXT, comment=TEXT, default=FLAG, tfa=TEXT),
         "Realms": listing(ref("Realm")),
         "Login": login,
+        "Released": record("The node gets guests again.", node=TEXT, released=FLAG),
         "Maintenance": record("What the HA manager was told.", node=TEXT, enabled=FLAG, message=TEXT),
     }
 

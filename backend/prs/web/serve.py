@@ -17,6 +17,7 @@ from gunicorn.glogging import Logger
 from prs import config
 from prs.endpoint import Endpoint
 from prs.errors import ConfigError
+from prs.ha_client import SOCKET
 from prs.logs import set_up
 from prs.web import tls
 from prs.web.access_rules import AccessRules, read_rules
@@ -88,9 +89,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         Worker.rules, Worker.contexts = self._rules, tls.Contexts(given.pve / "local")
         own = {"localhost", given.node.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
         names = frozenset(own | tls.names(pair.certificate))
-        helper = given.helper or settings.run_dir / "ha-helper.sock"
         shared = {name: Path(path) for name, path in SHARED.items()} | given.shared
-        around = Surroundings(given.node, given.pve, helper, given.pages, shared)
+        around = Surroundings(given.node, given.pve, given.helper, given.pages, shared)
         guard = Guard(names, settings.web.port, settings.web.origins)
         return create_app(Context(settings, _api(settings.web, given.pve, given.node), connect, guard, around))
 
@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--node", default=socket.gethostname().partition(".")[0], help="name of this node (default %(default)s)")
     parser.add_argument("--pve", type=Path, default=tls.PVE, help="PVE's configuration file system (default %(default)s)")
     parser.add_argument("--pveproxy", type=Path, default=Path("/etc/default/pveproxy"), help="access rules (default %(default)s)")
-    parser.add_argument("--helper", type=Path, help="socket of the helper for HA maintenance (default: ha-helper.sock in run_dir)")
+    parser.add_argument("--helper", type=Path, default=SOCKET, help="socket of the helper for HA maintenance (default %(default)s)")
     parser.add_argument("--pages", type=Path, default=PAGES, help="files of the stand-alone panel (default %(default)s)")
     words = "another home for a folder of PVE's web files, such as pve2/ext6"
     parser.add_argument("--shared", type=_folder, action="append", default=[], metavar="NAME=DIRECTORY", help=words)

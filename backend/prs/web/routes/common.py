@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from flask import g, request
 
+from prs.engine.held import Held, keep_out
 from prs.model import Cluster, Guest
 from prs.web.auth import Caller
 from prs.web.reflect import Schema
@@ -56,8 +57,8 @@ def number(name: str, default: int, low: int, high: int) -> int:
     return int(given[0])
 
 
-def restriction(rights: Rights) -> Callable[[Cluster], Cluster]:
-    """Marks the guests that the caller has no right to migrate."""
+def restriction(rights: Rights, held: Mapping[str, Held], but: str = "") -> Callable[[Cluster], Cluster]:
+    """Marks the guests that the caller has no right to migrate, and the nodes that are kept empty, except `but`."""
 
     def mark(guest: Guest) -> Guest:
         if rights.may_migrate(guest.vmid):
@@ -65,6 +66,6 @@ def restriction(rights: Rights) -> Callable[[Cluster], Cluster]:
         return replace(guest, blockers=(*guest.blockers, f"you have no right to migrate it (VM.Migrate on /vms/{guest.vmid})"))
 
     def restrict(cluster: Cluster) -> Cluster:
-        return replace(cluster, guests=tuple(mark(guest) for guest in cluster.guests))
+        return keep_out(replace(cluster, guests=tuple(mark(guest) for guest in cluster.guests)), held, but)
 
     return restrict

@@ -7,8 +7,9 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from prs.engine.back import plan_back, way_back
+from prs.engine.back import opened, plan_back, way_back
 from prs.engine.jobs import Job, Request
+from prs.engine.release import plan_release
 from prs.errors import NotFound
 from prs.pve.inspect import inspect_guests
 from prs.pve.snapshot import read_cluster
@@ -140,11 +141,17 @@ def _undo(context: Context, who: Caller, job: Job) -> Response:
     why = job_json(job, who, "")["may"]["undo"]
     if not why["allowed"]:
         raise Refusal(409, "state", f"Not possible: {why['reason']}.")
-    api, policy = context.api(who), way_back(job.policy)
-    cluster = restriction(who.rights)(read_cluster(api, context.now(), policy.method))
-    cluster = inspect_guests(api, cluster, [step.vmid for step in job.steps if step.state == "done"])
-    plan = plan_back(cluster, policy, job, context.now())
+    api, journal, held = context.api(who), context.journal, context.journal.held().get(job.node)
+    if held is not None:
+        # All drains of the node since it is kept empty belong together, and HA maintenance mode ends with them.
+        cluster, plan, policy = plan_release(api, journal, held, context.now())
+    else:
+        policy = way_back(job.policy)
+        cluster = restriction(who.rights, journal.held(), job.node)(read_cluster(api, context.now(), policy.method))
+        there = {guest.vmid for guest in cluster.guests}
+        cluster = inspect_guests(api, cluster, sorted({step.vmid for step in job.steps if step.state == "done"} & there))
+        plan = plan_back(opened(cluster, job.node), policy, job, context.now())
     plan = replace(complete(replace(plan, stays=()), cluster, {}), stays=plan.stays)  # a guest that stays may no longer exist
-    return answer(plan_json(context.journal.add_plan(plan, policy, who.name), who.name, plan), 201)
+    return answer(plan_json(journal.add_plan(plan, policy, who.name), who.name, plan), 201)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from flask import Blueprint, Response
 
 from prs import __version__
+from prs.engine.release import let_go
 from prs.errors import PveError
 from prs.ha_client import set_maintenance
 from prs.model import Cluster
@@ -43,7 +45,17 @@ def add(api: Blueprint, context: Context) -> None:
         found = context.cluster(who)
         # With this policy any cluster counts as balanced: the planner measures and plans nothing.
         measured = plan_balance(found, replace(context.settings.policy, method="memory", spread=1.0), found.taken)
-        return answer(cluster_json(found, measured, who.rights))
+        return answer(cluster_json(found, measured, who.rights, context.journal.held()))
+
+    @api.post("/nodes/<node>/release")
+    def release(node: str) -> Response:
+        who, held = caller(), context.journal.held().get(node)
+        if held is None:
+            raise Refusal(404, "not_found", "this node is not kept empty by a drain that was made here")
+        require("" if who.owns(held.user) else who.rights.refusal("Sys.Modify"))
+        require(who.rights.refusal("Sys.Console") if held.maintenance else "")
+        let_go(context.journal, held, partial(set_maintenance, context.around.helper))
+        return answer({"node": node, "released": True})
 
     @api.post("/nodes/<node>/maintenance")
     def maintenance(node: str) -> Response:

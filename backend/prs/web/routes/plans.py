@@ -30,7 +30,8 @@ def add(api: Blueprint, context: Context) -> None:
         require(denied["drain" if asked["kind"] == "drain" else "plan"])
         policy = asked_policy(context.settings.policy, asked)
         wish = Wish(drain=asked.get("node", ""), stopped=asked.get("stopped", True), goal=asked.get("goal", "spread"))
-        cluster, plan = make_plan(context.api(who), policy, context.now(), wish, restriction(who.rights))
+        restrict = restriction(who.rights, context.journal.held(), wish.drain)
+        cluster, plan = make_plan(context.api(who), policy, context.now(), wish, restrict)
         plan = complete(plan, cluster, {**{name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None},
                                         **({"stopped": wish.stopped} if wish.drain else {"goal": wish.goal})})  # fmt: skip
         return answer(plan_json(context.journal.add_plan(plan, policy, who.name), who.name, plan), 201)

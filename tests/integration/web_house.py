@@ -1,0 +1,229 @@
+"""A node's services for tests: the real gunicorn with TLS and the real daemon as processes, against the simulated cluster over HTTPS."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from fakepve.certs import make_cert
+
+from simcluster.simserver import SimServer
+from simcluster.world import World
+
+BACKEND = Path(__file__).parents[2] / "backend"
+# The interpreter for the services: set to one with gunicorn 20.1 and Flask 2.2 to run all of this on Debian 12's versions.
+PYTHON = os.environ.get("PRS_WEB_PYTHON", sys.executable)
+PREFIX = "/api/v1"
+
+
+@dataclass
+class Person:
+    """A user or token with a session of their own; calls give (status, data or error, headers)."""
+
+    url: str
+    ca_file: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> requests.Response:
+        """Send one request over a connection of its own."""
+        given = {**self.headers, **headers}
+        data = json.dumps(body).encode() if body is not None else None
+        if data is not None:
+            given.setdefault("Content-Type", "application/json")
+        sent = {name: value for name, value in given.items() if value}
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.request(method, f"{self.url}{PREFIX}{path}", data=data, headers=sent, verify=self.ca_file, timeout=30)
+
+    def get(self, path: str, **headers: str) -> Any:
+        """The data of a GET that must succeed."""
+        return _data(self.call("GET", path, **headers))
+
+    def post(self, path: str, body: object = None, **headers: str) -> Any:
+        """The data of a POST that must succeed."""
+        return _data(self.call("POST", path, body, **headers))
+
+    def refused(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, str, str]:
+        """(status, code, message and details) of a request that must be refused."""
+        response = self.call(method, path, body, **headers)
+        assert response.status_code >= 400, response.text
+        error = response.json()["error"]
+        assert set(error) == {"code", "message", "details"}
+        return response.status_code, error["code"], " ".join([error["message"], *error["details"]])
+
+
+def _data(response: requests.Response) -> Any:
+    assert response.status_code < 300, f"{response.status_code} {response.text}"
+    return response.json()["data"]
+
+
+class House:
+    """One node: its PVE files, configuration, journal, and the two services when they are started."""
+
+    def __init__(self, folder: Path, server: SimServer, node: str = "pve1", port: int = 0) -> None:
+        self.folder, self.server, self.node = folder, server, node
+        self.address = server.addresses[node]
+        self.port = port or free_port(self.address)
+        self.state, self.run = folder / "state", folder / "run"
+        self.pve, self.helper = folder / "pve", folder / "ha-helper.sock"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        for part in (self.state, self.run, self.pve / "local", self.pve / "nodes" / node):
+            part.mkdir(parents=True)
+        self.ca_file = self.renew_certificate()
+        self.config = folder / "prs.conf"
+        self.configure()
+
+    def configure(self, more: str = "") -> None:
+        """Write prs.conf; `more` is appended (to its [web] section)."""
+        text = (
+            f"[proxmox]\nca_file: {self.server.ca_file}\n[balancing]\ncontainers: 0\n"
+            f"[service]\nstate_dir: {self.state}\nrun_dir: {self.run}\n"
+            f"[web]\naddress: {self.address}\nport: {self.port}\napi_host: {self.address}:{self.server.port}\n{more}"
+        )
+        self.config.write_text(text)
+        self.config.chmod(0o600)
+
+    def renew_certificate(self, stem: str = "pve-ssl") -> str:
+        """Write a new certificate and key as PVE would; give the certificate's path, which is its own authority."""
+        with tempfile.TemporaryDirectory() as folder:
+            made, key, _ = make_cert(folder, hosts=(self.address, self.node))
+            for source, name in ((key, f"{stem}.key"), (made, f"{stem}.pem")):
+                target = self.pve / "local" / f"{name}.new"
+                target.write_bytes(Path(source).read_bytes())
+                target.rename(self.pve / "local" / name)
+        return str(self.pve / "local" / f"{stem}.pem")
+
+    @property
+    def url(self) -> str:
+        """Where the web service answers."""
+        return f"https://{self.address}:{self.port}"
+
+    def start_web(self, *arguments: str) -> None:
+        """Start gunicorn and wait until it answers."""
+        command = ["-m", "prs.web.serve", "-c", str(self.config), "--node", self.node, "--pve", str(self.pve),
+                   "--pveproxy", str(self.folder / "pveproxy"), "--helper", str(self.helper), *arguments]  # fmt: skip
+        self._start("web", command)
+        self.wait(lambda: self.anyone().call("GET", "/healthz").status_code == 200)
+
+    def start_daemon(self) -> None:
+        """Start the core daemon and wait until it holds its lock."""
+        self._start("daemon", ["-m", "prs.cli", "-c", str(self.config)])
+        self.wait(lambda: self._daemon_holds_the_lock())
+
+    def _daemon_holds_the_lock(self) -> bool:
+        with (self.state / "executor.lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def _start(self, name: str, command: list[str]) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(BACKEND), "PYTHONUNBUFFERED": "1"}
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [PYTHON, *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+            )
+
+    def stop(self, name: str, number: int = 15) -> None:
+        """Signal a service (with 9 its whole group, as a crash would) and wait for its end."""
+        process = self.processes.pop(name)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number) if number == 9 else process.send_signal(number)
+        process.wait(30)
+
+    def log(self, name: str) -> str:
+        """What a service has written so far."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def wait(self, ready: Callable[[], bool], seconds: float = 20.0) -> None:
+        """Wait until `ready` is true; errors of a service that does not listen yet count as false."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with suppress(OSError, requests.RequestException):
+                if ready():
+                    return
+            dead = [name for name, process in self.processes.items() if process.poll() is not None]
+            assert not dead, f"{dead[0]} ended: {self.log(dead[0])}"
+            time.sleep(0.05)
+        raise AssertionError("not ready in time: " + " ".join(self.log(name) for name in self.processes))
+
+    def anyone(self) -> Person:
+        """A caller without a login."""
+        return Person(self.url, self.ca_file)
+
+    def log_in(self, user: str) -> Person:
+        """A caller with a fresh ticket of the user, or with the token when the name is a token's."""
+        secret = self.server.logins[user]
+        if "!" in user:
+            return Person(self.url, self.ca_file, {"Authorization": f"PVEAPIToken={user}={secret}"})
+        form = {"username": user, "password": secret}
+        place = f"https://{self.address}:{self.server.port}/api2/json/access/ticket"
+        found = requests.post(place, data=form, verify=self.server.ca_file, timeout=20).json()["data"]
+        headers = {"Authorization": f"PVEAuthCookie={found['ticket']}", "CSRFPreventionToken": found["CSRFPreventionToken"]}
+        return Person(self.url, self.ca_file, headers)
+
+    def close(self) -> None:
+        """Stop what still runs."""
+        for name in list(self.processes):
+            self.stop(name)
+
+
+@contextmanager
+def house(folder: Path, world: World, speed: float = 1.0, auth_delay: float = 0.0) -> Iterator[House]:
+    """A served world with one house on its first node, no service started yet."""
+    with SimServer(world, speed=speed, auth_delay=auth_delay) as server:
+        found = House(folder, server, next(iter(world.nodes)))
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+def free_port(address: str) -> int:
+    """A port nobody listens on at the address just now."""
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
+class FakeHelper(threading.Thread):
+    """Stands in for the root helper: the same one-line protocol, carried out on the simulated cluster."""
+
+    def __init__(self, path: Path, world: World) -> None:
+        super().__init__(daemon=True)
+        self._world, self.asked = world, list[str]()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+
+    def run(self) -> None:
+        """Serve until closed."""
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                line = connection.recv(100).decode()
+                self.asked.append(line)
+                verb, node = line.split()
+                self._world.ha_maintenance(node, verb == "enable")
+                connection.sendall(b"ok\n")
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._listener.close()
