@@ -1,0 +1,129 @@
+// The only way to the service. Plain fetch, because PVE counts refused Ext.Ajax calls and logs the user out after a few.
+Ext.define('PRS.Api', {
+    singleton: true,
+
+    // PVE itself waits 30 seconds for another node before it answers.
+    timeout: 45000,
+
+    origin: function () {
+        if (PRS.standalone) {
+            return window.location.origin;
+        }
+        return PRS.backend.startsWith(':')
+            ? `https://${window.location.hostname}${PRS.backend}`
+            : PRS.backend.replace(/\/+$/, '');
+    },
+
+    // Read for each call: PVE renews the ticket while the page is open.
+    session: function () {
+        if (PRS.session) {
+            return PRS.session;
+        }
+        let setup = (window.Proxmox && Proxmox.Setup) || {};
+        return {
+            ticket: Ext.util.Cookies.get(setup.auth_cookie_name || 'PVEAuthCookie'),
+            csrf: window.Proxmox && Proxmox.CSRFPreventionToken,
+        };
+    },
+
+    failure: function (kind, message, more) {
+        return Ext.apply(new Error(message), { kind: kind, details: [] }, more);
+    },
+
+    // Gives {data, etag}, data undefined when nothing changed since `etag`. Throws an Error with `kind`: session, unreachable,
+    // refused (the service or PVE said no) or garbage.
+    call: async function (method, path, body, etag) {
+        let me = this;
+        let session = me.session();
+        let headers = { Accept: 'application/json' };
+        if (session.ticket) {
+            headers.Authorization = `PVEAuthCookie=${encodeURIComponent(session.ticket)}`;
+        }
+        if (method !== 'GET') {
+            headers.CSRFPreventionToken = session.csrf || '';
+            headers['Content-Type'] = 'application/json';
+        }
+        if (etag) {
+            headers['If-None-Match'] = etag;
+        }
+        let abort = new AbortController();
+        let timer = setTimeout(() => abort.abort(), me.timeout);
+        try {
+            let response = await fetch(`${me.origin()}/api/v1${path}`, {
+                method: method,
+                headers: headers,
+                body: method === 'GET' ? undefined : JSON.stringify(body || {}),
+                mode: 'cors',
+                credentials: 'omit',
+                cache: 'no-store',
+                redirect: 'error',
+                referrerPolicy: 'no-referrer',
+                signal: abort.signal,
+            });
+            return await me.read(response);
+        } catch (err) {
+            if (err.kind) {
+                throw err;
+            }
+            let slow = err.name === 'AbortError';
+            let words = slow ? gettext('The service does not answer.') : gettext('No connection.');
+            throw me.failure('unreachable', words);
+        } finally {
+            clearTimeout(timer);
+        }
+    },
+
+    read: async function (response) {
+        let me = this;
+        if (response.status === 304) {
+            return { etag: response.headers.get('ETag') };
+        }
+        let answer;
+        try {
+            answer = JSON.parse(await response.text());
+        } catch (err) {
+            if (err.name === 'AbortError') {
+                throw err;
+            }
+        }
+        if (response.ok && answer && answer.data !== undefined && answer.data !== null) {
+            return { data: answer.data, etag: response.headers.get('ETag') };
+        }
+        let told = answer && answer.error;
+        if (response.status === 401) {
+            throw me.failure(
+                'session',
+                (told && told.message) || gettext('The session has expired.'),
+            );
+        }
+        if (told && typeof told.message === 'string') {
+            let details = Array.isArray(told.details) ? told.details : [];
+            let more = { code: told.code, status: response.status, details: details };
+            throw me.failure('refused', told.message, more);
+        }
+        let words = gettext('The service gave an answer that makes no sense (HTTP {0}).');
+        throw me.failure('garbage', Ext.String.format(words, response.status));
+    },
+
+    get: async function (path) {
+        return (await this.call('GET', path)).data;
+    },
+
+    post: async function (path, body) {
+        return (await this.call('POST', path, body)).data;
+    },
+
+    // An error as HTML for a dialog or a notice.
+    words: function (err) {
+        let lines = [err.message || String(err), ...(err.details || []).slice(0, 8)];
+        return lines.map((line) => PRS.Format.esc(line)).join('<br>');
+    },
+
+    // For what a person asked for; errors of background polls go to the notices instead.
+    alert: function (err) {
+        if (!err.kind) {
+            complain('panel', err);
+        }
+        Ext.Msg.alert(gettext('Error'), PRS.Api.words(err));
+    },
+});

@@ -1,0 +1,122 @@
+// How values look to people. Whatever comes from the cluster goes through `esc` before it becomes HTML.
+Ext.define('PRS.Format', {
+    singleton: true,
+
+    methods: () => [
+        ['memory', gettext('Memory')],
+        ['cpu', gettext('CPU')],
+        ['disk', gettext('Local disk')],
+    ],
+
+    // Control and text direction characters of a name could change how the rest of a line reads.
+    esc: function (value) {
+        let text = value === undefined || value === null ? '' : String(value);
+        return Ext.htmlEncode(text.replace(/[\p{Cc}\p{Bidi_C}]/gu, ' '));
+    },
+
+    // Quick tips read the attribute as HTML, hence the second encoding.
+    tip: (text) => `data-qtip="${Ext.htmlEncode(PRS.Format.esc(text))}"`,
+
+    size: function (bytes) {
+        let units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+        let at = 0;
+        let value = bytes || 0;
+        while (value >= 1024 && at < units.length - 1) {
+            value /= 1024;
+            at++;
+        }
+        return `${value.toFixed(at < 3 ? 0 : 1)} ${units[at]}`;
+    },
+
+    // 0:41, 2:10, 1:02:03
+    clock: function (seconds) {
+        let all = Math.max(0, Math.round(seconds || 0));
+        let two = (number) => String(number).padStart(2, '0');
+        let [hours, minutes] = [Math.floor(all / 3600), Math.floor(all / 60) % 60];
+        let rest = `${hours ? two(minutes) : minutes}:${two(all % 60)}`;
+        return hours ? `${hours}:${rest}` : rest;
+    },
+
+    about: function (seconds) {
+        let number = (value, unit) => Ext.String.format(gettext('about {0} {1}'), value, unit);
+        if (seconds < 90) {
+            return number(Math.max(1, Math.round(seconds)), 's');
+        }
+        if (seconds < 5400) {
+            return number(Math.round(seconds / 60), 'min');
+        }
+        return number((seconds / 3600).toFixed(1), 'h');
+    },
+
+    percent: (fraction) => `${Math.round((fraction || 0) * 100)}%`,
+
+    points: (fraction) => String(Math.round((fraction || 0) * 100)),
+
+    // Not every PVE release has ngettext.
+    count: (number, one, many) => Ext.String.format(number === 1 ? one : many, number),
+
+    migrations: (number) =>
+        PRS.Format.count(number, gettext('{0} migration'), gettext('{0} migrations')),
+
+    guests: (number) => PRS.Format.count(number, gettext('{0} guest'), gettext('{0} guests')),
+
+    when: function (seconds) {
+        if (!seconds) {
+            return '';
+        }
+        let date = new Date(seconds * 1000);
+        let today = Ext.Date.format(date, 'Y-m-d') === Ext.Date.format(new Date(), 'Y-m-d');
+        return Ext.Date.format(date, today ? 'H:i' : 'Y-m-d H:i');
+    },
+
+    label: (guest) => (guest.name ? `${guest.vmid} (${guest.name})` : String(guest.vmid)),
+
+    icon: (cls, extra) => `<i class="fa fa-fw fa-${cls} ${extra || ''}" aria-hidden="true"></i>`,
+
+    good: (text) => `${PRS.Format.icon('check', 'good')} ${PRS.Format.esc(text)}`,
+
+    warning: (text) =>
+        `${PRS.Format.icon('exclamation-triangle', 'warning')} ${PRS.Format.esc(text)}`,
+
+    bad: (text) => `${PRS.Format.icon('times-circle', 'critical')} ${PRS.Format.esc(text)}`,
+
+    busy: (text) => `${PRS.Format.icon('refresh', 'fa-spin')} ${PRS.Format.esc(text)}`,
+
+    // Cell renderers
+    text: function (value, meta) {
+        if (meta && value) {
+            meta.tdAttr = PRS.Format.tip(value);
+        }
+        return PRS.Format.esc(value);
+    },
+
+    guest: function (value, meta, record) {
+        let icon = record.data.kind === 'lxc' ? 'cube' : 'desktop';
+        let label = PRS.Format.label(record.data);
+        meta.tdAttr = PRS.Format.tip(label);
+        return `${PRS.Format.icon(icon)} ${PRS.Format.esc(label)}`;
+    },
+
+    // Changes rows in place, so that selection, focus and scroll position stay.
+    sync: function (store, rows) {
+        let same =
+            store.getCount() === rows.length &&
+            rows.every((row, index) => store.getAt(index).getId() === row.id);
+        if (!same) {
+            store.loadData(rows);
+            return;
+        }
+        rows.forEach((row, index) => store.getAt(index).set(row, { commit: true }));
+    },
+
+    right: (allowed, reason) => ({ allowed: allowed, reason: allowed ? '' : reason }),
+
+    // Greys an action and says why; without a reason it becomes usable.
+    gate: function (component, right, tooltip) {
+        component.setDisabled(!right.allowed);
+        let text = PRS.Format.esc(right.allowed ? tooltip || '' : right.reason);
+        if (component.setTooltip) {
+            component.setTooltip(text);
+        }
+    },
+});

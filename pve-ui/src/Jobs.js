@@ -1,0 +1,153 @@
+// What people do to plans and jobs, with the question before it. The functions end quietly when the answer is no.
+Ext.define('PRS.Jobs', {
+    singleton: true,
+
+    open: (job) => ['queued', 'running', 'paused', 'cancelling'].includes(job.state),
+
+    ask: (config) =>
+        new Promise((resolve) => {
+            Ext.Msg.show(
+                Ext.apply(
+                    {
+                        title: gettext('Confirm'),
+                        icon: Ext.Msg.QUESTION,
+                        buttons: Ext.Msg.YESNO,
+                        fn: resolve,
+                    },
+                    config,
+                ),
+            );
+        }),
+
+    // Asks once, in numbers, and starts; gives the job or undefined.
+    start: async function (plan, sum, more) {
+        let restarts = sum.moves.filter((move) => move.how === 'restart').length;
+        let words = [Ext.String.format(gettext('Start {0}?'), PRS.Loads.numbers(sum))];
+        if (restarts) {
+            let text = PRS.Format.count(
+                restarts,
+                gettext('{0} container is restarted.'),
+                gettext('{0} containers are restarted.'),
+            );
+            words.push(text);
+        }
+        let answer = await PRS.Jobs.ask({ msg: words.join('<br>') });
+        if (answer !== 'yes') {
+            return undefined;
+        }
+        let body = Ext.apply({ plan: plan.id }, more);
+        let vmids = [...new Set(sum.moves.map((move) => move.vmid))];
+        if (sum.count < plan.moves.length) {
+            body.moves = vmids;
+        }
+        return PRS.Api.post('/jobs', body);
+    },
+
+    act: async function (job, action, body) {
+        return PRS.Api.post(`/jobs/${job.id}/${action}`, body);
+    },
+
+    cancel: async function (job) {
+        if (!job.progress.running) {
+            let answer = await PRS.Jobs.ask({
+                msg: gettext('Cancel the job? Nothing more is started.'),
+            });
+            return answer === 'yes' ? PRS.Jobs.act(job, 'cancel', { abort: false }) : undefined;
+        }
+        let running = PRS.Format.count(
+            job.progress.running,
+            gettext('{0} migration is running.'),
+            gettext('{0} migrations are running.'),
+        );
+        let answer = await PRS.Jobs.ask({
+            msg: `${gettext('Cancel the job? Nothing more is started.')}<br>${running}`,
+            buttons: Ext.Msg.YESNOCANCEL,
+            buttonText: {
+                yes: gettext('Let them finish'),
+                no: gettext('Stop them too'),
+                cancel: gettext('Do not cancel'),
+            },
+        });
+        if (answer !== 'yes' && answer !== 'no') {
+            return undefined;
+        }
+        return PRS.Jobs.act(job, 'cancel', { abort: answer === 'no' });
+    },
+
+    // Ends the node's HA maintenance mode if need be (nothing is planned towards such a node), then plans the way back and asks.
+    bringBack: async function (job, busy) {
+        let cluster = await PRS.Api.get('/cluster');
+        let node = cluster.nodes.find((one) => one.name === job.node);
+        if (node && node.ha === 'maintenance') {
+            let words = gettext('End the HA maintenance mode of {0} and bring its guests back?');
+            let msg = Ext.String.format(words, PRS.Format.esc(job.node));
+            if ((await PRS.Jobs.ask({ msg: msg })) !== 'yes') {
+                return undefined;
+            }
+            busy(gettext('Waiting for the HA manager'));
+            await PRS.Jobs.endMaintenance(job.node);
+            cluster = await PRS.Jobs.leaveMaintenance(job.node);
+        }
+        busy(gettext('Planning'));
+        let plan = await PRS.Jobs.act(job, 'undo');
+        if (!plan.moves.length) {
+            Ext.Msg.alert(gettext('Bring guests back'), PRS.Format.esc(plan.summary));
+            return undefined;
+        }
+        return PRS.Jobs.start(plan, PRS.Loads.after(plan, cluster, new Set()));
+    },
+
+    endMaintenance: (name) =>
+        PRS.Api.post(`/nodes/${encodeURIComponent(name)}/maintenance`, { enabled: false }),
+
+    leaveMaintenance: async function (name) {
+        for (let tries = 0; tries < 40; tries++) {
+            let cluster = await PRS.Api.get('/cluster');
+            let node = cluster.nodes.find((one) => one.name === name);
+            if (!node || node.ha !== 'maintenance') {
+                return cluster;
+            }
+            await new Promise((resolve) => setTimeout(resolve, 2000));
+        }
+        let words = gettext('The HA manager has not ended the maintenance mode of {0} yet.');
+        throw PRS.Api.failure('refused', Ext.String.format(words, name));
+    },
+
+    // PVE's own log window where there is one, else the node's task list in PVE's interface.
+    showTask: function (step) {
+        if (window.Proxmox && Ext.ClassManager.get('Proxmox.window.TaskViewer')) {
+            Ext.create('Proxmox.window.TaskViewer', { upid: step.upid, autoShow: true });
+            return;
+        }
+        let node = encodeURIComponent(`node/${step.upid.split(':')[1]}`);
+        let url = `https://${window.location.hostname}:8006/#v1:0:=${node}:4:=tasks`;
+        window.open(url, '_blank', 'noopener');
+    },
+
+    what: function (job, method) {
+        if (job.kind === 'drain') {
+            return Ext.String.format(gettext('Drain {0}'), job.node);
+        }
+        let label = Object.fromEntries(PRS.Format.methods())[method];
+        return label
+            ? Ext.String.format(gettext('Rebalancing by {0}'), label)
+            : gettext('Rebalancing');
+    },
+
+    // [word, how it looks]
+    states: () => ({
+        queued: [gettext('waiting to start'), 'busy'],
+        running: [gettext('running'), 'busy'],
+        paused: [gettext('paused'), 'warning'],
+        cancelling: [gettext('being cancelled'), 'busy'],
+        done: [gettext('done'), 'good'],
+        partial: [gettext('partly done'), 'warning'],
+        failed: [gettext('failed'), 'bad'],
+        cancelled: [gettext('cancelled'), 'warning'],
+    }),
+
+    state: function (job) {
+        let [word, look] = PRS.Jobs.states()[job.state] || [job.state, 'warning'];
+        return PRS.Format[look](word);
+    },
+});

@@ -1,0 +1,85 @@
+// What a plan makes of the nodes when only some of its guests move. Pure: no component, no request.
+Ext.define('PRS.Loads', {
+    singleton: true,
+
+    resources: ['memory', 'cpu', 'disk'],
+
+    // `skip` is a Set of vmids that stay. Gives {nodes: {name: {load.., guests, in, out}}, spread, bytes, seconds, count}.
+    after: function (plan, cluster, skip) {
+        let me = this;
+        let totals = {};
+        ((cluster && cluster.nodes) || []).forEach((node) => {
+            totals[node.name] = node;
+        });
+        let nodes = {};
+        let start = skip.size ? plan.before : plan.after;
+        start.forEach((load) => {
+            nodes[load.node] = Ext.apply({}, { in: 0, out: 0 }, load);
+        });
+        let moves = plan.moves.filter((move) => !skip.has(move.vmid));
+        moves.forEach((move) => {
+            let [source, target] = [nodes[move.source], nodes[move.target]];
+            if (!source || !target) {
+                return;
+            }
+            source.out++;
+            target.in++;
+            if (skip.size) {
+                source.guests--;
+                target.guests++;
+                me.shift(move, source, totals[move.source], -1);
+                me.shift(move, target, totals[move.target], 1);
+            }
+        });
+        return {
+            nodes: nodes,
+            spread: skip.size ? me.spread(Object.values(nodes), plan.method) : plan.spread_after,
+            bytes: Ext.Array.sum(moves.map((move) => move.bytes)),
+            seconds: me.seconds(plan, moves),
+            count: moves.length,
+            moves: moves,
+        };
+    },
+
+    shift: function (move, load, node, sign) {
+        this.resources.forEach((resource) => {
+            let total = node && node[resource] && node[resource].total;
+            if (total) {
+                load[resource] += (sign * move[resource]) / total;
+            }
+        });
+    },
+
+    // Fullest less emptiest of the nodes that take part.
+    spread: function (loads, method) {
+        let use = loads.filter((load) => load.active).map((load) => load[method]);
+        return use.length ? Math.max(...use) - Math.min(...use) : 0;
+    },
+
+    // A plan's rounds run one after the other, so the share of their longest moves is the share of the time.
+    seconds: function (plan, moves) {
+        let rounds = function (list) {
+            let longest = {};
+            list.forEach((move) => {
+                longest[move.round] = Math.max(longest[move.round] || 0, move.seconds);
+            });
+            return Ext.Array.sum(Object.values(longest));
+        };
+        let all = rounds(plan.moves);
+        return all ? (plan.seconds * rounds(moves)) / all : 0;
+    },
+
+    // Whether the cluster shows nothing on the node that a drain should have moved; templates run nowhere and stay.
+    empty: function (cluster, job) {
+        let options = Object.fromEntries(job.plan ? job.plan.options : []);
+        let left = cluster.guests.filter((guest) => guest.node === job.node && !guest.template);
+        let counts = (guest) => options.stopped !== 'no' || guest.status !== 'stopped';
+        return cluster.nodes.some((node) => node.name === job.node) && !left.some(counts);
+    },
+
+    // "7 migrations, 84 GiB, about 6 min"
+    numbers: function (sum) {
+        let parts = [PRS.Format.migrations(sum.count), PRS.Format.size(sum.bytes)];
+        return [...parts, PRS.Format.about(sum.seconds)].join(', ');
+    },
+});

@@ -1,0 +1,173 @@
+/*
+ * The only part that runs when PVE's page loads: it looks whether everything it builds on is there, hangs the panel into PVE's
+ * menus by wrapping three methods, and leaves everything else until somebody opens the panel. On any doubt it adds nothing.
+ */
+(function () {
+    try {
+        if (typeof Ext === 'undefined' || !Ext.ClassManager || window.PRS) {
+            return;
+        }
+        if (/[?&]prs=off(&|$)/.test(window.location.search)) {
+            console.info('prs: switched off by the address');
+            return;
+        }
+        let builtOn = [
+            'Ext.panel.Panel',
+            'Ext.grid.Panel',
+            'Ext.grid.column.Widget',
+            'Ext.grid.column.Check',
+            'Ext.window.Window',
+            'Ext.form.field.ComboBox',
+            'Ext.app.ViewController',
+            'Ext.util.Cookies',
+            'Ext.Progress',
+        ];
+        let missing = builtOn.filter((name) => !Ext.ClassManager.get(name));
+        if (missing.length || typeof window.fetch !== 'function') {
+            console.warn('prs: not loaded, this page lacks', missing.join(', ') || 'fetch');
+            return;
+        }
+
+        let tag = document.currentScript;
+        let gettext = typeof window.gettext === 'function' ? window.gettext : (text) => text;
+        let complain = (where, err) => console.warn(`prs: ${where}:`, err);
+
+        let PRS = {
+            version: '@VERSION@',
+            backend: (tag && tag.getAttribute('data-prs-backend')) || ':8017',
+            standalone: false,
+            hooks: {},
+        };
+        window.PRS = PRS;
+
+        let defineClasses = function () {
+            /* @CLASSES@ */
+        };
+        let defined = false;
+
+        // Everything but the tab's outer card is defined when it is first needed.
+        PRS.need = function () {
+            if (!defined) {
+                defineClasses();
+                defined = true;
+            }
+        };
+
+        // An exception within ExtJS leaves all layouts of the page suspended, so their count is put back as well.
+        let attempt = function (where, action, failed) {
+            let depth = Ext.Component.layoutSuspendCount;
+            try {
+                action();
+            } catch (err) {
+                complain(where, err);
+                while (Ext.Component.layoutSuspendCount > depth) {
+                    Ext.resumeLayouts(true);
+                }
+                if (failed) {
+                    failed(err);
+                }
+            }
+        };
+
+        PRS.openDrain = function (nodename) {
+            let open = function () {
+                PRS.need();
+                Ext.create('PRS.DrainWindow', { nodename: nodename, autoShow: true });
+            };
+            let failed = (err) => Ext.Msg.alert(gettext('Error'), Ext.htmlEncode(String(err)));
+            attempt('drain', open, failed);
+        };
+
+        /* @CARD@ */
+
+        // PVE's method runs with its own arguments and its own result, whatever happens to ours.
+        let wrap = function (name, method, before, after) {
+            let cls = Ext.ClassManager.get(name);
+            let original = cls && cls.prototype && cls.prototype[method];
+            if (typeof original !== 'function') {
+                return false;
+            }
+            let own = function (hook, scope, args) {
+                if (hook) {
+                    attempt(`${name}.${method}`, () => hook.apply(scope, args));
+                }
+            };
+            cls.prototype[method] = function () {
+                own(before, this, arguments);
+                let result = original.apply(this, arguments);
+                own(after, this, arguments);
+                return result;
+            };
+            return true;
+        };
+
+        let addMenuItem = function (items) {
+            if (
+                !Array.isArray(items) ||
+                items.some((item) => item.itemId === 'ha-prs-rebalancing')
+            ) {
+                return;
+            }
+            // PVE shows its HA entries only to those with Sys.Audit on /, so without them there is no place for ours either.
+            let place = -1;
+            items.forEach((item, index) => {
+                if (item.itemId === 'ha' || (item.groups && item.groups[0] === 'ha')) {
+                    place = index;
+                }
+            });
+            if (place >= 0) {
+                items.splice(place + 1, 0, {
+                    xtype: 'prsCard',
+                    itemId: 'ha-prs-rebalancing',
+                    title: gettext('Rebalancing'),
+                    iconCls: 'fa fa-balance-scale',
+                    groups: ['ha'],
+                    onlineHelp: 'chapter_ha_manager',
+                });
+            }
+        };
+
+        let drainAction = function (nodename) {
+            let caps = Ext.state.Manager.get('GuiCap') || {};
+            let allowed = !!(caps.vms && caps.vms['VM.Migrate']);
+            let alone = window.PVE && PVE.Utils && PVE.Utils.isStandaloneNode;
+            return {
+                itemId: 'prsDrain',
+                text: gettext('Drain'),
+                iconCls: 'fa fa-fw fa-sign-out',
+                disabled: !allowed,
+                hidden: !!(alone && PVE.Utils.isStandaloneNode()),
+                tooltip: allowed
+                    ? gettext('Move all guests of this node to the other nodes')
+                    : gettext('Needs the privilege VM.Migrate'),
+                handler: () => PRS.openDrain(nodename),
+            };
+        };
+
+        let addToolbarButton = function () {
+            let bar = this.getDockedComponent && this.getDockedComponent('toolbar');
+            if (bar && !bar.down('#prsDrain')) {
+                let help = bar.items.indexOf(this.helpButton);
+                let button = drainAction(this.pveSelNode.data.node);
+                bar.insert(help >= 0 ? help : bar.items.getCount(), button);
+            }
+        };
+
+        let addContextItem = function () {
+            if (!this.down('#prsDrain')) {
+                let bulk = this.items.findIndexBy((item) => item.itemId === 'bulkmigrate');
+                let item = drainAction(this.nodename);
+                this.insert(bulk >= 0 ? bulk + 1 : this.items.getCount(), item);
+            }
+        };
+
+        PRS.hooks.menu = wrap('PVE.dc.Config', 'insertNodes', addMenuItem);
+        PRS.hooks.toolbar = wrap('PVE.node.Config', 'initComponent', undefined, addToolbarButton);
+        PRS.hooks.context = wrap('PVE.node.CmdMenu', 'initComponent', undefined, addContextItem);
+        if (window.PVE && !PRS.hooks.menu) {
+            console.warn('prs: this PVE has another menu, the Rebalancing tab is not shown');
+        }
+    } catch (err) {
+        console.warn('prs:', err);
+    }
+})();

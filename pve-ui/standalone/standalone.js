@@ -1,0 +1,233 @@
+/*
+ * The panel without PVE's interface around it: loads the node's own ExtJS, asks for a login if the browser has no ticket of PVE
+ * yet, and fills the window with the same panel. The ticket is PVE's usual cookie, so whoever is logged in there is logged in here.
+ */
+(function () {
+    let cookie = 'PVEAuthCookie';
+
+    let load = (src) =>
+        new Promise((resolve, reject) => {
+            let tag = document.createElement('script');
+            tag.src = src;
+            tag.onload = resolve;
+            tag.onerror = () => reject(new Error(src));
+            document.head.appendChild(tag);
+        });
+
+    let lacking = function (err) {
+        let text = document.createElement('p');
+        text.className = 'prs-lacking';
+        text.textContent =
+            `This page is built on the ExtJS library of a Proxmox VE node, and this machine does not offer it ` +
+            `(${err.message}). The command line does the same: proxmox-rebalancing-service --help`;
+        document.body.appendChild(text);
+    };
+
+    let request = async function (method, path, body) {
+        let response = await fetch(`/api/v1${path}`, {
+            method: method,
+            headers: body ? { 'Content-Type': 'application/json' } : {},
+            body: body && JSON.stringify(body),
+            credentials: 'omit',
+            cache: 'no-store',
+        });
+        let answer = await response.json();
+        if (!response.ok) {
+            throw new Error(answer.error.message);
+        }
+        return answer.data;
+    };
+
+    let remember = function (login) {
+        Ext.util.Cookies.set(cookie, login.ticket, null, '/', null, true);
+        PRS.session = { ticket: login.ticket, csrf: login.csrf };
+        PRS.user = login.username;
+    };
+
+    // A ticket renews itself; it also is how a ticket of PVE's own login gets its CSRF token.
+    let renew = async function () {
+        let ticket = PRS.session ? PRS.session.ticket : Ext.util.Cookies.get(cookie);
+        let username = ticket && (/^PVE:([^:]+@[^:]+):/.exec(ticket) || [])[1];
+        if (!username) {
+            return false;
+        }
+        try {
+            remember(await request('POST', '/login', { username: username, password: ticket }));
+            return true;
+        } catch {
+            return false;
+        }
+    };
+
+    let logout = function () {
+        Ext.util.Cookies.clear(cookie);
+        window.location.reload();
+    };
+
+    let show = function () {
+        PRS.need();
+        Ext.create('Ext.container.Viewport', {
+            layout: 'border',
+            items: [
+                {
+                    region: 'north',
+                    xtype: 'toolbar',
+                    items: [
+                        {
+                            xtype: 'tbtext',
+                            cls: 'prs-title',
+                            html: gettext('Proxmox Rebalancing Service'),
+                        },
+                        '->',
+                        { xtype: 'tbtext', itemId: 'user', html: Ext.htmlEncode(PRS.user) },
+                        {
+                            text: gettext('Logout'),
+                            itemId: 'logout',
+                            iconCls: 'fa fa-fw fa-sign-out',
+                            handler: logout,
+                        },
+                    ],
+                },
+                { region: 'center', xtype: 'panel', layout: 'fit', items: [{ xtype: 'prsPanel' }] },
+            ],
+        });
+        setInterval(renew, 15 * 60 * 1000);
+    };
+
+    let login = async function () {
+        let realms = await request('GET', '/realms').catch(() => [
+            { realm: 'pam', comment: 'Linux PAM', default: true },
+        ]);
+        let chosen = realms.find((realm) => realm.default) || realms[0];
+        let challenge;
+        let field = (name, label, more) =>
+            Ext.apply(
+                { xtype: 'textfield', itemId: name, fieldLabel: label, allowBlank: false },
+                more,
+            );
+        let window_ = Ext.create('Ext.window.Window', {
+            title: gettext('Login'),
+            iconCls: 'fa fa-user',
+            closable: false,
+            resizable: false,
+            width: Math.min(400, document.documentElement.clientWidth - 20),
+            layout: 'fit',
+            defaultFocus: '#username',
+            items: {
+                xtype: 'form',
+                bodyPadding: 10,
+                border: false,
+                defaults: { anchor: '100%', labelWidth: 120 },
+                items: [
+                    field('username', gettext('User name')),
+                    field('password', gettext('Password'), { inputType: 'password' }),
+                    {
+                        xtype: 'combobox',
+                        itemId: 'realm',
+                        fieldLabel: gettext('Realm'),
+                        editable: false,
+                        queryMode: 'local',
+                        valueField: 'value',
+                        displayField: 'text',
+                        value: chosen && chosen.realm,
+                        store: realms.map((realm) => [
+                            realm.realm,
+                            Ext.htmlEncode(realm.comment || realm.realm),
+                        ]),
+                    },
+                    field('otp', gettext('Second factor'), {
+                        hidden: true,
+                        allowBlank: true,
+                        emptyText: gettext('Code of the app, or a recovery key'),
+                    }),
+                    {
+                        xtype: 'component',
+                        itemId: 'trouble',
+                        autoEl: { tag: 'div', role: 'alert' },
+                    },
+                ],
+                buttons: [
+                    {
+                        text: gettext('Login'),
+                        itemId: 'login',
+                        formBind: true,
+                        handler: () => send(),
+                    },
+                ],
+            },
+        });
+        let get = (name) => window_.down(`#${name}`);
+        let send = async function () {
+            if (!get('password').isValid() || !get('username').isValid()) {
+                return;
+            }
+            let code = get('otp').getValue().trim();
+            let body = {
+                username: get('username').getValue(),
+                realm: get('realm').getValue(),
+                password: get('password').getValue(),
+            };
+            if (challenge) {
+                let kind = /^\d{6,8}$/.test(code) ? 'totp' : 'recovery';
+                Ext.apply(body, { password: `${kind}:${code}`, challenge: challenge });
+            }
+            window_.setLoading(true);
+            try {
+                let answer = await request('POST', '/login', body);
+                if (answer.needs_tfa) {
+                    challenge = answer.challenge;
+                    get('otp').show();
+                    get('otp').focus();
+                    get('trouble').setHtml('');
+                } else {
+                    remember(answer);
+                    window_.close();
+                    show();
+                }
+            } catch (err) {
+                challenge = undefined;
+                get('otp').hide();
+                get('otp').setValue('');
+                get('trouble').setHtml(Ext.htmlEncode(err.message));
+            }
+            if (!window_.destroyed) {
+                window_.setLoading(false);
+            }
+        };
+        window_.show();
+        for (let name of ['username', 'password', 'otp']) {
+            get(name).on('specialkey', (own, event) => event.getKey() === event.ENTER && send());
+        }
+    };
+
+    let language = async function () {
+        let chosen = (/(?:^|; )PVELangCookie=([a-z]{2,3}(?:_[A-Z]{2,3})?)/.exec(document.cookie) ||
+            [])[1];
+        if (chosen && chosen !== 'en') {
+            await load(`/pve2/locale/pve-lang-${chosen}.js`).catch(() => undefined);
+        }
+        window.gettext = window.gettext || ((text) => text);
+    };
+
+    let begin = async function () {
+        try {
+            await language();
+            await load('/pve2/ext6/ext-all.js');
+            await load('/ui/prs-rebalancing.js');
+        } catch (err) {
+            lacking(err);
+            return;
+        }
+        PRS.standalone = true;
+        Ext.onReady(async () => {
+            Ext.tip.QuickTipManager.init();
+            if (await renew()) {
+                show();
+            } else {
+                login();
+            }
+        });
+    };
+
+    window.addEventListener('DOMContentLoaded', begin);
+})();

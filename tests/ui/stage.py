@@ -1,0 +1,177 @@
+"""What the browser tests click on: a simulated cluster, a node's real services, and a page like PVE's with the panel in it.
+
+Prints one JSON line when all is up, then obeys JSON lines of standard input, {"do": NAME, "with": {...}}, one answer line each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import mimetypes
+import ssl
+import sys
+import tempfile
+import threading
+import time
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from integration.web_house import FakeHelper, House, house
+from simcluster.scenario import from_json
+from simcluster.scenes import SMALL, add_accounts, large
+from simcluster.world import World
+
+HERE = Path(__file__).resolve().parent
+BUILT = HERE.parents[1] / "build" / "ui"
+HOSTILE = "<img src=x onerror=hacked()>\"'&amp;</td>"
+
+
+def make_world(scene: str) -> World:
+    """Give the scene's cluster with the wall's time, so that times on the page are right."""
+    if scene == "large":
+        return large(32, 2000, start=time.time())
+    data = json.loads(json.dumps(SMALL))
+    if scene == "hostile":
+        data["guests"]["101"]["name"] = HOSTILE
+        data["guests"]["104"]["name"] = "\u202egnp.exe\u202d" + "x" * 200
+        data["guests"]["104"]["tags"] = [HOSTILE]
+    if scene == "ha":
+        rules = {"apart": {"resources": ["vm:101", "vm:107"], "affinity": "negative"}}
+        data["ha"] = {"resources": ["vm:101", "vm:102", "vm:107"], "rules": rules}
+    if scene == "stuck":
+        data["guests"]["105"]["config"] = {"hostpci0": "0000:01:00.0"}
+    return add_accounts(from_json(data, time.time()))
+
+
+class Page(BaseHTTPRequestHandler):
+    """Serves the page, the built panel and the libraries on PVE's port, and the one call of PVE's API that the panel makes there."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, site: Site, *arguments: Any) -> None:
+        self._site = site
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        """Send a file."""
+        path = self.path.partition("?")[0]
+        if path == "/api2/json/nodes/localhost/certificates/info":
+            body = json.dumps({"data": [{"filename": "pve-root-ca.pem", "pem": "-----BEGIN CERTIFICATE-----\n"}]}).encode()
+            self._send(200, "application/json", body)
+            return
+        for prefix, folder in self._site.folders.items():
+            if path.startswith(prefix):
+                file = (folder / path.removeprefix(prefix)).resolve()
+                if file.is_file() and file.is_relative_to(folder):
+                    self._send(200, mimetypes.guess_type(file.name)[0] or "application/octet-stream", file.read_bytes())
+                    return
+        self._send(404, "text/plain", b"no such file\n")
+
+    def _send(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class Site:
+    """The whole scene; its public methods are the commands."""
+
+    def __init__(self, found: House, cache: Path) -> None:
+        self._house, self._world = found, found.server.world
+        self._speed = found.server.speed
+        self.folders = {
+            "/pve2/js/": BUILT, "/pve2/ext6/": cache / "ext", "/pve2/fa/": cache / "fa", "/css/": HERE.parents[1] / "pve-ui" / "standalone",
+            "/": HERE / "page",
+        }  # fmt: skip
+        self._shared = ["--pages", str(BUILT / "www"), "--shared", f"pve2/ext6={cache / 'ext'}", "--shared", f"pve2/fa={cache / 'fa'}",
+                        "--shared", f"pwt={HERE / 'page'}"]  # fmt: skip
+        self._helper = FakeHelper(found.run / "ha-helper.sock", self._world)
+
+    def open(self) -> dict[str, Any]:
+        """Start everything; give addresses and logins."""
+        self._helper.start()
+        self._house.start_daemon()
+        self._house.start_web(*self._shared)
+        server = ThreadingHTTPServer((self._house.address, 8006), partial(Page, self))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        local = self._house.pve / "local"
+        context.load_cert_chain(local / "pve-ssl.pem", local / "pve-ssl.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return {
+            "page": f"https://{self._house.address}:8006/index.html", "backend": self._house.url, "port": self._house.port,
+            "logins": self._house.server.logins, "folder": str(self._house.folder),
+        }  # fmt: skip
+
+    def ticket(self, user: str) -> dict[str, str]:
+        """Log the user in at PVE."""
+        place = f"{self._house.server.url}/api2/json/access/ticket"
+        form = {"username": user, "password": self._house.server.logins[user]}
+        data = requests.post(place, data=form, verify=self._house.server.ca_file, timeout=20).json()["data"]
+        return {"user": user, "ticket": data["ticket"], "csrf": data["CSRFPreventionToken"]}
+
+    def pace(self, speed: float) -> None:
+        """Let the cluster's time run so many times faster."""
+        self._world.clock.pace(speed)
+
+    def fault(self, **what: Any) -> None:
+        """Break something, see simcluster/faults.py."""
+        with self._world.clock.lock:
+            self._world.faults.add(what)
+
+    def homes(self) -> dict[str, str]:
+        """Give the node of each guest."""
+        with self._world.clock.lock:
+            return {str(vmid): guest.node for vmid, guest in self._world.guests.items()}
+
+    def move(self, guest: int, target: str) -> None:
+        """Somebody else has moved a guest."""
+        with self._world.clock.lock:
+            self._world.life.move(guest, target)
+
+    def stop(self, name: str) -> None:
+        """End a service: web or daemon."""
+        self._house.stop(name)
+
+    def start(self, name: str) -> None:
+        """Start a service again."""
+        if name == "web":
+            self._house.start_web(*self._shared)
+        else:
+            self._house.start_daemon()
+
+    def logs(self) -> dict[str, str]:
+        """Give what the services have written."""
+        return {name: self._house.log(name) for name in self._house.processes}
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--scene", choices=("small", "hostile", "ha", "stuck", "large"), default="small")
+    parser.add_argument("--speed", type=float, default=10.0, help="seconds of the cluster per second")
+    parser.add_argument("--cache", type=Path, required=True, help="where ExtJS and Font Awesome are")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="prs-ui-") as folder, house(Path(folder), make_world(options.scene), options.speed) as found:
+        site = Site(found, options.cache)
+        print(json.dumps(site.open()), flush=True)
+        for line in sys.stdin:
+            command = json.loads(line)
+            try:
+                answer: Any = {"answer": getattr(site, command["do"])(**command.get("with", {}))}
+            except Exception as error:  # noqa: BLE001 - the test has to see whatever went wrong here
+                answer = {"error": repr(error)}
+            print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
