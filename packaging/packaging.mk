@@ -1,0 +1,21 @@
+# Packages and their tests; included by the Makefile. Root is needed for test-packages only.
+.PHONY: deb rpm freebsd test-packages
+
+PACKAGES = build/packages
+
+deb: ## build both Debian packages into build/packages
+	@packaging/build-deb $(PACKAGES)
+
+rpm: ## build the core package for Fedora and Enterprise Linux
+	@packaging/build-rpm $(PACKAGES)
+
+freebsd: ## build the core package for FreeBSD
+	@packaging/freebsd/build $(PACKAGES)
+
+# In a mount namespace of its own, so that an interrupted run leaves no mounts behind.
+test-packages: deb rpm freebsd ## install, upgrade, boot and purge the packages in Debian 12 and 13 (root)
+	@packaging/test-tools
+	@$(RUN_AS_ROOT)
+
+RUN_AS_ROOT = venv=$$(.ci/venv) && PYTHONPATH=backend:tests PRS_PACKAGES=$(abspath $(PACKAGES)) \
+	unshare --mount --propagation private "$$venv/bin/python" -m pytest tests/packaging $(ARGS)

@@ -1,0 +1,285 @@
+"""The life of both packages on a booted node of each release, in order: installed, used, upgraded in mid-drain, purged."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+from fakepve.certs import make_cert
+
+from debianlab import debs
+from debianlab.debs import CORE, UI, Packages, dependencies
+from debianlab.machine import SHARED, Machine, booted, node_files, passed_on
+from debianlab.roots import RELEASES, fresh, layer, run_in
+from simcluster.scenes import add_accounts, from_json
+from simcluster.simserver import SimServer
+from simcluster.world import World
+
+CONF = f"/etc/{CORE}/prs.conf"
+SOCKET = "prs-ha-maintenance.socket"
+SPEED = 40.0  # how much faster than the wall the cluster's time runs
+# Enough guests for an upgrade in the middle, and enough memory that none has to wait for another.
+CLUSTER = {
+    "nodes": {name: {"memory": 128, "cpu": 16, "host": 3} for name in ("pve1", "pve2", "pve3")},
+    "guests": {
+        str(vmid): {"name": f"vm{vmid}", "node": "pve1" if vmid < 104 else "pve2", "memory": 4, "max": 6, "disks": {"scsi0": "ceph:20"}}
+        for vmid in range(101, 113)
+    },
+}
+# Stands in for ha-manager: writes down what it was asked.
+HA_MANAGER = f'#!/bin/sh\necho "$(id -u) $*" >> {SHARED}/ha-manager.log\n'
+ASK = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as link:
+    link.connect("/run/prs-ha-maintenance.sock")
+    link.sendall(sys.argv[1].encode() + b"\\n")
+    link.shutdown(socket.SHUT_WR)
+    print(link.recv(500).decode(), end="")
+"""
+CERTIFICATE = """
+import ssl, sys
+print(ssl.get_server_certificate(("127.0.0.1", 8017)).strip())
+"""
+HEALTH = """
+import ssl, urllib.request
+trust = ssl.create_default_context(cafile="/etc/pve/local/pve-ssl.pem")
+print(urllib.request.urlopen("https://pve1:8017/api/v1/healthz", context=trust).read().decode())
+"""
+
+
+@dataclass
+class Node:
+    """A booted node and the cluster that it is a node of."""
+
+    machine: Machine
+    world: World
+    server: SimServer
+    version: str
+    before: set[str]
+
+    def drain(self, name: str) -> None:
+        """Start emptying a node through the service, as root at the command line would."""
+        shared = self.machine.shared
+        for left in ("drain.out", "drain.exit"):
+            (shared / left).unlink(missing_ok=True)
+        self.machine.run(
+            f"systemd-run --quiet --collect --property=Type=exec sh -c '"
+            f"proxmox-rebalancing-service drain {name} > {SHARED}/drain.out 2>&1; echo $? > {SHARED}/drain.exit'"
+        )
+
+    def web(self, *arguments: str) -> str:
+        """What the web service answers: "start USER PASSWORD NODE" gives the id of a drain, "state USER PASSWORD JOB" its state."""
+        return self.machine.run(f"python3 {SHARED}/ask_web.py {' '.join(arguments)}").strip()
+
+    def drained(self, name: str, seconds: float = 120.0) -> str:
+        """Wait for the end of the drain and give what it wrote."""
+        ended = self.machine.shared / "drain.exit"
+        self.machine.wait("the end of the drain", lambda: ended.exists() and ended.read_text() != "", seconds)
+        output = (self.machine.shared / "drain.out").read_text()
+        assert ended.read_text() == "0\n", output + self.machine.log()
+        return output
+
+
+def files(root: Path) -> set[str]:
+    """Every path that a package could leave behind."""
+    skip = re.compile(r"(var/(lib/(dpkg|apt|systemd)|log|cache|tmp)|proc|sys|dev|run|tmp)(/|$)")
+    return {name for path in root.rglob("*") if not skip.match(name := str(path.relative_to(root)))}
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def node(request: pytest.FixtureRequest, packages: Packages, folder: Path) -> Iterator[Node]:
+    """A node with a stand-in for pve-manager, nothing of ours installed yet."""
+    shared = folder / f"shared-{request.param}"
+    shared.mkdir()
+    shutil.copytree(folder / "debs", shared / "debs")
+    shutil.copy(Path(debs.__file__).with_name("ask_web.py"), shared)
+    world = add_accounts(from_json({**CLUSTER, "flavour": "8" if request.param == "bookworm" else "9"}, time.time()))
+    with (
+        fresh(layer(request.param, "depends", dependencies()), folder / "machine") as root,
+        SimServer(world, speed=SPEED, host="127.0.0.1", auth_delay=0.0) as server,
+        passed_on(shared / "api", server.host, server.port),
+    ):
+        command = f"dpkg -i /debs/{packages.paths['PVE'].name} && systemctl enable pveproxy"
+        made = run_in(root, command, binds=(f"--bind-ro={folder / 'debs'}:/debs",))
+        assert made.returncode == 0, made.stdout
+        certificate, key, _ = make_cert(str(shared), hosts=("pve1", "127.0.0.1"))
+        node_files(root, Path(server.ca_file), Path(certificate), Path(key))
+        (root / "usr/sbin/ha-manager").write_text(HA_MANAGER)
+        (root / "usr/sbin/ha-manager").chmod(0o755)
+        (root / "etc/hostname").write_text("pve1\n")
+        (root / "etc/hosts").write_text("127.0.0.1 localhost pve1\n")
+        with booted(root, shared) as machine:
+            yield Node(machine, world, server, packages.version, files(root))
+
+
+def test_installation(node: Node) -> None:
+    """apt installs and starts both, the tab's line is in the page, and no service of Proxmox VE was restarted."""
+    machine = node.machine
+    machine.wait_active("pveproxy")
+    pid = machine.show("pveproxy", "MainPID")
+    machine.run(f"cd {SHARED}/debs && apt-get install -q -y ./{CORE}_{node.version}_all.deb ./{UI}_{node.version}_all.deb")
+    for unit in (CORE, UI, SOCKET):
+        machine.wait_active(unit)
+        assert machine.run(f"systemctl is-enabled {unit}") == "enabled\n"
+    assert machine.show("pveproxy", "MainPID") == pid
+    assert machine.run("/usr/libexec/pve-proxmox-rebalancing-service-ui/page-hook status").startswith("page-hook: on, version ")
+    assert machine.run("systemctl --failed --plain --no-legend") == ""
+
+
+def test_nothing_is_scheduled(node: Node) -> None:
+    """Without an account the service moves nothing, and `systemctl status` says so."""
+    time.sleep(1)
+    assert "no scheduled runs" in node.machine.run(f"systemctl status {CORE}")
+    assert not node.world.migrations
+
+
+def test_certificate(node: Node) -> None:
+    """The web service shows the node's certificate, and another one after Proxmox VE's reload, without a restart."""
+    machine, local = node.machine, node.machine.root / "etc/pve/nodes/pve1"
+    assert machine.run(f"python3 -c '{CERTIFICATE}'").strip() == (local / "pve-ssl.pem").read_text().strip()
+    assert "alive" in machine.run(f"python3 -c '{HEALTH}'")
+    pid = machine.show(UI, "MainPID")
+    own = machine.shared / "own"
+    own.mkdir()
+    certificate, key, _ = make_cert(str(own), hosts=("pve1.example.org", "pve1", "127.0.0.1"))
+    for source, name in ((certificate, "pveproxy-ssl.pem"), (key, "pveproxy-ssl.key")):
+        shutil.copyfile(source, local / name)
+        (local / name).chmod(0o640)
+        shutil.chown(local / name, 0, 33)
+    machine.run("systemctl reload-or-restart pveproxy")
+    shown = Path(certificate).read_text().strip()
+    machine.wait("the other certificate", lambda: machine.run(f"python3 -c '{CERTIFICATE}'").strip() == shown, 20)
+    assert machine.show(UI, "MainPID") == pid
+    (local / "pveproxy-ssl.pem").unlink()
+    (local / "pveproxy-ssl.key").unlink()
+    machine.run("systemctl reload-or-restart pveproxy")
+
+
+def test_follows_pveproxy(node: Node) -> None:
+    """A pveproxy that is stopped and started again takes the web service along both ways, but not the core."""
+    machine = node.machine
+    machine.wait_active(UI)  # and no longer reloading
+    time.sleep(1)
+    assert "Logging error" not in machine.run(f"journalctl -o cat -u {UI}"), machine.run(f"journalctl -o cat -u {UI}")
+    machine.run("systemctl stop pveproxy")
+    assert machine.show(UI, "ActiveState") == "inactive"
+    assert machine.show(CORE, "ActiveState") == "active"
+    machine.run("systemctl start pveproxy")
+    machine.wait_active(UI)
+
+
+@pytest.mark.parametrize("unit", [CORE, UI])
+def test_hardening(node: Node, unit: str) -> None:
+    """systemd's own judgement stays under 2.0, and the services run as their user without any capability."""
+    output = node.machine.run(f"systemd-analyze security --no-pager --threshold=20 {unit}")
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", output)
+    assert exposure
+    assert float(exposure[1]) < 2.0
+    status = node.machine.run(f"cat /proc/{node.machine.show(unit, 'MainPID')}/status")
+    assert re.search(r"CapEff:\s+0+\n", status)
+    assert node.machine.run(f"stat -c %U /proc/{node.machine.show(unit, 'MainPID')}") == "prs\n"
+
+
+def test_helper(node: Node) -> None:
+    """The helper switches maintenance as root for the service's user, and only that, and only for nodes that exist."""
+    ask = "setpriv --reuid=%s --regid=%s --clear-groups python3 -c '" + ASK + "' '%s' 2>&1"
+    machine = node.machine
+    assert machine.run(ask % ("prs", "prs", "enable pve2")).startswith("ok")
+    assert machine.run(ask % ("prs", "prs", "disable pve2")).startswith("ok")
+    assert machine.run(ask % ("prs", "prs", "enable pve9")).startswith("refused")
+    assert machine.run(ask % ("prs", "prs", "enable pve2; reboot")).startswith("refused")
+    assert "Permission denied" in machine.try_run(ask % ("nobody", "nogroup", "enable pve2"))[1]
+    done = (machine.shared / "ha-manager.log").read_text().splitlines()
+    assert done == [f"0 crm-command node-maintenance {verb} pve2" for verb in ("enable", "disable")]
+
+
+def test_root_at_the_command_line(node: Node) -> None:
+    """What root's calls write into the journal's folder belongs to the service's user; the shipped configuration has no mistakes."""
+    machine = node.machine
+    machine.run("proxmox-rebalancing-service status")
+    owners = machine.run("stat -c '%U %a' /var/lib/prs /var/lib/prs/*").split("\n")
+    assert {line.split()[0] for line in owners if line} == {"prs"}
+    assert not any(line.endswith(("4", "5", "6", "7")) for line in owners)
+
+
+def test_drain(node: Node) -> None:
+    """With an account in prs.conf a drain started by root is carried out by the service as its own user, with that account."""
+    machine, secret = node.machine, node.server.logins["prs@pve!daemon"]
+    values = {"api_host": "pve1", "api_token": f"prs@pve!daemon={secret}", "ca_file": "/etc/pve/pve-root-ca.pem"}
+    lines = "".join(f"{name}: {value}\\n" for name, value in values.items())
+    machine.run(f"sed -i 's|^.proxmox.$|[proxmox]\\n{lines}|; s|^.balancing.$|[balancing]\\nspread: 100\\ncontainers: 1|' {CONF}")
+    machine.run(f"systemctl reload {CORE}")
+    node.drain("pve1")
+    output = node.drained("pve1")
+    assert "The service of this host carries the plan out" in output
+    assert not node.world.on("pve1")
+    assert set(node.world.migrations.values()) == {1}
+    assert set(machine.run("stat -c %U /var/lib/prs/*").split()) == {"prs"}
+    machine.run("proxmox-rebalancing-service release pve1 --stay")
+
+
+def test_upgrade_in_the_middle_of_a_drain(node: Node) -> None:
+    """An upgrade of both packages loses nothing of a job from the web interface: what runs goes on in Proxmox VE, the rest follows
+    with the same user's ticket, and each guest moves once."""
+    machine, before = node.machine, dict(node.world.migrations)
+    here = [guest.vmid for guest in node.world.on("pve2") if not guest.template]
+    job = node.web("start", "root", node.server.logins["root@pam"], "pve2")
+    machine.wait("the first migration", lambda: any(node.world.migrations[vmid] > before.get(vmid, 0) for vmid in here), 60)
+    pid = machine.show(CORE, "MainPID")
+    machine.run(f"cd {SHARED}/debs && dpkg --force-confold -i {CORE}_{node.version}+2_all.deb {UI}_{node.version}+2_all.deb")
+    assert node.world.on("pve2"), "the upgrade came too late to prove anything"
+    assert machine.show(CORE, "MainPID") != pid
+    machine.wait_active(UI)
+    asked = ("state", "root", node.server.logins["root@pam"], job)
+    machine.wait("the end of the drain", lambda: node.web(*asked) not in ("queued", "running"), 120)
+    assert node.web(*asked) == "done", machine.log()
+    assert not node.world.on("pve2")
+    assert {vmid: node.world.migrations[vmid] - before.get(vmid, 0) for vmid in here} == dict.fromkeys(here, 1)
+    assert machine.run("ls -A /run/prs/credentials") == ""
+
+
+def test_setup(node: Node) -> None:
+    """`setup` refuses to touch an account that the administrator wrote."""
+    code, output = node.machine.try_run("proxmox-rebalancing-service setup")
+    assert code == 1
+    assert "pvesh" in output or "not from setup" in output
+
+
+def restarted(machine: Machine, pid: str) -> bool:
+    """True once the core's process is another one."""
+    return machine.show(CORE, "MainPID") not in ("0", pid)
+
+
+def test_watchdog(node: Node) -> None:
+    """A service that dies is started again, and so is one that no longer gives a sign of life."""
+    machine = node.machine
+    machine.run(f"mkdir /run/systemd/system/{CORE}.service.d")
+    machine.run(f"printf '[Service]\\nWatchdogSec=7\\nRestartSec=0\\n' > /run/systemd/system/{CORE}.service.d/soon.conf")
+    machine.run(f"systemctl daemon-reload && systemctl restart {CORE}")
+    for signal in ("KILL", "STOP"):
+        pid = machine.show(CORE, "MainPID")
+        machine.run(f"kill -{signal} {pid}")
+        machine.wait("a new process", partial(restarted, machine, pid), 30)
+        machine.wait_active(CORE)
+    assert machine.show(CORE, "NRestarts") == "2"
+    machine.run(f"rm -r /run/systemd/system/{CORE}.service.d; systemctl daemon-reload")
+
+
+def test_purge(node: Node) -> None:
+    """Nothing of ours is left: no file, unit, process, or line in the page."""
+    machine = node.machine
+    machine.run(f"apt-get purge -q -y {CORE} {UI}")
+    assert machine.try_run("pgrep -u prs")[0] == 1
+    assert machine.run(f"systemctl list-units --all --plain --no-legend '*prs*' '*{CORE}*'") == ""
+    left = files(machine.root) - node.before
+    users = {f"etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow")} | {"etc/.pwd.lock"}
+    assert {name for name in left if not name.startswith(("var/lib/dbus", "etc/machine-id"))} - users == set()
+    assert machine.run("ls -d /run/prs /run/prs-ha-maintenance.sock 2>/dev/null || :") == ""
+    assert machine.run("dpkg -V pve-manager") == ""
+    assert machine.show("pveproxy", "ActiveState") == "active"
