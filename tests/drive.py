@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from prs.engine.executor import TICK, Executor
+from prs.engine.held import keep_out
 from prs.engine.jobs import Job
 from prs.engine.journal import Journal
+from prs.engine.maintenance import Switch
 from prs.engine.planning import Wish, make_plan
 from prs.model import Plan, Policy
 from simcluster import InProcessApi
@@ -31,31 +33,34 @@ class VirtualClock:
         """Let the world go on."""
         self._world.clock.sleep(seconds)
 
-
     def wake(self) -> None:
         """Nothing sleeps."""
 
 
 class Drive:
-    """A journal, a clock and an account on one world."""
+    """A journal, a clock and an account on one world; `switch` stands for the root helper for HA maintenance mode."""
 
-    def __init__(self, world: World, folder: Path, policy: Policy | None = None, user: str = "prs@pve!daemon") -> None:
-        self.world, self.policy = world, policy or Policy()
+    def __init__(
+        self, world: World, folder: Path, policy: Policy | None = None, user: str = "prs@pve!daemon", switch: Switch | None = None
+    ) -> None:
+        self.world, self.policy, self.switch = world, policy or Policy(), switch
         self.api, self.clock = InProcessApi(world, user), VirtualClock(world)
         self.path = folder / "journal.sqlite"
         self.journal = Journal(self.path)
 
     def plan(self, drain: str = "", stopped: bool = True) -> Plan:
         """What make_plan gives now."""
-        return make_plan(self.api, self.policy, self.clock.time(), Wish(drain, stopped))[1]
+        wish, held = Wish(drain, stopped), self.journal.held()
+        return make_plan(self.api, self.policy, self.clock.time(), wish, lambda cluster: keep_out(cluster, held, drain))[1]
 
-    def queue(self, plan: Plan) -> str:
-        """Put a plan into the journal as a job."""
-        return self.journal.add_job(self.journal.add_plan(plan, self.policy, self.api.user), self.api.user, "cli", self.clock.time())
+    def queue(self, plan: Plan, maintenance: str = "") -> str:
+        """Put a plan into the journal as a job; with a helper a drain may switch HA maintenance mode."""
+        plan_id, node = self.journal.add_plan(plan, self.policy, self.api.user), maintenance or (plan.node if self.switch else "")
+        return self.journal.add_job(plan_id, self.api.user, "cli", self.clock.time(), maintenance=node)
 
     def executor(self, job_id: str) -> Executor:
         """A fresh executor, as after a restart."""
-        return Executor(self.api, self.journal, self.clock, job_id)
+        return Executor(self.api, self.journal, self.clock, job_id, self.switch)
 
     def finish(self, job_id: str, limit: float = 8 * 3600.0) -> Job:
         """Tick until the job has ended; fails the test when it has not within `limit` virtual seconds."""

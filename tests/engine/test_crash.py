@@ -12,6 +12,7 @@ from drive import Drive
 from prs.engine.executor import TICK
 from prs.engine.journal import Journal
 from simcluster import InProcessApi
+from simcluster.ha_rules import Resource
 from simcluster.scenes import local, small
 from simcluster.world import World
 
@@ -54,6 +55,14 @@ class FusedJournal(Journal):
         self.fuse.burn()
 
 
+def under_ha() -> World:
+    """The small lab with three guests under HA, which maintenance mode drives away."""
+    world = small()
+    for vmid in (101, 102, 103):
+        world.ha.add(Resource(f"vm:{vmid}"))
+    return world
+
+
 def run_and_die(drive: Drive, job_id: str, point: int) -> bool:
     """Carry the job out with a fuse; True if it burnt through before the job ended."""
     fuse = Fuse(point)
@@ -72,7 +81,8 @@ def run_and_die(drive: Drive, job_id: str, point: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("scene", "pause"), [(small, 0.0), (small, 400.0), (local, 20.0)], ids=["at once", "after the migrations", "local disks"]
+    ("scene", "pause"), [(small, 0.0), (small, 400.0), (local, 20.0), (under_ha, 0.0)],
+    ids=["at once", "after the migrations", "local disks", "HA maintenance"],
 )
 def test_dies_at_many_points(ram: Path, scene: Callable[[], World], pause: float) -> None:
     """Whatever the moment of death, the restarted job ends with every guest where the plan put it, each migrated once."""
@@ -82,7 +92,7 @@ def test_dies_at_many_points(ram: Path, scene: Callable[[], World], pause: float
         world.clock.sleep(600)
         folder = ram / str(point)
         folder.mkdir()
-        drive = Drive(world, folder)
+        drive = Drive(world, folder, switch=world.ha_maintenance if scene is under_ha else None)
         job_id = drive.queue(drive.plan("pve1"))
         if not run_and_die(drive, job_id, point):
             break

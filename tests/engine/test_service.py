@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from drive import VirtualClock
 from prs.config import Settings
 from prs.endpoint import Endpoint
@@ -180,3 +181,18 @@ def test_a_bad_configuration_leaves_the_old_one_in_force(ram: Path, caplog: pyte
     assert "the old configuration stays in force" in caplog.text
     house.live(900)
     assert house.journal.jobs()[0].state == "done"
+
+
+def test_a_renewed_ticket_is_kept_for_a_restart(ram: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drain may last longer than the two hours of a ticket: after a restart the renewed one is there, not the first."""
+    house = House(ram)
+    house.settings = replace(house.settings, run_dir=ram / "run")
+    house.service._reload()
+    name = credentials.save(house.settings.credentials_dir, Endpoint(("pve1",), "root@pam", ticket="old", csrf="c"))
+    _, plan = make_plan(InProcessApi(house.world), Policy(), house.clock.time())
+    plan_id = house.journal.add_plan(plan, Policy(), "root@pam")
+    house.journal.add_job(plan_id, "root@pam", "web", house.clock.time(), credential=name)
+    monkeypatch.setattr(InProcessApi, "ticket", lambda self: ("new", "d"), raising=False)
+    house.service.turn()
+    held = credentials.open(house.settings.credentials_dir, name)
+    assert (held.ticket, held.csrf) == ("new", "d")

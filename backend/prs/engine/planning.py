@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from prs.errors import PlanError
-from prs.model import Cluster, Guest, Plan, Policy
+from prs.model import Cluster, Plan, Policy
 from prs.planner.plan import Goal, plan_balance, plan_drain
 from prs.pve.api import Api
 from prs.pve.inspect import inspect_guests

@@ -18,8 +18,9 @@ from prs.engine.leader import leads
 from prs.engine.maintenance import Switch
 from prs.engine.notify import Notifier
 from prs.engine.planning import make_plan
+from prs.engine.watchdog import Watchdog
 from prs.errors import ConfigError, JobConflict, JournalError, PrsError
-from prs.pve.api import Api
+from prs.pve.api import Api, Renewed
 from prs.pve.ha import ha_master
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,11 @@ class Service:
         self._stopping = self._reloading = False
         self._next_look = 0.0
         self._status = ""
+        self._turned = clock.monotonic()
+
+    def idle(self) -> float:
+        """Seconds since the loop last came round."""
+        return self._clock.monotonic() - self._turned
 
     def stop(self) -> None:
         """Start nothing more and return from run(); PVE goes on with running migrations, the next start follows them up."""
@@ -60,18 +66,22 @@ class Service:
 
     def run(self) -> None:
         """Work until stopped."""
+        credentials.sweep(self._settings.credentials_dir, {job.credential for job in self._journal.jobs(only_open=True)})
+        watchdog = Watchdog(self._notifier, self.idle)
+        watchdog.start()
         self._notifier.ready("starting")
         while not self._stopping:
             if self._reloading:
                 self._reload()
             self._clock.sleep(self.turn())
+        watchdog.stop()
         self._notifier.stopping()
         left = ", ".join(sorted(self._executors))
         log.info("stopped%s", f"; jobs {left} go on at the next start" if left else "")
 
     def turn(self) -> float:
         """Do what is due now and give the seconds until the next turn."""
-        self._notifier.watchdog()
+        self._turned = self._clock.monotonic()
         try:
             for job in self._journal.jobs(only_open=True):
                 self._serve(job)
@@ -90,6 +100,9 @@ class Service:
                 self._executors[job.id] = Executor(self._account(job), self._journal, self._clock, job.id, self._around.switch)
             self._say(f"job {job.id}: {job.count('done')} of {len(job.steps)} migrations done")
             ended = self._executors[job.id].tick()
+            api = self._executors[job.id].api
+            if job.credential and not ended and isinstance(api, Renewed):
+                credentials.renew(self._settings.credentials_dir, job.credential, *api.ticket())
         except JournalError:
             raise
         except PrsError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import quote as percent_encode
 
 from prs.errors import ApiError
@@ -31,6 +31,14 @@ class Api(Protocol):
 
     def delete(self, path: str, params: Mapping[str, object] | None = None) -> Any:
         """Delete, or stop a task; sent at most once."""
+
+
+@runtime_checkable
+class Renewed(Protocol):
+    """An Api whose login is a ticket that it renews by itself."""
+
+    def ticket(self) -> tuple[str, str]:
+        """The present ticket and CSRF token, for whoever keeps them over a restart; ("", "") for a token's login."""
 
 
 def quote(value: object) -> str:
