@@ -36,3 +36,4 @@ test-ui: ui ui-lint ui-ext ## click through the panel in Chromium
 
 screenshots: ui ui-tools ui-ext ## draw the pictures of the README
 	cd tests/ui && UI_CACHE=$(UI_CACHE) node screenshots.mjs ../../docs
+	tests/ui/palette docs/plan.png docs/drain.png docs/job.png

@@ -15,11 +15,9 @@ Ext.define('PRS.PanelController', {
         let me = this;
         me.asked = {};
         me.skip = new Set();
-        me.memory = Ext.create('PRS.Memory');
-        let method = me.memory.get('method');
-        if (method) {
-            me.part('method').setValue(method);
-        }
+        let memory = Ext.create('PRS.Memory');
+        me.part('method').setValue(memory.get('method') || 'memory');
+        me.memory = memory;
         me.poller = Ext.create('PRS.Poller', { run: () => me.poll() });
         me.poller.start();
     },

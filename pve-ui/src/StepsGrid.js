@@ -74,7 +74,8 @@ Ext.define('PRS.StepsGrid', {
     fill: function (job) {
         let rows = job.steps.map((step) => {
             let share = step.total > 0 ? Math.min(step.done / step.total, 0.99) : 0;
-            let ends = { done: 1, verifying: 0.99 };
+            // HA's task ends when the order is given: how far HA is then, nobody knows.
+            let ends = { done: 1, verifying: step.ha ? 0 : 0.99 };
             return Ext.apply({ id: step.seq, share: ends[step.state] || share }, step);
         });
         PRS.Format.sync(this.getStore(), rows);
@@ -92,6 +93,12 @@ Ext.define('PRS.StepsGrid', {
             case 'running':
                 return ['', this.speed(step)];
             case 'verifying':
+                if (step.ha) {
+                    return [
+                        'busy',
+                        Ext.String.format(gettext('HA is moving it to {0}'), step.target),
+                    ];
+                }
                 return [
                     'busy',
                     Ext.String.format(gettext('waiting to see it on {0}'), step.target),

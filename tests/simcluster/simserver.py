@@ -26,6 +26,9 @@ class SimServer:
         self.world, self.speed, self._auth_delay = world, speed, auth_delay
         self.addresses = _addresses(list(world.nodes), host)
         self.host, self.port = next(iter(self.addresses.values())), port
+        # A backend asks its peers at the addresses the cluster tells: they must not lead off this machine.
+        for name, address in self.addresses.items():
+            world.nodes[name].address = address
         self._folder = tempfile.TemporaryDirectory(prefix="simcluster-")
         self.ca_file = ""
         self._ready, self._stop = threading.Event(), threading.Event()

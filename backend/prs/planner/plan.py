@@ -56,7 +56,8 @@ def _reaching(problem: Problem, budget: search.Budget, guarded: bool) -> list[Fo
     policy = problem.facts.policy
     for share in (policy.aim, 1.0) if policy.aim < 1.0 else (1.0,):
         widths = dict.fromkeys(score.resources(policy.method), policy.spread * share)
-        found = [one for one in search.cheapest(problem, policy.method, widths, guarded) if budget.holds(problem, one.goal)]
+        found = search.cheapest(problem, policy.method, widths, guarded, share == 1.0)
+        found = [one for one in found if budget.holds(problem, one.goal)]
         if found:
             return found
     return []
@@ -70,7 +71,7 @@ def _nearing(problem: Problem, budget: search.Budget, guarded: bool) -> list[Fou
         return []
     best = min((_spreads(problem, one.goal) for one in found), key=lambda spreads: sum(spreads.values()))
     widths = {resource: max(least, width * NEARLY) for resource, width in best.items()}
-    cheaper = [one for one in search.cheapest(problem, method, widths, guarded) if budget.holds(problem, one.goal)]
+    cheaper = [one for one in search.cheapest(problem, method, widths, guarded, False) if budget.holds(problem, one.goal)]
     now = sum(_spreads(problem, {}).values())
     choices = cheaper + [replace(one, value=one.value + LAST) for one in found]
     return [one for one in choices if now - sum(_spreads(problem, one.goal).values()) >= LEAST]

@@ -39,25 +39,28 @@ def _schedules(units: int) -> tuple[list[Schedule], list[Schedule]]:
     """
     hard = [Schedule(100000, 60.0, 1.0, 3.0, 5.0, 11, center=5), Schedule(100000, 30.0, 1.0, 1.0, 20.0, 12, center=5)]
     if units <= SMALL:
-        cool = [Schedule(16000, 10.0, 1.0, 0.2, 20.0, seed) for seed in (1, 2, 3)]
-        warm = [Schedule(16000, 100.0, 1.0, 0.2, 20.0, 4), Schedule(16000, 100.0, 1.0, 0.2, 20.0, 5)]
-        hard = [Schedule(16000, hot, 1.0, 0.2, 20.0, seed) for hot, seed in ((100.0, 6), (100.0, 7), (300.0, 8), (300.0, 9))]
-        return [*cool, *warm, Schedule(16000, 1000.0, 0.5, 1.0, 3.0, 10)], hard
+        steps = min(16000, 300 * units)
+        cool = [Schedule(steps, 10.0, 1.0, 0.2, 20.0, seed) for seed in (1, 2, 3)]
+        warm = [Schedule(steps, 100.0, 1.0, 0.2, 20.0, 4), Schedule(steps, 100.0, 1.0, 0.2, 20.0, 5)]
+        hard = [Schedule(steps, hot, 1.0, 0.2, 20.0, seed) for hot, seed in ((100.0, 6), (100.0, 7), (300.0, 8), (300.0, 9))]
+        return [*cool, *warm, Schedule(steps, 1000.0, 0.5, 1.0, 3.0, 10)], hard
     if units <= LARGE:
         steps = 40000 if units > BROAD else 60000
         return [Schedule(steps, 5.0, 1.0, 0.1, 100.0, seed, center=10) for seed in (1, 2)], hard
     return [Schedule(150000, 5.0, 1.0, 0.1, 100.0, seed, center=20) for seed in (1, 2)], hard
 
 
-def cheapest(problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool = False) -> list[Found]:
+def cheapest(problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool, patient: bool) -> list[Found]:
     """Plans after which no spread is wider than `widths`, the cheapest first; empty when none was found.
 
-    `guarded` plans keep the spread of the other resources within what the policy allows.
+    `guarded` plans keep the spread of the other resources within what the policy allows; `patient` searches go on when none was found.
     """
     if any(width < score.reachable(problem, resource) for resource, width in widths.items()):
         return []
     first, then = _schedules(len(problem.units))
-    found = list(_bands(problem, method, widths, guarded, first)) or list(_bands(problem, method, widths, guarded, then))
+    found = list(_bands(problem, method, widths, guarded, first))
+    if patient and not found:
+        found = list(_bands(problem, method, widths, guarded, then))
     return sorted(found, key=lambda one: one.value)
 
 
