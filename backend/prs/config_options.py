@@ -136,6 +136,11 @@ OPTIONS = (
         "Port of the web interface; the panel expects it on every node.",
     ),
     Option(
+        "web", "url", values.page_address, "", "https://host or https://host:port, or nothing for this host",
+        "Address of the web interface in a browser, when a reverse proxy stands before it; empty for this host and port.",
+        "https://rebalancing.example.org",
+    ),
+    Option(
         "web", "origins", values.items(values.origin), "", "a comma list of https://host or https://host:port",
         "Addresses in a browser, beside this host's own, whose pages may use the web interface (a reverse proxy).",
         "https://pve.example.org",

@@ -158,6 +158,11 @@ def origin(value: str) -> str:
     return f"https://{host(found[1])}".removesuffix(":443")
 
 
+def page_address(value: str) -> str:
+    """Read the address of a page, or nothing."""
+    return origin(value) if value else ""
+
+
 def _ipv6(name: str) -> str:
     try:
         return str(ipaddress.IPv6Address(name))

@@ -13,14 +13,20 @@ from pathlib import Path
 import pytest
 from fakepve.certs import make_cert
 
-from debianlab import debs
+import prs
+from debianlab import debs, pve_tools
 from debianlab.debs import CORE, UI, Packages, dependencies
 from debianlab.machine import SHARED, Machine, booted, node_files, passed_on
 from debianlab.roots import RELEASES, fresh, layer, run_in
+from simcluster.access import Grant, Token
 from simcluster.scenes import add_accounts, from_json
 from simcluster.simserver import SimServer
 from simcluster.world import World
 
+TOKEN = "prs@pve!node-pve1"
+# Word for word as in the README.
+INSTALL = "apt install ./{core}_{version}_all.deb ./{ui}_{version}_all.deb"
+PURGE = f"apt purge {UI} {CORE}"
 CONF = f"/etc/{CORE}/prs.conf"
 SOCKET = "prs-ha-maintenance.socket"
 SPEED = 40.0  # how much faster than the wall the cluster's time runs
@@ -112,6 +118,13 @@ def node(request: pytest.FixtureRequest, packages: Packages, folder: Path) -> It
         node_files(root, Path(server.ca_file), Path(certificate), Path(key))
         (root / "usr/sbin/ha-manager").write_text(HA_MANAGER)
         (root / "usr/sbin/ha-manager").chmod(0o755)
+        for tool in ("pveum", "pvesh"):
+            (root / "usr/sbin" / tool).write_text("#!/usr/bin/python3\n" + Path(pve_tools.__file__).read_text())
+            (root / "usr/sbin" / tool).chmod(0o755)
+        run_in(root, "pvesh get /cluster/status")
+        # The token that `setup` is going to make, known to the cluster beforehand.
+        world.access.tokens[TOKEN] = Token(TOKEN, "00000000-0000-0000-0000-000000000001")
+        world.access.grants.append(Grant("/", TOKEN, "PRS"))
         (root / "etc/hostname").write_text("pve1\n")
         (root / "etc/hosts").write_text("127.0.0.1 localhost pve1\n")
         with booted(root, shared) as machine:
@@ -123,7 +136,8 @@ def test_installation(node: Node) -> None:
     machine = node.machine
     machine.wait_active("pveproxy")
     pid = machine.show("pveproxy", "MainPID")
-    machine.run(f"cd {SHARED}/debs && apt-get install -q -y ./{CORE}_{node.version}_all.deb ./{UI}_{node.version}_all.deb")
+    command = INSTALL.format(core=CORE, ui=UI, version=node.version)
+    machine.run(f"cd {SHARED}/debs && {command} -y")
     for unit in (CORE, UI, SOCKET):
         machine.wait_active(unit)
         assert machine.run(f"systemctl is-enabled {unit}") == "enabled\n"
@@ -208,12 +222,22 @@ def test_root_at_the_command_line(node: Node) -> None:
     assert not any(line.endswith(("4", "5", "6", "7")) for line in owners)
 
 
+def test_setup(node: Node) -> None:
+    """`setup` writes an account into prs.conf that works; a second run changes nothing, and nothing has been moved."""
+    machine = node.machine
+    output = machine.run("proxmox-rebalancing-service setup")
+    assert f"created API token {TOKEN}" in output
+    assert "! " not in output
+    assert machine.run(f"stat -c '%a %U:%G' {CONF}") == "640 root:prs\n"
+    assert machine.run("proxmox-rebalancing-service setup") == "Everything is as it should be: nothing was changed.\n"
+    assert "Planned migrations" in machine.run("proxmox-rebalancing-service plan")
+    assert not node.world.migrations
+
+
 def test_drain(node: Node) -> None:
-    """With an account in prs.conf a drain started by root is carried out by the service as its own user, with that account."""
-    machine, secret = node.machine, node.server.logins["prs@pve!daemon"]
-    values = {"api_host": "pve1", "api_token": f"prs@pve!daemon={secret}", "ca_file": "/etc/pve/pve-root-ca.pem"}
-    lines = "".join(f"{name}: {value}\\n" for name, value in values.items())
-    machine.run(f"sed -i 's|^.proxmox.$|[proxmox]\\n{lines}|; s|^.balancing.$|[balancing]\\nspread: 100\\ncontainers: 1|' {CONF}")
+    """A drain started by root is carried out by the service as its own user, with the account that `setup` has made."""
+    machine = node.machine
+    machine.run(f"sed -i 's|^.balancing.$|[balancing]\\nspread: 100|' {CONF}")
     machine.run(f"systemctl reload {CORE}")
     node.drain("pve1")
     output = node.drained("pve1")
@@ -244,13 +268,6 @@ def test_upgrade_in_the_middle_of_a_drain(node: Node) -> None:
     assert machine.run("ls -A /run/prs/credentials") == ""
 
 
-def test_setup(node: Node) -> None:
-    """`setup` refuses to touch an account that the administrator wrote."""
-    code, output = node.machine.try_run("proxmox-rebalancing-service setup")
-    assert code == 1
-    assert "pvesh" in output or "not from setup" in output
-
-
 def restarted(machine: Machine, pid: str) -> bool:
     """True once the core's process is another one."""
     return machine.show(CORE, "MainPID") not in ("0", pid)
@@ -271,10 +288,26 @@ def test_watchdog(node: Node) -> None:
     machine.run(f"rm -r /run/systemd/system/{CORE}.service.d; systemctl daemon-reload")
 
 
+def test_setup_removed(node: Node) -> None:
+    """`setup --remove` takes the account out of Proxmox VE and of prs.conf; the service then schedules nothing again."""
+    machine = node.machine
+    assert f"removed API token {TOKEN}" in machine.run("proxmox-rebalancing-service setup --remove")
+    assert "\napi_" not in machine.run(f"cat {CONF}")
+    machine.run(f"systemctl reload {CORE}")
+    machine.wait("the state without an account", lambda: "no scheduled runs" in machine.run(f"systemctl status {CORE}"), 15)
+
+
+def test_readme() -> None:
+    """The README installs and removes with the very commands that are run here."""
+    readme = (debs.ROOT / "README.md").read_text()
+    for command in (INSTALL.format(core=CORE, ui=UI, version=prs.__version__), f"{CORE} setup", f"{CORE} setup --remove", PURGE):
+        assert f"\n{command}\n" in readme.replace("\n    ", "\n")
+
+
 def test_purge(node: Node) -> None:
     """Nothing of ours is left: no file, unit, process, or line in the page."""
     machine = node.machine
-    machine.run(f"apt-get purge -q -y {CORE} {UI}")
+    machine.run(f"{PURGE} -y")
     assert machine.try_run("pgrep -u prs")[0] == 1
     assert machine.run(f"systemctl list-units --all --plain --no-legend '*prs*' '*{CORE}*'") == ""
     left = files(machine.root) - node.before

@@ -167,6 +167,7 @@ test('a job can be paused, goes on after a resume, survives a reload, and cancel
     await page.locator('label:visible', { hasText: 'Containers (restart)' }).click();
     await sees(page, /pve2 can be emptied\. \d+ migrations/);
     await picture(page, 'drain');
+    await page.locator('label:visible', { hasText: 'HA maintenance mode' }).click();
     await click(page, 'Drain');
     await click(page, 'Yes');
     await sees(page, /Drain pve2, .*started by root@pam/);
@@ -190,10 +191,17 @@ test('a job can be paused, goes on after a resume, survives a reload, and cancel
     await stage.send('pace', { speed: 6 });
     await sees(page, /Drain pve2, cancelled/, 60);
     assert.ok((await rows(page, 'prsStepsGrid')).some((row) => /^cancelled/.test(row[4])));
-    await sees(page, /pve2 \(maintenance\)/);
+});
+
+test('a node left in HA maintenance mode can be brought out of it', async () => {
+    const page = await visit();
+    await shown(page, 'prsNodesGrid');
+    await stage.send('maintenance', { node: 'pve1' });
+    await sees(page, /pve1 \(maintenance\)/, 40);
     await click(page, 'Drain node');
-    await menuItem(page, 'End HA maintenance mode of pve2').click();
-    await until(async () => !/maintenance\)/.test(await page.locator('body').innerText()), 'the mode has ended', 60);
+    await menuItem(page, 'End HA maintenance mode of pve1').click();
+    const ended = async () => !/maintenance\)/.test(await page.locator('body').innerText());
+    await until(ended, 'the mode has ended', 60);
 });
 
 test('a drain by the node’s button ends green when the node is empty, and brings its guests back', async () => {

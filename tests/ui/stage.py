@@ -94,7 +94,7 @@ class Site:
         }  # fmt: skip
         self._shared = ["--pages", str(BUILT / "www"), "--shared", f"pve2/ext6={cache / 'ext'}", "--shared", f"pve2/fa={cache / 'fa'}",
                         "--shared", f"pwt={HERE / 'page'}"]  # fmt: skip
-        self._helper = FakeHelper(found.run / "ha-helper.sock", self._world)
+        self._helper = FakeHelper(found.helper, self._world)
 
     def open(self) -> dict[str, Any]:
         """Start everything; give addresses and logins."""
@@ -137,6 +137,11 @@ class Site:
         """Somebody else has moved a guest."""
         with self._world.clock.lock:
             self._world.life.move(guest, target)
+
+    def maintenance(self, node: str) -> None:
+        """Somebody has switched HA maintenance mode on."""
+        with self._world.clock.lock:
+            self._world.ha_maintenance(node, True)
 
     def stop(self, name: str) -> None:
         """End a service: web or daemon."""

@@ -77,7 +77,10 @@ test('logging out ends the session', async () => {
     await click(page, 'Logout');
     await sees(page, /User name/);
     const cookies = await browser.context.cookies(stage.backend);
-    assert.deepEqual(cookies.filter((cookie) => cookie.name === 'PVEAuthCookie'), []);
+    assert.deepEqual(
+        cookies.filter((cookie) => cookie.name === 'PVEAuthCookie'),
+        [],
+    );
     await page.close();
 });
 

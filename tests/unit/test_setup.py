@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from debianlab.pve_tools import Node
 from prs import config, exits
 from prs.endpoint import Endpoint
 from prs.errors import LoginFailed, Unreachable
@@ -23,105 +22,6 @@ from prs.verbs.call import Call
 
 SHIPPED = Path(__file__).resolve().parents[2] / "backend/prs.conf"
 CHANGING = ("add", "modify", "delete", "remove", "create")
-
-
-class Node:
-    """A node's users, roles, tokens, grants and firewall, behind pveum and pvesh."""
-
-    def __init__(self) -> None:
-        self.roles: dict[str, str] = {"PVEAuditor": "VM.Audit"}
-        self.users: dict[str, int] = {"root@pam": 1}
-        self.tokens: dict[str, str] = {}
-        self.grants: list[tuple[str, str, str]] = []
-        self.firewall, self.rules, self.sets = 0, list[dict[str, Any]](), dict[str, str]()
-        self.certificates = [{"filename": "pve-root-ca.pem"}, {"filename": "pve-ssl.pem", "san": ["127.0.0.1", "pve1"]}]
-        self.calls: list[tuple[str, ...]] = []
-        self.made = 0
-
-    def run(self, command: Sequence[str]) -> tuple[int, str, str]:
-        """Answer as the tools do; an unknown command fails the test."""
-        self.calls.append(tuple(command))
-        words = [word for word in command if word not in ("--output-format", "json")]
-        place = 3 if words[1] in ("user",) and words[2] == "token" else 2
-        options = {words[at][2:]: words[at + 1] for at in range(len(words) - 1) if words[at].startswith("--")}
-        plain = [word for at, word in enumerate(words) if not word.startswith("--") and not words[at - 1].startswith("--")]
-        if words[0] == "pvesh":
-            return 0, json.dumps(self.pvesh(words[1], plain[2], options)), ""
-        answer = getattr(self, "_".join(words[1 : place + 1]))(*plain[place + 1 :], **options)
-        return 0, json.dumps(answer), ""
-
-    @property
-    def changes(self) -> list[tuple[str, ...]]:
-        """The calls that changed something."""
-        return [call for call in self.calls if any(word in CHANGING for word in call[1:4])]
-
-    def pvesh(self, verb: str, path: str, options: dict[str, str]) -> Any:
-        """The paths of the API that setup uses."""
-        if (verb, path) == ("create", "/cluster/firewall/rules"):
-            assert options["source"].lstrip("+") in self.sets, "no such ipset"
-            return self.rules.insert(0, options)
-        if (verb, path) == ("create", "/cluster/firewall/ipset"):
-            return self.sets.__setitem__(options["name"], options["comment"])
-        if verb == "delete" and "/rules/" in path:
-            return self.rules.pop(int(path.rsplit("/", 1)[1])) and None
-        if (verb, path) == ("delete", "/cluster/firewall/ipset/management"):
-            return self.sets.pop("management") and None
-        assert verb == "get", (verb, path)
-        nodes = [{"type": "node", "name": f"pve{i}", "ip": f"10.0.0.{i}", "local": int(i == 1)} for i in (3, 1, 2)]
-        return {
-            "/cluster/status": [{"type": "cluster", "name": "lab"}, *nodes],
-            "/nodes/pve1/certificates/info": self.certificates,
-            "/cluster/firewall/options": {"enable": self.firewall},
-            "/cluster/firewall/rules": [{**rule, "pos": at} for at, rule in enumerate(self.rules)],
-            "/cluster/firewall/ipset": [{"name": name, "comment": comment} for name, comment in self.sets.items()],
-            "/cluster/firewall/ipset/management": [],
-        }[path]
-
-    def role_list(self) -> Any:
-        return [{"roleid": name, "privs": privileges} for name, privileges in self.roles.items()]
-
-    def role_add(self, name: str, privs: str) -> None:
-        assert name not in self.roles
-        self.roles[name] = privs
-
-    def role_modify(self, name: str, privs: str) -> None:
-        self.roles[name] = privs
-
-    def role_delete(self, name: str) -> None:
-        assert not any(role == name for *_, role in self.grants)
-        del self.roles[name]
-
-    def user_list(self) -> Any:
-        return [{"userid": name, "enable": enabled} for name, enabled in self.users.items()]
-
-    def user_add(self, name: str, comment: str) -> None:
-        assert name not in self.users
-        self.users[name] = 1
-
-    def user_delete(self, name: str) -> None:
-        del self.users[name]
-
-    def user_token_list(self, user: str) -> Any:
-        assert user in self.users, "no such user"
-        return [{"tokenid": name.split("!")[1]} for name in self.tokens if name.startswith(user + "!")]
-
-    def user_token_add(self, user: str, name: str, privsep: str, comment: str) -> Any:
-        assert f"{user}!{name}" not in self.tokens
-        self.made += 1
-        self.tokens[f"{user}!{name}"] = f"00000000-0000-0000-0000-{self.made:012}"
-        return {"full-tokenid": f"{user}!{name}", "value": self.tokens[f"{user}!{name}"]}
-
-    def user_token_remove(self, user: str, name: str) -> None:
-        del self.tokens[f"{user}!{name}"]
-
-    def acl_list(self) -> Any:
-        return [{"path": "/", "type": kind, "ugid": holder, "roleid": role} for kind, holder, role in self.grants]
-
-    def acl_modify(self, path: str, roles: str, users: str = "", tokens: str = "") -> None:
-        self.grants.append(("user" if users else "token", users or tokens, roles))
-
-    def acl_delete(self, path: str, roles: str, users: str = "", tokens: str = "") -> None:
-        self.grants.remove(("user" if users else "token", users or tokens, roles))
 
 
 class Api:
@@ -136,6 +36,11 @@ class Api:
         if self.node.tokens.get(f"{self.endpoint.user}!{self.endpoint.token_name}") != self.endpoint.token_value:
             raise LoginFailed("authentication failure")
         return {"version": "9.0.3"}
+
+
+def changes(node: Node) -> list[tuple[str, ...]]:
+    """The calls that changed something."""
+    return [call for call in node.calls if any(word in CHANGING for word in call[1:4])]
 
 
 class Lab:
@@ -185,7 +90,7 @@ def test_a_second_run_changes_nothing(lab: Lab) -> None:
     before = lab.conf.read_bytes()
     code, output = lab.setup()
     assert (code, output) == (exits.DONE, "Everything is as it should be: nothing was changed.\n")
-    assert lab.node.changes == []
+    assert changes(lab.node) == []
     assert lab.conf.read_bytes() == before
 
 
@@ -234,7 +139,7 @@ def test_an_account_of_the_administrator_stays(lab: Lab) -> None:
     lab.conf.write_text(text)
     with pytest.raises(SetupError, match="root@pam, which is not from setup"):
         lab.setup()
-    assert lab.node.changes == []
+    assert changes(lab.node) == []
     assert lab.conf.read_text() == text
 
 
@@ -263,7 +168,7 @@ def test_the_firewall_is_only_touched_when_asked(lab: Lab) -> None:
     assert (rule["type"], rule["action"], rule["proto"], rule["dport"], rule["source"]) == ("in", "ACCEPT", "tcp", "8017", "+management")
     lab.node.calls.clear()
     lab.setup("--firewall")
-    assert lab.node.changes == []
+    assert changes(lab.node) == []
 
 
 def test_a_firewall_that_is_off_needs_no_rule(lab: Lab) -> None:

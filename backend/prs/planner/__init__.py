@@ -1,1 +1,1 @@
-"""Pure decisions: (cluster, policy, now) -> Plan with reasons. No I/O, clock, log or randomness in here."""
+"""Pure decisions: (cluster, policy, now) -> Plan with reasons. No I/O, no clock, no log; chance only from fixed seeds."""

@@ -111,5 +111,5 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
         if guarded:
             every += _fences(problem, board, score.guards(problem, method), start * units)
         search = Anneal(board, every, [unit.cost * 1e-12 for unit in problem.units], moves, size)
-        found += [one for one in [search.run(Schedule(20000, hot, cold, seed=seed))] if one]
+        found += [one for one in [search.run(Schedule(min(20000, 500 * units), hot, cold, seed=seed))] if one]
     return sorted((one for one in found if one.value < start - 1e-9), key=lambda one: one.value)
