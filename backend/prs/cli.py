@@ -14,6 +14,7 @@ from typing import cast
 from prs import __version__, cli_options, config, exits
 from prs.cli_options import PROGRAM
 from prs.endpoint import Endpoint
+from prs.engine.notify import Notifier
 from prs.errors import ConfigError, PrsError
 from prs.pve.api import Api
 from prs.terminal import clean, paint, style_of, write
@@ -109,6 +110,8 @@ def act(call: Call) -> int:
     """Do what the verb says, or without a verb what the configuration says."""
     if call.options.verb is None:
         call = replace(call, options=_without_verb(call.options.config))
+        if call.options.verb:
+            Notifier().ready("making one pass")  # the unit is of Type=notify whatever the configuration says
     name = call.options.verb or "daemon"
     # Loaded only now: a verb must not wait for, or fail by, what only another one needs.
     module = importlib.import_module(f"prs.verbs.{name}")

@@ -23,6 +23,7 @@ OPEN = ("queued", "running", "paused", "cancelling")
 @pytest.fixture
 def home(ram: Path) -> Iterator[House]:
     with house(ram / "home", small(start=time.time()), speed=20.0) as found:
+        found.fast = True
         found.start_web()
         found.start_daemon()
         yield found
@@ -203,6 +204,7 @@ def kill_both(home: House) -> None:
 def test_crashes_in_the_middle_of_a_drain_lose_nothing(ram: Path) -> None:
     world = twenty()
     with house(ram / "home", world, speed=20.0) as home:
+        home.fast = True
         home.start_web()
         home.start_daemon()
         root = home.log_in("root@pam")

@@ -26,6 +26,7 @@ from simcluster.world import World
 BACKEND = Path(__file__).parents[2] / "backend"
 # The interpreter for the services: set to one with gunicorn 20.1 and Flask 2.2 to run all of this on Debian 12's versions.
 PYTHON = os.environ.get("PRS_WEB_PYTHON", sys.executable)
+TESTS = BACKEND.parent / "tests"
 PREFIX = "/api/v1"
 
 
@@ -75,6 +76,7 @@ class House:
 
     def __init__(self, folder: Path, server: SimServer, node: str = "pve1", port: int = 0) -> None:
         self.folder, self.server, self.node = folder, server, node
+        self.origin, self.fast = time.time(), False
         self.address = server.addresses[node]
         self.port = port or free_port(self.address)
         self.state, self.run = folder / "state", folder / "run"
@@ -119,8 +121,9 @@ class House:
         self.wait(lambda: self.anyone().call("GET", "/healthz").status_code == 200)
 
     def start_daemon(self) -> None:
-        """Start the core daemon and wait until it holds its lock."""
-        self._start("daemon", ["-m", "prs.cli", "-c", str(self.config)])
+        """Start the core daemon (if `fast`, living as fast as the cluster) and wait until it holds its lock."""
+        pace = f"{self.server.speed if self.fast else 1.0},{self.origin}"
+        self._start("daemon", [str(Path(__file__).with_name("dies.py")), pace, "never", "-c", str(self.config)])
         self.wait(lambda: self._daemon_holds_the_lock())
 
     def _daemon_holds_the_lock(self) -> bool:
@@ -132,7 +135,7 @@ class House:
         return False
 
     def _start(self, name: str, command: list[str]) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(BACKEND), "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONPATH": f"{BACKEND}:{TESTS}", "PYTHONUNBUFFERED": "1"}
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [PYTHON, *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True

@@ -14,7 +14,7 @@ from prs.pve.snapshot import read_cluster
 
 # Each round examines at least one new guest; past this many rounds the rest is left where it is, and the plan says so.
 ROUNDS = 25
-NOT_EXAMINED = "the plan reaches its goal without moving it"
+NOT_EXAMINED = "the best plan found leaves it where it is"
 # A plan of examined guests alone is taken when it is this close (spread) to one that would need more of them to be examined.
 AS_GOOD = 0.005
 
