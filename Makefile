@@ -1,5 +1,5 @@
 # Everything a developer needs; each target makes what it is missing first (see .ci/venv).
-.PHONY: help venv test test-python lint types check bench demo clean
+.PHONY: help venv test test-python lint types bench soak demo clean
 .DEFAULT_GOAL := help
 
 # ARGS is passed on: make test-python ARGS='tests/unit -k config', make demo ARGS='--help'
@@ -28,6 +28,9 @@ types: ## check the types
 
 bench: ## measure planner, calls to PVE and web service beside the rivals' figures
 	@$(RUN) -m benchmark $(ARGS)
+
+soak: ## 1000 randomised jobs with random faults, in virtual time
+	@$(RUN) -m soak --seeds 1000 $(ARGS)
 
 demo: ## level and drain a simulated cluster; on a terminal the web interface then stays up
 	@if [ -t 1 ]; then $(MAKE) --no-print-directory ui ui-ext >/dev/null; fi

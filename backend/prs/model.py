@@ -248,6 +248,8 @@ class Plan:
     options: tuple[tuple[str, str], ...] = field(default=())  # options it was made with, as shown to the user
     stopped: bool = True  # drain: stopped guests have to leave too
     spare: Spare | None = None  # None = not worked out
+    cost: float = 0.0  # seconds that all moves take one after the other
+    cost_bound: float | None = None  # proven: no plan that levels (or empties) as far costs fewer seconds; None = unknown
 
     @cached_property
     def bytes(self) -> int:

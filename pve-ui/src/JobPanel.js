@@ -176,7 +176,9 @@ Ext.define('PRS.JobPanel', {
         if (job.progress.failed) {
             parts.push(Ext.String.format(gettext('{0} failed'), job.progress.failed));
         }
-        if (job.message) {
+        if (job.message.startsWith(parts[0])) {
+            parts[0] = job.message;
+        } else if (job.message) {
             parts.push(job.message);
         }
         return PRS.Format[look](parts.join(', '));

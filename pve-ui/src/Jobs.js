@@ -20,7 +20,7 @@ Ext.define('PRS.Jobs', {
         }),
 
     // Asks once, in numbers, and starts; gives the job or undefined.
-    start: async function (plan, sum, more) {
+    start: async function (plan, sum, more, remark) {
         let restarts = sum.moves.filter((move) => move.how === 'restart').length;
         let words = [Ext.String.format(gettext('Start {0}?'), PRS.Loads.numbers(sum))];
         if (restarts) {
@@ -31,6 +31,7 @@ Ext.define('PRS.Jobs', {
             );
             words.push(text);
         }
+        words.push(...(remark || []));
         let answer = await PRS.Jobs.ask({ msg: words.join('<br>') });
         if (answer !== 'yes') {
             return undefined;
@@ -74,11 +75,11 @@ Ext.define('PRS.Jobs', {
         return PRS.Jobs.act(job, 'cancel', { abort: answer === 'no' });
     },
 
-    // Ends the node's HA maintenance mode if need be (nothing is planned towards such a node), then plans the way back and asks.
+    // Plans the way back and asks. The job ends the mode that keeps the node empty; a mode somebody else switched on ends first.
     bringBack: async function (job, busy) {
         let cluster = await PRS.Api.get('/cluster');
         let node = cluster.nodes.find((one) => one.name === job.node);
-        if (node && node.ha === 'maintenance') {
+        if (node && node.ha === 'maintenance' && !node.held) {
             let words = gettext('End the HA maintenance mode of {0} and bring its guests back?');
             let msg = Ext.String.format(words, PRS.Format.esc(job.node));
             if ((await PRS.Jobs.ask({ msg: msg })) !== 'yes') {
@@ -90,12 +91,20 @@ Ext.define('PRS.Jobs', {
         }
         busy(gettext('Planning'));
         let plan = await PRS.Jobs.act(job, 'undo');
-        if (!plan.moves.length) {
-            Ext.Msg.alert(gettext('Bring guests back'), PRS.Format.esc(plan.summary));
-            return undefined;
+        let why = plan.stays.map(
+            (stay) => `${PRS.Format.label(stay)} ${gettext('stays')}: ${stay.reason}`,
+        );
+        let lines = why.slice(0, 5).map((line) => PRS.Format.esc(line));
+        if (plan.moves.length) {
+            return PRS.Jobs.start(plan, PRS.Loads.after(plan, cluster, new Set()), {}, lines);
         }
-        return PRS.Jobs.start(plan, PRS.Loads.after(plan, cluster, new Set()));
+        lines.unshift(PRS.Format.esc(plan.summary));
+        Ext.Msg.alert(gettext('Bring guests back'), lines.join('<br>'));
+        return undefined;
     },
+
+    // A drained node gets no guests until it is released.
+    release: (name) => PRS.Api.post(`/nodes/${encodeURIComponent(name)}/release`),
 
     endMaintenance: (name) =>
         PRS.Api.post(`/nodes/${encodeURIComponent(name)}/maintenance`, { enabled: false }),

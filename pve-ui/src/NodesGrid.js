@@ -40,6 +40,7 @@ Ext.define('PRS.NodesGrid', {
                     let icon = {
                         offline: ['times-circle', 'critical'],
                         maintenance: ['wrench', ''],
+                        'kept empty': ['lock', ''],
                         problem: ['question-circle', 'warning'],
                         online: ['building', ''],
                     }[state];
@@ -104,12 +105,19 @@ Ext.define('PRS.NodesGrid', {
         if (node.ha === 'maintenance') {
             return 'maintenance';
         }
+        if (node.held) {
+            return 'kept empty';
+        }
         return node.problem ? 'problem' : 'online';
     },
 
     tipOf: function (node) {
         if (node.problem) {
             return node.problem;
+        }
+        if (node.held) {
+            let words = gettext('Kept empty since the drain by {0}, {1}.');
+            return Ext.String.format(words, node.held.user, PRS.Format.when(node.held.since));
         }
         if (node.ha === 'maintenance') {
             return gettext('In HA maintenance mode: HA keeps guests away from this node.');

@@ -282,7 +282,9 @@ Ext.define('PRS.PanelController', {
         );
         PRS.Format.gate(me.part('run'), first(may.balance, busy, empty));
         PRS.Format.gate(me.part('drain'), may.plan, gettext('Move all guests of a node away'));
-        let nodes = me.cluster.nodes.map((node) => [node.name, node.online, node.ha]).join();
+        let nodes = me.cluster.nodes
+            .map((node) => [node.name, node.online, node.ha, !!node.held])
+            .join();
         if (nodes !== me.listed) {
             me.listed = nodes;
             let menu = me.part('drain').getMenu();
@@ -295,19 +297,21 @@ Ext.define('PRS.PanelController', {
                     handler: () => me.drain(node.name),
                 })),
             );
-            // A drain that was cancelled leaves the mode on, and nothing would come to the node any more.
-            let kept = me.cluster.nodes.filter((node) => node.ha === 'maintenance');
+            let kept = me.cluster.nodes.filter((node) => node.held || node.ha === 'maintenance');
             menu.add(
-                kept.map((node) => ({
-                    text: Ext.String.format(
-                        gettext('End HA maintenance mode of {0}'),
-                        PRS.Format.esc(node.name),
-                    ),
-                    iconCls: 'fa fa-fw fa-wrench',
-                    disabled: !may.maintenance.allowed,
-                    tooltip: PRS.Format.esc(may.maintenance.reason),
-                    handler: () => me.endMaintenance(node.name),
-                })),
+                kept.map((node) => {
+                    let words = node.held
+                        ? gettext('Let guests onto {0} again')
+                        : gettext('End HA maintenance mode of {0}');
+                    let right = !node.held || node.held.maintenance ? may.maintenance : may.drain;
+                    return {
+                        text: Ext.String.format(words, PRS.Format.esc(node.name)),
+                        iconCls: 'fa fa-fw fa-unlock',
+                        disabled: !right.allowed,
+                        tooltip: PRS.Format.esc(right.reason),
+                        handler: () => me.open(node),
+                    };
+                }),
             );
         }
     },
@@ -337,10 +341,11 @@ Ext.define('PRS.PanelController', {
         });
     },
 
-    endMaintenance: async function (name) {
+    // Guests may come to the node again.
+    open: async function (node) {
         let me = this;
         try {
-            await PRS.Jobs.endMaintenance(name);
+            await PRS.Jobs[node.held ? 'release' : 'endMaintenance'](node.name);
             me.asked.cluster = 0;
             me.poller.soon();
         } catch (err) {

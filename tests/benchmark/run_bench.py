@@ -18,7 +18,7 @@ from typing import Any
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "backend")]
 
-from benchmark import calm, plan_instance  # noqa: E402
+from benchmark import calm, plan_instance, rivals  # noqa: E402
 from prs.model import RESOURCES, Cluster, Policy  # noqa: E402
 from prs.planner.plan import plan_balance  # noqa: E402
 
@@ -155,6 +155,8 @@ def main() -> int:
     for name, value in figures(rows, memory).items():
         rival, reference = RIVALS.get(name, ("-", "-"))
         print(f"{name:52} {rival:>14} {reference:>14} {value:>10}")
+    print()
+    print("\n".join(rivals.compare(scorer(args.directory), args.directory, rows, rivals.everyone())))
     print(f"\nCalm: guests moved per 100 guests and day on loads that jitter by 10 %, {args.days} days of hourly runs")
     print(f"  ours {calm.moves_per_day(calm.ours, args.days):.2f}   ProxLB 2.x rule {calm.moves_per_day(calm.one_pass, args.days):.2f}")
     print("\nAll resources at once: spread in points before -> after")

@@ -71,8 +71,13 @@ class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
                 self.port = self.port or self.runner.addresses[0][1]
             elif name not in up and name in self._sites:
                 await self._sites.pop(name).stop()
-                for transport in list(self._open[name]):
-                    transport.abort()
+                self.cut(name)
+
+    def cut(self, *names: str) -> None:
+        """Break off the connections to these nodes."""
+        for name in names:
+            for transport in list(self._open[name]):
+                transport.abort()
 
     def _asked(self, request: web.Request) -> str:
         transport = request.transport

@@ -83,6 +83,8 @@ class SimServer:
             await asyncio.sleep(LOOK_EVERY)
             await proxy.follow()
         await proxy.stop()
+        proxy.cut(*self.addresses)
+        await asyncio.sleep(LOOK_EVERY)  # connections that were cut off need a turn of the loop to be gone
 
 
 def _addresses(nodes: list[str], host: str) -> dict[str, str]:

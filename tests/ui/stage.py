@@ -27,6 +27,15 @@ from simcluster.world import World
 
 HERE = Path(__file__).resolve().parent
 BUILT = HERE.parents[1] / "build" / "ui"
+# The packages' place of the helper's socket is this machine's own; the daemon of a test has to ask the test's helper.
+DAEMON = """
+import sys
+from pathlib import Path
+from prs import ha_client
+ha_client.SOCKET = Path(sys.argv.pop(1))
+from prs.cli import main
+sys.exit(main())
+"""
 HOSTILE = "<img src=x onerror=hacked()>\"'&amp;</td>"
 
 
@@ -99,8 +108,8 @@ class Site:
     def open(self) -> dict[str, Any]:
         """Start everything; give addresses and logins."""
         self._helper.start()
-        self._house.start_daemon()
-        self._house.start_web(*self._shared)
+        self.start("daemon")
+        self.start("web")
         server = ThreadingHTTPServer((self._house.address, 8006), partial(Page, self))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         local = self._house.pve / "local"
@@ -152,7 +161,8 @@ class Site:
         if name == "web":
             self._house.start_web(*self._shared)
         else:
-            self._house.start_daemon()
+            self._house._start("daemon", ["-c", DAEMON, str(self._house.helper), "-c", str(self._house.config)])
+            self._house.wait(self._house._daemon_holds_the_lock)
 
     def logs(self) -> dict[str, str]:
         """Give what the services have written."""

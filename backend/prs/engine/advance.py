@@ -25,6 +25,7 @@ HA_STARTS = 120.0
 HA_MOVES = 3600.0
 # After its task the guest may need a moment to show up as running (a container boots).
 SHOWS_UP = 90.0
+SETTLES = 15.0
 # How long a dead source node may take to come back before nobody can say what became of the guest.
 NODE_RETURNS = 300.0
 # A step about which PVE says nothing for this long, although its node is up, is left to the user's own eyes.
@@ -52,13 +53,23 @@ def advance(api: Api, step: Step, places: Mapping[int, Where], waited: float, kn
 def silent(step: Step, where: Where | None, waited: float, error: PveError) -> Changes:
     """What to record while PVE cannot say how a step stands: its node may be down, its task in another user's hands."""
     if where and where.node == step.target:
-        return {"state": "verifying", "message": LOST}
+        return {"state": "verifying", "message": LOST} if step.state != "verifying" else _unheard(step, where, waited)
     if where and not where.node_online and waited >= NODE_RETURNS:
         return {"state": "unknown", "message": f"{step.source} went offline during the migration: look there for the guest once it is back"}
     if waited >= GIVES_UP:
         words = f"PVE cannot say how it stands ({error}): look for the guest on {step.source} and {step.target}"
         return {"state": "unknown", "message": words}
     return {"message": f"no word from {step.source}: {error}"}
+
+
+def _unheard(step: Step, where: Where, waited: float) -> Changes:
+    """The cluster shows the guest on its target, whose own API does not answer: the cluster's word counts after a while."""
+    if waited < SHOWS_UP:
+        return {}
+    if where.node_online and where.status == ("running" if step.running else "stopped"):
+        words = f"the cluster shows it {where.status} on {step.target}, whose API does not answer"
+        return {"state": "done", "message": words, "done": step.total, "seconds_left": 0.0}
+    return {"state": "unknown", "message": f"listed on {step.target}, which does not answer for it: look at {step.target}"}
 
 
 def _starting(api: Api, step: Step, where: Where | None, waited: float, known: frozenset[str]) -> Changes:
@@ -114,7 +125,8 @@ def _arrived(api: Api, step: Step, where: Where, waited: float) -> Changes:
     status = migration.sighting(api, step.target, step.kind, step.vmid)
     asleep = step.running and status in NOT_UP
     settled = status and not asleep and where.ha not in HA_MOVING
-    if not settled and waited < SHOWS_UP:
+    # Nothing wakes a guest any more whose task has ended badly; one that booted after a good end needs its moment.
+    if not settled and waited < (SHOWS_UP if _good(step.message) else SETTLES):
         return {}
     if not status:
         return {"state": "unknown", "message": f"listed on {step.target}, which does not answer for it: look at {step.target}"}

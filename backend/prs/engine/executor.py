@@ -34,6 +34,7 @@ LOCK_PATIENCE = 1800.0  # how long a step waits for a lock, such as a backup's
 SECOND_LOOK = 60.0  # an objection to a step must last this long: figures of one 10 s sample jump
 FIGURES_LAG = 30.0  # a node's memory in use shows an arrived guest only after its next report
 STRANGER_PATIENCE = 180.0  # how long a guest that came during a drain may take until it can be planned
+CANCEL_PATIENCE = 300.0  # a task that has been told to stop ends within seconds (SIGKILL after 5 s), or never
 STALL = 1800.0  # a migration without progress for this long is cancelled
 
 
@@ -123,6 +124,8 @@ class Executor:
             why = CANCELLED_BY_USER if abort else f"{CANCELLED}: no progress for {STALL / 60:.0f} minutes"
             self._step(step, message=why)
             migration.cancel(self.api, step.upid)
+        elif step.upid in self._aborted and self._waits.lasted(("abort", step.seq)) > CANCEL_PATIENCE:
+            self._step(step, state="unknown", message=f"{step.message}, but its task does not end: look at it on {step.source}")
 
     def _start_ready(self, job: Job) -> None:
         elsewhere = [step for other, step in self.journal.active_steps() if other != self.job_id]
@@ -170,6 +173,10 @@ class Executor:
         try:
             upid = migration.start(self.api, step.move)
         except ApiError as error:
+            # A plain no starts nothing. What changed since the last reading (started, locked, no quorum) is seen at the next one.
+            if error.status == 500 and self._waits.lasted(("refused", step.seq)) < SECOND_LOOK:
+                self._step(step, state="planned", message=f"waiting: PVE: {error}", attempts=step.attempts)
+                return False
             self._step(step, state="failed", message=str(error))
         except Unreachable as error:
             # PVE may have started it all the same: the next ticks look for its task before anything is sent again.
@@ -203,7 +210,7 @@ class Executor:
 
     def _arrived(self, job: Job) -> list[Step]:
         """Steps that ended so recently that the target's own figures do not show the guest yet."""
-        return [step for step in job.steps if step.state == "done" and self.clock.time() - step.ended < FIGURES_LAG]
+        return [step for step in job.steps if step.state == "done" and abs(self.clock.time() - step.ended) < FIGURES_LAG]
 
     def _conclude(self) -> bool:
         job = self.journal.job(self.job_id)

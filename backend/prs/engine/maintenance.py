@@ -5,6 +5,7 @@ A node enters and leaves the mode in the manager's next rounds (10 to 30 s); mea
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from prs.errors import HelperError
 from prs.model import Cluster, Guest, Node
 
 Switch = Callable[[str, bool], None]  # node, on; raises HelperError
+ATTEMPTS = 3  # the HA manager repeats a migration that fails without end, so somebody has to say that it fails
 ENTERS = 90.0  # seconds the HA manager may take to change a node's mode (pve-ha-manager works in rounds of 10 s on two nodes)
 Changes = dict[str, Any]
 
@@ -27,6 +29,7 @@ class Maintenance:
     def __init__(self, journal: Journal, waits: Waits, switch: Switch | None) -> None:
         self._journal, self._waits, self._switch = journal, waits, switch
         self._told = False
+        self._moving, self._failures = set[int](), Counter[int]()  # seq of steps
 
     def settle(self, job: Job, cluster: Cluster) -> str:
         """Bring the node into the mode that the job needs; why the job has to wait for that, "" when it need not."""
@@ -101,18 +104,22 @@ class Maintenance:
             ours = step.source == node.name if leaving else step.target == node.name
             if step.state != "planned" or guest is None or not ours or not (guest.ha and guest.running):
                 continue
-            if self._moves(step, guest):
-                busy.append(step.vmid)
-            elif guest.node != step.source:
+            if guest.node != step.source and guest.ha not in HA_MOVING:
                 found[step.seq] = moved(step, guest.node)
+            elif self._hopeless(step, guest, job.count("done")):
+                found[step.seq] = {"state": "failed", "message": f"the HA manager does not get it away: look at the tasks of {step.source}"}
+            elif guest.ha in HA_MOVING or self._waits.lasted(("ha", step.seq)) < HA_STARTS or self._failures[step.seq]:
+                busy.append(step.vmid)
         names = ", ".join(map(str, busy[:5])) + (" ..." if len(busy) > 5 else "")
         return found, f"waiting: the HA manager moves {names} {'away from' if leaving else 'back to'} {node.name}" if busy else ""
 
-    def _moves(self, step: Step, guest: Guest) -> bool:
-        """True while the HA manager is moving the guest, or may be about to."""
-        if guest.ha in HA_MOVING:
-            return self._waits.lasted(("ha", step.seq), guest.ha) < HA_MOVES
-        return guest.node == step.source and self._waits.lasted(("ha", step.seq), "still") < HA_STARTS
+    def _hopeless(self, step: Step, guest: Guest, done: int) -> bool:
+        """True when the HA manager has often tried to move the guest in vain, or for very long has moved no guest at all."""
+        moving = guest.ha in HA_MOVING
+        if not moving and step.seq in self._moving:
+            self._failures[step.seq] += 1
+        (self._moving.add if moving else self._moving.discard)(step.seq)
+        return self._failures[step.seq] >= ATTEMPTS or self._waits.lasted(("ha alone", step.seq), done) > HA_MOVES
 
 
 def _node(job: Job, cluster: Cluster) -> Node | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import mul
+
 from prs.model import Method, Resource
 from prs.planner import score
 from prs.planner.limits import Board
@@ -17,7 +19,7 @@ class Band:
         problem = board.problem
         self.load, self.total = board.load[resource], problem.total[resource]
         self.nodes = [node for node in problem.active if self.total[node] > 0]
-        self.sizes = [unit.size(resource) for unit in problem.units]
+        self.sizes = problem.sizes[resource]
         self.width, self.price, self.low = width - 1e-9, price, -1.0
         middle = score.mean(problem, resource)
         self.least, self.most = max(middle, score.peak(problem, resource)) - width, middle  # no band outside of these can hold all loads
@@ -39,6 +41,10 @@ class Band:
             for node in self.nodes:
                 self.lowest[node], self.highest[node] = low * self.total[node], (low + self.width) * self.total[node]
             self.refresh()
+
+    def follow(self) -> None:
+        """Let the band follow the loads."""
+        self.center()
 
     def refresh(self) -> None:
         """Count everything anew from the board's loads."""
@@ -114,7 +120,7 @@ class Variance:
         problem = board.problem
         self.load, self.total = board.load[resource], problem.total[resource]
         self.nodes = [node for node in problem.active if self.total[node] > 0]
-        self.sizes = [unit.size(resource) for unit in problem.units]
+        self.sizes = problem.sizes[resource]
         self.price, self.count = price, len(self.nodes)
         self.share = [0.0] * len(self.total)
         for node in self.nodes:
@@ -126,13 +132,16 @@ class Variance:
 
     def center(self) -> None:
         """Count everything anew from the board's loads."""
-        use = {node: self.load[node] * self.share[node] for node in self.nodes}
-        self.first, self.second = sum(use.values()), sum(one * one for one in use.values())
+        use = list(map(mul, self.load, self.share))
+        self.first, self.second = sum(use), sum(map(mul, use, use))
         self.middle = middle = self.first / self.count
         self.value = self.second / self.count - middle * middle
         self.highest = [middle * total for total in self.total]
         ranked = sorted(self.nodes, key=use.__getitem__)
         self.bad = list(dict.fromkeys([*ranked[:2], *ranked[-2:]]))
+
+    def follow(self) -> None:
+        """Nothing: the variance always counts from the loads as they are."""
 
     @property
     def reached(self) -> bool:
@@ -153,6 +162,14 @@ class Variance:
         middle = first / self.count
         return (second / self.count - middle * middle - self.value) * self.price
 
+    def curve(self, source: int, target: int) -> tuple[float, float]:
+        """(a, b) such that `change` of any size between these nodes is (a * size + b) * size."""
+        give, take, count = self.share[source], self.share[target], self.count
+        tilt = (take - give) / count
+        bend = (give * give + take * take) / count - tilt * tilt
+        slope = 2 * (take * take * self.load[target] - give * give * self.load[source]) / count - 2 * self.middle * tilt
+        return bend * self.price, slope * self.price
+
     def note(self, source: int, target: int) -> None:
         """Take over the loads of two nodes after a step."""
         self.center()
@@ -168,5 +185,5 @@ class Variance:
 
 def variances(problem: Problem, board: Board, method: Method) -> list[Variance]:
     """The variance of each resource that the method levels and that any unit can change."""
-    used = [resource for resource in score.resources(method) if any(unit.size(resource) for unit in problem.units)]
+    used = [resource for resource in score.resources(method) if any(problem.sizes[resource])]
     return [Variance(board, resource, 1.0) for resource in used]

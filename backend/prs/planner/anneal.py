@@ -44,8 +44,11 @@ class Anneal:
     """One search position: a board, what it is to reach (`aims`, the first one leads), and which units have left home."""
 
     def __init__(self, board: Board, aims: Sequence[Band | Variance], cost: Sequence[float], moves: int = MANY, size: float = NONE) -> None:
-        self.board, self.units, self.aims, self.lead = board, board.units, aims, aims[0]
+        self.board, self.aims, self.lead = board, aims, aims[0]
         self.where, self.sizes, self.nodes = board.where, self.lead.sizes, self.lead.nodes
+        self.load, self.total, self.count = self.lead.load, self.lead.total, len(self.lead.nodes)
+        self.weighers = [(aim.change, aim.sizes) for aim in aims]
+        self.heads, self.weight = [len(unit.guests) for unit in board.units], [unit.bytes for unit in board.units]
         self.cost, self.most, self.largest = cost, moves, size  # price of moving each unit; most guests and bytes to move
         self.home = [unit.home for unit in board.units]
         self.on: list[list[tuple[float, int]]] = [[] for _ in board.problem.names]  # units by size on each node
@@ -76,7 +79,7 @@ class Anneal:
             accepted += 1
             if accepted % schedule.center == 0:
                 for aim in self.aims:
-                    aim.center()
+                    aim.follow()
             value = self.paid + self.lead.worth
             if value < best - 1e-12 and all(aim.reached for aim in self.aims):
                 best, found = value, {unit: self.where[unit] for unit in self.moved}
@@ -101,19 +104,19 @@ class Anneal:
         if not lead.bad:
             return self._warm(), self._cool()
         node = lead.bad[int(self.random() * len(lead.bad))]
-        return (node, self._cool()) if lead.load[node] > lead.highest[node] else (self._warm(), node)
+        return (node, self._cool()) if self.load[node] > lead.highest[node] else (self._warm(), node)
 
     def _warm(self) -> int:
         """One of two random nodes, the fuller one."""
-        nodes, lead, random = self.nodes, self.lead, self.random
-        one, two = nodes[int(random() * len(nodes))], nodes[int(random() * len(nodes))]
-        return one if lead.load[one] * lead.total[two] >= lead.load[two] * lead.total[one] else two
+        nodes, load, total, random, count = self.nodes, self.load, self.total, self.random, self.count
+        one, two = nodes[int(random() * count)], nodes[int(random() * count)]
+        return one if load[one] * total[two] >= load[two] * total[one] else two
 
     def _cool(self) -> int:
         """One of two random nodes, the emptier one."""
-        nodes, lead, random = self.nodes, self.lead, self.random
-        one, two = nodes[int(random() * len(nodes))], nodes[int(random() * len(nodes))]
-        return two if lead.load[one] * lead.total[two] >= lead.load[two] * lead.total[one] else one
+        nodes, load, total, random, count = self.nodes, self.load, self.total, self.random, self.count
+        one, two = nodes[int(random() * count)], nodes[int(random() * count)]
+        return two if load[one] * total[two] >= load[two] * total[one] else one
 
     def _near(self, node: int, size: float) -> int:
         """A unit on the node, mostly of about this size; -1 if the node has none."""
@@ -123,7 +126,7 @@ class Anneal:
         if random() < 0.3:
             return row[int(random() * len(row))][1]
         place = bisect_left(row, (size, 0)) + int(random() * 8 - 4.8)
-        return row[max(0, min(len(row) - 1, place))][1]
+        return row[0 if place < 0 else place if place < len(row) else -1][1]
 
     def _shift(self, heat: float) -> bool:
         """Try a unit of about the right size from a node that has too much, or to one that has too little."""
@@ -139,11 +142,12 @@ class Anneal:
         if source == target:
             return False
         change = self.cost[unit] if source == home else -self.cost[unit] if target == home else 0.0
-        for aim in self.aims:
-            change += aim.change(aim.sizes[unit], source, target)
+        for weigh, sizes in self.weighers:
+            if sizes[unit]:
+                change += weigh(sizes[unit], source, target)
         if change > 0 and change > -heat * log(self.random()):
             return False
-        if not self.board.fits(unit, target) or (source == home and self._beyond(unit)):
+        if (source == home and self._beyond(unit)) or not self.board.fits(unit, target):
             return False
         self._go(unit, target)
         return True
@@ -171,15 +175,15 @@ class Anneal:
             return False
         guests, size = self.guests, self.bytes
         for one, source, target in ((unit, here, there), (other, there, here)):
-            home, item = self.home[one], self.units[one]
+            home = self.home[one]
             if source == home:
-                change, guests, size = change + self.cost[one], guests + len(item.guests), size + item.bytes
+                change, guests, size = change + self.cost[one], guests + self.heads[one], size + self.weight[one]
             elif target == home:
-                change, guests, size = change - self.cost[one], guests - len(item.guests), size - item.bytes
+                change, guests, size = change - self.cost[one], guests - self.heads[one], size - self.weight[one]
         if guests > self.most or size > self.largest:
             return False
-        for aim in self.aims:
-            change += aim.change(aim.sizes[unit] - aim.sizes[other], here, there)
+        for weigh, sizes in self.weighers:
+            change += weigh(sizes[unit] - sizes[other], here, there)
         if (change > 0 and change > -heat * log(self.random())) or not self.board.swaps(unit, other):
             return False
         self._go(unit, there)
@@ -188,8 +192,7 @@ class Anneal:
 
     def _beyond(self, unit: int) -> bool:
         """True when moving this unit too would move more than allowed."""
-        item = self.units[unit]
-        return self.guests + len(item.guests) > self.most or self.bytes + item.bytes > self.largest
+        return self.guests + self.heads[unit] > self.most or self.bytes + self.weight[unit] > self.largest
 
     def _go(self, unit: int, target: int) -> None:
         """Move the unit and keep all counts."""
@@ -206,14 +209,12 @@ class Anneal:
             aim.note(source, target)
 
     def _leave(self, unit: int) -> None:
-        item = self.units[unit]
-        self.paid, self.guests, self.bytes = self.paid + self.cost[unit], self.guests + len(item.guests), self.bytes + item.bytes
+        self.paid, self.guests, self.bytes = self.paid + self.cost[unit], self.guests + self.heads[unit], self.bytes + self.weight[unit]
         self.place[unit] = len(self.moved)
         self.moved.append(unit)
 
     def _return(self, unit: int) -> None:
-        item = self.units[unit]
-        self.paid, self.guests, self.bytes = self.paid - self.cost[unit], self.guests - len(item.guests), self.bytes - item.bytes
+        self.paid, self.guests, self.bytes = self.paid - self.cost[unit], self.guests - self.heads[unit], self.bytes - self.weight[unit]
         place, last = self.place.pop(unit), self.moved.pop()
         if last != unit:
             self.moved[place], self.place[last] = last, place

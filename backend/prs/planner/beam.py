@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop
 
 from prs.model import Resource
 from prs.planner import score
@@ -12,6 +13,8 @@ from prs.planner.aims import Variance
 from prs.planner.limits import Board
 
 Change = tuple[int, int]  # a unit and the node it goes to
+Option = tuple[float, tuple[Change, ...]]  # what the value changes by, and what changes
+Curve = tuple[float, float, list[float]]  # of one aim: the change is (first * size + second) * size; and the sizes of the units
 ENDS = 8  # so many of the fullest and of the emptiest nodes are looked at for moves
 SWAP_ENDS = 3  # and so many for swaps
 CHILDREN = 20  # positions followed up from each one
@@ -37,10 +40,13 @@ class Beam:
     around: int = 3  # units looked at on either side of the ideal size
     guards: Mapping[Resource, float] = field(default_factory=dict)  # the widest spread of each other resource
     on: list[list[tuple[float, int]]] = field(default_factory=list)
+    heads: list[int] = field(default_factory=list)
+    weight: list[int] = field(default_factory=list)
 
     def run(self) -> Position:
         """The best position met."""
         self.on = [[] for _ in self.board.problem.names]
+        self.heads, self.weight = [len(unit.guests) for unit in self.board.units], [unit.bytes for unit in self.board.units]
         for unit, place in enumerate(self.board.where):
             self.on[place].append((self.aims[0].sizes[unit], unit))
         for row in self.on:
@@ -51,7 +57,7 @@ class Beam:
             ranked = sorted(levels.pop(count, {}).values(), key=lambda one: (one.value, one.goal))[: self.width]
             for position in ranked:
                 for after in self._expand(position):
-                    guests = sum(len(self.board.units[unit].guests) for unit, _ in after.goal)
+                    guests = sum([self.heads[unit] for unit, _ in after.goal])
                     levels.setdefault(guests, {})[after.goal] = after
                     best = min(best, after, key=lambda one: (one.value, one.goal))
             if not levels:
@@ -65,60 +71,67 @@ class Beam:
         for aim in self.aims:
             aim.center()
         gone = {unit for unit, _ in position.goal}
-        bytes_left = self.size - sum(self.board.units[unit].bytes for unit in gone)
-        guests_left = self.moves - sum(len(self.board.units[unit].guests) for unit in gone)
+        bytes_left = self.size - sum(self.weight[unit] for unit in gone)
+        guests_left = self.moves - sum(self.heads[unit] for unit in gone)
         now = sum(aim.worth for aim in self.aims)
-        options = sorted((now + change, changes) for change, changes in self._options(gone))
-        found = list[Position]()
-        for value, changes in options:
-            units = [self.board.units[unit] for unit, _ in changes]
-            if sum(len(unit.guests) for unit in units) > guests_left or sum(unit.bytes for unit in units) > bytes_left:
+        options, found = self._options(gone), list[Position]()
+        heapify(options)
+        while options:
+            change, changes = heappop(options)
+            if sum([self.heads[unit] for unit, _ in changes]) > guests_left or sum([self.weight[unit] for unit, _ in changes]) > bytes_left:
                 continue
             if self._possible(changes):
-                found.append(Position(value, tuple(sorted((*position.goal, *changes)))))
+                found.append(Position(now + change, tuple(sorted((*position.goal, *changes)))))
                 if len(found) >= (CHILDREN if gone else self.width):
                     break
         for unit, _ in position.goal:
             self.board.move(unit, self.board.units[unit].home)
         return found
 
-    def _options(self, gone: set[int]) -> Iterator[tuple[float, tuple[Change, ...]]]:
-        """Moves and swaps between the fullest and the emptiest nodes, with the change of the value that each brings."""
-        lead = self.aims[0]
+    def _options(self, gone: set[int]) -> list[Option]:
+        """Moves and swaps between the fullest and the emptiest nodes, each with the change of the value that it brings."""
+        lead, options = self.aims[0], list[Option]()
         ranked = sorted(lead.nodes, key=lambda node: (lead.load[node] * lead.share[node], node))
         ends = ENDS if gone else len(ranked)
-        for source in ranked[-ends:]:
-            for target in ranked[:ends]:
-                if source == target:
-                    continue
-                wish = lead.wish(source, target)
-                for unit in self._near(source, wish, gone, self.around):
-                    yield self._change(unit, -1, source, target), ((unit, target),)
-        for source in ranked[-SWAP_ENDS:]:
-            for target in ranked[:SWAP_ENDS]:
-                if source == target:
-                    continue
-                wish = lead.wish(source, target)
-                for size, unit in self.on[source]:
-                    if unit in gone or size < wish:
-                        continue
-                    for other in self._near(target, size - wish, gone, 1):
-                        yield self._change(unit, other, source, target), ((other, source), (unit, target))
+        for number, source in enumerate(reversed(ranked[-ends:])):
+            for place, target in enumerate(ranked[:ends]):
+                if source != target:
+                    curves = [(*aim.curve(source, target), aim.sizes) for aim in self.aims]
+                    self._singles(options, source, target, curves, gone)
+                    if max(number, place) < SWAP_ENDS:
+                        self._pairs(options, source, target, curves, gone)
+        return options
 
-    def _change(self, unit: int, other: int, source: int, target: int) -> float:
-        """The change of the value if the unit went to the target, and the other (-1: none) came back for it."""
-        change = 0.0
-        for aim in self.aims:
-            change += aim.change(aim.sizes[unit] - (aim.sizes[other] if other >= 0 else 0.0), source, target)
-        return change
+    def _singles(self, options: list[Option], source: int, target: int, curves: Sequence[Curve], gone: set[int]) -> None:
+        """Add the moves of units of about the best size."""
+        for unit in self._near(source, self.aims[0].wish(source, target), gone, self.around):
+            change = 0.0
+            for bend, slope, sizes in curves:
+                change += (bend * sizes[unit] + slope) * sizes[unit]
+            options.append((change, ((unit, target),)))
 
-    def _near(self, node: int, size: float, gone: set[int], around: int) -> Iterator[int]:
+    def _pairs(self, options: list[Option], source: int, target: int, curves: Sequence[Curve], gone: set[int]) -> None:
+        """Add the swaps of two units whose difference is about the best size."""
+        wish = self.aims[0].wish(source, target)
+        row, others = self.on[source], self.on[target]
+        for size, unit in row[bisect_left(row, (wish, -1)):]:
+            if unit in gone:
+                continue
+            place = bisect_left(others, (size - wish, 0))
+            for _, other in others[place - 1 if place else 0: place + 1]:
+                if other in gone:
+                    continue
+                change = 0.0
+                for bend, slope, sizes in curves:
+                    less = sizes[unit] - sizes[other]
+                    change += (bend * less + slope) * less
+                options.append((change, ((other, source), (unit, target))))
+
+    def _near(self, node: int, size: float, gone: set[int], around: int) -> list[int]:
         """Units at home on the node whose size is next to the given one."""
         row = self.on[node]
         place = bisect_left(row, (size, 0))
-        for _, unit in row[max(0, place - around): place + around]:
-            if unit not in gone:
-                yield unit
+        return [unit for _, unit in row[max(0, place - around): place + around] if unit not in gone]
 
     def _possible(self, changes: tuple[Change, ...]) -> bool:
         """True when the changes fit, in this order or the other, and make no other resource worse than allowed."""

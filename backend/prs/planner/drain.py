@@ -46,7 +46,7 @@ def _aims(problem: Problem, board: Board, price: float) -> list[Room]:
     """What is over the capacities, in mean units of each resource."""
     aims = []
     for resource in RESOURCES:
-        sizes = [size for unit in problem.units if (size := unit.size(resource))]
+        sizes = [size for size in problem.sizes[resource] if size]
         if sizes and any(problem.total[resource][node] for node in problem.active):
             aims.append(Room(board, resource, price * len(sizes) / sum(sizes)))
     return aims

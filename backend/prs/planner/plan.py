@@ -9,7 +9,7 @@ from typing import Literal
 
 from prs.errors import PlanError
 from prs.model import Cluster, Method, Move, NodeLoad, Plan, Policy, Resource, Stay
-from prs.planner import drain, order, score, search, words
+from prs.planner import bound, drain, order, score, search, words
 from prs.planner.anneal import Found
 from prs.planner.check import check_plan
 from prs.planner.facts import Facts, gib
@@ -208,9 +208,20 @@ def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, noth
     stays = words.staying(problem, board, moved, method, nothing.removeprefix("Nothing to do: "))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
-                   seconds=sum(longest.values()),
+                   seconds=sum(longest.values()), cost=sum(move.seconds for move in moves), cost_bound=_bound(problem, plan, after),
                    terms=score.terms(problem, board.load, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))
     return replace(plan, summary=nothing or _summary(problem, plan))
+
+
+def _bound(problem: Problem, plan: Plan, after: float) -> float | None:
+    """What any plan costs that empties the node, or that levels to the aim or, where the plan does not get there, as far as it does."""
+    if plan.kind == "drain":
+        return bound.to_empty(problem, problem.index[plan.node])
+    policy = problem.facts.policy
+    width = max(policy.spread * policy.aim, after)
+    if len(problem.active) < 2 or score.spread(problem, problem.load, plan.method) <= width:
+        return 0.0
+    return bound.to_spread(problem, plan.method, width)
 
 
 def _loads(problem: Problem, board: Board) -> tuple[NodeLoad, ...]:

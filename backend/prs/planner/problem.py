@@ -73,6 +73,8 @@ class Problem:
                     self.load[r][place] += getattr(guest, r)
         self._groups()
         self._units()
+        self.sizes: dict[Resource, list[float]] = {r: [unit.size(r) for unit in self.units] for r in RESOURCES}
+        self.peaks: dict[Resource, float] = {}  # bounds of the fullest node's load, once worked out
 
     def _groups(self) -> None:
         self.member: dict[int, list[int]] = defaultdict(list)

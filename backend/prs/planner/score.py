@@ -77,21 +77,26 @@ def mean(problem: Problem, resource: Resource) -> float:
     """The load of the active nodes together, with what a drain brings; the emptiest node is never above it, the fullest never below."""
     nodes = {node for node in problem.active if problem.total[resource][node] > 0}
     total = sum(problem.total[resource][node] for node in nodes)
-    coming = sum(unit.size(resource) for unit in problem.units if unit.home not in nodes)
+    coming = sum(size for unit, size in zip(problem.units, problem.sizes[resource], strict=True) if unit.home not in nodes)
     return (sum(problem.load[resource][node] for node in nodes) + coming) / total if total else 0.0
 
 
 def peak(problem: Problem, resource: Resource) -> float:
     """A proven lower bound of the fullest node's load: what cannot move away, and each movable guest wherever it goes."""
-    total = problem.total[resource]
+    if resource not in problem.peaks:
+        problem.peaks[resource] = _peak(problem, resource)
+    return problem.peaks[resource]
+
+
+def _peak(problem: Problem, resource: Resource) -> float:
+    total, sizes = problem.total[resource], problem.sizes[resource]
     stuck = {node: problem.load[resource][node] for node in problem.active if total[node] > 0}
-    for unit in problem.units:
+    for unit, size in zip(problem.units, sizes, strict=True):
         if unit.home in stuck:
-            stuck[unit.home] -= unit.size(resource)
+            stuck[unit.home] -= size
     highest = max((load / total[node] for node, load in stuck.items()), default=0.0)
     least = max(total[node] for node in stuck) if stuck else 0.0
-    for unit in problem.units:
-        size = unit.size(resource)
+    for unit, size in zip(problem.units, sizes, strict=True):
         if unit.home in stuck and size > highest * least:
             places = [node for node in stuck if unit.allowed[node] or node == unit.home]
             highest = max(highest, min((stuck[node] + size) / total[node] for node in places))

@@ -80,7 +80,7 @@ def _fences(problem: Problem, board: Board, widths: Mapping[Resource, float], pr
     """Bands for these resources; all units together outside of one would cost the price."""
     aims = []
     for resource, width in widths.items():
-        load = sum(unit.size(resource) for unit in problem.units)
+        load = sum(problem.sizes[resource])
         if load and any(problem.total[resource][node] for node in problem.active):
             aims.append(Band(board, resource, width, price / load))
     return aims

@@ -1,0 +1,104 @@
+"""Random clusters, policies and faults, all from one seeded generator."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from prs.model import Policy
+from simcluster.ha_rules import Group, Resource, Rule
+from simcluster.scenario import from_json
+from simcluster.scenes import add_accounts
+from simcluster.world import World
+
+SETTLED = 900.0  # virtual seconds that a cluster has been running before the job
+BOUND = ("affinity", "apart", "together")
+
+
+def cluster(dice: random.Random) -> World:
+    """Three to five nodes, half full at most, with guests of all kinds; in every second one some are under HA and bound by rules."""
+    names = [f"pve{number}" for number in range(1, dice.randint(3, 5) + 1)]
+    flavour = dice.choice("89")
+    guests = {str(101 + number): _guest(dice, dice.choice(names), 101 + number) for number in range(dice.randint(8, 20))}
+    storages = {"ceph": {"type": "rbd", "shared": True, "total": 4000}, "local-zfs": {"total": 300, "used": dice.randint(0, 60)}}
+    nodes = {name: {"memory": 64, "cpu": 16, "host": 2} for name in names}
+    world = add_accounts(from_json({"flavour": flavour, "nodes": nodes, "storages": storages, "guests": guests}))
+    if dice.random() < 0.5:
+        _high_availability(dice, world)
+    world.clock.sleep(SETTLED)
+    return world
+
+
+def _guest(dice: random.Random, node: str, vmid: int) -> dict[str, Any]:
+    memory = round(dice.choice((1, 2, 4, 8)) * dice.uniform(0.5, 1.2), 1)
+    storage = "local-zfs" if dice.random() < 0.3 else "ceph"
+    kind = "lxc" if dice.random() < 0.15 else "qemu"
+    disk = {"rootfs" if kind == "lxc" else "scsi0": f"{storage}:{dice.randint(2, 20)}"}
+    return {
+        "name": f"g{vmid}", "node": node, "kind": kind, "status": dice.choice(("running",) * 6 + ("stopped",)), "memory": memory,
+        "max": memory * 1.5, "cpu": round(dice.uniform(0.05, 1.5), 2), "cores": 2, "dirty": dice.choice((5, 20, 60)), "disks": disk,
+    }  # fmt: skip
+
+
+def _high_availability(dice: random.Random, world: World) -> None:
+    chosen = dice.sample(sorted(world.guests), min(len(world.guests), dice.randint(2, 6)))
+    apart = [world.guests[vmid].sid for vmid in chosen[:2] if world.guests[chosen[0]].node != world.guests[chosen[1]].node]
+    bound = world.guests[chosen[-1]]
+    nodes = dict.fromkeys(dice.sample(sorted(world.nodes), 2), 1) | {bound.node: 2}
+    rules, groups = world.ha.rules.rules, world.ha.rules.groups
+    if world.flavour == "8":
+        groups["preferred"] = Group("preferred", nodes, restricted=dice.random() < 0.3, nofailback=dice.random() < 0.3)
+    else:
+        if len(apart) == 2:
+            rules.append(Rule("apart", tuple(apart), affinity="negative"))
+        if bound.sid not in apart:
+            rules.append(Rule("preferred", (bound.sid,), nodes, strict=dice.random() < 0.3))
+    for vmid in chosen:
+        guest = world.guests[vmid]
+        world.ha.add(Resource(guest.sid, group="preferred" if world.flavour == "8" and guest is bound else ""))
+
+
+def policy(dice: random.Random) -> Policy:
+    """Limits as an administrator might set them."""
+    return Policy(containers=dice.random() < 0.6, parallel_total=dice.choice((1, 2, 4, 8)), parallel_node=dice.choice((1, 2, 4)))
+
+
+def faults(dice: random.Random, world: World) -> list[dict[str, Any]]:
+    """Up to eight faults that begin while the job is at work; each is an entry for World.faults."""
+    found: list[dict[str, Any]] = []
+    for _ in range(dice.choice((0, 1, 2, 3, 4, 6, 8))):
+        entry = _fault(dice, world)
+        # Nothing else can happen to a guest that is deleted, and none appears twice.
+        last = {other.get("guest") for other in found if {entry["do"], other["do"]} & {"vanish", "appear"}}
+        if entry.get("guest", -1) not in last:
+            found.append(entry)
+    return found
+
+
+def _fault(dice: random.Random, world: World) -> dict[str, Any]:
+    vmid, node, user = dice.choice(sorted(world.guests)), dice.choice(sorted(world.nodes)), "prs@pve"
+    lasts, soon = dice.choice((20, 90, 300, 700)), dice.choice((dice.uniform(0, 60), dice.uniform(0, 300)))
+    now = {"at": world.clock.time() - world.clock.start + soon}
+    task = {"task": dice.choice(("qmigrate", "[qv]*migrate")), "nth": dice.randint(1, 4), "after": dice.randint(0, 12)}
+    post = {"on": "POST /nodes/{node}/*/{vmid}/migrate", "nth": dice.randint(1, 4)}
+    free = [number for number, guest in world.guests.items() if guest.sid not in world.ha.resources] or [vmid]
+    kinds: list[dict[str, Any]] = [
+        {**now, "do": "lock", "guest": vmid, "word": "backup", "for": lasts}, {**now, "do": "stop", "guest": vmid},
+        {**now, "do": "vanish", "guest": vmid}, {**now, "do": "cancel", "guest": vmid},
+        {**now, "do": "move", "guest": dice.choice(free), "target": node},
+        {**now, "do": "kill", "node": node, **({"for": lasts} if dice.random() < 0.7 else {})},
+        {**now, "do": "api", "node": node, "state": dice.choice(("down", "hangs")), "for": lasts},
+        {**now, "do": "quorum_lost", "for": lasts}, {**now, "do": "silence", "node": node, "for": lasts},
+        {**now, "do": "load", "guest": vmid, "memory": dice.choice((1, 6, 12))}, {**now, "do": "disable", "user": user, "for": lasts},
+        {**now, "do": "maintenance", "node": node, "for": lasts}, {**now, "do": "fill", "storage": "local-zfs", "used": 280},
+        {**now, "do": "appear", "guest": 900 + dice.randint(0, 9), "entry": {"node": node, "memory": 2, "disks": {"scsi0": "ceph:8"}}},
+        {**task, "do": "fail", "words": "no space left on device"}, {**task, "do": "hang", "deaf": dice.random() < 0.3},
+        {**task, "do": "problems", "words": "migration problems"}, {"task": "hamigrate", "do": "ignore", "nth": dice.randint(1, 3)},
+        {**task, "do": "kill", "with": {"node": node}, "for": lasts},
+        {**post, "do": "answer", "status": dice.choice((595, 596)), "words": "Connection timed out", "carry_out": dice.random() < 0.6},
+        {**post, "do": "answer", "status": 500, "words": "VM is locked (backup)"},
+        {"on": "GET /cluster/resources", "nth": dice.randint(1, 30), "times": dice.randint(1, 8), "do": "slow", "seconds": 40},
+        {"on": "GET /nodes/{node}/tasks/{upid}/status", "nth": dice.randint(1, 20), "times": dice.randint(1, 20), "do": "answer",
+         "status": 596, "words": "Connection timed out", "slow": 5},
+    ]  # fmt: skip
+    return dice.choice(kinds)

@@ -1,0 +1,83 @@
+"""What must hold whatever happens: looked at after every round of every job."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from prs.engine.jobs import Job, Step
+from prs.engine.journal import Journal
+from simcluster.world import World
+
+# What other people, PVE and the dice do can fill a node or bring guests together; then only our own doing is judged.
+FOREIGN = ("kill", "maintenance", "move", "load", "appear", "start")
+STARTED = re.compile(r"task (?:qmigrate|vzmigrate|hamigrate) (\d+) started by prs@pve!daemon")
+
+
+class Watch:
+    """Collects every breach of a promise, each as a sentence."""
+
+    def __init__(self, world: World, journal: Journal, faults: list[str]) -> None:
+        self.world, self.journal, self.faults = world, journal, faults
+        self.breaches: list[str] = []
+        self._ended: set[tuple[str, int]] = set()
+        self._expected = set(world.guests)
+
+    def look(self, job_id: str) -> None:
+        """Compare what the job says of the steps that have just ended with the cluster itself."""
+        job = self.journal.job(job_id)
+        for step in job.steps:
+            if step.open or (job.id, step.seq) in self._ended:
+                continue
+            self._ended.add((job.id, step.seq))
+            self._judge(job, step)
+        if not job.open and job.kind == "drain" and job.state == "done":
+            self._empty(job)
+
+    def _judge(self, job: Job, step: Step) -> None:
+        guest = self.world.guests.get(step.vmid)
+        where = guest.node if guest else "nowhere"
+        what = f"job {job.kind}, step {step.seq} of {step.vmid} {step.source} -> {step.target} is {step.state} ({step.message})"
+        if step.state == "done" and where != step.target:
+            self.breaches.append(f"{what}, but the guest is on {where}")
+        if step.state in ("failed", "cancelled") and where == step.target and step.upid and not step.ha:
+            self.breaches.append(f"{what}, but the guest is on its target")
+        resource = self.world.ha.resources.get(guest.sid) if guest else None
+        wish = self.world.ha.rules.wish(resource) if resource else None
+        if step.state == "done" and wish and wish.strict and where not in wish.nodes:
+            self.breaches.append(f"{what}, but a rule binds it to {', '.join(wish.nodes)}")
+        if step.state in ("failed", "skipped", "unknown") and not step.message:
+            self.breaches.append(f"{what}: no reason is given")
+        moving = [task for task in self.world.tasks.running("qmigrate", "vzmigrate") if task.vmid == step.vmid]
+        ours = [task for task in moving if task.upid == step.upid]
+        if step.state in ("done", "failed", "cancelled") and ours and not (step.state == "done" and ours[0].moved):
+            self.breaches.append(f"{what}, but its migration still runs")
+
+    def close(self, jobs: list[Job]) -> list[str]:
+        """Judge the end: everything has ended, nothing is lost or was done twice, no rule was broken, no node overfilled."""
+        for job in jobs:
+            if job.open or any(step.open for step in job.steps):
+                self.breaches.append(f"job {job.kind} {job.node} has no end: {job.state} ({job.message})")
+        appeared = {guest for guest in self.world.guests if guest >= 900}
+        vanished = {int(match[1]) for line in self.world.story("guest") if (match := re.search(r" (\d+) \(\S*\) is deleted", line))}
+        lost = self._expected - vanished - set(self.world.guests)
+        if lost or set(self.world.guests) - self._expected - appeared:
+            self.breaches.append(f"guests were lost or made up: {lost}")
+        self._twice(jobs)
+        if not set(FOREIGN) & set(self.faults):
+            self.breaches += [f"overfilled: {event}" for event in self.world.overfilled]
+        self.breaches += [f"rule broken: {event}" for event in self.world.clashes]
+        self.breaches += self.world.schema_errors
+        return self.breaches
+
+    def _empty(self, job: Job) -> None:
+        left = [guest.label for guest in self.world.on(job.node) if not guest.template and (job.plan.stopped or guest.running)]
+        if left:
+            self.breaches.append(f"drain of {job.node} is done, but {', '.join(left)} are there")
+
+    def _twice(self, jobs: list[Job]) -> None:
+        steps = Counter(step.vmid for job in jobs for step in job.steps)
+        started = Counter(int(match[1]) for line in self.world.story("task") if (match := STARTED.search(line)))
+        for vmid, count in sorted(started.items()):
+            if count > steps[vmid]:
+                self.breaches.append(f"guest {vmid}: {count} migrations were started by us for {steps[vmid]} steps")
