@@ -70,6 +70,9 @@ def plan(parser: argparse.ArgumentParser) -> None:
 def drain(parser: argparse.ArgumentParser) -> None:
     """Add the options of `drain`."""
     parser.add_argument("node", metavar="NODE", type=_NODE, help="the node to empty")
+    parser.add_argument("others", metavar="NODE", nargs="*", type=_NODE, help="further nodes, with --each")
+    parser.add_argument("--each", action="store_true", help="one node after the other; needs --reboot")
+    parser.add_argument("--reboot", action="store_true", help="reboot the node when it is empty, then bring its guests back")
     _leave_stopped(parser)
     _containers(parser)
     _dry_run(parser)

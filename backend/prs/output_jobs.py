@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from prs.engine.jobs import Job, Step
+from prs.engine.tours import Tour
 from prs.output import heading, label
 from prs.terminal import Cell, Style, clean, counted, duration, paint, paragraph, percent, size, speed, table
 
@@ -126,3 +127,11 @@ def job_end(job: Job, style: Style) -> str:
         text += heading(f"Not moved ({counted(len(left), 'guest')})", style) + steps_table(left, job.ended, style)
     return text
 
+
+def tour_text(tour: Tour, style: Style) -> str:
+    """Say how far rolling maintenance is: its state and one line for each node."""
+    state = state_cell(tour.state)
+    text = f"Rolling maintenance {clean(tour.id)}: {paint(state.text, state.colour, style)}\n"
+    text += paragraph(clean(tour.message), style) if tour.message else ""
+    rows: list[list[str | Cell]] = [[clean(stop.node), state_cell(stop.state), clean(stop.message)] for stop in tour.stops]
+    return text + table(("NODE", "STATE", "DETAIL"), rows, style)

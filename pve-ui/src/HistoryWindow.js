@@ -95,7 +95,10 @@ Ext.define('PRS.HistoryWindow', {
                     {
                         what: PRS.Jobs.what(job),
                         moved: `${job.progress.done}/${job.progress.steps}`,
-                        took: job.ended ? PRS.Format.clock(job.ended - job.started) : '',
+                        took:
+                            job.ended && job.started
+                                ? PRS.Format.clock(job.ended - job.started)
+                                : '',
                     },
                     job,
                 ),

@@ -168,11 +168,11 @@ Ext.define('PRS.JobPanel', {
             parts = [Ext.String.format(gettext('{0} still shows guests'), job.node)];
             look = empty === undefined ? 'busy' : 'warning';
         }
-        let took = Ext.String.format(
-            gettext('took {0}'),
-            PRS.Format.clock(job.ended - job.started),
-        );
-        parts.push(...this.facts(job), took);
+        parts.push(...this.facts(job));
+        if (job.started) {
+            let took = PRS.Format.clock(job.ended - job.started);
+            parts.push(Ext.String.format(gettext('took {0}'), took));
+        }
         if (job.progress.failed) {
             parts.push(Ext.String.format(gettext('{0} failed'), job.progress.failed));
         }

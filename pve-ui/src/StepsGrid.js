@@ -103,11 +103,12 @@ Ext.define('PRS.StepsGrid', {
                     'busy',
                     Ext.String.format(gettext('waiting to see it on {0}'), step.target),
                 ];
-            case 'done':
-                return [
-                    'good',
-                    Ext.String.format(gettext('seen on {0} after {1}'), step.target, took),
-                ];
+            case 'done': {
+                // Without a start it was HA that moved it on its own.
+                let seen = Ext.String.format(gettext('seen on {0}'), step.target);
+                let after = Ext.String.format(gettext('after {0}'), took);
+                return ['good', step.started ? `${seen} ${after}` : seen + message];
+            }
             case 'failed':
                 return ['bad', gettext('failed') + message];
             case 'unknown':

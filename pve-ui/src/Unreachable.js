@@ -80,10 +80,10 @@ Ext.define('PRS.Unreachable', {
                 gettext('This page comes through a reverse proxy'),
                 format(
                     gettext(
-                        'Let it pass port {0} as well, or give the address from outside to {1}.',
+                        'Let it pass port {0} as well, or name the address from outside in prs.conf ([web] url) and run {1}.',
                     ),
                     port,
-                    'page-hook apply --backend https://...',
+                    'page-hook apply',
                 ),
             ),
             {

@@ -216,6 +216,29 @@ def test_bring_back_leaves_alone_what_others_have_moved_and_what_no_longer_fits(
     assert not drive.journal.held()
 
 
+def test_a_way_back_that_cannot_end_maintenance_keeps_the_hold(ram: Path) -> None:
+    """The helper is gone when it is needed: nothing comes back, the end says why, and `release` can be called again."""
+    world = lab(101, 102)
+    drive = Drive(world, ram, switch=world.ha_maintenance)
+    drive.run("pve1")
+    world.clock.sleep(900)
+
+    def gone(node: str, on: bool) -> None:
+        raise HelperError("HA maintenance mode cannot be switched here: there is no helper")
+
+    drive.switch = gone
+    job = bring_back(drive)
+    assert job.state == "failed"
+    assert job.message.endswith("there is no helper")
+    assert drive.journal.held()["pve1"].maintenance
+    assert world.ha.in_maintenance == {"pve1"}
+    drive.switch = world.ha_maintenance
+    world.clock.sleep(900)
+    assert bring_back(drive).state == "done"
+    assert not world.ha.in_maintenance
+    assert not drive.journal.held()
+
+
 def test_a_cancelled_drain_releases_its_node_and_ends_maintenance(ram: Path) -> None:
     """Whoever gives up a drain does not want the node kept empty; its end says what becomes of HA's guests."""
     world = lab(101, 102)

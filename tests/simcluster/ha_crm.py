@@ -40,8 +40,8 @@ class Crm:
 
     def _unfinished(self) -> bool:
         ha, nodes = self._ha, self._world.nodes
-        entering = any(ha.node_status.get(name) != "maintenance" for name in ha.in_maintenance if nodes[name].alive)
-        return bool(ha.maintenance_requests) or entering or any(self._restless(service) for service in ha.services.values())
+        changing = any((ha.node_status.get(name) == "maintenance") != (name in ha.in_maintenance) for name in nodes if nodes[name].alive)
+        return bool(ha.maintenance_requests) or changing or any(self._restless(service) for service in ha.services.values())
 
     def _restless(self, service: Service) -> bool:
         """True for a service that is moving, on a dead node, to be driven away, or to come home."""

@@ -1,9 +1,15 @@
-"""Fifty seeds of the soak; `python -m soak --seeds 1000` plays more."""
+"""Fifty seeds of the soak; `python -m soak --seeds 1000` plays more. And what it looks for, it finds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from prs.engine import executor
+from prs.engine.journal import Journal
+from prs.pve import migration
 from soak.run import play
 
 
@@ -11,4 +17,44 @@ from soak.run import play
 def test_seed(seed: int) -> None:
     """No promise is broken."""
     breaches, log = play(seed)
-    assert not breaches, "\n".join(log)
+    assert not breaches, "\n".join([*breaches, *log])
+
+
+def found_in_twenty() -> str:
+    """What the first twenty seeds break, as one text."""
+    return " ".join(text for seed in range(20) for text in play(seed)[0])
+
+
+def test_a_lie_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that believes the end of a task, without a look at the guest, is caught."""
+
+    def gullible(*_: Any) -> dict[str, Any]:
+        return {"state": "done", "message": ""}
+
+    monkeypatch.setattr(executor, "advance", gullible)
+    assert "is done (), but the guest is on" in found_in_twenty()
+
+
+def test_a_second_migration_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that sends every request twice is caught."""
+    start: Callable[..., str] = migration.start
+
+    def twice(*args: Any) -> str:
+        start(*args)
+        return start(*args)
+
+    monkeypatch.setattr(migration, "start", twice)
+    assert "migrations were started by us for" in found_in_twenty()
+
+
+def test_a_job_without_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal that forgets the end of jobs is caught."""
+    update = Journal.update_job
+
+    def forgetful(self: Journal, job_id: str, **changes: Any) -> None:
+        if "ended" not in changes:
+            update(self, job_id, **changes)
+
+    monkeypatch.setattr(Journal, "update_job", forgetful)
+    monkeypatch.setattr("soak.run.LIMIT", 900.0)
+    assert "has no end: running" in found_in_twenty()

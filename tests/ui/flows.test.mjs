@@ -226,6 +226,9 @@ test('a drain by the node’s button ends green when the node is empty, and brin
     await click(page, 'Yes');
     await sees(page, /pve3 is empty/, 90);
     await picture(page, 'drained');
+    for (const row of await rows(page, 'prsStepsGrid')) {
+        assert.match(row[4], /^seen on pve[12]( after \d+:\d\d|: .*|)$/);
+    }
     const drained = await stage.send('homes');
     assert.deepEqual(
         Object.entries(drained).filter(([vmid, node]) => node === 'pve3' && vmid !== '900'),

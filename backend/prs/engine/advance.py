@@ -26,6 +26,7 @@ HA_MOVES = 3600.0
 # After its task the guest may need a moment to show up as running (a container boots).
 SHOWS_UP = 90.0
 SETTLES = 15.0
+CUT_OFF = 15.0
 # How long a dead source node may take to come back before nobody can say what became of the guest.
 NODE_RETURNS = 300.0
 # A step about which PVE says nothing for this long, although its node is up, is left to the user's own eyes.

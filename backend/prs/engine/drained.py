@@ -35,7 +35,7 @@ def verdict(job: Job, places: Mapping[int, Where]) -> tuple[bool, str]:
 
 def strangers(job: Job, places: Mapping[int, Where]) -> set[int]:
     """The guests on the node that the job has not tried to move, or was kept from moving by something that may have changed."""
-    tried = {step.vmid for step in job.steps if step.state != "skipped"}
+    tried = {step.vmid for step in job.steps if step.state != "skipped"} | {stay.vmid for stay in job.plan.blockers}
     skipped = [step.vmid for step in job.steps if step.state == "skipped"]
     return {vmid for vmid in still_there(job, places) if vmid not in tried and skipped.count(vmid) < TRIES}
 

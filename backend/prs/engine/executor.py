@@ -68,7 +68,7 @@ class Executor:
 
     def _begin(self, job: Job) -> Job:
         if job.state == "queued":
-            if home(job):
+            if home(job) and not self.journal.maintenance(job.id)[0]:
                 self.journal.release(home(job))
             self._job(state="running", started=self.clock.time(), message="")
             self._log(logging.INFO, f"job {job.id} by {job.user}: {len(job.steps)} migrations")
@@ -133,7 +133,7 @@ class Executor:
         if not ready or self.clock.monotonic() < self._gate_opens:
             return
         cluster = read_cluster(self.api, self.clock.time(), job.policy.method, history=0.0)
-        cluster = keep_out(cluster, self.journal.held(), job.node)
+        cluster = keep_out(cluster, self.journal.held(), job.node or home(job))
         words = self._ahead(job, cluster)
         if words:
             self._job(message=words)

@@ -49,7 +49,7 @@ class Journal:
         self._db.close()
 
     @contextmanager
-    def _write(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
+    def transaction(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction, all or nothing; a durable one survives a power cut, any survives the death of the process."""
         try:
             # A step must be on disk before its migration is requested; how far it is need not be.
@@ -65,7 +65,8 @@ class Journal:
         except sqlite3.Error as error:
             raise JournalError(f"the journal {self.path} cannot be written: {error}") from error
 
-    def _read(self, query: str, *values: object) -> list[sqlite3.Row]:
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """What a query gives."""
         try:
             return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
@@ -75,20 +76,20 @@ class Journal:
         """Store a plan as shown to `user`, with the policy it was made with, and give its new id."""
         plan_id = secrets.token_hex(6)
         values = (plan_id, plan.created, user, json.dumps(to_json(policy)), json.dumps(to_json(plan)))
-        with self._write() as db:
+        with self.transaction() as db:
             db.execute("INSERT INTO plans (id, created, user, policy, body) VALUES (?, ?, ?, ?, ?)", values)
         return plan_id
 
     def plan(self, plan_id: str) -> tuple[Plan, str]:
         """The stored plan and the user it was made for; JournalError if there is none."""
-        rows = self._read("SELECT body, user FROM plans WHERE id = ?", plan_id)
+        rows = self.rows("SELECT body, user FROM plans WHERE id = ?", plan_id)
         if not rows:
             raise NotFound(f"there is no plan {plan_id}")
         return from_json(Plan, json.loads(rows[0]["body"])), rows[0]["user"]
 
     def plan_policy(self, plan_id: str) -> Policy:
         """The policy the stored plan was made with; NotFound if there is none."""
-        rows = self._read("SELECT policy FROM plans WHERE id = ?", plan_id)
+        rows = self.rows("SELECT policy FROM plans WHERE id = ?", plan_id)
         if not rows:
             raise NotFound(f"there is no plan {plan_id}")
         return from_json(Policy, json.loads(rows[0]["policy"]))
@@ -105,7 +106,7 @@ class Journal:
         chosen = plan.moves if moves is None else moves
         values = {"id": secrets.token_hex(6), "plan": plan_id, "kind": plan.kind, "node": plan.node, "state": "queued"}
         values |= {"user": user, "origin": origin, "credential": credential}
-        with self._write() as db:
+        with self.transaction() as db:
             self._refuse_overlap(db, {move.vmid for move in chosen})
             self._insert(db, "jobs", {**values, "created": now})
             for seq, move in enumerate(chosen, 1):
@@ -133,7 +134,7 @@ class Journal:
 
     def append_steps(self, job_id: str, moves: tuple[Move, ...]) -> None:
         """Add moves to an open job (guests that appeared on a node while it was drained)."""
-        with self._write() as db:
+        with self.transaction() as db:
             (last,) = db.execute("SELECT COALESCE(MAX(seq), 0) FROM steps WHERE job = ?", (job_id,)).fetchone()
             for seq, move in enumerate(moves, last + 1):
                 self._insert_step(db, job_id, seq, move)
@@ -157,11 +158,11 @@ class Journal:
 
     def revision(self) -> int:
         """A number that grows with every change of any job."""
-        return int(self._read("SELECT value FROM meta WHERE name = 'revision'")[0]["value"])
+        return int(self.rows("SELECT value FROM meta WHERE name = 'revision'")[0]["value"])
 
     def job(self, job_id: str) -> Job:
         """The job with its plan and steps; JournalError if there is none."""
-        rows = self._read("SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan WHERE jobs.id = ?", job_id)
+        rows = self.rows("SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan WHERE jobs.id = ?", job_id)
         if not rows:
             raise NotFound(f"there is no job {job_id}")
         return self._job(rows[0])
@@ -170,12 +171,12 @@ class Journal:
         """The newest jobs first, with plans and steps; with `only_open` those without a final state, oldest first."""
         where = f"WHERE jobs.state IN ({_OPEN_JOBS}) ORDER BY jobs.created" if only_open else "ORDER BY jobs.created DESC"
         query = f"SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan {where}, jobs.rowid LIMIT ?"
-        rows = self._read(query, limit)
+        rows = self.rows(query, limit)
         return [self._job(row) for row in rows]
 
     def brief_jobs(self, limit: int) -> list[Job]:
         """The newest jobs first, with their steps but of their plans only kind, method and summary: fit for long lists."""
-        rows = self._read(
+        rows = self.rows(
             """SELECT jobs.*, plans.policy, json_extract(plans.body, '$.method') AS method, json_extract(plans.body, '$.summary') AS summary
             FROM jobs JOIN plans ON plans.id = jobs.plan ORDER BY jobs.created DESC, jobs.rowid LIMIT ?""",
             limit,
@@ -189,7 +190,7 @@ class Journal:
         return self._fill(row, self._plans[row["plan"]])
 
     def _fill(self, row: sqlite3.Row, plan: Plan) -> Job:
-        steps = tuple(_step(item) for item in self._read("SELECT * FROM steps WHERE job = ? ORDER BY seq", row["id"]))
+        steps = tuple(_step(item) for item in self.rows("SELECT * FROM steps WHERE job = ? ORDER BY seq", row["id"]))
         policy = from_json(Policy, json.loads(row["policy"]))
         return Job(plan=plan, policy=policy, steps=steps, **{name: row[name] for name in _JOB_FIELDS})
 
@@ -203,13 +204,13 @@ class Journal:
 
     def _update(self, table: str, where: str, key: tuple[object, ...], job_id: str, changes: dict[str, Any]) -> None:
         columns = ", ".join(f"{name} = ?" for name in changes)
-        with self._write(durable="state" in changes) as db:
+        with self.transaction(durable="state" in changes) as db:
             db.execute(f"UPDATE {table} SET {columns} WHERE {where}", (*changes.values(), *key))
             self._touch(db, job_id)
 
     def request(self, job_id: str, request: Request) -> bool:
         """Ask for pause, cancel or abort ("" resumes); False if the job has ended. A cancel is never taken back."""
-        with self._write() as db:
+        with self.transaction() as db:
             row = db.execute("SELECT state, request FROM jobs WHERE id = ?", (job_id,)).fetchone()
             if row is None:
                 raise NotFound(f"there is no job {job_id}")
@@ -221,31 +222,31 @@ class Journal:
 
     def active_steps(self) -> list[tuple[str, Step]]:
         """(job id, step) of every step that may have a migration running now, of all jobs."""
-        rows = self._read(f"SELECT * FROM steps WHERE state IN ({_ACTIVE_STEPS}) ORDER BY job, seq")
+        rows = self.rows(f"SELECT * FROM steps WHERE state IN ({_ACTIVE_STEPS}) ORDER BY job, seq")
         return [(row["job"], _step(row)) for row in rows]
 
     def known_upids(self, vmid: int) -> frozenset[str]:
         """UPIDs of all migrations of the guest that the journal has seen."""
-        return frozenset(row["upid"] for row in self._read("SELECT upid FROM steps WHERE vmid = ? AND upid <> ''", vmid))
+        return frozenset(row["upid"] for row in self.rows("SELECT upid FROM steps WHERE vmid = ? AND upid <> ''", vmid))
 
     def held(self) -> dict[str, Held]:
         """The nodes that are kept empty, by name."""
-        found = self._read("SELECT node, job, user, since, maintenance FROM held ORDER BY node")
+        found = self.rows("SELECT node, job, user, since, maintenance FROM held ORDER BY node")
         return {row["node"]: Held(**{**dict(row), "maintenance": bool(row["maintenance"])}) for row in found}
 
     def release(self, node: str, job_id: str = "") -> None:
         """Let the node get guests again; with `job_id` only if it is held because of that job."""
-        with self._write() as db:
+        with self.transaction() as db:
             db.execute("DELETE FROM held WHERE node = ? AND job = COALESCE(NULLIF(?, ''), job)", (node, job_id))
 
     def maintenance(self, job_id: str) -> tuple[str, str]:
         """How far a job is with HA maintenance mode, and words: "" (not its business), wanted, asked, late, found, idle, failed, ended."""
-        rows = self._read("SELECT state, words FROM maintenance WHERE job = ?", job_id)
+        rows = self.rows("SELECT state, words FROM maintenance WHERE job = ?", job_id)
         return (rows[0]["state"], rows[0]["words"]) if rows else ("", "")
 
     def set_maintenance(self, job_id: str, node: str, state: str, words: str = "") -> None:
         """Record how far a job is with HA maintenance mode of its node."""
-        with self._write() as db:
+        with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO maintenance VALUES (?, ?, ?, ?)", (job_id, node, state, words))
             if state == "asked":
                 db.execute("UPDATE held SET maintenance = 1 WHERE node = ?", (node,))
@@ -254,15 +255,15 @@ class Journal:
         """The drains of a node that were queued at or after `since`, oldest first."""
         query = """SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan
             WHERE jobs.kind = 'drain' AND jobs.node = ? AND jobs.created >= ? ORDER BY jobs.created, jobs.rowid"""
-        return [self._job(row) for row in self._read(query, node, since)]
+        return [self._job(row) for row in self.rows(query, node, since)]
 
     def note(self, name: str, value: str | None = None) -> str:
         """Read a small named fact ("" if unset), or set it when a value is given."""
         if value is not None:
-            with self._write() as db:
+            with self.transaction() as db:
                 db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value))
             return value
-        rows = self._read("SELECT value FROM meta WHERE name = ?", name)
+        rows = self.rows("SELECT value FROM meta WHERE name = ?", name)
         return str(rows[0]["value"]) if rows else ""
 
 

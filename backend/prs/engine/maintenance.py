@@ -39,6 +39,8 @@ class Maintenance:
             return ""
         if state == "wanted":
             state = self._first(job, node, on)
+        if not on and state and node.ha != "maintenance":
+            self._journal.release(node.name)
         if state != "asked" or (node.ha == "maintenance") == on:
             return ""
         if not self._told and not self._ask(job, node.name, on):

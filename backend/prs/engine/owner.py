@@ -12,9 +12,9 @@ from prs.errors import JournalError
 class Owner:
     """A lock file; `taken` says whether this process got it."""
 
-    def __init__(self, state_dir: Path) -> None:
-        """Try to take the lock in `state_dir`; raise JournalError if the file cannot be opened."""
-        path = state_dir / "executor.lock"
+    def __init__(self, state_dir: Path, name: str = "executor.lock") -> None:
+        """Try to take the lock `name` in `state_dir`; raise JournalError if the file cannot be opened."""
+        path = state_dir / name
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a")

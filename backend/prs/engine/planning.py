@@ -26,6 +26,7 @@ class Wish:
     drain: str = ""
     stopped: bool = True
     goal: Goal = "spread"
+    leave: bool = False  # drain: move what can leave even if something cannot
 
 
 def make_plan(
@@ -51,7 +52,7 @@ def make_plan(
         cluster = inspect_guests(api, cluster, pending)
         # A closer look changes loads a little, and with them the best plan: the guests at hand mostly make one as good.
         settled = what_if(_examined_only(cluster), policy, now, wish)
-        if settled.feasible and settled.spread_after <= max(policy.spread, plan.spread_after + AS_GOOD):
+        if (settled.feasible or wish.leave) and settled.spread_after <= max(policy.spread, plan.spread_after + AS_GOOD):
             return cluster, settled
     return cluster, what_if(_examined_only(cluster), policy, now, wish)
 
@@ -59,7 +60,7 @@ def make_plan(
 def what_if(cluster: Cluster, policy: Policy, now: float, wish: Wish) -> Plan:
     """The plan for a cluster as it was read, without asking PVE anything."""
     if wish.drain:
-        return replace(plan_drain(cluster, policy, wish.drain, now, stopped=wish.stopped), stopped=wish.stopped)
+        return replace(plan_drain(cluster, policy, wish.drain, now, stopped=wish.stopped, leave=wish.leave), stopped=wish.stopped)
     return plan_balance(cluster, policy, now, goal=wish.goal)
 
 

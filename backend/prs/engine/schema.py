@@ -35,6 +35,15 @@ MIGRATIONS = (
         job TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE, node TEXT NOT NULL, state TEXT NOT NULL,
         words TEXT NOT NULL DEFAULT '');
     """,
+    """
+    CREATE TABLE tours (
+        id TEXT PRIMARY KEY, user TEXT NOT NULL, policy TEXT NOT NULL, state TEXT NOT NULL, created REAL NOT NULL,
+        ended REAL NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '');
+    CREATE TABLE stops (
+        tour TEXT NOT NULL REFERENCES tours (id) ON DELETE CASCADE, seq INTEGER NOT NULL, node TEXT NOT NULL, state TEXT NOT NULL,
+        job TEXT NOT NULL DEFAULT '', back TEXT NOT NULL DEFAULT '', uptime REAL NOT NULL DEFAULT 0, told REAL NOT NULL DEFAULT 0,
+        message TEXT NOT NULL DEFAULT '', PRIMARY KEY (tour, seq));
+    """,
 )
 
 

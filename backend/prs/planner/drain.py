@@ -95,7 +95,7 @@ def _level(problem: Problem, node: int, method: Method, packed: dict[int, int]) 
             board.move(unit, place)
         lead = variances(problem, board, method)
         start = sum(aim.worth for aim in lead)
-        if not lead or not start:
+        if not lead or start <= 1e-12:
             return goal
         search = Anneal(board, [*lead, *_aims(problem, board, start * price)], [0.0] * len(problem.units), moves)
         found = search.run(Schedule(EFFORT, start * hot, start * 1e-4, seed=seed))

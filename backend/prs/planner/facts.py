@@ -29,11 +29,11 @@ class Facts:
         self._ignored_words = frozenset(policy.ignore_guests)
         self._ignored_patterns = tuple(word for word in policy.ignore_guests if any(mark in word for mark in "*?["))
         self._migrating = frozenset(cluster.migrating)
-        self._bound: dict[int, list[Rule]] = defaultdict(list)
+        self.bound: dict[int, list[Rule]] = defaultdict(list)
         for rule in sorted(cluster.rules, key=lambda rule: rule.name):
             if rule.kind == "nodes":
                 for vmid in rule.guests:
-                    self._bound[vmid].append(rule)
+                    self.bound[vmid].append(rule)
         self._replicas: dict[int, list[str]] = defaultdict(list)
         for job in cluster.replications:
             self._replicas[job.vmid].append(job.target)
@@ -94,7 +94,7 @@ class Facts:
 
     def plain(self, guest: Guest) -> bool:
         """True when `refusal` gives "" for every open node that has the local storage the guest needs, so that it need not be asked."""
-        return not (guest.vmid in self._bound or guest.targets is not None or guest.refused or guest.volumes
+        return not (guest.vmid in self.bound or guest.targets is not None or guest.refused or guest.volumes
                     or guest.vmid in self._replicas)
 
     def refusal(self, guest: Guest, target: str) -> str:
@@ -108,10 +108,11 @@ class Facts:
                 return f"PVE refuses {target}: {reason}"
         if guest.targets is not None and target not in guest.targets:
             return f"PVE does not allow {target} for it"
-        return self._rules(guest, target) or self._replica(guest, target) or self._disks(guest, target)
+        return self.unwanted(guest, target) or self._replica(guest, target) or self._disks(guest, target)
 
-    def _rules(self, guest: Guest, target: str) -> str:
-        for rule in self._bound.get(guest.vmid, ()):
+    def unwanted(self, guest: Guest, target: str) -> str:
+        """The `nodes` rule, strict or not, that would rather have the guest elsewhere: on the open nodes of the highest priority."""
+        for rule in self.bound.get(guest.vmid, ()):
             names = {name for name, _ in rule.nodes}
             if rule.avoid:
                 if target in names and (rule.strict or any(name not in names for name in self.open)):
@@ -124,6 +125,13 @@ class Facts:
             if target not in best:
                 only = ", ".join(sorted(best)) or "no node that is open"
                 return f"{rule.source} {rule.name} wants it on {only}"
+        return ""
+
+    def forbidden(self, guest: Guest, place: str) -> str:
+        """The strict rule that keeps the guest off this node, in words; "" when none does."""
+        for rule in self.bound.get(guest.vmid, ()):
+            if rule.strict and rule.avoid == (place in {name for name, _ in rule.nodes}):
+                return f"{rule.source} {rule.name}, which keeps it away from {place}"
         return ""
 
     def _replica(self, guest: Guest, target: str) -> str:

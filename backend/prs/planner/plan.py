@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from prs.errors import PlanError
 from prs.model import Cluster, Method, Move, NodeLoad, Plan, Policy, Resource, Stay
-from prs.planner import bound, drain, order, score, search, words
+from prs.planner import bound, drain, order, repair, score, search, words
 from prs.planner.anneal import Found
 from prs.planner.check import check_plan
 from prs.planner.facts import Facts, gib
@@ -31,20 +31,52 @@ def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spr
     spread = score.spread(problem, problem.load, policy.method)
     budget = search.Budget(policy.max_moves, policy.max_bytes)
     nothing = _nothing(problem, spread, goal)
-    steps = [] if nothing else _search(problem, goal, budget)
+    steps = _mending(problem, goal, budget)
+    if not steps and not nothing:
+        steps = _search(problem, goal, budget)
+    nothing = "" if steps else nothing
     return _build(problem, steps, Plan("balance", policy.method, created=now, warnings=_warnings(cluster)), goal, nothing)
+
+
+def _mending(problem: Problem, goal: Goal, budget: search.Budget) -> list[Step]:
+    """The steps of a plan that repairs broken rules and levels as well; none where there is nothing to repair, or it would unlevel."""
+    fixes = repair.moves(problem, budget.moves) if len(problem.active) > 1 else {}
+    if not fixes:
+        return []
+    policy = problem.facts.policy
+    after, rest = repair.mended(problem, fixes), budget.less(problem, fixes)
+    widest = max(policy.spread, score.spread(problem, problem.load, policy.method))
+    plain = [] if goal == "level" or len(problem.units) > search.SMALL else _reaching(problem, budget, False)
+    found = [one for one in plain if not repair.broken(problem, one.goal)]
+    if not _nothing(after, score.spread(after, after.load, policy.method), goal):
+        later = _guarded(after, _level, rest) if goal == "level" else _guarded(after, _reaching, rest) or _guarded(after, _nearing, rest)
+        extra = sum(problem.units[unit].cost for unit in fixes)
+        found += [Found(one.value + extra, repair.joined(problem, fixes, after, one.goal)) for one in later]
+    found = [*sorted(found, key=lambda one: one.value), Found(LAST, dict(fixes))]
+    for one in found:
+        load = _after(problem, one.goal).load
+        harmless = not score.worsened(problem, load, score.guards(problem, policy.method))
+        if harmless and score.spread(problem, load, policy.method) <= widest + 1e-9:
+            steps, late = order.sequence(problem, one.goal, policy.method)
+            if not late and len(_within(problem, steps, budget)) == len(steps):
+                return steps
+    return []
 
 
 def _search(problem: Problem, goal: Goal, budget: search.Budget) -> list[Step]:
     """The steps of the best plan found that can be put into a safe order and makes no other resource worse than allowed."""
-    method = problem.facts.policy.method
     for find in (_level,) if goal == "level" else (_reaching, _nearing):
-        found = find(problem, budget, False)
-        if found and score.worsened(problem, _after(problem, found[0].goal).load, score.guards(problem, method)):
-            found = sorted(found + find(problem, budget, True), key=lambda one: one.value)
-        if steps := _ordered(problem, found, budget):
+        if steps := _ordered(problem, _guarded(problem, find, budget), budget):
             return steps
     return []
+
+
+def _guarded(problem: Problem, find: Callable[[Problem, search.Budget, bool], list[Found]], budget: search.Budget) -> list[Found]:
+    """What the search finds; it is repeated with a guard on the other resources where its best plan makes one of them too uneven."""
+    found = find(problem, budget, False)
+    if found and score.worsened(problem, _after(problem, found[0].goal).load, score.guards(problem, problem.facts.policy.method)):
+        found = sorted(found + find(problem, budget, True), key=lambda one: one.value)
+    return found
 
 
 def _level(problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
@@ -114,22 +146,27 @@ def _after(problem: Problem, goal: Mapping[int, int]) -> Board:
     return board
 
 
-def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped: bool = True) -> Plan:
-    """Plan the fewest moves that empty the node, onto nodes that they level; raises PlanError for an unknown node."""
+def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped: bool = True, leave: bool = False) -> Plan:
+    """Plan the fewest moves that empty the node, onto nodes that they level; raises PlanError for an unknown node.
+
+    A guest that cannot leave is a blocker, and with one nothing is moved; with `leave` all others are.
+    """
     if node not in {one.name for one in cluster.nodes}:
         raise PlanError(f"There is no node {node} in this cluster.")
     problem = Problem(Facts(cluster, policy, node, stopped))
     empty = Plan("drain", policy.method, node, now, warnings=_warnings(cluster), stopped=stopped)
     fixed = {v: r for v, r in problem.stays.items() if problem.facts.guests[v].node == node and _blocks(problem, v)}
     place = problem.index[node]
-    wish = None if fixed else drain.empty(problem, place, policy.method)
+    wish = None if fixed and not leave else drain.empty(problem, place, policy.method)
     steps, late = order.sequence(problem, wish or {}, policy.method)
     if wish is not None and not late:
-        return _build(problem, steps, empty, "level", "")
+        kept = words.blockers(problem, Board(problem), (), fixed)
+        return _build(problem, steps, replace(empty, blockers=kept), "level", "")
     board, stuck = drain.leftover(problem, place)
-    if not (fixed or stuck):
-        simple = {unit: board.where[unit] for unit, item in enumerate(problem.units) if item.home == place}
-        return _build(problem, order.sequence(problem, simple, policy.method)[0], empty, "level", "")
+    if leave or not (fixed or stuck):
+        simple = {unit: board.where[unit] for unit, item in enumerate(problem.units) if item.home == place and board.where[unit] != place}
+        kept = words.blockers(problem, board, stuck, fixed)
+        return _build(problem, order.sequence(problem, simple, policy.method)[0], replace(empty, blockers=kept), "level", "")
     return _refuse(problem, empty, words.blockers(problem, board, stuck or late, fixed))
 
 
@@ -184,6 +221,8 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
         else:
             reason = words.helper(board, step.unit, step.target)
         source, target = problem.names[board.where[step.unit]], problem.names[step.target]
+        if rule := repair.breach(board, step.unit):
+            reason += f"; repairs {rule}"
         if len(unit.guests) > 1:
             reason += f"; moves together with {', '.join(guest.label for guest in unit.guests)}"
         for guest in unit.guests:
@@ -209,7 +248,7 @@ def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, noth
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
                    seconds=sum(longest.values()), cost=sum(move.seconds for move in moves), cost_bound=_bound(problem, plan, after),
-                   terms=score.terms(problem, board.load, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))
+                   terms=score.terms(problem, board, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))
     return replace(plan, summary=nothing or _summary(problem, plan))
 
 
@@ -240,6 +279,9 @@ def _summary(problem: Problem, plan: Plan) -> str:
         return f"Nothing to do: no move that is allowed lowers the {words.LABEL[plan.method]} spread of {words.points(plan.spread_before)}."
     work = f"{len(plan.moves)} {'move' if len(plan.moves) == 1 else 'moves'} ({gib(plan.bytes)} to copy, about {_time(plan.seconds)})"
     if plan.kind == "drain":
+        if plan.blockers:
+            left = f"{len(plan.blockers)} {'guest that cannot leave stays' if len(plan.blockers) == 1 else 'guests that cannot leave stay'}"
+            return f"{work} leave {plan.node}, and {left}; {spread}."
         return f"{work} empty {plan.node}; {spread}."
     return f"{work}: {spread}."
 
@@ -257,5 +299,5 @@ def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...]) -> Plan:
     names += f" and {len(blockers) - 3} more" if len(blockers) > 3 else ""
     return replace(plan, blockers=blockers, before=loads, after=loads, spread_before=spread, spread_after=spread,
                  stays=words.staying(problem, board, frozenset(), plan.method, f"{plan.node} cannot be emptied, so nothing is moved"),
-                 terms=score.terms(problem, problem.load, plan.method, "level", 0.0, 0.0),
+                 terms=score.terms(problem, board, plan.method, "level", 0.0, 0.0),
                  summary=f"{plan.node} cannot be emptied: there is no place for {names}. Nothing is moved.")

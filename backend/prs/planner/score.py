@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 
 from prs.model import RESOURCES, Method, NodeLoad, Resource, Term
+from prs.planner.limits import Board
 from prs.planner.problem import Problem
 
 Loads = Mapping[Resource, Sequence[float]]
@@ -103,12 +104,31 @@ def _peak(problem: Problem, resource: Resource) -> float:
     return highest
 
 
-def terms(problem: Problem, load: Loads, method: Method, goal: str, moving: float, aim: float) -> tuple[Term, ...]:
-    """The named terms of the objective before and after, each with its weight."""
-    weight, before = WEIGHTS[goal], problem.load
+def misplaced(problem: Problem, where: Sequence[int]) -> int:
+    """Guests on nodes where a rule, strict or not, would rather not have them, with each unit on its node of `where`."""
+    facts, count = problem.facts, 0
+    for vmid in facts.bound:
+        if (guest := facts.guests.get(vmid)) is not None:
+            unit = problem.unit_of.get(vmid)
+            count += bool(facts.unwanted(guest, guest.node if unit is None else problem.names[where[unit]]))
+    return count
+
+
+def block(problem: Problem, load: Loads) -> float:
+    """The largest free memory on one active node, in bytes: the largest guest that could still be started."""
+    return max((max(0.0, problem.cap["memory"][node] - load["memory"][node]) for node in problem.active if problem.total["memory"][node]),
+               default=0.0)
+
+
+def terms(problem: Problem, board: Board, method: Method, goal: str, moving: float, aim: float) -> tuple[Term, ...]:
+    """The named terms of the objective before and after, each with its weight; those of weight 0 are reported, but not traded for."""
+    weight, before, load = WEIGHTS[goal], problem.load, board.load
+    homes = [unit.home for unit in problem.units]
     return (
         Term("spread over the aim", weight["spread over the aim"], max(0.0, spread(problem, before, method) - aim),
              max(0.0, spread(problem, load, method) - aim)),
         Term("deviation", weight["deviation"], deviation(problem, before, method), deviation(problem, load, method)),
         Term("moving", weight["moving"], 0.0, moving),
+        Term("guests off the nodes that rules prefer", 0.0, misplaced(problem, homes), misplaced(problem, board.where)),
+        Term("largest free memory", 0.0, block(problem, before), block(problem, load)),
     )

@@ -32,6 +32,13 @@ class Budget:
             self.size is None or sum(unit.bytes for unit in units) <= self.size)
 
 
+    def less(self, problem: Problem, goal: Iterable[int]) -> Budget:
+        """What is left of it when these units move."""
+        units = [problem.units[unit] for unit in goal]
+        return Budget(None if self.moves is None else max(0, self.moves - sum(len(unit.guests) for unit in units)),
+                      None if self.size is None else max(0, self.size - sum(unit.bytes for unit in units)))
+
+
 def _schedules(units: int) -> tuple[list[Schedule], list[Schedule]]:
     """The searches for the cheapest plan, and those that follow when they find none: hotter, for loads that only move by detours.
 
@@ -92,7 +99,7 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
     board = Board(problem)
     aims = variances(problem, board, method)
     start = sum(aim.worth for aim in aims)
-    if not aims or not start:
+    if not aims or start <= 1e-12:  # rounding leaves a little of it, even below zero, where all is level
         return []
     units = len(problem.units)
     width = max(60, min(300, 12000 // units)) // (1 if moves <= 5 else 3 if units <= BROAD else 8)

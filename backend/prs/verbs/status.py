@@ -7,7 +7,8 @@ import time
 from prs import exits
 from prs.codec import to_json
 from prs.engine.owner import Owner
-from prs.output_jobs import job_page, jobs_page
+from prs.engine.tours import Tours
+from prs.output_jobs import job_page, jobs_page, tour_text
 from prs.verbs.books import journal_of
 from prs.verbs.call import Call
 
@@ -24,10 +25,12 @@ def act(call: Call) -> int:
             call.print(job_page(job, time.time(), call.style))
         return exits.DONE
     jobs = journal.jobs(limit=call.options.last)
-    held = journal.held()
+    held, tour = journal.held(), Tours(journal).latest()
     if call.json:
-        call.print_json({"jobs": to_json(jobs), "held": [to_json(one) for one in held.values()]})
+        call.print_json({"jobs": to_json(jobs), "held": [to_json(one) for one in held.values()], "tour": to_json(tour)})
         return exits.DONE
+    if tour is not None:
+        call.print(tour_text(tour, call.style) + "\n")
     call.print(jobs_page(jobs, time.time(), call.style))
     for one in held.values():
         call.print(f"\n{one.node} gets no guests: {one.reason} (release {one.node})\n")

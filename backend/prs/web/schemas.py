@@ -53,9 +53,10 @@ def _requests() -> dict[str, Schema]:
         "node": NODE,
         "method": METHOD,
         "stopped": {**FLAG, "description": "move stopped guests too (default true)"},
+        "leave": {**FLAG, "description": "move what can leave even if something cannot (default false)"},
         "containers": {**FLAG, "description": "move running containers too, each move restarts one"},
     }
-    later = ("method", "goal", "containers", "max_moves", "max_bytes", "stopped")
+    later = ("method", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave")
     return {
         "BalanceRequest": record("Level the cluster by one method.", later, **balance),
         "DrainRequest": record("Empty one node.", later, **drain),

@@ -29,7 +29,8 @@ def add(api: Blueprint, context: Context) -> None:
         denied = refusals(who.rights)
         require(denied["drain" if asked["kind"] == "drain" else "plan"])
         policy = asked_policy(context.settings.policy, asked)
-        wish = Wish(drain=asked.get("node", ""), stopped=asked.get("stopped", True), goal=asked.get("goal", "spread"))
+        node, goal = asked.get("node", ""), asked.get("goal", "spread")
+        wish = Wish(node, asked.get("stopped", True), goal, asked.get("leave", False))
         restrict = restriction(who.rights, context.journal.held(), wish.drain)
         cluster, plan = make_plan(context.api(who), policy, context.now(), wish, restrict)
         plan = complete(plan, cluster, {**{name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None},

@@ -1,0 +1,219 @@
+"""Rolling maintenance on the simulated cluster: node after node, gates that stay shut, and processes that die in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from drive import Drive
+from prs.engine.jobs import Job
+from prs.engine.rolling import Hands, Rolling
+from prs.engine.tours import Tour, Tours
+from prs.model import Policy
+from simcluster.ha_rules import Resource
+from simcluster.scenes import small
+from simcluster.world import World
+
+NODES = ("pve1", "pve2", "pve3")
+
+
+class Site:
+    """A cluster and one tour over it; every `go` is a new process."""
+
+    def __init__(self, folder: Path, ha: tuple[int, ...] = (), helper: bool = True, flavour: str = "9") -> None:
+        self.world: World = small(flavour)  # type: ignore[arg-type]
+        for vmid in ha:
+            self.world.ha.add(Resource(self.world.guests[vmid].sid))
+        for guest in self.world.guests.values():
+            self.world.life.load(guest.vmid, guest.memory // 2)
+        self.world.clock.sleep(1800)
+        self.drive = Drive(self.world, folder, Policy(containers=True), "root@pam", self.world.ha_maintenance if helper else None)
+        self.tours, self.helper, self.stopped = Tours(self.drive.journal), helper, False
+        self.said: list[str] = []
+        self.before = {vmid: guest.node for vmid, guest in self.world.guests.items() if not guest.template}
+
+    def begin(self, *nodes: str) -> str:
+        """Store a tour."""
+        return self.tours.add(nodes or NODES, self.drive.policy, "root@pam", self.drive.clock.time())
+
+    def go(self, tour_id: str, work: Callable[[str], Job] | None = None) -> Tour:
+        """Carry it out, or on."""
+        hands = Hands(work or self.drive.finish, lambda: self.stopped, self.said.append, self.world.ha_maintenance, self.helper)
+        return Rolling(self.drive.api, self.tours, self.drive.clock, tour_id, hands).go()
+
+    @property
+    def rebooted(self) -> list[str]:
+        """The nodes that have rebooted, in order."""
+        return [line.split()[1] for line in self.world.story("node") if line.endswith("is told to reboot")]
+
+    @property
+    def places(self) -> dict[int, str]:
+        """Where the guests are, templates left out."""
+        return {vmid: guest.node for vmid, guest in self.world.guests.items() if not guest.template}
+
+
+@pytest.mark.parametrize(("flavour", "ha", "helper"), [("9", (), False), ("9", (101, 102, 107), True), ("8", (101, 102, 107), True)])
+def test_every_node_has_its_turn(flavour: str, ha: tuple[int, ...], helper: bool, ram: Path) -> None:
+    """Each is empty when it reboots, and at the end every guest runs where it ran before."""
+    site = Site(ram, ha, helper, flavour)
+    site.world.ceph = "HEALTH_OK"
+    tour = site.go(site.begin())
+    assert (tour.state, tour.message) == ("done", ""), (tour, site.world.story()[-30:])
+    assert [stop.state for stop in tour.stops] == ["done", "done", "done"]
+    assert site.rebooted == list(NODES)
+    assert site.places == site.before
+    assert all(guest.status == "running" for guest in site.world.guests.values() if guest.vmid in ha)
+    assert not site.world.ha.in_maintenance
+    assert not site.drive.journal.held()
+    assert not site.world.overfilled
+    # Nobody was on a node that went down: a guest there would have been cut off.
+    for line in site.world.story("guest"):
+        assert "is stopped" not in line
+
+
+def shut_gates() -> list[tuple[str, Callable[[World], object], str]]:
+    """A trouble before the tour begins, and the words about it."""
+    return [
+        ("quorum", lambda world: world.life.quorum(False), "before pve1: the cluster has no quorum"),
+        ("node", lambda world: world.life.kill("pve3"), "before pve1: without pve1 only 1 of 3 nodes are left, too few for a quorum"),
+        ("figures", lambda world: world.life.silence("pve3"), "before pve1: pve3: PVE has had no figures for 5 minutes"),
+        ("ha", lambda world: world.ha_maintenance("pve3", True), "before pve1: pve3 is in HA state maintenance"),
+        ("ceph", lambda world: setattr(world, "ceph", "HEALTH_WARN"), "before pve1: Ceph reports HEALTH_WARN"),
+        ("move", lambda world: world.life.move(108, "pve3"), "before pve1: guests are being migrated (108)"),
+    ]
+
+
+@pytest.mark.parametrize(("what", "trouble", "words"), shut_gates(), ids=[gate[0] for gate in shut_gates()])
+def test_a_shut_gate_stops_before_anything_happens(what: str, trouble: Callable[[World], object], words: str, ram: Path) -> None:
+    """A person who begins is told at once, and nothing is moved."""
+    site = Site(ram, (107,))
+    trouble(site.world)
+    site.world.clock.sleep(400 if what == "figures" else 30 if what != "move" else 2)
+    tour = site.go(site.begin())
+    assert tour.state == "failed"
+    assert tour.message.startswith(words)
+    assert [stop.state for stop in tour.stops] == ["failed", "planned", "planned"]
+    assert not site.rebooted
+    assert not site.drive.journal.jobs()
+
+
+def test_it_stops_at_the_first_gate_that_stays_shut(ram: Path) -> None:
+    """Ceph does not recover after the first reboot: the second node is not touched, and the first one is named as still empty."""
+    site = Site(ram)
+    site.world.ceph = "HEALTH_OK"
+    site.world.faults.add({"on": "POST /nodes/{node}/status", "do": "ceph", "with": {"health": "HEALTH_WARN"}, "after": 30})
+    tour = site.go(site.begin())
+    assert tour.state == "failed"
+    assert tour.message == "after the reboot of pve1: Ceph reports HEALTH_WARN; pve1 is kept empty (release pve1)"
+    assert [stop.state for stop in tour.stops] == ["failed", "planned", "planned"]
+    assert site.rebooted == ["pve1"]
+    assert site.drive.guests_on("pve1") == []
+
+
+def test_a_gate_that_opens_again_is_waited_for(ram: Path) -> None:
+    """Ceph needs some minutes after each reboot."""
+    site = Site(ram)
+    site.world.ceph = "HEALTH_OK"
+    for number in (1, 2):
+        fault = {"on": "POST /nodes/{node}/status", "nth": number, "do": "ceph"}
+        site.world.faults.add({**fault, "with": {"health": "HEALTH_WARN"}, "after": 30})
+        site.world.faults.add({**fault, "with": {"health": "HEALTH_OK"}, "after": 500})
+    tour = site.go(site.begin("pve1", "pve2"))
+    assert tour.state == "done", tour
+    assert site.places == site.before
+
+
+def test_a_node_that_does_not_come_back(ram: Path) -> None:
+    """It is waited for, then the tour ends and says so; its guests stay where they are."""
+    site = Site(ram)
+    site.world.faults.add({"on": "POST /nodes/pve1/status", "do": "kill", "with": {"node": "pve1"}, "after": 21})
+    life, revive = site.world.life, site.world.life.revive
+    life.revive = lambda name: None  # type: ignore[method-assign]
+    tour = site.go(site.begin())
+    life.revive = revive  # type: ignore[method-assign]
+    assert tour.state == "failed"
+    assert tour.message == "pve1 was told to reboot and is not back after 30 minutes; pve1 is kept empty (release pve1)"
+    assert site.rebooted == ["pve1"]
+
+
+def test_a_node_that_does_not_obey(ram: Path) -> None:
+    """Told to reboot, still up with its old uptime."""
+    site = Site(ram)
+    site.world.life.power_off = lambda name, reboot: None  # type: ignore[method-assign]
+    tour = site.go(site.begin())
+    assert tour.message.startswith("pve1 was told to reboot and has not done so within 10 minutes")
+
+
+def test_a_node_that_cannot_be_emptied_is_not_rebooted(ram: Path) -> None:
+    """The blocker is named."""
+    site = Site(ram)
+    site.drive.policy = Policy(containers=False)
+    tour = site.go(site.begin("pve2"))
+    assert tour.state == "failed"
+    assert "110 (dns1)" in tour.message
+    assert not site.rebooted
+
+
+@pytest.mark.parametrize("point", range(1, 60, 4))
+def test_killed_anywhere(point: int, ram: Path) -> None:
+    """Whatever the write after which the process dies: called again, the tour ends as if nothing had been, one reboot for each node."""
+
+    class Killed(BaseException):
+        pass
+
+    class Fused(Tours):
+        left = point
+
+        def stop(self, tour_id: str, seq: int, **changes: object) -> None:
+            self.burn()
+            super().stop(tour_id, seq, **changes)
+            self.burn()
+
+        def burn(self) -> None:
+            self.left -= 1
+            if self.left == 0:
+                raise Killed
+
+    site = Site(ram, (101, 102))
+    tour_id = site.begin("pve1", "pve3")
+    site.tours = Fused(site.drive.journal)
+
+    def work(job_id: str) -> Job:
+        executor = site.drive.executor(job_id)
+        while not executor.tick():
+            site.tours.burn()  # type: ignore[attr-defined]
+            site.drive.clock.sleep(2)
+        return site.drive.journal.job(job_id)
+
+    try:
+        site.go(tour_id, work)
+    except Killed:
+        site.tours = Tours(site.drive.journal)
+        for job in site.drive.journal.jobs(only_open=True):
+            site.drive.finish(job.id)
+        assert site.go(tour_id).state == "done"
+    tour = site.tours.get(tour_id)
+    assert tour.state == "done", tour
+    assert site.places == site.before
+    assert sorted(set(site.rebooted)) == ["pve1", "pve3"]
+    assert len(site.rebooted) <= 3  # a death between the request and the note of it sends it once more, to an empty node
+    assert not site.drive.journal.held()
+
+
+def test_stopped_by_the_user_and_gone_on_with(ram: Path) -> None:
+    """Ctrl-C while a node reboots: the end is true, names what is left behind, and `release` is all that is missing."""
+    site = Site(ram)
+    tour_id = site.begin("pve1", "pve2")
+    power_off = site.world.life.power_off
+
+    def interrupt(name: str, reboot: bool) -> None:
+        site.stopped = True
+        power_off(name, reboot)
+
+    site.world.life.power_off = interrupt  # type: ignore[method-assign]
+    tour = site.go(tour_id)
+    assert (tour.state, tour.message) == ("cancelled", "stopped by the user; pve1 is kept empty (release pve1)")
+    assert [stop.state for stop in tour.stops] == ["rebooting", "planned"]
+    assert site.drive.guests_on("pve1") == []

@@ -1,0 +1,148 @@
+"""The life of a drain as a user of the command sees it, over HTTPS: kept empty, shown, released; and rolling maintenance with Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simcluster.scenes import small
+from simcluster.simserver import SimServer
+from simcluster.world import World
+
+ROOT = Path(__file__).parents[2]
+SPEED = 120.0
+
+
+class Site:
+    """The small lab, half as loaded, behind HTTPS, and the command."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world: World = small(start=time.time() - 3600)
+        for guest in self.world.guests.values():
+            self.world.life.load(guest.vmid, guest.memory // 2)
+        self.world.clock.sleep(3600)
+        self.folder, self.server, self.origin = folder, SimServer(self.world, speed=SPEED), 0.0
+        self.before = {vmid: guest.node for vmid, guest in self.world.guests.items()}
+
+    def write(self) -> None:
+        """Write prs.conf."""
+        path, server = self.folder / "prs.conf", self.server
+        hosts = ",".join(f"{address}:{server.port}" for address in server.addresses.values())
+        path.write_text(
+            f"[proxmox]\napi_host: {hosts}\napi_token: root@pam!full={server.logins['root@pam!full']}\n"
+            f"ca_file: {server.ca_file}\n[service]\nstate_dir: {self.folder}/state\n[balancing]\ncontainers: 1\n"
+        )
+        path.chmod(0o600)
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        """Start the command at the cluster's speed."""
+        begin = [sys.executable, str(Path(__file__).with_name("dies.py")), f"{SPEED},{self.origin}", "never"]
+        env = {**os.environ, "PYTHONPATH": f"{ROOT / 'backend'}:{ROOT / 'tests'}", "COLUMNS": "160"}
+        line = [*begin, "-c", str(self.folder / "prs.conf"), *args]
+        return subprocess.Popen(line, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run(self, *args: str) -> tuple[int, str]:
+        """Run the command to its end and give its exit code and what it wrote."""
+        process = self.start(*args)
+        text, _ = process.communicate(timeout=100)
+        return process.returncode, text
+
+    @property
+    def places(self) -> dict[int, str]:
+        """Where the guests are."""
+        return {vmid: guest.node for vmid, guest in self.world.guests.items()}
+
+
+@pytest.fixture
+def site(ram: Path) -> Iterator[Site]:
+    """A running site."""
+    found = Site(ram)
+    with found.server:
+        found.origin = time.time()
+        found.write()
+        yield found
+
+
+def test_drain_status_plan_release(site: Site) -> None:
+    """A drained node is kept empty, everybody is told so, and `release` brings everyone back."""
+    code, text = site.run("drain", "pve3")
+    assert code == 0, text
+    assert "pve3 is empty: the cluster shows no guest on it" in text
+    code, text = site.run("status")
+    assert "pve3 gets no guests: kept empty since its drain" in text
+    assert "(release pve3)" in text
+    code, text = site.run("plan", "--json")
+    plan = json.loads(text)["plan"]
+    assert not [move for move in plan["moves"] if "pve3" in (move["source"], move["target"])]
+    assert any(words.startswith("pve3 gets no guest: kept empty since its drain") for words in plan["warnings"])
+    code, text = site.run("release", "pve3", "--dry-run")
+    assert code == 0, text
+    assert "pve3 is still kept empty" in text
+    code, text = site.run("release", "pve3")
+    assert code == 0, text
+    assert "2 guests back to where they were" in text
+    assert site.places == site.before
+    code, text = site.run("release", "pve3")
+    assert (code, text) == (0, "Nothing to do: pve3 is not kept empty by a drain that was made on this host.\n")
+
+
+def test_release_without_bringing_back(site: Site) -> None:
+    """`--stay` only lets the node have guests again."""
+    assert site.run("drain", "pve3")[0] == 0
+    after = site.places
+    code, text = site.run("release", "pve3", "--stay")
+    assert (code, text) == (0, "pve3 gets guests again; none is brought back.\n")
+    assert site.places == after
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("pve1", "pve2"), "several nodes are drained one after the other with --each --reboot"),
+        (("--each", "pve1", "pve2"), "--each needs --reboot"),
+        (("--reboot", "--leave-stopped", "pve1"), "leave --leave-stopped away"),
+        (("--each", "--reboot", "pve1", "pve9"), "there is no node pve9 that is online"),
+        (("--each", "--reboot", "pve1", "pve1"), "a node is named twice"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(site: Site, args: tuple[str, ...], words: str) -> None:
+    """Before anything happens."""
+    code, text = site.run("drain", *args)
+    assert code == 1
+    assert words in text
+    assert not site.world.started
+
+
+def test_rolling_maintenance(site: Site) -> None:
+    """Two nodes, one after the other; the API's first host is one of them."""
+    code, text = site.run("drain", "--each", "--reboot", "pve1", "pve3")
+    assert code == 0, text
+    assert [line.split()[1] for line in site.world.story("node") if line.endswith("told to reboot")] == ["pve1", "pve3"]
+    assert site.places == site.before
+    assert "Rolling maintenance" in text
+    assert text.count("is empty and reboots.") == 2
+
+
+def test_ctrl_c_while_a_node_reboots(site: Site) -> None:
+    """What was done and what is left is said; nothing more is begun, and the node stays empty until it is released."""
+    process = site.start("drain", "--each", "--reboot", "pve3", "pve1")
+    deadline = time.monotonic() + 60
+    while not any(line.endswith("told to reboot") for line in site.world.story("node")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 5, text
+    assert "stopped by the user; pve3 is kept empty (release pve3)" in text
+    assert not [guest for guest in site.world.guests.values() if guest.node == "pve3" and not guest.template]
+    _, text = site.run("status")
+    assert "Rolling maintenance" in text
+    assert "rebooting" in text

@@ -1,0 +1,147 @@
+"""What the product promises about limits, drains and faults, line by line, with the tests that show it; each named test has to exist."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+HTTPS = "integration/test_faults_https.py::"
+FAULT = f"{HTTPS}test_fault"
+DRAIN = "engine/test_drain.py::"
+ROLLING = "engine/test_rolling.py::"
+BALANCE, EMPTY = "unit/test_planner_balance.py::", "unit/test_planner_drain.py::"
+PRECONDITIONS, INSPECT = "unit/test_pve_preconditions.py::", "unit/test_pve_inspect.py::"
+
+# Promise -> tests, as path::function, or path::function[case] where the case is named in the file; a path alone is a story.
+LIMITS: dict[str, tuple[str, ...]] = {
+    "PVE 9 rules: node affinity with priorities and strict, both signs": (
+        "unit/test_pve_ha.py::test_rules_of_pve_9", f"{BALANCE}test_node_rules_bind", f"{EMPTY}test_next_priority_of_a_node_rule_is_used",
+        f"{EMPTY}test_strict_rule_without_another_node_blocks", "unit/test_planner_terms.py::test_avoided_nodes_count_and_are_not_chosen",
+    ),
+    "PVE 8 groups": ("unit/test_pve_ha.py::test_groups_of_pve_8", "scenarios/pve8-groups"),
+    "positive sets move together": (f"{BALANCE}test_together_moves_as_a_unit_one_after_the_other", f"{EMPTY}test_together_leaves_together"),
+    "negative ones never meet, not even in an intermediate step": (
+        f"{BALANCE}test_apart_is_kept_at_every_step", f"{EMPTY}test_apart_guests_never_meet", "scenarios/apart-rule-on-drain",
+    ),
+    "PVE's own auto-rebalance: HA guests are left to it": (
+        f"{BALANCE}test_migrating_and_auto_rebalanced_guests_are_left", f"{EMPTY}test_ha_guests_are_moved_even_with_auto_rebalance",
+        "unit/test_pve_ha.py::test_auto_rebalance_works_with_static_or_dynamic_only",
+    ),
+    "storage present and with room on the target, several disks": (
+        f"{EMPTY}test_storages_bind_by_name_and_room", f"{INSPECT}test_a_storage_that_a_node_lacks",
+        f"{PRECONDITIONS}test_all_volumes_that_travel_are_listed_with_their_size",
+    ),
+    "linked clones, snapshots on local disks, local ISO, cloud-init": (
+        f"{PRECONDITIONS}test_a_disk_that_cannot_travel_keeps_the_guest", f"{PRECONDITIONS}test_snapshots_of_local_disks",
+    ),
+    "replication": (f"{EMPTY}test_replication_target_only", f"{INSPECT}test_snapshots_travel_with_replication"),
+    "passthrough and mapped resources": (
+        f"{PRECONDITIONS}test_a_device_of_the_node_keeps_the_guest", "scenarios/drain-with-passthrough",
+        f"{PRECONDITIONS}test_a_mapped_device_moves_offline_or_when_marked_for_live_migration",
+    ),
+    "locks, templates, paused, unknown states": (
+        f"{BALANCE}test_guests_that_stay_say_why", f"{BALANCE}test_paused_guests_and_allowed_containers_move", "scenarios/backup-lock",
+    ),
+    "containers only if allowed, bind mounts": (
+        f"{EMPTY}test_containers_need_permission", f"{INSPECT}test_a_containers_bind_mount_keeps_it",
+        f"{PRECONDITIONS}test_a_containers_mounts_and_devices",
+    ),
+    "memory with a per-node reserve": (f"{BALANCE}test_precondition_and_reserve", "scenarios/drain-without-room"),
+    "the verdict is checked against PVE's own precondition call": (
+        f"{INSPECT}test_two_calls_for_each_guest_and_none_for_the_others",
+        f"{PRECONDITIONS}test_nodes_are_refused_with_reasons_and_an_empty_entry_is_none",
+    ),
+}  # fmt: skip
+DRAINS: dict[str, tuple[str, ...]] = {
+    "one verb for HA and other guests, running and stopped": (
+        f"{DRAIN}test_ha_moves_its_guests_and_they_count", "scenarios/drain-running-and-stopped",
+        "engine/test_faults.py::test_ha_guest_is_done_only_when_it_has_moved",
+    ),
+    "HA maintenance mode first, HA's own moves are counted as ours": (
+        f"{DRAIN}test_ha_moves_its_guests_and_they_count", "engine/test_crash.py::test_dies_at_many_points[HA maintenance]",
+    ),
+    "without the helper, or when it fails, as before": (
+        f"{DRAIN}test_without_helper_everything_is_ours", f"{DRAIN}test_a_helper_that_refuses_is_told_of_and_worked_around",
+        f"{DRAIN}test_a_helper_that_changes_nothing", f"{DRAIN}test_maintenance_that_somebody_else_began_is_not_ended_by_us",
+    ),
+    "an order in which every intermediate state fits, with parking": (
+        f"{EMPTY}test_room_is_made_by_moving_others", "unit/test_planner_properties.py::test_moves_of_one_round_fit_in_any_order",
+    ),
+    "empty is what the cluster shows": (
+        "integration/test_drain_command.py::test_drain_status_plan_release", f"{HTTPS}test_kill_9_anywhere",
+    ),
+    "a guest that appears during the drain is drained too": (
+        "scenarios/appears-during-drain", "engine/test_faults.py::test_fault[guest appears]",
+    ),
+    "a guest whose target has closed or filled up meanwhile gets another one": (
+        f"{DRAIN}test_a_job_that_was_already_under_way_sends_no_more_guests_there", "scenarios/target-dies",
+    ),
+    "bring back: everyone that nobody else has moved, keeping rules, skipping what no longer fits": (
+        f"{DRAIN}test_bring_back_ends_maintenance_and_returns_everyone", f"{DRAIN}test_a_second_drain_of_the_node_keeps_the_first_hold",
+        f"{DRAIN}test_bring_back_leaves_alone_what_others_have_moved_and_what_no_longer_fits",
+        "integration/test_drain_command.py::test_drain_status_plan_release",
+    ),
+    "the drained state survives restarts and is respected by balancing until it is released": (
+        f"{DRAIN}test_a_drained_node_gets_nothing_until_it_is_released", f"{DRAIN}test_an_empty_node_is_held_too",
+        f"{DRAIN}test_a_cancelled_drain_releases_its_node_and_ends_maintenance", f"{DRAIN}test_no_release_while_the_drain_goes_on",
+        f"{DRAIN}test_a_way_back_that_cannot_end_maintenance_keeps_the_hold",
+        "integration/test_drain_command.py::test_release_without_bringing_back",
+    ),
+    "rolling maintenance, one node at a time": (
+        f"{ROLLING}test_every_node_has_its_turn", "integration/test_drain_command.py::test_rolling_maintenance",
+    ),
+    "gates: quorum, previous node back and healthy, HA quiet, Ceph healthy; stops at the first that fails": (
+        f"{ROLLING}test_a_shut_gate_stops_before_anything_happens", f"{ROLLING}test_it_stops_at_the_first_gate_that_stays_shut",
+        f"{ROLLING}test_a_gate_that_opens_again_is_waited_for", f"{ROLLING}test_a_node_that_does_not_come_back",
+        f"{ROLLING}test_a_node_that_does_not_obey", f"{ROLLING}test_a_node_that_cannot_be_emptied_is_not_rebooted",
+    ),
+    "rolling maintenance survives Ctrl-C and restart": (
+        f"{ROLLING}test_killed_anywhere", f"{ROLLING}test_stopped_by_the_user_and_gone_on_with",
+        "integration/test_drain_command.py::test_ctrl_c_while_a_node_reboots",
+    ),
+}  # fmt: skip
+FAULTS: dict[str, tuple[str, ...]] = {
+    "target dies": (f"{HTTPS}test_target_dies",),
+    "source dies": (f"{HTTPS}test_source_dies_for_good", f"{HTTPS}test_source_dies_and_comes_back"),
+    "API node dies (next host is used)": (f"{HTTPS}test_api_node_dies_and_the_next_host_is_used",),
+    "quorum lost and regained": (f"{FAULT}[quorum lost and regained]",),
+    "a migrate task fails": (f"{FAULT}[a task fails]", f"{FAULT}[PVE 8: a task fails]"),
+    "a migrate task hangs beyond its limit": (f"{FAULT}[a task hangs beyond its limit]",),
+    "a migrate task is cancelled by someone else": (f"{FAULT}[a task is cancelled by someone else]",),
+    "ends with migration problems although the guest has moved": (f"{FAULT}[migration problems although moved]",),
+    "a hamigrate refused silently": (f"{FAULT}[hamigrate refused silently]", "scenarios/ha-refuses-silently"),
+    "a guest is stopped": (f"{FAULT}[a guest is stopped]",),
+    "a guest is started": (f"{FAULT}[a guest is started]",),
+    "a guest is deleted": (f"{FAULT}[a guest is deleted]", f"{FAULT}[a guest is deleted in mid-migration]"),
+    "a guest is locked by backup": (f"{FAULT}[a guest is locked by backup for a while]", f"{FAULT}[a guest stays locked by backup]"),
+    "a guest is moved by someone else": (f"{FAULT}[a guest is moved by someone else]",),
+    "credentials expire or the user is disabled": (f"{HTTPS}test_the_login_stops_working", f"{HTTPS}test_the_login_works_again_soon"),
+    "596 on a POST whose task did start": (f"{FAULT}[596 on a POST whose task did start]",),
+    "journal disk full": (f"{HTTPS}test_journal_disk_full",),
+    "clock jumps": (f"{HTTPS}test_clock_jumps",),
+    "two daemons": (f"{HTTPS}test_two_daemons",),
+    "kill -9 anywhere": (
+        f"{HTTPS}test_kill_9_anywhere", "integration/test_kill.py::test_killed", "engine/test_crash.py::test_dies_at_many_points",
+    ),
+    "a second drain of another node": (f"{HTTPS}test_second_drain_of_another_node",),
+    "randomised jobs with random faults from a seed": ("soak/test_soak.py::test_seed", "soak/test_soak.py::test_a_lie_is_found"),
+}  # fmt: skip
+CLAIMS = {**LIMITS, **DRAINS, **FAULTS}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_each_promise_has_its_tests(claim: str) -> None:
+    """Every named test is there."""
+    assert CLAIMS[claim]
+    for name in CLAIMS[claim]:
+        path, _, function = name.partition("::")
+        if not function:
+            assert (TESTS / path / "expected.log").is_file(), name
+            continue
+        function, _, case = function.partition("[")
+        text = (TESTS / path).read_text()
+        assert function in {node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}, name
+        assert not case or f'"{case.removesuffix("]")}"' in text, name

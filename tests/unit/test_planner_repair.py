@@ -1,0 +1,84 @@
+"""Rules broken at the start: repaired where a move can do it, and said in the move's reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from prs.model import Cluster, Plan, Policy, Rule
+from prs.planner.plan import Goal, check_plan, plan_balance
+from unit.planner_scenes import GIB, cluster, guest, lopsided, node
+
+APART = Rule("pair", "apart", (1, 2))
+
+
+def level(*rules: Rule, third: int = 100) -> Cluster:
+    """Three nodes whose loads are within the spread, guests 1 and 2 on the first."""
+    guests = [guest(1, "pve1", 1), guest(2, "pve1", 2), guest(3, "pve2", 2), guest(4, "pve3", 2)]
+    return cluster(node("pve1"), node("pve2"), node("pve3", third), *guests, rules=rules)
+
+
+def balance(snapshot: Cluster, policy: Policy | None = None, goal: Goal = "spread") -> Plan:
+    policy = policy or Policy()
+    plan = plan_balance(snapshot, policy, 0.0, goal)
+    assert check_plan(snapshot, policy, plan) == []
+    return plan
+
+
+def carried_out(snapshot: Cluster, plan: Plan) -> Cluster:
+    where = {move.vmid: move.target for move in plan.moves}
+    return replace(snapshot, guests=tuple(replace(one, node=where.get(one.vmid, one.node)) for one in snapshot.guests))
+
+
+@pytest.mark.parametrize("goal", get_args(Goal))
+def test_apart_guests_are_parted_though_the_spread_is_fine(goal: Goal) -> None:
+    plan = balance(level(APART), goal=goal)
+    after = {one.vmid: one.node for one in carried_out(level(APART), plan).guests}
+    assert after[1] != after[2]
+    assert any("; repairs HA rule pair, which keeps it apart from another guest on pve1" in move.reason for move in plan.moves)
+    assert balance(carried_out(level(APART), plan)).moves == ()
+
+
+def test_the_cheaper_guest_moves() -> None:
+    assert [move.vmid for move in balance(level(APART)).moves] == [1]
+
+
+def test_a_strict_rule_brings_guests_home() -> None:
+    only = Rule("licence", "nodes", (3,), (("pve3", 0),))
+    plan = balance(level(only))
+    assert [(move.vmid, move.target) for move in plan.moves] == [(3, "pve3")]
+    assert "; repairs HA rule licence, which keeps it away from pve2" in plan.moves[0].reason
+    avoid = Rule("noisy", "nodes", (3,), (("pve2", 0),), avoid=True)
+    assert balance(level(avoid)).moves[0].vmid == 3
+    assert balance(level(replace(only, strict=False))).moves == ()
+    assert balance(level(replace(only, nodes=(("pve2", 0), ("pve3", 5))))).moves == ()
+
+
+def test_no_repair_without_a_legal_move() -> None:
+    for rule in (replace(APART, guests=(1, 2, 3, 4)), Rule("gone", "nodes", (1,), (("pve9", 0),))):
+        plan = balance(level(rule))
+        assert plan.moves == ()
+        assert "within the 5.0 points" in plan.summary
+
+
+def test_no_repair_that_unlevels() -> None:
+    heavy = cluster(node("pve1"), node("pve2"), guest(1, "pve1", 20), guest(2, "pve1", 20), guest(3, "pve2", 40), rules=(APART,))
+    assert balance(heavy).moves == ()
+
+
+def test_repair_and_levelling_in_one_plan() -> None:
+    rule = Rule("pair", "apart", (100, 101))
+    plan = balance(lopsided(rules=(rule,)))
+    after = {one.vmid: one.node for one in carried_out(lopsided(rules=(rule,)), plan).guests}
+    assert after[100] != after[101]
+    assert len(plan.moves) == 4
+    assert plan.spread_after <= 0.08 + 1e-9
+
+
+def test_repairs_take_a_tenth_of_the_moves_at_most() -> None:
+    scene = level(APART)
+    assert all("repairs" not in move.reason for move in balance(scene, Policy(max_moves=9), "level").moves)
+    assert any("repairs" in move.reason for move in balance(scene, Policy(max_moves=10), "level").moves)
+    assert balance(scene, Policy(max_bytes=GIB // 2)).moves == ()
