@@ -156,34 +156,40 @@ def test_a_node_that_cannot_be_emptied_is_not_rebooted(ram: Path) -> None:
     assert not site.rebooted
 
 
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+class Fused(Tours):
+    """Dies at the chosen point, counted over all writes and rounds."""
+
+    left = 0
+
+    def stop(self, tour_id: str, seq: int, **changes: object) -> None:
+        """Write, with a point before and after."""
+        self.burn()
+        super().stop(tour_id, seq, **changes)
+        self.burn()
+
+    def burn(self) -> None:
+        """One more point has passed."""
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
 @pytest.mark.parametrize("point", range(1, 60, 4))
 def test_killed_anywhere(point: int, ram: Path) -> None:
     """Whatever the write after which the process dies: called again, the tour ends as if nothing had been, one reboot for each node."""
-
-    class Killed(BaseException):
-        pass
-
-    class Fused(Tours):
-        left = point
-
-        def stop(self, tour_id: str, seq: int, **changes: object) -> None:
-            self.burn()
-            super().stop(tour_id, seq, **changes)
-            self.burn()
-
-        def burn(self) -> None:
-            self.left -= 1
-            if self.left == 0:
-                raise Killed
-
     site = Site(ram, (101, 102))
     tour_id = site.begin("pve1", "pve3")
-    site.tours = Fused(site.drive.journal)
+    site.tours = fused = Fused(site.drive.journal)
+    fused.left = point
 
     def work(job_id: str) -> Job:
         executor = site.drive.executor(job_id)
         while not executor.tick():
-            site.tours.burn()  # type: ignore[attr-defined]
+            fused.burn()
             site.drive.clock.sleep(2)
         return site.drive.journal.job(job_id)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-HTTPS = "integration/test_faults_https.py::"
-FAULT = f"{HTTPS}test_fault"
+HTTPS = "integration/test_faults_https_cluster.py::"
+FAULT = "integration/test_faults_https.py::test_fault"
 DRAIN = "engine/test_drain.py::"
 ROLLING = "engine/test_rolling.py::"
 BALANCE, EMPTY = "unit/test_planner_balance.py::", "unit/test_planner_drain.py::"
