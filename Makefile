@@ -2,8 +2,10 @@
 .PHONY: help venv test test-python lint types bench soak demo clean
 .DEFAULT_GOAL := help
 
-# ARGS is passed on: make test-python ARGS='tests/unit -k config', make demo ARGS='--help'
+# ARGS is passed on: make test-python ARGS='tests/unit -k config -n0', make demo ARGS='--help'
 ARGS ?=
+# Half of the time a test waits for a process or a timer, so that twice as many run at once as there are processors.
+WORKERS ?= $(shell expr 2 \* $$(nproc))
 RUN = venv=$$(.ci/venv) && PYTHONPATH=backend:tests "$$venv/bin/python"
 
 include pve-ui/ui.mk
@@ -18,7 +20,7 @@ venv: ## make the Python environment with the pinned development tools
 test: lint types test-python test-ui ## run all tests but those of the packages
 
 test-python: ## run the Python tests
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: ## look for mistakes in style
 	@$(RUN) -m ruff check

@@ -32,7 +32,7 @@ ui-lint: ui-tools ## check the panel's style
 	cd tests/ui && $(UI_CACHE)/node_modules/.bin/biome check --error-on-warnings --config-path=../../pve-ui/biome.json .
 
 test-ui: ui ui-lint ui-ext ## click through the panel in Chromium
-	cd tests/ui && UI_CACHE=$(UI_CACHE) node --test --test-concurrency=1 $(ARGS)
+	cd tests/ui && UI_CACHE=$(UI_CACHE) node --test --test-concurrency=3 $(ARGS)
 
 screenshots: ui ui-tools ui-ext ## draw the pictures of the README
 	cd tests/ui && UI_CACHE=$(UI_CACHE) node screenshots.mjs ../../docs

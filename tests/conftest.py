@@ -8,6 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from simcluster.world import Flavour
+
+
+@pytest.fixture(params=["8", "9"], ids=["PVE 8", "PVE 9"])
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """The release of Proxmox VE that the simulated cluster plays: a test that asks for it runs on both."""
+    release: Flavour = request.param
+    return release
+
 
 @pytest.fixture
 def ram() -> Iterator[Path]:

@@ -46,7 +46,7 @@ VERBS = (
     ),
     Verb(
         "drain", "Empty a node: move all its guests, running and stopped, to the others.",
-        "If one guest cannot leave, nothing is moved and each such guest is named with the reason. The node counts as empty when the "
+        "If one guest cannot leave, nothing is moved (but see --leave-blocked) and each such guest is named with the reason. The node counts as empty when the "
         "cluster shows it empty. Until `release NODE` it then gets no guest. Ctrl-C works as it does for run; a cancelled drain also "
         "releases the node. With --reboot the empty node is rebooted and gets its guests back; with --each several nodes have their turn, "
         "one after the other, as long as quorum, nodes, HA and Ceph are well in between.",
@@ -55,7 +55,8 @@ VERBS = (
     Verb(
         "release", "End a drain: bring the guests back and let the node have guests again.",
         "Ends the HA maintenance mode that the drain has begun and returns every guest that nobody else has moved since; one that no "
-        "longer fits stays where it is, with the reason.",
+        "longer fits stays where it is, with the reason. Guests can be brought back only on the host that has drained the node; on any "
+        "node of the cluster --stay lets it have guests again.",
         cli_options.release,
     ),
     Verb(

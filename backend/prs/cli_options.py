@@ -62,7 +62,7 @@ def plan(parser: argparse.ArgumentParser) -> None:
     """Add the options of `plan`."""
     _levelling(parser)
     parser.add_argument("--drain", metavar="NODE", type=_NODE, help="plan to empty this node")
-    _leave_stopped(parser)
+    _leave(parser)
     parser.add_argument("--snapshot", metavar="FILE", type=Path, help="plan for the cluster saved in FILE, without any connection")
     _json(parser)
 
@@ -73,7 +73,7 @@ def drain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("others", metavar="NODE", nargs="*", type=_NODE, help="further nodes, with --each")
     parser.add_argument("--each", action="store_true", help="one node after the other; needs --reboot")
     parser.add_argument("--reboot", action="store_true", help="reboot the node when it is empty, then bring its guests back")
-    _leave_stopped(parser)
+    _leave(parser)
     _containers(parser)
     _dry_run(parser)
     _json(parser)
@@ -111,6 +111,8 @@ def setup(parser: argparse.ArgumentParser) -> None:
     one = parser.add_mutually_exclusive_group()
     opens = "where the firewall is on, also open the web interface's port to the management network"
     one.add_argument("--firewall", action="store_true", help=opens)
+    reboots = "let the account reboot nodes too (Sys.PowerMgmt), for drain --reboot; stays until --remove"
+    parser.add_argument("--reboot", action="store_true", help=reboots)
     one.add_argument("--remove", action="store_true", help="undo it: token, user, role, firewall rule, and the lines in the configuration")
 
 
@@ -130,8 +132,9 @@ def _containers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--containers", action="store_true", default=None, help="move running containers too; each move restarts one")
 
 
-def _leave_stopped(parser: argparse.ArgumentParser) -> None:
+def _leave(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--leave-stopped", action="store_true", help="leave stopped guests on the node to empty")
+    parser.add_argument("--leave-blocked", action="store_true", help="move what can leave, even if some guests cannot")
 
 
 def _dry_run(parser: argparse.ArgumentParser) -> None:

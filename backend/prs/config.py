@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from prs import config_places
 from prs.config_file import Entry, Lines, read_lines
-from prs.config_options import BY_NAME, OPTIONS, SECTIONS, Option
+from prs.config_mistakes import read_value, shown, similar
+from prs.config_options import BY_NAME, OPTIONS, SECTIONS
 from prs.endpoint import Endpoint
 from prs.errors import ConfigError
 from prs.model import Policy
@@ -77,11 +77,12 @@ def load(path: Path | str) -> Settings:
     mistakes = list(lines.mistakes)
     found = _judge(lines, mistakes)
     missing = _credentials(found, mistakes)
+    pools, domains = config_places.read_pools(lines, mistakes), config_places.read_domains(lines, mistakes)
     if mistakes:
         raise ConfigError([f"{path} line {line}: {sentence}." for line, sentence in sorted(mistakes)])
     return Settings(
         source=path,
-        policy=_policy(found),
+        policy=replace(_policy(found), pools=pools, domains=domains),
         endpoint=None if missing else _endpoint(found),
         daemon=found.get("service", "daemon"),
         schedule=found.get("service", "schedule"),
@@ -99,9 +100,10 @@ def _judge(lines: Lines, mistakes: list[tuple[int, str]]) -> _Values:
     """Check each entry against the table and read its value; add what is wrong to `mistakes`."""
     found = _Values({key: option.read(option.default) for key, option in BY_NAME.items()}, {})
     for name, line in lines.sections.items():
-        if name not in SECTIONS:
-            allowed = ", ".join(f"[{section}]" for section in SECTIONS)
-            mistakes.append((line, f"unknown section [{_shown(name)}]{_similar(name, SECTIONS)}; allowed are {allowed}"))
+        if name not in SECTIONS and not config_places.is_place(name):
+            known = (*SECTIONS, *config_places.SECTIONS)
+            allowed = ", ".join(f"[{section}]" for section in known)
+            mistakes.append((line, f"unknown section [{shown(name)}]{similar(name, known)}; allowed are {allowed}"))
     for entry in lines.entries:
         option = BY_NAME.get((entry.section, entry.name))
         key = entry.section, entry.name
@@ -112,21 +114,8 @@ def _judge(lines: Lines, mistakes: list[tuple[int, str]]) -> _Values:
             mistakes.append((entry.line, f"[{entry.section}] {entry.name} is given a second time (first on line {found.lines[key]})"))
         else:
             found.lines[key] = entry.line
-            _read(option, entry, found, mistakes)
+            found.values[key] = read_value(option, entry, mistakes, found.values[key])
     return found
-
-
-def _read(option: Option, entry: Entry, found: _Values, mistakes: list[tuple[int, str]]) -> None:
-    try:
-        if not entry.value and not option.may_be_empty:
-            raise ValueError
-        found.values[option.section, option.name] = option.read(entry.value)
-    except ValueError as error:
-        value = "(not shown)" if option.secret else f"'{_shown(entry.value)}'"
-        hint = f" ({error})" if error.args else ""
-        if re.search(r"\s[#;]", entry.value):
-            hint += " (a comment needs a line of its own)"
-        mistakes.append((entry.line, f"[{option.section}] {option.name} = {value}{hint}: allowed: {option.allowed}"))
 
 
 def _unknown(entry: Entry) -> str:
@@ -138,18 +127,7 @@ def _unknown(entry: Entry) -> str:
     names = [option.name for option in OPTIONS if option.section == entry.section]
     if homes:
         return f"[{entry.section}] has no option '{entry.name}'; it belongs under [{homes[0]}]"
-    return f"[{entry.section}] has no option '{entry.name}'{_similar(entry.name, names)}; allowed are {', '.join(names)}"
-
-
-def _similar(word: str, known: list[str] | tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word, known, 1)
-    return f" (did you mean '{close[0]}'?)" if close else ""
-
-
-def _shown(value: str) -> str:
-    """Make a value fit for a message: escapes instead of unprintable characters, 60 characters at most."""
-    plain = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
-    return plain if len(plain) <= 60 else plain[:57] + "..."
+    return f"[{entry.section}] has no option '{entry.name}'{similar(entry.name, names)}; allowed are {', '.join(names)}"
 
 
 def _credentials(found: _Values, mistakes: list[tuple[int, str]]) -> list[str]:
@@ -163,7 +141,7 @@ def _credentials(found: _Values, mistakes: list[tuple[int, str]]) -> list[str]:
     if token and not (owner or user):
         mistakes.append((tokens, "[proxmox] api_token names no user: write user@realm!name=secret, or give api_user"))
     if owner and user and owner != user:
-        mistakes.append((tokens, f"[proxmox] api_token belongs to '{_shown(owner)}', but api_user is '{_shown(user)}'"))
+        mistakes.append((tokens, f"[proxmox] api_token belongs to '{shown(owner)}', but api_user is '{shown(user)}'"))
     if password and not user and not found.line("api_user"):
         mistakes.append((passwords, "[proxmox] api_pass is given without api_user"))
     if user and not (password or token or tokens):
@@ -203,11 +181,16 @@ def _policy(found: _Values) -> Policy:
         method=found.get("balancing", "method"),
         ignore_nodes=found.get("balancing", "ignore_nodes"),
         ignore_guests=found.get("balancing", "ignore_vms"),
+        tags=found.get("balancing", "tags"),
         spread=found.get("balancing", "spread"),
         max_moves=found.get("balancing", "max_moves"),
         max_bytes=found.get("balancing", "max_gib"),
         containers=found.get("balancing", "containers"),
         memory_reserve=found.get("balancing", "memory_reserve"),
+        link_speed=found.get("balancing", "link_speed"),
+        unlike_cpus=found.get("balancing", "unlike_cpus"),
+        ha_guests=found.get("balancing", "ha_guests"),
+        spare=found.get("balancing", "spare"),
         parallel_total=found.get("balancing", "parallel"),
         parallel_node=found.get("balancing", "parallel_node"),
     )

@@ -16,7 +16,7 @@ from prs.errors import ConfigError
 
 _LARGEST = 2**20  # bytes; anything longer is not a configuration
 _ENTRY = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,63})\s*[:=]\s*(.*)")
-_SECTION = re.compile(r"\[\s*([^\[\]]{1,64}?)\s*\]")
+_SECTION = re.compile(r"\[\s*([^\[\]]{1,128}?)\s*\]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 # The line itself is not shown: it may be a part of a secret.
@@ -91,7 +91,9 @@ def _section(found: Lines, number: int, line: str) -> str:
     if not match:
         found.mistakes.append((number, "a section is written [name], on a line of its own"))
         return "?"  # options under it are not judged
-    name = match[1].lower()
+    # A name behind the first word, such as a pool's, is taken as it is.
+    word, *name_given = match[1].split(maxsplit=1)
+    name = " ".join([word.lower(), *name_given])
     if name in found.sections:
         found.mistakes.append((number, f"section [{name}] begins a second time (first on line {found.sections[name]})"))
     found.sections.setdefault(name, number)

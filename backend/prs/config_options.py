@@ -76,6 +76,10 @@ OPTIONS = (
         "Guests left alone, by name or VMID; * stands for any characters, ? for any one.", "testvm01,testvm02",
     ),
     Option(
+        "balancing", "tags", values.switch, "1", _SWITCH,
+        "Tags of ProxLB are rules: plb_ignore_*, plb_affinity_*, plb_anti_affinity_*, plb_pin_NODE (1), or mean nothing (0).",
+    ),
+    Option(
         "balancing", "spread", values.number(0, 100, 0.01, "%"), "5", "percentage points from 0 to 100",
         "Nothing is moved while the fullest and the emptiest node differ by no more than these percentage points.",
     ),
@@ -94,6 +98,22 @@ OPTIONS = (
     Option(
         "balancing", "memory_reserve", values.size, "1GiB", "a size such as 512MiB or 2GiB (a plain number is GiB)",
         "Memory kept free on every node that receives a guest, beside what the node itself uses.",
+    ),
+    Option(
+        "balancing", "link_speed", values.gib, "1GiB", "a size such as 110MiB (1 GbE) or 1GiB (10 GbE); a plain number is GiB",
+        "What one migration copies in a second; expected times, and what a move may cost, come from it.",
+    ),
+    Option(
+        "balancing", "unlike_cpus", values.choice("exclude", "warn"), "exclude", "exclude or warn",
+        "Running VMs of CPU type host (or with args or affinity) and nodes with another CPU model: never moved there, or with a warning.",
+    ),
+    Option(
+        "balancing", "ha_guests", values.choice("leave", "move"), "leave", "leave or move",
+        "Guests under HA while PVE's own auto-rebalance is on: leave them to it, or move them too. One that HA does not rebalance is moved.",
+    ),
+    Option(
+        "balancing", "spare", values.choice("warn", "require"), "warn", "warn or require",
+        "Room for the loss of one more node: warn of plans that leave none, or refuse them (drains too).",
     ),
     Option(
         "balancing", "parallel", values.count(1, 64), "4", "a whole number from 1 to 64",
@@ -149,6 +169,31 @@ OPTIONS = (
         "web", "api_host", values.items(values.host), "", "a host name or IP address, host:port, [IPv6]:port, or a comma list of them",
         "API that the web interface uses; empty for the node it runs on.", "127.0.0.1:8006",
     ),
+)  # fmt: skip
+
+# What sections with a name of the administrator's choice hold; no [pool NAME] and no line of [domains] is there by default.
+POOL_OPTIONS = (
+    Option(
+        "pool NAME", "ignore", values.switch, "0", _SWITCH,
+        "Leave the pool's guests where they are (1).",
+    ),
+    Option(
+        "pool NAME", "keep", values.choice("together", "apart"), "", "together or apart",
+        "Keep the pool's guests together on one node, or apart on different ones.", "apart",
+    ),
+    Option(
+        "pool NAME", "nodes", values.items(values.node_name), "", "a comma list of node names",
+        "Nodes on which the pool's guests may be.", "node01,node02",
+    ),
+    Option(
+        "pool NAME", "strict", values.switch, "1", _SWITCH,
+        "The pool's guests may be on no other nodes (1), or these are only preferred (0).",
+    ),
+)  # fmt: skip
+DOMAIN = Option(
+    "domains", "NAME", values.some(values.node_name), "", "a comma list of node names",
+    "A rack or room and its nodes: guests that are to be apart then get different ones, as long as there are enough of them.",
+    "node01,node02",
 )  # fmt: skip
 
 SECTIONS = tuple(dict.fromkeys(option.section for option in OPTIONS))

@@ -112,6 +112,17 @@ def items(reader: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
     return read
 
 
+def some(reader: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+    """Make a reader as `items` does, for a list that may not be empty."""
+
+    def read(value: str) -> tuple[str, ...]:
+        if not (found := items(reader)(value)):
+            raise ValueError
+        return found
+
+    return read
+
+
 def node_name(value: str) -> str:
     """Read the name of a cluster node (pve-common PVE/JSONSchema.pm, format pve-node)."""
     if not _NODE_NAME.fullmatch(value):

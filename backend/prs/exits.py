@@ -8,7 +8,7 @@ MEANINGS = {
     DONE: "done as asked, or nothing to do",
     ERROR: "an error: Proxmox VE unreachable, login refused, journal not usable",
     USAGE: "wrong arguments, or mistakes in the configuration",
-    PARTIAL: "some migrations failed, were skipped, or have an unknown outcome",
+    PARTIAL: "some migrations failed, were skipped, or have an unknown outcome, or guests were left that could not leave",
     INFEASIBLE: "the node cannot be emptied; nothing was moved",
     CANCELLED: "cancelled before everything was moved",
     FOUND: "check found problems",

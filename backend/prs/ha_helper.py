@@ -1,12 +1,17 @@
-"""The root helper for HA maintenance: one connection, one line `enable NODE` or `disable NODE`, one line back.
+"""The root helper: what the service needs root for. One connection, one line, one line back:
 
-systemd starts it per connection (Accept=yes, StandardInput=socket). Proxmox VE has no REST call for this (pve-ha-manager
-HA/CLI/ha_manager.pm). Standard library only, and nothing of the service is imported: this is all that runs as root.
+`enable NODE`, `disable NODE`: HA maintenance mode, for which Proxmox VE has no REST call (pve-ha-manager HA/CLI/ha_manager.pm).
+`hold NODE JOB SINCE 0|1 HOST USER`, `free NODE JOB`: tell all nodes, by a file below /etc/pve, that a drained node is kept empty.
+
+systemd starts it per connection (Accept=yes, StandardInput=socket). Standard library only, and nothing of the service is imported:
+this is all that runs as root.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
+import json
 import os
 import pwd
 import re
@@ -16,10 +21,22 @@ import subprocess
 import sys
 import syslog
 from pathlib import Path
+from typing import NamedTuple
 
-LONGEST = 80  # bytes of a request
+LONGEST = 500  # bytes of a request
 SECONDS = 30.0
-_REQUEST = re.compile(rb"(enable|disable) ([A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)\n")
+_LABEL, _JOB = rb"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", rb"[0-9a-f]{12}"
+_SWITCH = re.compile(rb"(enable|disable) (%b)\n" % _LABEL)
+_HOLD = re.compile(rb"hold (%b) (%b) ([0-9]{1,11}) ([01]) (%b) ([^\x00-\x20\x7f]{1,255})\n" % (_LABEL, _JOB, _LABEL))
+_FREE = re.compile(rb"free (%b) (%b)\n" % (_LABEL, _JOB))
+
+
+class Places(NamedTuple):
+    """Where things are: a directory with one entry per node, the HA manager's command, and the directory of the holds."""
+
+    nodes: Path
+    command: str
+    held: Path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,16 +45,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--user", default="prs", help="the only user that may ask")
     parser.add_argument("--nodes", type=Path, default=Path("/etc/pve/nodes"), help="directory with one entry per node")
     parser.add_argument("--command", default="/usr/sbin/ha-manager", help="the HA manager's command")
+    parser.add_argument("--held", type=Path, default=Path("/etc/pve/proxmox-rebalancing-service"), help="directory of the holds")
     options = parser.parse_args(arguments)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
         connection.settimeout(5)
-        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, options.nodes, options.command)
+        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, Places(options.nodes, options.command, options.held))
         syslog.syslog(syslog.LOG_NOTICE, answer)
         connection.sendall(answer.encode() + b"\n")
     return 0 if answer.startswith("ok") else 1
 
 
-def serve(connection: socket.socket, uid: int, nodes: Path, command: str) -> str:
+def serve(connection: socket.socket, uid: int, places: Places) -> str:
     """Judge the request on the connection and carry it out; the answer begins with `ok` or `refused` or `failed`."""
     if connection.family != socket.AF_UNIX:
         return "refused: not a local socket"
@@ -48,13 +66,55 @@ def serve(connection: socket.socket, uid: int, nodes: Path, command: str) -> str
         line = _line(connection)
     except OSError:
         return "refused: no request came"
-    found = _REQUEST.fullmatch(line)
-    if not found:
-        return "refused: only 'enable NODE' and 'disable NODE' are known"
-    verb, node = found[1].decode(), found[2].decode()
-    if not (nodes / node).is_dir():
-        return f"refused: there is no node {node}"
-    return _run([command, "crm-command", "node-maintenance", verb, node])
+    if found := _SWITCH.fullmatch(line):
+        verb, node = found[1].decode(), found[2].decode()
+        if not (places.nodes / node).is_dir():
+            return f"refused: there is no node {node}"
+        return _run([places.command, "crm-command", "node-maintenance", verb, node])
+    if found := _HOLD.fullmatch(line):
+        return _hold(places, *found.groups())
+    if found := _FREE.fullmatch(line):
+        return _free(places, found[1].decode(), found[2].decode())
+    return "refused: only 'enable NODE', 'disable NODE', 'hold NODE ...' and 'free NODE JOB' are known"
+
+
+def _hold(places: Places, node: bytes, job: bytes, since: bytes, maintenance: bytes, host: bytes, user: bytes) -> str:
+    """Write a hold beside the old one and rename, so that no reader sees half of it; /etc/pve then gives it to every node."""
+    name = f"{node.decode()}.{job.decode()}.held"
+    who = user.decode("utf-8", "surrogateescape")
+    if not who.isprintable():
+        return "refused: the user's name cannot be printed"
+    facts = {"host": host.decode(), "since": int(since), "maintenance": maintenance == b"1", "user": who}
+    if not (places.nodes / node.decode()).is_dir():
+        return f"refused: there is no node {node.decode()}"
+    draft = places.held / f"{name}.tmp"
+    try:
+        places.held.mkdir(mode=0o755, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640), "w") as file:
+            file.write(json.dumps(facts) + "\n")
+        draft.rename(places.held / name)
+    except OSError as error:
+        return _failed(places.held, error)
+    return f"ok hold {name}"
+
+
+def _free(places: Places, node: str, job: str) -> str:
+    """Remove a hold; the node itself may be gone already. One that is not there is no error, unless /etc/pve is not mounted."""
+    if not places.nodes.is_dir():
+        return f"failed: {places.nodes} is not there"
+    try:
+        for name in (f"{node}.{job}.held", f"{node}.{job}.held.tmp"):
+            (places.held / name).unlink(missing_ok=True)
+    except OSError as error:
+        return _failed(places.held, error)
+    return f"ok free {node}.{job}.held"
+
+
+def _failed(place: Path, error: OSError) -> str:
+    """pmxcfs refuses root's writes with EACCES while the cluster has no quorum (pve-cluster pmxcfs/dcdb.c)."""
+    hint = " (has the cluster quorum?)" if error.errno == errno.EACCES else ""
+    return f"failed: {place}: {error.strerror}{hint}"
 
 
 def _line(connection: socket.socket) -> bytes:

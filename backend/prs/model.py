@@ -13,6 +13,9 @@ Resource = Literal["memory", "cpu", "disk"]
 Method = Literal["memory", "cpu", "disk", "all"]
 RESOURCES: tuple[Resource, ...] = ("memory", "cpu", "disk")
 Kind = Literal["qemu", "lxc"]
+# Locks of work that ends by itself in minutes (pve-guest-common AbstractConfig.pm lists all locks); a drain waits for them.
+PASSING_LOCKS = ("backup", "snapshot", "snapshot-delete")
+LOCK_PATIENCE = 1800.0  # seconds a migration waits for a lock, such as a backup's
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,13 @@ class Node:
     disk: int = 0  # capacity of its non-shared guest storages together; 0 = it has none
     disk_host: int = 0
     id: int = 0  # corosync node id; 0 = unknown
-    version: str = ""  # pve-manager version, "" = not read
+    version: str = ""  # pve-manager version such as 9.2.11, "" = not read
+    qemu: str = ""  # newest machine version that its QEMU knows, such as 10.1; "" = not read
+    machine: str = ""  # architecture of its kernel (x86_64, aarch64), "" = not read
+    cpu_model: str = ""  # "" = not read
+    cpu_types: tuple[str, ...] | None = None  # PVE's generic CPU types (x86-64-v3, ...) that its CPU can stand for; None = not read
+    bridges: tuple[str, ...] | None = None  # bridges and SDN vnets that PVE shows on it, None = not read
+    squeezes: bool = False  # so full of memory that PVE takes some back from the balloons of its guests
     ha: str = ""  # HA manager's view: online, maintenance, unknown, fence, gone; "" = HA never ran
     problem: str = ""  # why its figures cannot be used, in words ("no metrics for 5 minutes"); "" = usable
 
@@ -68,11 +77,23 @@ class Guest:
     refused: tuple[tuple[str, str], ...] = ()  # (node, PVE's reason against it)
     blockers: tuple[str, ...] = ()  # facts that keep it where it is, in words
     companions: tuple[int, ...] = ()  # vmids that HA moves together with it
+    cpu_type: str = ""  # by its configuration, "" = not read
+    cpu_bound: str = ""  # what ties it to CPUs like its node's, in words ("its CPU type is host"); "" = nothing known
+    arch: str = ""  # architecture by its configuration, "" = not said
+    bridges: tuple[str, ...] = ()  # bridges and SDN vnets of its network cards
+    grows: int = 0  # bytes that its balloon, squeezed where it is, takes back where there is room
+    auto_rebalance: bool = True  # under HA: PVE's own auto-rebalance, where it is on, may move it
+    failback: bool = True  # under HA: the HA manager takes it back to the nodes that its rule prefers
 
     @property
     def label(self) -> str:
         """The guest as people know it: `102 (db01)`."""
         return f"{self.vmid} ({self.name})" if self.name else str(self.vmid)
+
+    @property
+    def occupied(self) -> bool:
+        """True while it is locked by work that ends by itself, such as a backup."""
+        return self.lock in PASSING_LOCKS
 
     @property
     def running(self) -> bool:
@@ -92,6 +113,7 @@ class Storage:
     used: int = 0
     plugin: str = ""
     content: tuple[str, ...] = ()
+    chains: bool = False  # keeps snapshots as chains of volumes (PVE 9: snapshot-as-volume-chain), which PVE does not copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +129,7 @@ class Rule:
     nodes: tuple[tuple[str, int], ...] = ()
     strict: bool = True
     avoid: bool = False
-    source: str = "HA rule"
+    source: str = "HA rule"  # or HA group, tag, pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +159,20 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """What the administrator wants of the guests of one pool: left alone, kept together or apart, and on these nodes only.
+
+    `strict` False: the nodes are preferred only. Node names count without case.
+    """
+
+    name: str
+    ignore: bool = False
+    keep: Literal["", "together", "apart"] = ""
+    nodes: tuple[str, ...] = ()
+    strict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What the administrator wants of a plan; the planner's only settings."""
 
@@ -152,9 +188,17 @@ class Policy:
     parallel_node: int = 2
     link_speed: float = 2.0**30  # bytes per second one migration copies
     overhead: float = 10.0  # seconds each migration takes beside copying
+    dirty_rate: float = 2.0**25  # bytes per second of memory that a guest writes anew, and so has copied again, for each core it uses
     aim: float = 0.8  # share of `spread` that a plan aims at; much lower, and plans would follow the jitter of the loads
     guard: float = 0.05  # a plan may not raise the spread of another resource by more than this
     stopped: bool = False  # stopped guests may move outside a drain too: the way back after one
+    ignored: bool = False  # guests that are to be left alone may move too: the way back after a drain
+    tags: bool = True  # ProxLB's tags (plb_*) are rules
+    pools: tuple[Pool, ...] = ()
+    domains: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (name of a rack or room, its nodes): apart rules hold across them
+    unlike_cpus: Literal["exclude", "warn"] = "exclude"  # a running guest that is tied to CPUs like its node's: may it go to others
+    ha_guests: Literal["leave", "move"] = "leave"  # while PVE's own auto-rebalance is on: guests under HA are left to it, or moved too
+    spare: Literal["warn", "require"] = "warn"  # room for the loss of one more node: say when there is none, or plan nothing without
 
 
 @dataclass(frozen=True, slots=True)

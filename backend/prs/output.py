@@ -25,6 +25,8 @@ def plan_page(cluster: Cluster, plan: Plan, style: Style) -> str:
     parts.append(heading("Nodes, now and after the plan" if plan.moves else "Nodes", style) + nodes_table(cluster, plan, style))
     if text := spread_line(plan):
         parts.append(paragraph("  " + text, style, "  "))
+    if plan.moves and plan.terms:
+        parts.append(paragraph("  " + terms_line(plan, style), style, "  "))
     if plan.moves:
         parts.append(heading("Planned migrations, in this order", style) + moves_table(plan.moves, style))
     if plan.blockers:
@@ -61,6 +63,17 @@ def spread_line(plan: Plan) -> str:
     if plan.spread_reachable is not None:
         change += f". Best reachable with any number of migrations: {points(plan.spread_reachable)}"
     return change + "."
+
+
+def terms_line(plan: Plan, style: Style) -> str:
+    """Say what the plan costs and changes beside the spread."""
+    found = []
+    for term in plan.terms:
+        if term.name in ("spread over the aim", "moving") or term.before == term.after:
+            continue
+        show = size if "memory" in term.name else (lambda value: f"{value:.3g}")
+        found.append(f"{clean(term.name)} {show(term.before)} {style.arrow} {show(term.after)}")
+    return "; ".join([f"Moving takes {duration(plan.cost)} one after the other", *found]) + "."
 
 
 def nodes_table(cluster: Cluster, plan: Plan, style: Style) -> str:

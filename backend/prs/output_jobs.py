@@ -118,11 +118,11 @@ def job_end(job: Job, style: Style) -> str:
     moved = [step for step in job.steps if step.state == "done"]
     copied = sum(step.total or step.memory + step.disk for step in moved)
     took = f" in {duration(job.ended - job.started)}" if job.started and job.ended else ""
-    line = f"{len(moved)} of {counted(len(job.steps), 'migration')} done, {size(copied)} copied{took}."
+    line = f"{len(moved)} of {counted(len(job.final), 'migration')} done, {size(copied)} copied{took}."
     state = state_cell(job.state)
     text = f"{paint(state.text.capitalize(), state.colour, style)}: {line}\n"
     text += paragraph(clean(job.message), style) if job.message else ""
-    left = [step for step in job.steps if step.state != "done"]
+    left = [step for step in job.final if step.state != "done"]
     if left:
         text += heading(f"Not moved ({counted(len(left), 'guest')})", style) + steps_table(left, job.ended, style)
     return text

@@ -95,7 +95,8 @@ def _harmless(char: str) -> bool:
     if char < "\x7f":
         return char >= " "
     # isprintable is False for control, format (direction marks, zero width), surrogate, private and unassigned characters
-    return char.isprintable() and unicodedata.bidirectional(char) not in ("R", "AL", "AN") and not unicodedata.combining(char)
+    # and a mark of any kind is drawn over its neighbour, also one without a combining class, such as U+093E
+    return char.isprintable() and unicodedata.bidirectional(char) not in ("R", "AL", "AN") and unicodedata.category(char)[0] != "M"
 
 
 def _escaped(char: str) -> str:

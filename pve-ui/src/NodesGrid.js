@@ -116,8 +116,9 @@ Ext.define('PRS.NodesGrid', {
             return node.problem;
         }
         if (node.held) {
-            let words = gettext('Kept empty since the drain by {0}, {1}.');
-            return Ext.String.format(words, node.held.user, PRS.Format.when(node.held.since));
+            let words = gettext('Kept empty since the drain by {0} on {1}, {2}.');
+            let held = node.held;
+            return Ext.String.format(words, held.user, held.host, PRS.Format.when(held.since));
         }
         if (node.ha === 'maintenance') {
             return gettext('In HA maintenance mode: HA keeps guests away from this node.');

@@ -345,7 +345,10 @@ Ext.define('PRS.PanelController', {
     open: async function (node) {
         let me = this;
         try {
-            await PRS.Jobs[node.held ? 'release' : 'endMaintenance'](node.name);
+            let done = await PRS.Jobs[node.held ? 'release' : 'endMaintenance'](node.name);
+            if (node.held && done.message) {
+                Ext.Msg.alert(node.name, PRS.Format.esc(done.message));
+            }
             me.asked.cluster = 0;
             me.poller.soon();
         } catch (err) {

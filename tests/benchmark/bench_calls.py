@@ -29,12 +29,13 @@ def main() -> None:
             cluster, plan = make_plan(api, Policy(), time.time(), wish)
             took = time.perf_counter() - began
             asked = {path: count - before.get(path, 0) for path, count in world.requests.items()}
-            nodes = asked.get("GET /nodes/{node}/rrddata", 0)
+            nodes = sum(count for path, count in asked.items() if "{node}" in path and "{vmid}" not in path)
             guests = sum(count for path, count in asked.items() if "{vmid}" in path)
             examined = sum(guest.inspected for guest in cluster.guests)
             print(f"{verb:16}{api.calls:>7}{api.calls - nodes - guests:>9}{nodes:>10}{guests:>11}{examined:>17}{took:>9.2f}")
             assert api.calls - nodes - guests < 10
-            assert guests == 2 * examined
+            assert nodes == 3 * len(cluster.nodes)
+            assert guests == 3 * examined
             print(f"  {plan.summary}")
     print(f"(ProxLB 2.3: {RIVAL} calls)")
 

@@ -38,7 +38,7 @@ def main() -> None:
     instance = json.loads(args.instance.read_text())
     snapshot = cluster(instance)
     ignored = tuple(str(g["id"]) for g in instance["guests"] if g.get("ignore"))
-    policy = Policy(ignore_guests=ignored, containers=True, spread=args.spread or 0.0, max_moves=args.max_moves, aim=1.0)
+    policy = Policy(ignore_guests=ignored, containers=True, spread=args.spread or 0.0, max_moves=args.max_moves, aim=1.0, dirty_rate=0.0)
     start = time.process_time()
     if instance["drain"]:
         plan = plan_drain(snapshot, policy, instance["drain"], 0.0)

@@ -142,6 +142,9 @@ def node_files(root: Path, authority: Path, certificate: Path, key: Path) -> Non
     """Give the root file system what pmxcfs shows on a node: certificate, CA and the nodes, for root and group www-data."""
     node = root / "etc/pve/nodes/pve1"
     node.mkdir(parents=True)
+    # pmxcfs shows every file as root:www-data, also those that come later.
+    os.chown(root / "etc/pve", 0, WWW_DATA)
+    (root / "etc/pve").chmod(0o2755)
     for name in ("pve2", "pve3"):
         (root / "etc/pve/nodes" / name).mkdir()
     (root / "etc/pve/local").symlink_to("nodes/pve1")

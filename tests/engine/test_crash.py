@@ -14,7 +14,7 @@ from prs.engine.journal import Journal
 from simcluster import InProcessApi
 from simcluster.ha_rules import Resource
 from simcluster.scenes import local, small
-from simcluster.world import World
+from simcluster.world import Flavour, World
 
 
 class Killed(BaseException):
@@ -55,9 +55,9 @@ class FusedJournal(Journal):
         self.fuse.burn()
 
 
-def under_ha() -> World:
+def under_ha(flavour: Flavour) -> World:
     """The small lab with three guests under HA, which maintenance mode drives away."""
-    world = small()
+    world = small(flavour)
     for vmid in (101, 102, 103):
         world.ha.add(Resource(f"vm:{vmid}"))
     return world
@@ -84,11 +84,11 @@ def run_and_die(drive: Drive, job_id: str, point: int) -> bool:
     ("scene", "pause"), [(small, 0.0), (small, 400.0), (local, 20.0), (under_ha, 0.0)],
     ids=["at once", "after the migrations", "local disks", "HA maintenance"],
 )
-def test_dies_at_many_points(ram: Path, scene: Callable[[], World], pause: float) -> None:
+def test_dies_at_many_points(ram: Path, scene: Callable[[Flavour], World], pause: float, flavour: Flavour) -> None:
     """Whatever the moment of death, the restarted job ends with every guest where the plan put it, each migrated once."""
     point, deaths = 1, 0
     while True:
-        world = scene()
+        world = scene(flavour)
         world.clock.sleep(600)
         folder = ram / str(point)
         folder.mkdir()

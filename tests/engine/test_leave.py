@@ -8,26 +8,27 @@ from drive import Drive
 from prs.engine.planning import Wish, make_plan
 from simcluster.scenario import from_json
 from simcluster.scenes import SMALL, add_accounts
+from simcluster.world import Flavour
 
 
-def stuck(ram: Path) -> Drive:
+def stuck(ram: Path, flavour: Flavour) -> Drive:
     """The small lab with a PCI device in guest 105."""
     guests = {**SMALL["guests"], "105": {**SMALL["guests"]["105"], "config": {"hostpci0": "0000:01:00.0"}}}
-    world = add_accounts(from_json({**SMALL, "guests": guests}))
+    world = add_accounts(from_json({**SMALL, "flavour": flavour, "guests": guests}))
     world.clock.sleep(600)
     return Drive(world, ram)
 
 
-def test_without_leave_nothing_is_planned(ram: Path) -> None:
+def test_without_leave_nothing_is_planned(ram: Path, flavour: Flavour) -> None:
     """The one that cannot leave is named, and nothing moves."""
-    plan = stuck(ram).plan("pve1")
+    plan = stuck(ram, flavour).plan("pve1")
     assert (plan.moves, plan.feasible) == ((), False)
     assert [stay.vmid for stay in plan.blockers] == [105]
 
 
-def test_with_leave_the_others_go(ram: Path) -> None:
+def test_with_leave_the_others_go(ram: Path, flavour: Flavour) -> None:
     """Six guests are moved; the job is partial and says who is still there."""
-    drive = stuck(ram)
+    drive = stuck(ram, flavour)
     _, plan = make_plan(drive.api, drive.policy, drive.clock.time(), Wish("pve1", leave=True))
     assert [stay.vmid for stay in plan.blockers] == [105]
     assert sorted(move.vmid for move in plan.moves if move.source == "pve1") == [101, 102, 103, 104, 106, 113]

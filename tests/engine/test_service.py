@@ -21,7 +21,7 @@ from prs.model import Policy
 from prs.pve.api import Api
 from simcluster import InProcessApi
 from simcluster.scenes import small
-from simcluster.world import World
+from simcluster.world import Flavour, World
 
 ENDPOINT = Endpoint(("pve1",), "prs@pve", token_name="daemon", token_value="x")
 
@@ -29,8 +29,8 @@ ENDPOINT = Endpoint(("pve1",), "prs@pve", token_name="daemon", token_value="x")
 class House:
     """A daemon on a host, with its cluster and its settings."""
 
-    def __init__(self, folder: Path, host: str = "elsewhere", **settings: Any) -> None:
-        self.world: World = small()
+    def __init__(self, folder: Path, flavour: Flavour, host: str = "elsewhere", **settings: Any) -> None:
+        self.world: World = small(flavour)
         self.world.clock.sleep(600)
         self.clock, self.calls, self.users = VirtualClock(self.world), [InProcessApi(self.world)], list[str]()
         self.settings = Settings(folder / "prs.conf", endpoint=ENDPOINT, schedule=3600.0, state_dir=folder, **settings)
@@ -61,9 +61,9 @@ class House:
         return sum(api.calls for api in self.calls)
 
 
-def test_runs_by_its_schedule_and_is_calm_in_between(ram: Path) -> None:
+def test_runs_by_its_schedule_and_is_calm_in_between(ram: Path, flavour: Flavour) -> None:
     """One run at the start, nothing asked of PVE while idle, the next an hour later; a level cluster gets no job."""
-    house = House(ram)
+    house = House(ram, flavour)
     house.live(900)
     (job,) = house.journal.jobs()
     assert (job.state, job.origin, job.user) == ("done", "schedule", "prs@pve!daemon")
@@ -75,9 +75,9 @@ def test_runs_by_its_schedule_and_is_calm_in_between(ram: Path) -> None:
     assert len(house.journal.jobs()) == 1
 
 
-def test_the_last_run_survives_a_restart(ram: Path) -> None:
+def test_the_last_run_survives_a_restart(ram: Path, flavour: Flavour) -> None:
     """A daemon started again, for example by an upgrade, does not balance again at once."""
-    house = House(ram)
+    house = House(ram, flavour)
     house.live(900)
     again = Service(house.service._around, house.settings, house.journal, house.clock, Notifier({}))  # type: ignore[arg-type]
     before = house.requests
@@ -87,39 +87,39 @@ def test_the_last_run_survives_a_restart(ram: Path) -> None:
 
 
 @pytest.mark.parametrize(("host", "leads"), [("pve1", True), ("pve2", False), ("not-a-node", True)])
-def test_only_the_leader_schedules(ram: Path, host: str, leads: bool) -> None:
+def test_only_the_leader_schedules(ram: Path, host: str, leads: bool, flavour: Flavour) -> None:
     """With HA idle the online node with the lowest id leads."""
-    house = House(ram, host)
+    house = House(ram, flavour, host)
     house.live(600)
     assert bool(house.journal.jobs()) is leads
 
 
-def test_the_ha_master_leads(ram: Path) -> None:
+def test_the_ha_master_leads(ram: Path, flavour: Flavour) -> None:
     """While the HA manager has a master, that node schedules."""
     from simcluster.ha_rules import Resource
 
-    house = House(ram, "pve2")
+    house = House(ram, flavour, "pve2")
     house.world.ha.add(Resource("vm:107"))
     house.world.clock.sleep(60)
     status = InProcessApi(house.world).get("/cluster/ha/status/manager_status")
     master = status["manager_status"]["master_node"]
-    house = House(ram / "other", master)
+    house = House(ram / "other", flavour, master)
     house.world.ha.add(Resource("vm:107"))
     house.live(900)
     assert house.journal.jobs()
 
 
-def test_dry_run_moves_nothing(ram: Path) -> None:
+def test_dry_run_moves_nothing(ram: Path, flavour: Flavour) -> None:
     """The plan is logged, no job is queued."""
-    house = House(ram, dry_run=True)
+    house = House(ram, flavour, dry_run=True)
     house.live(900)
     assert not house.journal.jobs()
     assert not house.world.started
 
 
-def test_without_credentials_nothing_is_scheduled(ram: Path) -> None:
+def test_without_credentials_nothing_is_scheduled(ram: Path, flavour: Flavour) -> None:
     """A package just installed: the daemon serves the web's jobs and touches nothing by itself."""
-    house = House(ram)
+    house = House(ram, flavour)
     house.settings = replace(house.settings, endpoint=None, missing=("prs.conf: [proxmox] api_host is not set.",))
     house.service.reload()
     house.service._reload()
@@ -128,9 +128,9 @@ def test_without_credentials_nothing_is_scheduled(ram: Path) -> None:
     assert "api_host is not set" in house.service._status
 
 
-def test_a_web_job_runs_as_its_user_and_its_ticket_is_gone_afterwards(ram: Path) -> None:
+def test_a_web_job_runs_as_its_user_and_its_ticket_is_gone_afterwards(ram: Path, flavour: Flavour) -> None:
     """The login waits in the credentials directory only while the job lives."""
-    house = House(ram)
+    house = House(ram, flavour)
     house.settings = replace(house.settings, endpoint=None, missing=("not set",), run_dir=ram / "run")
     house.service._reload()
     name = credentials.save(house.settings.credentials_dir, Endpoint(("pve1",), "root@pam", ticket="t", csrf="c"))
@@ -144,9 +144,9 @@ def test_a_web_job_runs_as_its_user_and_its_ticket_is_gone_afterwards(ram: Path)
     assert any("started by root@pam" in line for line in house.world.story())
 
 
-def test_a_web_job_whose_ticket_is_lost_fails_in_words(ram: Path) -> None:
+def test_a_web_job_whose_ticket_is_lost_fails_in_words(ram: Path, flavour: Flavour) -> None:
     """A machine restarted: tickets are kept in memory only."""
-    house = House(ram)
+    house = House(ram, flavour)
     _, plan = make_plan(InProcessApi(house.world), Policy(), house.clock.time())
     plan_id = house.journal.add_plan(plan, Policy(), "root@pam")
     job_id = house.journal.add_job(plan_id, "root@pam", "web", house.clock.time(), credential="ab" * 16)
@@ -156,9 +156,9 @@ def test_a_web_job_whose_ticket_is_lost_fails_in_words(ram: Path) -> None:
     assert "start the job again" in job.message
 
 
-def test_an_unreachable_cluster_is_tried_again(ram: Path) -> None:
+def test_an_unreachable_cluster_is_tried_again(ram: Path, flavour: Flavour) -> None:
     """The scheduled run is not lost because PVE was down when it was due."""
-    house = House(ram)
+    house = House(ram, flavour)
     house.down = True
     house.live(300)
     assert not house.journal.jobs()
@@ -167,9 +167,9 @@ def test_an_unreachable_cluster_is_tried_again(ram: Path) -> None:
     assert house.journal.jobs()[0].state == "done"
 
 
-def test_a_bad_configuration_leaves_the_old_one_in_force(ram: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bad_configuration_leaves_the_old_one_in_force(ram: Path, caplog: pytest.LogCaptureFixture, flavour: Flavour) -> None:
     """Reload never stops the daemon."""
-    house = House(ram)
+    house = House(ram, flavour)
 
     def broken() -> Settings:
         raise ConfigError(["prs.conf line 3: [balancing] method = 'ram': allowed are memory, disk, cpu."])
@@ -183,9 +183,9 @@ def test_a_bad_configuration_leaves_the_old_one_in_force(ram: Path, caplog: pyte
     assert house.journal.jobs()[0].state == "done"
 
 
-def test_a_renewed_ticket_is_kept_for_a_restart(ram: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_renewed_ticket_is_kept_for_a_restart(ram: Path, monkeypatch: pytest.MonkeyPatch, flavour: Flavour) -> None:
     """A drain may last longer than the two hours of a ticket: after a restart the renewed one is there, not the first."""
-    house = House(ram)
+    house = House(ram, flavour)
     house.settings = replace(house.settings, run_dir=ram / "run")
     house.service._reload()
     name = credentials.save(house.settings.credentials_dir, Endpoint(("pve1",), "root@pam", ticket="old", csrf="c"))

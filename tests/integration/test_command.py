@@ -21,6 +21,7 @@ import pytest
 from prs.engine.journal import Journal
 from simcluster.scenes import small
 from simcluster.simserver import SimServer
+from simcluster.world import Flavour
 
 ROOT = Path(__file__).parents[2]
 SPEED = 30.0
@@ -29,8 +30,8 @@ SPEED = 30.0
 class Site:
     """A cluster with its server, a configuration for it, and a way to run the command."""
 
-    def __init__(self, folder: Path, flavour: str = "9") -> None:
-        self.world = small(flavour, start=time.time() - 3600)  # type: ignore[arg-type]
+    def __init__(self, folder: Path, flavour: Flavour) -> None:
+        self.world = small(flavour, start=time.time() - 3600)
         self.world.clock.sleep(3600)
         self.origin = 0.0
         self.folder, self.server = folder, SimServer(self.world, speed=SPEED)
@@ -65,9 +66,9 @@ class Site:
 
 
 @pytest.fixture
-def site(ram: Path) -> Iterator[Site]:
+def site(ram: Path, flavour: Flavour) -> Iterator[Site]:
     """A running site with its configuration written."""
-    found = Site(ram)
+    found = Site(ram, flavour)
     with found.server:
         found.origin = time.time()
         found.write()

@@ -15,7 +15,7 @@ import pytest
 
 from simcluster.scenes import small
 from simcluster.simserver import SimServer
-from simcluster.world import World
+from simcluster.world import Flavour, World
 
 ROOT = Path(__file__).parents[2]
 SPEED = 120.0
@@ -24,8 +24,8 @@ SPEED = 120.0
 class Site:
     """The small lab, half as loaded, behind HTTPS, and the command."""
 
-    def __init__(self, folder: Path) -> None:
-        self.world: World = small(start=time.time() - 3600)
+    def __init__(self, folder: Path, flavour: Flavour) -> None:
+        self.world: World = small(flavour, start=time.time() - 3600)
         for guest in self.world.guests.values():
             self.world.life.load(guest.vmid, guest.memory // 2)
         self.world.clock.sleep(3600)
@@ -62,9 +62,9 @@ class Site:
 
 
 @pytest.fixture
-def site(ram: Path) -> Iterator[Site]:
+def site(ram: Path, flavour: Flavour) -> Iterator[Site]:
     """A running site."""
-    found = Site(ram)
+    found = Site(ram, flavour)
     with found.server:
         found.origin = time.time()
         found.write()
@@ -91,7 +91,7 @@ def test_drain_status_plan_release(site: Site) -> None:
     assert "2 guests back to where they were" in text
     assert site.places == site.before
     code, text = site.run("release", "pve3")
-    assert (code, text) == (0, "Nothing to do: pve3 is not kept empty by a drain that was made on this host.\n")
+    assert (code, text) == (0, "Nothing to do: pve3 is not kept empty by a drain.\n")
 
 
 def test_release_without_bringing_back(site: Site) -> None:
@@ -109,6 +109,7 @@ def test_release_without_bringing_back(site: Site) -> None:
         (("pve1", "pve2"), "several nodes are drained one after the other with --each --reboot"),
         (("--each", "pve1", "pve2"), "--each needs --reboot"),
         (("--reboot", "--leave-stopped", "pve1"), "leave --leave-stopped away"),
+        (("--reboot", "--leave-blocked", "pve1"), "leave --leave-blocked away"),
         (("--each", "--reboot", "pve1", "pve9"), "there is no node pve9 that is online"),
         (("--each", "--reboot", "pve1", "pve1"), "a node is named twice"),
     ],
@@ -118,6 +119,36 @@ def test_what_makes_no_sense_is_refused(site: Site, args: tuple[str, ...], words
     code, text = site.run("drain", *args)
     assert code == 1
     assert words in text
+    assert not site.world.started
+
+
+def test_leave_what_is_blocked(site: Site) -> None:
+    """Refused without the option; with it the others go, the end is not a success, and the guest that stayed is named."""
+    site.world.guests[105].config["hostpci0"] = "0000:01:00.0"
+    code, text = site.run("drain", "pve1")
+    assert code == 4, text
+    assert not site.world.started
+    code, text = site.run("drain", "--leave-blocked", "pve1")
+    assert code == 3, text
+    assert "1 guest is still on pve1: 105 (monitor)" in text
+    assert [vmid for vmid, node in site.places.items() if node == "pve1" and not site.world.guests[vmid].template] == [105]
+
+
+def test_no_room_for_another_loss_is_told_or_refused(site: Site) -> None:
+    """As a line of the plan and in its JSON; where prs.conf requires the room, with the exit code of a refused drain."""
+    for guest in site.world.guests.values():
+        site.world.life.load(guest.vmid, guest.memory * 3 // 2)
+    site.world.clock.sleep(1800)
+    code, text = site.run("plan", "--drain", "pve3")
+    assert code == 0, text
+    assert "fails as well, its guests do not all fit on the others" in text
+    path = site.folder / "prs.conf"
+    path.write_text(path.read_text() + "spare: require\n")
+    code, text = site.run("drain", "pve3", "--json")
+    assert code == 4, text
+    plan = json.loads(text)["plan"]
+    assert (plan["moves"], plan["spare"]["fits"]) == ([], False)
+    assert plan["summary"].startswith("pve3 is not emptied, because spare: require is set. If ")
     assert not site.world.started
 
 

@@ -14,6 +14,7 @@ import pytest
 from prs.engine.journal import Journal
 from simcluster.scenes import small
 from simcluster.simserver import SimServer
+from simcluster.world import Flavour
 
 ROOT = Path(__file__).parents[2]
 STATES = ("queued", "started", "starting", "requested", "running", "progress", "verifying", "done", "ended")
@@ -39,9 +40,9 @@ def command(origin: float, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_killed(state: str, ram: Path) -> None:
+def test_killed(state: str, ram: Path, flavour: Flavour) -> None:
     """Killed at this state; started again with `run`, it goes on with the drain first."""
-    world = small(start=time.time() - 3600)
+    world = small(flavour, start=time.time() - 3600)
     world.clock.sleep(3600)
     with SimServer(world, speed=SPEED) as server:
         conf, origin = str(config(ram, server)), time.time()

@@ -14,9 +14,9 @@ from simcluster.scenes import small
 USERS = ("root@pam", "audit@pve", "pool@pve", "nobody@pve", "ops@pve")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    world = small(start=time.time())
+@pytest.fixture(scope="module", params=["8", "9"], ids=["PVE 8", "PVE 9"])
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    world = small(request.param, start=time.time())
     # Sees everything, moves the guests of one pool.
     world.access.add(User("ops@pve", "ops-secret"), ("/", "PVEAuditor"), ("/pool/web", "PVEVMAdmin"))
     with house(tmp_path_factory.mktemp("home"), world, speed=20.0) as found:

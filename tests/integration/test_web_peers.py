@@ -14,9 +14,9 @@ from simcluster.scenes import small
 from simcluster.simserver import SimServer
 
 
-@pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, House]]:
-    world = small(start=time.time())
+@pytest.fixture(scope="module", params=["8", "9"], ids=["PVE 8", "PVE 9"])
+def homes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, House]]:
+    world = small(request.param, start=time.time())
     with SimServer(world, speed=20.0, auth_delay=0.0) as server:
         for name, address in server.addresses.items():
             world.nodes[name].address = address

@@ -20,6 +20,8 @@ from typing import Any
 import requests
 from fakepve.certs import make_cert
 
+from prs import ha_helper
+from prs.engine.notices import FOLDER
 from simcluster.simserver import SimServer
 from simcluster.world import World
 
@@ -204,11 +206,12 @@ def free_port(address: str) -> int:
 
 
 class FakeHelper(threading.Thread):
-    """Stands in for the root helper: the same one-line protocol, carried out on the simulated cluster."""
+    """Stands in for the root helper: HA's requests are carried out on the simulated cluster, holds by the helper's own code."""
 
-    def __init__(self, path: Path, world: World) -> None:
+    def __init__(self, path: Path, world: World, pve: Path) -> None:
         super().__init__(daemon=True)
         self._world, self.asked = world, list[str]()
+        self._places = ha_helper.Places(pve / "nodes", "false", pve / FOLDER)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()
@@ -221,11 +224,15 @@ class FakeHelper(threading.Thread):
             except OSError:
                 return
             with connection:
-                line = connection.recv(100).decode()
+                line = connection.recv(500, socket.MSG_PEEK).decode()
                 self.asked.append(line)
-                verb, node = line.split()
-                self._world.ha_maintenance(node, verb == "enable")
-                connection.sendall(b"ok\n")
+                verb, node = line.split()[:2]
+                if verb in ("enable", "disable"):
+                    connection.recv(500)
+                    self._world.ha_maintenance(node, verb == "enable")
+                    connection.sendall(b"ok\n")
+                else:
+                    connection.sendall(ha_helper.serve(connection, os.getuid(), self._places).encode())
 
     def close(self) -> None:
         """Stop serving."""

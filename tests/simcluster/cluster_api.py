@@ -77,6 +77,23 @@ def status(world: World, call: Call) -> list[dict[str, Any]]:
     return rows
 
 
+@route("GET", "/cluster/config/nodes")
+def config_nodes(world: World, call: Call) -> list[dict[str, Any]]:
+    """List the nodes as corosync.conf has them; its figures are text (pve-cluster PVE/API2/ClusterConfig.pm)."""
+    return [
+        {"node": node.name, "name": node.name, "nodeid": str(node.id), "quorum_votes": "1", "ring0_addr": node.address}
+        for node in world.nodes.values()
+    ]  # fmt: skip
+
+
+@route("GET", "/cluster/config/qdevice")
+def qdevice(world: World, call: Call) -> dict[str, Any]:
+    """Give what the QDevice's daemon says of itself; nothing where it does not run."""
+    if not world.qdevice:
+        return {}
+    return {"Model": "Net", "QNetd host": "10.0.0.99:5403", "Algorithm": "Fifty-Fifty split", "State": world.qdevice}
+
+
 @route("GET", "/cluster/options")
 def options(world: World, call: Call) -> dict[str, Any]:
     """Give datacenter.cfg, parsed; without Sys.Audit on / only what the web interface needs."""

@@ -11,6 +11,7 @@ from simcluster.gate import may
 from simcluster.history import Seen
 from simcluster.migrate_api import guest_here
 from simcluster.nouns import Disk, Guest
+from simcluster.obstacles import machine
 from simcluster.routes import Call, route
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ def current(world: World, call: Call) -> dict[str, Any]:
     if guest.kind == "qemu":
         row["qmpstatus"] = guest.status
         if guest.running:
-            machine = guest.machine or ("9.2" if world.nodes[guest.node].version.startswith("8") else "10.1")
-            row |= {"running-machine": f"pc-q35-{machine}+pve0", "running-qemu": f"{machine}.0"}
+            row |= {"running-machine": f"pc-q35-{machine(world, guest)}+pve0", "running-qemu": f"{machine(world, guest)}.0"}
     return row
 
 

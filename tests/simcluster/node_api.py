@@ -8,6 +8,8 @@ from simcluster import view
 from simcluster.errors import bad_parameter
 from simcluster.gate import may
 from simcluster.guest_api import STEPS, spans
+from simcluster.nouns import qemu
+from simcluster.obstacles import LEVELS
 from simcluster.routes import Call, route
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ PRESSURE = ("pressurecpusome", "pressureiosome", "pressureiofull", "pressurememo
 def status(world: World, call: Call) -> dict[str, Any]:
     """Give a node's present status; its cpu is the first reading of a worker, which is 0."""
     node = world.nodes[call.node]
-    used, cpu = world.memory_used(node.name), world.cpu_used(node.name)
+    used, cpu = world.memory_used(node.name) + node.arc, world.cpu_used(node.name)
     load = f"{cpu:.2f}"
     memory = {"total": node.memory, "used": used, "free": node.memory - used}
     root = {"total": view.ROOT_DISK, "used": view.ROOT_DISK // 8, "avail": view.ROOT_DISK // 8 * 7, "free": view.ROOT_DISK // 8 * 7}
@@ -29,11 +31,22 @@ def status(world: World, call: Call) -> dict[str, Any]:
         "memory": memory if world.flavour == "8" else {**memory, "available": node.memory - used},
         "swap": {"total": 0, "used": 0, "free": 0}, "ksm": {"shared": 0}, "rootfs": root,
         "pveversion": f"pve-manager/{node.version}/0123456789abcdef",
-        "cpuinfo": {"model": node.cpu_model, "cpus": node.cpu, "cores": max(1, node.cpu // 2), "sockets": 1, "flags": "fpu vme", "hvm": "1",
-                    "mhz": "2000.000", "user_hz": 100},
+        "cpuinfo": {"model": node.cpu_model, "cpus": node.cpu, "cores": max(1, node.cpu // 2), "sockets": 1, "hvm": "1",
+                    "flags": _flags(node.cpu_level), "mhz": "2000.000", "user_hz": 100},
         "boot-info": {"mode": "efi", "secureboot": 0}, "kversion": "Linux 6.14.8-2-pve",
-        "current-kernel": {"release": "6.14.8-2-pve", "sysname": "Linux", "machine": "x86_64", "version": "#1"},
+        "current-kernel": {"release": "6.14.8-2-pve", "sysname": "Linux", "machine": node.machine, "version": "#1"},
     }  # fmt: skip
+
+
+# What each level of LEVELS adds, in the kernel's names (qemu-server QemuServer/CPUConfig.pm); pni is SSE3.
+FLAGS = (
+    "fpu vme cx16 lahf_lm", "pni ssse3 sse4_1 sse4_2 popcnt", "aes", "xsave avx f16c bmi1 avx2 bmi2 fma movbe abm",
+    "avx512f avx512dq avx512cd avx512bw avx512vl",
+)  # fmt: skip
+
+
+def _flags(level: str) -> str:
+    return " ".join(FLAGS[: LEVELS.index(level) + 1])
 
 
 @route("POST", "/nodes/{node}/status")
@@ -60,11 +73,11 @@ def rrddata(world: World, call: Call) -> list[dict[str, float]]:
         memory, cpu = world.metrics.node_average(node.name, start, end, memory_now, cpu_now)
         row: dict[str, float] = {
             "time": int(end), "loadavg": cpu, "maxcpu": node.cpu, "cpu": cpu / node.cpu, "iowait": 0.001, "memtotal": node.memory,
-            "memused": memory, "swaptotal": 0, "swapused": 0, "roottotal": view.ROOT_DISK, "rootused": view.ROOT_DISK // 8,
+            "memused": memory + node.arc, "swaptotal": 0, "swapused": 0, "roottotal": view.ROOT_DISK, "rootused": view.ROOT_DISK // 8,
             "netin": 10000.0, "netout": 10000.0,
         }  # fmt: skip
         if world.flavour != "8":
-            row |= {"memavailable": node.memory - memory, "arcsize": 0}
+            row |= {"memavailable": node.memory - memory - node.arc, "arcsize": node.arc}
             row |= dict.fromkeys(PRESSURE, 0.0)
         rows.append(row)
     return rows
@@ -73,11 +86,10 @@ def rrddata(world: World, call: Call) -> list[dict[str, float]]:
 @route("GET", "/nodes/{node}/network")
 def network(world: World, call: Call) -> list[dict[str, Any]]:
     """List a node's bridges (other interfaces are not simulated), those the user may see."""
-    audit = may(world, call.user, f"/nodes/{call.node}", "Sys.Audit")
     return [
         {"iface": bridge, "type": "bridge", "active": 1, "autostart": 1, "method": "static", "method6": "manual", "bridge_ports": "eno1"}
         for bridge in world.nodes[call.node].bridges
-        if audit or any(may(world, call.user, f"/sdn/zones/localnetwork/{bridge}", privilege) for privilege in ("SDN.Audit", "SDN.Use"))
+        if any(may(world, call.user, f"/sdn/zones/localnetwork/{bridge}", privilege) for privilege in ("SDN.Audit", "SDN.Use"))
     ]
 
 
@@ -91,6 +103,17 @@ def replication(world: World, call: Call) -> list[dict[str, Any]]:
         for guest in world.on(call.node)
         if may(world, call.user, f"/vms/{guest.vmid}", "VM.Audit") and call.values.get("guest", guest.vmid) == guest.vmid
         for number, target in enumerate(guest.replicate)
+    ]  # fmt: skip
+
+
+@route("GET", "/nodes/{node}/capabilities/qemu/machines")
+def machines(world: World, call: Call) -> list[dict[str, Any]]:
+    """List the machine versions that the node's QEMU knows, newest first, each with PVE's own revision of it."""
+    newest = qemu(world.nodes[call.node])
+    known = [newest, *(version for version in ("10.2", "10.1", "10.0", "9.2", "9.1", "9.0", "8.2") if float(version) < float(newest))]
+    return [
+        {"id": f"pc-{kind}-{version}{revision}", "type": kind, "version": f"{version}{revision}"}
+        for version in known for revision in ("+pve0", "") for kind in ("q35", "i440fx")
     ]  # fmt: skip
 
 

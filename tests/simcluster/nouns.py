@@ -23,7 +23,11 @@ class Node:
     link: float = 1.0 * GiB  # network speed of migrations, each way
     disk_speed: float = 0.5 * GiB  # speed at which local disks are copied
     version: str = ""  # of pve-manager, "" = the flavour's
+    qemu: str = ""  # version of QEMU, "" = the one that came with PVE
+    machine: str = "x86_64"  # architecture
     cpu_model: str = "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz"
+    cpu_level: str = "x86-64-v4"  # the best of PVE's generic CPU types that it can stand for, "" = none
+    arc: int = 0  # bytes in the cache of ZFS, which gives way to guests
     bridges: tuple[str, ...] = ("vmbr0",)
     address: str = ""
     alive: bool = True
@@ -34,6 +38,15 @@ class Node:
     holes: list[tuple[float, float]] = field(default_factory=list)  # from when to when it sent nothing, in the past
     overfilled: bool = False
     born: float = 0.0
+
+
+# Newest machine version of the QEMU that came with a release (pve-qemu-kvm).
+QEMU = {"8": "9.2", "9.0": "10.0", "9.1": "10.1", "9.2": "11.0"}
+
+
+def qemu(node: Node) -> str:
+    """Give the newest machine version that the node's QEMU knows."""
+    return node.qemu or next((qemu for release, qemu in QEMU.items() if node.version.startswith(f"{release}.")), "11.0")
 
 
 @dataclass

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from simcluster.nouns import Disk, Guest
+from simcluster.nouns import Disk, Guest, qemu
 
 if TYPE_CHECKING:
     from simcluster.world import World
@@ -18,6 +18,7 @@ COPYABLE = ("btrfs", "dir", "lvm", "lvmthin", "zfspool")
 DEVICE = re.compile(r"(hostpci|usb|serial|parallel|virtiofs|ivshmem)\d*$")
 MOUNT = re.compile(r"(mp|dev)\d+$")
 NET = re.compile(r"net\d+$")
+LEVELS = ("", "x86-64-v2", "x86-64-v2-AES", "x86-64-v3", "x86-64-v4")  # generic CPU types, each with all features of those before it
 
 
 def local_disks(world: World, guest: Guest) -> list[Disk]:
@@ -91,16 +92,22 @@ def at_start(world: World, guest: Guest, target: str) -> str:
     missing = sorted(bridges(guest) - set(world.nodes[target].bridges))
     if missing:
         return f"bridge '{missing[0]}' does not exist"
-    if _newer(guest.machine, world.nodes[target].version):
-        return f"unsupported machine type 'pc-q35-{guest.machine}'"
+    if guest.running and _numbers(machine(world, guest)) > _numbers(qemu(world.nodes[target])):
+        return f"unsupported machine type 'pc-q35-{machine(world, guest)}'"
+    if world.nodes[guest.node].machine != world.nodes[target].machine:
+        return f"could not find a CPU model of {world.nodes[guest.node].machine}"
+    if guest.config.get("cpu") in LEVELS and LEVELS.index(guest.config["cpu"]) > LEVELS.index(world.nodes[target].cpu_level):
+        return "kvm: Host doesn't support requested features"
     return ""
 
 
-def _newer(machine: str, version: str) -> bool:
-    if not machine:
-        return False
-    known = (9, 2) if version.startswith("8") else (11, 0)  # newest machine version that QEMU of the release knows
-    return tuple(int(part) for part in machine.split(".")[:2]) > known
+def machine(world: World, guest: Guest) -> str:
+    """Give the machine version that the VM runs with: that of the QEMU it was started by."""
+    return guest.machine or qemu(world.nodes[guest.node])
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def for_container(world: World, guest: Guest, target: str) -> str:

@@ -60,7 +60,7 @@ WORDS: Read = tuple
 NODE: dict[str, tuple[str, Read]] = {
     "memory": ("memory", GIB), "cpu": ("cpu", int), "host": ("memory_host", GIB), "host_cpu": ("cpu_host", float), "link": ("link", GIB),
     "disk_speed": ("disk_speed", GIB), "version": ("version", str), "cpu_model": ("cpu_model", str), "bridges": ("bridges", WORDS),
-    "address": ("address", str),
+    "address": ("address", str), "qemu": ("qemu", str), "machine": ("machine", str), "cpu_level": ("cpu_level", str), "arc": ("arc", GIB),
 }  # fmt: skip
 GUEST: dict[str, tuple[str, Read]] = {
     "name": ("name", str), "node": ("node", str), "kind": ("kind", str), "status": ("status", str), "memory": ("memory", GIB),
@@ -120,7 +120,7 @@ def _disk(vmid: int, key: str, entry: Any) -> Disk:
 
 
 def _high_availability(world: World, data: dict[str, Any]) -> None:
-    _known("ha", data, ("resources", "rules", "groups", "maintenance"))
+    _known(f"ha of PVE {world.flavour}", data, ("resources", "groups" if world.flavour == "8" else "rules", "maintenance"))
     resources = data.get("resources", {})
     entries: dict[str, dict[str, Any]] = {sid: {} for sid in resources} if isinstance(resources, list) else resources
     for name, entry in data.get("groups", {}).items():
@@ -155,11 +155,12 @@ def to_json(world: World) -> dict[str, Any]:
         "guests": {str(vmid): _guest_back(guest) for vmid, guest in world.guests.items()},
     }
     if ha.resources:
+        rules = {rule.name: {**_plain(rule, Rule("", ()), "name"), "resources": list(rule.resources)} for rule in ha.rules.rules}
+        groups = {name: _plain(group, Group("", {}), "name") for name, group in sorted(ha.rules.groups.items())}
         data["ha"] = {
             "resources": {sid: _plain(item, Resource(sid), "sid") for sid, item in sorted(ha.resources.items())},
-            "rules": {rule.name: {**_plain(rule, Rule("", ()), "name"), "resources": list(rule.resources)} for rule in ha.rules.rules},
-            "groups": {name: _plain(group, Group("", {}), "name") for name, group in sorted(ha.rules.groups.items())},
-        }
+            **({"groups": groups} if groups else {}), **({"rules": rules} if rules else {}),
+        }  # fmt: skip
     if world.mappings:
         data["mappings"] = {name: {"nodes": list(found.nodes), "live": found.live} for name, found in sorted(world.mappings.items())}
     if world.ceph:

@@ -62,7 +62,7 @@ class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
         """Stop listening for nodes whose API is gone, and listen again for those that came back."""
         with self.world.clock.lock:
             self.world.clock.catch_up()
-            up = {name for name, node in self.world.nodes.items() if node.alive and node.api != "down"}
+            up = {name for name in self.world.nodes if self._up(name)}
         for name, address in self.addresses.items():
             if name in up and name not in self._sites:
                 site = web.TCPSite(self.runner, address, self.port, ssl_context=self._context, reuse_address=True)
@@ -72,6 +72,10 @@ class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
             elif name not in up and name in self._sites:
                 await self._sites.pop(name).stop()
                 self.cut(name)
+
+    def _up(self, name: str) -> bool:
+        node = self.world.nodes[name]
+        return node.alive and node.api != "down"
 
     def cut(self, *names: str) -> None:
         """Break off the connections to these nodes."""
@@ -93,7 +97,9 @@ class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
         if request.transport is not None:
             self._open[node].add(request.transport)
             served = self._served[request.transport] = self._served.get(request.transport, 0) + 1
-        if self.world.nodes[node].api == "hangs":
+        if not self._up(node):
+            self.cut(node)  # it died since the last look at who listens
+        if not self._up(node) or self.world.nodes[node].api == "hangs":
             await asyncio.Event().wait()
         if request.method not in ("GET", "POST", "PUT", "DELETE"):
             response: web.StreamResponse = web.Response(status=501, reason=f"method '{request.method}' not available")
@@ -165,7 +171,11 @@ class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
         asked = self._asked(request)
         try:
             prepared = self.world.prepare(user or "", request.method, f"/{raw}" if raw else path, values, asked)
-            await asyncio.sleep(prepared.delay / (self.world.clock.speed or 1.0))
+            speed = self.world.clock.speed
+            if speed is None:
+                self.world.clock.sleep(prepared.delay)
+            else:
+                await asyncio.sleep(prepared.delay / speed)
             data = self.world.finish(prepared)
         except Refused as refusal:
             raise PveError(refusal.status, refusal.message, refusal.errors) from refusal

@@ -96,6 +96,7 @@ class Log:
     def __init__(self) -> None:
         self._done: list[str] = []
         self._open: list[str | tuple[Flow, Render, float]] = []
+        self._past: list[str] = []  # of the first open flow: what has been rendered and cannot change any more
 
     def add(self, line: str) -> None:
         """Append a line."""
@@ -112,16 +113,18 @@ class Log:
             if isinstance(entry, str):
                 self._done.append(entry)
             elif entry[0].ended is not None:
-                self._done += _progress(*entry, entry[0].ended)
+                self._done += self._progress(*entry, entry[0].ended)
+                self._past = []
             else:
-                return self._done + _progress(*entry, now)
+                return self._done + self._progress(*entry, now)
             self._open.pop(0)
         return self._done
 
-
-def _progress(flow: Flow, render: Render, every: float, now: float) -> list[str]:
-    begun = flow.pieces[0].start
-    lines = [render(flow, begun + every * step) for step in range(1, int((now - begun) / every) + 1)]
-    if flow.ended is not None and flow.ended <= now and (flow.ended - begun) % every:
-        lines.append(render(flow, flow.ended))
-    return lines
+    def _progress(self, flow: Flow, render: Render, every: float, now: float) -> list[str]:
+        begun = flow.pieces[0].start
+        while (when := begun + every * (len(self._past) + 1)) < now:
+            self._past.append(render(flow, when))
+        lines = [*self._past, render(flow, when)] if when == now else list(self._past)
+        if flow.ended is not None and flow.ended <= now and (flow.ended - begun) % every:
+            lines.append(render(flow, flow.ended))
+        return lines

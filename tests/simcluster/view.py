@@ -104,7 +104,7 @@ def node_figures(world: World, node: Node) -> dict[str, Any]:
         node.name, world.memory_used(node.name), world.cpu_used(node.name)
     )
     return {
-        "cpu": round(cpu / node.cpu, 6), "maxcpu": node.cpu, "mem": memory, "maxmem": node.memory,
+        "cpu": round(cpu / node.cpu, 6), "maxcpu": node.cpu, "mem": memory + node.arc, "maxmem": node.memory,
         "disk": ROOT_DISK // 8, "maxdisk": ROOT_DISK, "uptime": int(world.clock.now - node.born),
     }  # fmt: skip
 

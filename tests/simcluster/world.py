@@ -8,7 +8,7 @@ from collections.abc import Mapping as Params
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
-from simcluster import gate, history
+from simcluster import gate, history, obstacles
 from simcluster.access import Access
 from simcluster.clock import Clock
 from simcluster.errors import SceneError
@@ -58,6 +58,7 @@ class World:
         self.guests = {guest.vmid: guest for guest in sorted(guests, key=lambda guest: guest.vmid)}
         self.storages = {storage.name: storage for storage in sorted(storages, key=lambda storage: storage.name)}
         self.fingerprint = ":".join(["00"] * 32)
+        self.qdevice = ""  # State of the QDevice: Connected or another word of corosync-qdevice, "" = there is none
         self.ceph = ""  # health of Ceph on the nodes themselves, "" = there is none
         self.mappings: dict[str, Mapping] = {}
         self.options: dict[str, Any] = {}  # datacenter.cfg, property strings parsed as the API gives them
@@ -65,6 +66,7 @@ class World:
         self.schema_errors: list[str] = []  # requests that PVE's API schema does not allow
         self.events: list[Event] = []
         self.overfilled: list[Event] = []  # a node held more memory than it has
+        self.unlike: list[Event] = []  # a VM of CPU type host went on with another CPU, with which it may crash
         self.clashes: list[Event] = []  # two guests met on a node that HA rules keep apart
         self.started: Counter[int] = Counter()  # vmid -> migration tasks begun
         self.migrations: Counter[int] = Counter()  # vmid -> arrivals on another node
@@ -162,6 +164,8 @@ class World:
         with self.change(source, target, guest=guest):
             if task is not None:
                 self.tasks.settle(task)
+            if guest.running and guest.kind == "qemu":
+                self._carried(guest, target)
             guest.node, guest.lock = target, ""
             guest.status = guest.status if status is None else status
             guest.born = self.clock.now if guest.running else guest.born
@@ -172,6 +176,14 @@ class World:
             if other is not None and other.node == target:
                 self.tell("clash", f"{guest.label} meets {other.label} on {target}, which an HA rule forbids")
                 self.clashes.append(self.events[-1])
+
+    def _carried(self, guest: Guest, target: str) -> None:
+        """A VM that moves while it runs keeps its machine version, and the features of the CPU it was started on."""
+        guest.machine = obstacles.machine(self, guest)
+        here, there = self.nodes[guest.node].cpu_model, self.nodes[target].cpu_model
+        if guest.config.get("cpu") == "host" and here != there:
+            self.tell("cpu", f"{guest.label} of CPU type host goes on with a CPU it was not started on ({there}, not {here})")
+            self.unlike.append(self.events[-1])
 
     def tell(self, kind: str, text: str) -> None:
         """Append to the log of what happened."""

@@ -1,4 +1,7 @@
-"""`python -m soak --seeds 1000 [--from 0]`: play many seeds; a broken one prints its breaches and its story, and the end status is 1."""
+"""`python -m soak --seeds 1000 [--from 0] [--flavour 8]`: play many seeds.
+
+A broken one prints its breaches and its story, and the end status is 1.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import sys
 import time
 from collections import Counter
 
-from soak.run import play
+from soak.run import FLAVOURS, play
 
 
 def main() -> int:
@@ -16,20 +19,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="soak", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1000, help="how many (default: 1000)")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="N", help="the first one (default: 0)")
+    parser.add_argument("--flavour", choices=("8", "9"), help="the release of Proxmox VE (default: 8 and 9 by turns)")
     parser.add_argument("--quiet", action="store_true", help="breaches without the stories")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    broken, ends, migrations, began = 0, Counter[str](), 0, time.process_time()
+    broken, ends, migrations, guests, began = 0, Counter[str](), 0, 0, time.process_time()
     for seed in range(options.first, options.first + options.seeds):
-        breaches, log = play(seed)
+        breaches, log = play(seed, options.flavour or FLAVOURS[seed % 2])
+        guests += int(log[0].split()[-2])
         ends.update(line.split(": ")[2].split(" ")[0] for line in log if line.startswith("ended: "))
         migrations += sum("came from" in line for line in log)
         if breaches:
             broken += 1
             print("\n".join([f"SEED {seed}", *(f"  BROKEN: {text}" for text in breaches), *([] if options.quiet else log)]), flush=True)
     states = ", ".join(f"{count} {state}" for state, count in sorted(ends.items()))
-    seconds = time.process_time() - began
-    print(f"{options.seeds} seeds: {sum(ends.values())} jobs ({states}), {migrations} migrations, {broken} broken, {seconds:.0f} s of CPU")
+    print(f"{options.seeds} seeds: {sum(ends.values())} jobs ({states}), {guests} guests, {migrations} migrations, {broken} broken")
+    print(f"{time.process_time() - began:.0f} s of CPU")
     return 1 if broken else 0
 
 

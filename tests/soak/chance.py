@@ -9,22 +9,23 @@ from prs.model import Policy
 from simcluster.ha_rules import Group, Resource, Rule
 from simcluster.scenario import from_json
 from simcluster.scenes import add_accounts
-from simcluster.world import World
+from simcluster.world import Flavour, World
 
 SETTLED = 900.0  # virtual seconds that a cluster has been running before the job
 BOUND = ("affinity", "apart", "together")
 
 
-def cluster(dice: random.Random) -> World:
-    """Three to five nodes, half full at most, with guests of all kinds; in every second one some are under HA and bound by rules."""
+def cluster(dice: random.Random, flavour: Flavour) -> World:
+    """Three to five nodes, half full at most, with guests of all kinds; in every second one some are under HA, in every second tagged."""
     names = [f"pve{number}" for number in range(1, dice.randint(3, 5) + 1)]
-    flavour = dice.choice("89")
     guests = {str(101 + number): _guest(dice, dice.choice(names), 101 + number) for number in range(dice.randint(8, 20))}
     storages = {"ceph": {"type": "rbd", "shared": True, "total": 4000}, "local-zfs": {"total": 300, "used": dice.randint(0, 60)}}
     nodes = {name: {"memory": 64, "cpu": 16, "host": 2} for name in names}
     world = add_accounts(from_json({"flavour": flavour, "nodes": nodes, "storages": storages, "guests": guests}))
     if dice.random() < 0.5:
         _high_availability(dice, world)
+    if dice.random() < 0.5:
+        _tags(dice, world)
     world.clock.sleep(SETTLED)
     return world
 
@@ -56,6 +57,24 @@ def _high_availability(dice: random.Random, world: World) -> None:
     for vmid in chosen:
         guest = world.guests[vmid]
         world.ha.add(Resource(guest.sid, group="preferred" if world.flavour == "8" and guest is bound else ""))
+
+
+def _tags(dice: random.Random, world: World) -> None:
+    """Tag guests as apart, together, bound to two nodes and left alone; none that the HA manager moves, as it knows no tags."""
+    free = [guest for guest in world.guests.values() if guest.sid not in world.ha.resources]
+    dice.shuffle(free)
+    apart = list({guest.node: guest for guest in free}.values())[: dice.randint(2, 3)]
+    rest = [guest for guest in free if guest not in apart]
+    pair = next(([one, other] for one in rest for other in rest if one is not other and one.node == other.node), [])
+    rest = [guest for guest in rest if guest not in pair]
+    for guest in apart:
+        guest.tags = ("plb_anti_affinity_a",)
+    for guest in pair:
+        guest.tags = ("plb_affinity_b",)
+    for guest in rest[:2]:
+        guest.tags = tuple(sorted({f"plb_pin_{guest.node}", f"plb_pin_{dice.choice(sorted(world.nodes))}"}))
+    for guest in rest[2:3]:
+        guest.tags = ("plb_ignore", "web") if dice.random() < 0.3 else ("web",)
 
 
 def policy(dice: random.Random) -> Policy:

@@ -10,18 +10,20 @@ from drive import Drive
 from prs.engine.executor import TICK
 from prs.engine.release import plan_release
 from prs.errors import HelperError, JobConflict, PlanError, PveError
+from simcluster.world import Flavour
 from soak import chance
 from soak.watch import Watch
 
+FLAVOURS: tuple[Flavour, Flavour] = ("8", "9")
 LIMIT = 10 * 3600.0  # virtual seconds in which every job must have ended
 
 
 class Run:
     """Everything about one seed; `log` tells its story."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, flavour: Flavour, folder: Path) -> None:
         self.dice = random.Random(seed)
-        self.world = chance.cluster(self.dice)
+        self.world = chance.cluster(self.dice, flavour)
         switch = self._switch if self.dice.random() < 0.6 else None
         self.drive = Drive(self.world, folder, chance.policy(self.dice), switch=switch)
         self.log: list[str] = [f"seed {seed}: PVE {self.world.flavour}, {len(self.world.nodes)} nodes, {len(self.world.guests)} guests"]
@@ -86,7 +88,7 @@ class Run:
         self.world.clock.sleep(1200)
         held = next(iter(self.drive.journal.held().values()))
         try:
-            _, plan, policy = plan_release(self.drive.api, self.drive.journal, held, self.world.clock.time())
+            _, plan, policy = plan_release(self.drive.api, self.drive.holds, held, self.world.clock.time())
         except (PlanError, PveError) as error:
             self.log.append(f"no way back: {error}")
             return
@@ -104,9 +106,9 @@ class Run:
             self.watch.look(self.jobs[-1])
 
 
-def play(seed: int) -> tuple[list[str], list[str]]:
-    """What was broken with this seed, and its story."""
+def play(seed: int, flavour: Flavour) -> tuple[list[str], list[str]]:
+    """What was broken with this seed on this release of PVE, and its story."""
     shm = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as folder:
-        run = Run(seed, Path(folder))
+        run = Run(seed, flavour, Path(folder))
         return run.go(), run.log

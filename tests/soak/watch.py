@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import combinations
 
 from prs.engine.jobs import Job, Step
 from prs.engine.journal import Journal
@@ -22,6 +23,8 @@ class Watch:
         self.breaches: list[str] = []
         self._ended: set[tuple[str, int]] = set()
         self._expected = set(world.guests)
+        self._tagged = {vmid: (guest.node, guest.tags) for vmid, guest in world.guests.items() if guest.tags}
+        self._met: set[tuple[int, int]] = set()
 
     def look(self, job_id: str) -> None:
         """Compare what the job says of the steps that have just ended with the cluster itself."""
@@ -33,6 +36,26 @@ class Watch:
             self._judge(job, step)
         if not job.open and job.kind == "drain" and job.state == "done":
             self._empty(job)
+        self._tags(job)
+
+    def _tags(self, job: Job) -> None:
+        """What tags ask for, of guests that nobody but us has moved."""
+        if set(FOREIGN) & set(self.faults):
+            return
+        where = {vmid: self.world.guests[vmid].node for vmid in self._tagged if vmid in self.world.guests}
+        for vmid, node in where.items():
+            first, tags = self._tagged[vmid]
+            pins = {tag.removeprefix("plb_pin_") for tag in tags if tag.startswith("plb_pin_")}
+            if node != first and ("plb_ignore" in tags or (pins and node not in pins)):
+                self.breaches.append(f"job {job.kind} {job.node}: guest {vmid} with tags {', '.join(tags)} went from {first} to {node}")
+        apart = sorted(vmid for vmid in where if "plb_anti_affinity_a" in self._tagged[vmid][1])
+        for pair in combinations(apart, 2):
+            if where[pair[0]] == where[pair[1]] and pair not in self._met:
+                self._met.add(pair)
+                self.breaches.append(f"job {job.kind} {job.node}: {pair[0]} and {pair[1]}, apart by tag, met on {where[pair[0]]}")
+        together = {where[vmid] for vmid in where if "plb_affinity_b" in self._tagged[vmid][1]}
+        if job.state == "done" and not self.faults and len(together) > 1 and all(step.state == "done" for step in job.steps):
+            self.breaches.append(f"job {job.kind} {job.node} is done, and parted guests that belong together by tag: {sorted(together)}")
 
     def _judge(self, job: Job, step: Step) -> None:
         guest = self.world.guests.get(step.vmid)

@@ -103,7 +103,7 @@ class Site:
         }  # fmt: skip
         self._shared = ["--pages", str(BUILT / "www"), "--shared", f"pve2/ext6={cache / 'ext'}", "--shared", f"pve2/fa={cache / 'fa'}",
                         "--shared", f"pwt={HERE / 'page'}"]  # fmt: skip
-        self._helper = FakeHelper(found.helper, self._world)
+        self._helper = FakeHelper(found.helper, self._world, found.pve)
 
     def open(self) -> dict[str, Any]:
         """Start everything; give addresses and logins."""

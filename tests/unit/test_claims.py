@@ -13,6 +13,7 @@ FAULT = "integration/test_faults_https.py::test_fault"
 DRAIN = "engine/test_drain.py::"
 ROLLING = "engine/test_rolling.py::"
 BALANCE, EMPTY = "unit/test_planner_balance.py::", "unit/test_planner_drain.py::"
+HARDWARE, MEANWHILE = "unit/test_planner_hardware.py::", "engine/test_hardware.py::"
 PRECONDITIONS, INSPECT = "unit/test_pve_preconditions.py::", "unit/test_pve_inspect.py::"
 
 # Promise -> tests, as path::function, or path::function[case] where the case is named in the file; a path alone is a story.
@@ -34,8 +35,44 @@ LIMITS: dict[str, tuple[str, ...]] = {
         f"{EMPTY}test_storages_bind_by_name_and_room", f"{INSPECT}test_a_storage_that_a_node_lacks",
         f"{PRECONDITIONS}test_all_volumes_that_travel_are_listed_with_their_size",
     ),
-    "linked clones, snapshots on local disks, local ISO, cloud-init": (
+    "storage room per storage with several disks, thin pools": (
+        f"{EMPTY}test_several_disks_need_room_together_on_each_storage",
+        "unit/test_pve_disks.py::test_a_thin_pool_in_a_volume_group_that_is_a_storage_too",
+        "unit/test_pve_disks.py::test_thin_volumes_together_count_for_no_more_than_is_used",
+        "unit/test_pve_disks.py::test_two_datasets_of_one_pool_share_its_free_space",
+    ),
+    "shared storages counted once": (
+        f"{INSPECT}test_all_that_a_vm_has_on_local_storages_travels_and_nothing_shared",
+        f"{PRECONDITIONS}test_a_container_with_local_volumes",
+    ),
+    "linked clones, snapshots on local disks, local ISO and CD-ROM": (
         f"{PRECONDITIONS}test_a_disk_that_cannot_travel_keeps_the_guest", f"{PRECONDITIONS}test_snapshots_of_local_disks",
+        f"{PRECONDITIONS}test_snapshots_that_are_chains_of_volumes_are_not_copied",
+    ),
+    "cloud-init, EFI and TPM volumes": (
+        f"{PRECONDITIONS}test_the_state_of_a_tpm_and_of_efi_travel_with_the_guest",
+        f"{INSPECT}test_all_that_a_vm_has_on_local_storages_travels_and_nothing_shared",
+    ),
+    "unlike CPU models with cpu type host (warn or exclude)": (
+        f"{HARDWARE}test_why_a_guest_may_not_go_there", f"{HARDWARE}test_unlike_cpus_are_excluded_or_warned_of",
+        "unit/test_pve_facts.py::test_what_ties_a_vm_to_its_nodes_cpu", "scenarios/drain-to-unlike-nodes",
+        f"{MEANWHILE}test_a_vm_of_cpu_type_host_moves_to_another_cpu_only_where_that_is_allowed",
+    ),
+    "newer to older QEMU never": (
+        f"{HARDWARE}test_a_plan_keeps_away_from_an_older_node", f"{HARDWARE}test_a_detour_over_a_newer_node_is_found_out",
+        f"{HARDWARE}test_a_drain_from_old_to_new_works_and_back_only_with_the_machines_stopped", "scenarios/drain-to-unlike-nodes",
+        f"{ROLLING}test_a_rolling_upgrade_never_goes_from_new_to_old", f"{MEANWHILE}test_what_has_changed_since_the_plan_stops_the_step",
+    ),
+    "missing bridge on the target, other architecture never": (
+        f"{HARDWARE}test_why_a_guest_may_not_go_there", "scenarios/drain-to-unlike-nodes",
+        "unit/test_pve_facts.py::test_bridges_that_the_account_may_not_see_are_not_judged_and_named_once",
+        f"{MEANWHILE}test_what_has_changed_since_the_plan_stops_the_step",
+    ),
+    "ballooning and ZFS ARC understood": (
+        f"{HARDWARE}test_a_squeezed_guest_needs_room_for_what_it_takes_back", f"{HARDWARE}test_growth_is_not_load",
+        f"{MEANWHILE}test_a_squeezed_vm_does_not_go_where_it_would_grow_too_large",
+        f"{MEANWHILE}test_a_drain_counts_what_a_squeezed_vm_uses_now", "unit/test_pve_load.py::test_the_cache_of_a_simulated_node",
+        "unit/test_pve_load.py::test_cache_of_zfs_beyond_its_floor_is_not_used_memory",
     ),
     "replication": (f"{EMPTY}test_replication_target_only", f"{INSPECT}test_snapshots_travel_with_replication"),
     "passthrough and mapped resources": (
@@ -51,7 +88,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
     ),
     "memory with a per-node reserve": (f"{BALANCE}test_precondition_and_reserve", "scenarios/drain-without-room"),
     "the verdict is checked against PVE's own precondition call": (
-        f"{INSPECT}test_two_calls_for_each_guest_and_none_for_the_others",
+        f"{INSPECT}test_calls_for_each_guest_and_node_and_none_for_the_others",
         f"{PRECONDITIONS}test_nodes_are_refused_with_reasons_and_an_empty_entry_is_none",
     ),
 }  # fmt: skip
@@ -89,6 +126,15 @@ DRAINS: dict[str, tuple[str, ...]] = {
         f"{DRAIN}test_a_cancelled_drain_releases_its_node_and_ends_maintenance", f"{DRAIN}test_no_release_while_the_drain_goes_on",
         f"{DRAIN}test_a_way_back_that_cannot_end_maintenance_keeps_the_hold",
         "integration/test_drain_command.py::test_release_without_bringing_back",
+    ),
+    "the drained state is respected by every host, whoever leads, and can be ended from any": (
+        "engine/test_holds.py::test_another_leader_sends_nothing_to_the_drained_node",
+        "engine/test_holds.py::test_a_release_elsewhere_is_taken_over_by_the_host_that_drained",
+        "engine/test_holds.py::test_ha_maintenance_is_told_and_ended_from_elsewhere",
+        "engine/test_holds.py::test_a_release_without_quorum_is_made_good_later",
+        "engine/test_holds.py::test_without_the_helper_the_hold_is_this_hosts_own_and_the_job_says_so",
+        "unit/test_cli_held.py::test_release_here_of_a_drain_made_elsewhere",
+        "integration/test_web_jobs.py::test_a_node_drained_on_another_host_is_shown_and_can_be_released_here",
     ),
     "rolling maintenance, one node at a time": (
         f"{ROLLING}test_every_node_has_its_turn", "integration/test_drain_command.py::test_rolling_maintenance",

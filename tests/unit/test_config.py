@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prs import config
-from prs.config_options import BY_NAME, OPTIONS, SECTIONS
+from prs.config_options import BY_NAME, DOMAIN, OPTIONS, POOL_OPTIONS, SECTIONS
 from prs.endpoint import Endpoint
 from prs.errors import ConfigError
-from prs.model import Policy
+from prs.model import Policy, Pool
 
+ALL = (*OPTIONS, *POOL_OPTIONS, DOMAIN)
 SHIPPED = Path(__file__).parents[2] / "backend" / "prs.conf"
 LOGIN = "[proxmox]\napi_host: pve1\napi_user: root@pam\napi_pass: FooBar\n"
 
@@ -75,6 +76,7 @@ max_moves = 7
 max_gib = 1.5TiB
 containers = yes
 memory_reserve = 512 MiB
+unlike_cpus = warn
 parallel = 6
 parallel_node = 3
 [service]
@@ -89,7 +91,7 @@ state_dir = /srv/prs
         ("a.example", "[fd00::1]:8007", "10.0.0.1:99", "[fd00::2]"), "prs@pve", "", "service", "0123-4567",
         verify=False, ca_file=str(SHIPPED), timeout=12.5,
     )  # fmt: skip
-    assert settings.policy == Policy("cpu", (), ("web*", "10?"), 0.025, 7, 3 * 2**39, True, 2**29, 6, 3)
+    assert settings.policy == Policy("cpu", (), ("web*", "10?"), 0.025, 7, 3 * 2**39, True, 2**29, 6, 3, unlike_cpus="warn")
     assert not settings.daemon
     assert settings.schedule == 5400.0
     assert settings.dry_run
@@ -148,7 +150,8 @@ schedule: 1w
         "allowed: user@realm.",
         "FILE line 8: [proxmox] verify_ssl = 'maybe': allowed: 1 (yes) or 0 (no).",
         "FILE line 9: [proxmox] api_pass is given a second time (first on line 7).",
-        "FILE line 10: unknown section [balencing] (did you mean 'balancing'?); allowed are [proxmox], [balancing], [service], [web].",
+        "FILE line 10: unknown section [balencing] (did you mean 'balancing'?); allowed are [proxmox], [balancing], [service], [web], "
+        "[pool NAME], [domains].",
         "FILE line 13: [balancing] method = 'ram': allowed: memory, disk, cpu or all.",
         "FILE line 14: [balancing] has no option 'daemon'; it belongs under [service].",
         "FILE line 15: [balancing] method is given a second time (first on line 13).",
@@ -157,6 +160,63 @@ schedule: 1w
         "FILE line 18: [balancing] spread = '': allowed: percentage points from 0 to 100.",
         "FILE line 20: [service] schedule = '1w': allowed: hours (24), or a time such as 30m, 12h, 1d; from 1m to 366d.",
         "FILE line 21: section [proxmox] begins a second time (first on line 4).",
+    ]
+
+
+def test_pools_and_domains(tmp_path: Path) -> None:
+    text = """
+[pool web/Front]
+keep: apart
+nodes: pve1, pve2
+strict: 0
+[POOL db]
+ignore: 1
+[balancing]
+tags: 0
+[Domains]
+Rack1: pve1,pve2
+rack2: pve3
+"""
+    policy = load(tmp_path, text).policy
+    assert policy.pools == (Pool("web/Front", keep="apart", nodes=("pve1", "pve2"), strict=False), Pool("db", ignore=True))
+    assert policy.domains == (("rack1", ("pve1", "pve2")), ("rack2", ("pve3",)))
+    assert not policy.tags
+    assert load(tmp_path, "").policy.tags
+
+
+def test_mistakes_in_pools_and_domains(tmp_path: Path) -> None:
+    text = """[pool web]
+kep: apart
+keep: near
+keep: apart
+strict: 0
+[pool]
+ignore: 1
+[pool a b]
+[pool web]
+[domains]
+r1: pve1,pve2
+r2: PVE2
+r1: pve3
+r3:
+r4: a b
+r5: pve4 # the new one
+"""
+    assert mistakes(tmp_path, text) == [
+        "FILE line 2: [pool web] has no option 'kep' (did you mean 'keep'?); allowed are ignore, keep, nodes, strict.",
+        "FILE line 3: [pool web] keep = 'near': allowed: together or apart.",
+        "FILE line 4: [pool web] keep is given a second time (first on line 3).",
+        "FILE line 5: [pool web] strict says how nodes are meant, and there are no nodes.",
+        "FILE line 6: [pool] names no pool: write [pool NAME], with letters, digits and . _ - in the name.",
+        "FILE line 8: [pool a b] names no pool: write [pool NAME], with letters, digits and . _ - in the name.",
+        "FILE line 8: [pool a b] says nothing: give it ignore, keep, nodes.",
+        "FILE line 9: section [pool web] begins a second time (first on line 1).",
+        "FILE line 12: [domains] r2: PVE2 is in domain r1 already (line 11).",
+        "FILE line 13: [domains] r1 is given a second time (first on line 11).",
+        "FILE line 14: [domains] r3 = '': allowed: a comma list of node names.",
+        "FILE line 15: [domains] r4 = 'a b' ('a b' is no node name): allowed: a comma list of node names.",
+        "FILE line 16: [domains] r5 = 'pve4 # the new one' ('pve4 # the new one' is no node name) (a comment needs a line of its own): "
+        "allowed: a comma list of node names.",
     ]
 
 
@@ -282,7 +342,7 @@ def shipped_examples() -> dict[tuple[str, str], tuple[str, bool]]:
     found: dict[tuple[str, str], tuple[str, bool]] = {}
     section, example = "", False
     for line in SHIPPED.read_text(encoding="utf-8").splitlines():
-        if heading := re.fullmatch(r"\[(\w+)\]", line):
+        if heading := re.fullmatch(r"#?\[([\w ]+)\]", line):
             section = heading[1]
         elif shown := re.fullmatch(r"#(\w+): (.*)", line):
             assert (section, shown[1]) not in found
@@ -298,20 +358,21 @@ def test_the_shipped_file_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_shipped_file_shows_every_option_and_no_other() -> None:
-    assert list(shipped_examples()) == [(option.section, option.name) for option in OPTIONS]
+    assert list(shipped_examples()) == [(option.section, option.name) for option in ALL]
     assert SECTIONS == ("proxmox", "balancing", "service", "web")
 
 
 def test_the_shipped_file_shows_the_defaults_of_the_code() -> None:
+    options = {(option.section, option.name): option for option in ALL}
     for key, (value, example) in shipped_examples().items():
-        option = BY_NAME[key]
+        option = options[key]
         assert example == (option.default == "")
         assert value == (option.example if example else option.default)
 
 
 def test_the_shipped_file_documents_every_option_as_the_table_does() -> None:
     words = " ".join(line.lstrip("# ") for line in SHIPPED.read_text(encoding="utf-8").splitlines())
-    for option in OPTIONS:
+    for option in ALL:
         assert option.doc in words
         assert f"Allowed: {option.allowed}." in words
 
@@ -320,7 +381,7 @@ def test_each_example_in_the_shipped_file_is_allowed(tmp_path: Path) -> None:
     # The certificate of the example exists on cluster nodes only, and a password and a token exclude each other.
     for left_out in ("api_pass", "api_token"):
         lines = [line for line in SHIPPED.read_text().splitlines() if not line.startswith(("#ca_file", f"#{left_out}"))]
-        settings = load(tmp_path, "\n".join(re.sub(r"^#(\w+: )", r"\1", line) for line in lines).replace("root@pam", "prs@pve"))
+        settings = load(tmp_path, "\n".join(re.sub(r"^#(\w+: |\[)", r"\1", line) for line in lines).replace("root@pam", "prs@pve"))
         assert settings.endpoint is not None
         assert settings.warnings == ()
 

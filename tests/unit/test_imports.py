@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "pve": {"errors", "model", "endpoint"},
     "engine": {"errors", "model", "endpoint", "codec", "config", "planner", "pve"},
     "ha_helper": set(),
-    "ha_client": {"errors"},
+    "ha_client": {"errors", "engine"},
     "views": {*VALUES, "codec", "engine", "pve"},
 }
 TOP = {"cli", "web"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from prs.cli import VERBS, parser
-from prs.config_options import OPTIONS
+from prs.config_options import DOMAIN, OPTIONS, POOL_OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,7 +43,8 @@ def test_command_page_names_every_verb_and_option(pages: dict[str, str]) -> None
 def test_configuration_page_documents_every_option(pages: dict[str, str]) -> None:
     """One paragraph for each option, with its default."""
     page = pages["prs.conf.5"]
-    for option in OPTIONS:
+    for option in (*OPTIONS, *POOL_OPTIONS, DOMAIN):
+        assert f".SH SECTION [{option.section}]\n" in page
         assert f".TP\n.B {option.name}\n" in page
         assert not option.default or f"Default: {option.default}." in page
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from prs.engine.jobs import StepState
-from prs.model import Node, NodeLoad, Plan, Stay
+from prs.model import Node, NodeLoad, Plan, Stay, Term
 from prs.output import finding_text, findings_summary, loads_table, plan_page
 from prs.output_jobs import fraction, job_end, job_page, jobs_page, step_event
 from prs.pve.findings import Finding
@@ -48,6 +48,14 @@ Guests that stay, and why (2)
   100 (web01)  pve1  must stay with 101 (web02): HA resource affinity
   103 (db02)   pve1  uses PCI device hostpci0
 """
+
+
+def test_what_a_plan_changes_beside_the_spread() -> None:
+    terms = (Term("spread over the aim", 1.0, 0.5, 0.0), Term("deviation", 0.0, 0.271, 0.012), Term("moving", 1.0, 0.0, 81.0),
+             Term("guests off the nodes that rules prefer", 60.0, 1, 1), Term("largest free memory", 0.0, 90 * 2.0**30, 60.5 * 2.0**30))
+    page = plan_page(samples.CLUSTER, replace(samples.PLAN, terms=terms, cost=90.0), RICH)
+    text = page.replace("\n  ", " ")
+    assert " Moving takes 1:30 one after the other; deviation 0.271 → 0.012; largest free memory 90.0 GiB → 60.5 GiB." in text
 
 
 def test_a_plan_without_moves_says_why() -> None:

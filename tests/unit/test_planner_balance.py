@@ -50,8 +50,8 @@ def test_nothing_within_the_spread() -> None:
 def test_aim_is_below_the_trigger() -> None:
     guests = [guest(100 + number, "pve1" if number < 45 else "pve2", 1) for number in range(70)]
     snapshot = cluster(node("pve1", 200), node("pve2", 200), *guests)
-    assert balance(snapshot).spread_after <= 0.04
-    assert 0.04 < balance(snapshot, Policy(aim=1.0)).spread_after <= 0.05
+    assert balance(snapshot).spread_after <= 0.04 + 1e-9
+    assert 0.04 < balance(snapshot, Policy(aim=1.0)).spread_after <= 0.05 + 1e-9
 
 
 def test_second_run_moves_nothing() -> None:

@@ -44,7 +44,7 @@ def cheapest(problem: Problem, method: Method, width: float) -> float | None:
 def test_never_above_the_cheapest_placement(method: Method) -> None:
     useful = 0
     for seed, width in itertools.product(range(25), (0.02, 0.1, 0.25)):
-        problem = Problem(Facts(small(seed), Policy()))
+        problem = Problem(Facts(small(seed), Policy(dirty_rate=0.0)))
         best, found = cheapest(problem, method, width), bound.to_spread(problem, method, width)
         if best is not None:
             assert found is not None
@@ -54,30 +54,30 @@ def test_never_above_the_cheapest_placement(method: Method) -> None:
 
 
 def test_counts_overhead_whole_and_copying_in_part() -> None:
-    problem = Problem(Facts(cluster(node("a"), node("b"), guest(1, "a", 20), guest(2, "a", 20)), Policy()))
+    problem = Problem(Facts(cluster(node("a"), node("b"), guest(1, "a", 20), guest(2, "a", 20)), Policy(dirty_rate=0.0)))
     assert bound.to_spread(problem, "memory", 0.05) == pytest.approx(10 + 17.5, rel=1e-5)  # the move costs 30, but 17.5 GiB would do
 
 
 def test_unreachable_is_said() -> None:
-    problem = Problem(Facts(cluster(node("a"), node("b"), guest(1, "a", 60)), Policy()))
+    problem = Problem(Facts(cluster(node("a"), node("b"), guest(1, "a", 60)), Policy(dirty_rate=0.0)))
     assert bound.to_spread(problem, "memory", 0.05) is None
 
 
 def test_the_plan_tells_its_cost_and_the_bound() -> None:
-    plan = plan_balance(lopsided(), Policy(), 0.0)
+    plan = plan_balance(lopsided(), Policy(dirty_rate=0.0), 0.0)
     assert plan.cost == pytest.approx(4 * (10 + 8))
     assert plan.cost_bound is not None
     assert 0.99 * plan.cost <= plan.cost_bound <= plan.cost
 
 
 def test_nothing_to_do_costs_nothing() -> None:
-    plan = plan_balance(lopsided(), Policy(spread=0.6), 0.0)
+    plan = plan_balance(lopsided(), Policy(dirty_rate=0.0, spread=0.6), 0.0)
     assert (plan.cost, plan.cost_bound) == (0.0, 0.0)
 
 
 def test_a_drain_costs_at_least_the_guests_of_its_node() -> None:
-    plan = plan_drain(lopsided(), Policy(), "pve1", 0.0)
+    plan = plan_drain(lopsided(), Policy(dirty_rate=0.0), "pve1", 0.0)
     assert plan.cost_bound == pytest.approx(8 * 18)
     assert plan.cost == pytest.approx(plan.cost_bound)
     stuck = cluster(node("pve1"), node("pve2", 2), guest(1, "pve1", 4))
-    assert plan_drain(stuck, Policy(), "pve1", 0.0).cost_bound is None
+    assert plan_drain(stuck, Policy(dirty_rate=0.0), "pve1", 0.0).cost_bound is None

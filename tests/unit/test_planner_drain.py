@@ -105,12 +105,27 @@ def test_apart_guests_never_meet() -> None:
     snapshot = cluster(node("pve1"), node("pve2"), node("pve3"), guest(1, "pve1", 4), guest(2, "pve2", 4), rules=(rule,))
     assert [move.target for move in drain(snapshot).moves] == ["pve3"]
     full = cluster(node("pve1"), node("pve2"), guest(1, "pve1", 4), guest(2, "pve2", 4), rules=(rule,))
-    assert "keeps it apart from a guest on pve2" in blockers(drain(full))[1]
+    assert "HA rule ha pair keeps it apart from 2 (vm2) on pve2" in blockers(drain(full))[1]
 
 
 def test_replication_target_only() -> None:
     snapshot = cluster(node("pve1"), node("pve2"), node("pve3"), guest(1, "pve1", 4), replications=(Replication(1, "pve3"),))
     assert [move.target for move in drain(snapshot).moves] == ["pve3"]
+
+
+def test_only_what_changed_travels_to_the_target_of_a_replication() -> None:
+    nodes = [node(f"pve{n}", disk=100 * GIB) for n in (1, 2, 3)]
+    stores = tuple(Storage("zfs", f"pve{n}", total=100 * GIB, used=90 * GIB) for n in (1, 2, 3))
+    data = guest(1, "pve1", 4, disk=60 * GIB, volumes=(Volume("zfs", 60 * GIB),))
+    snapshot = cluster(*nodes, data, storages=stores, replications=(Replication(1, "pve3"),))
+    (move,) = drain(snapshot).moves
+    assert (move.target, move.bytes) == ("pve3", 4 * GIB)  # its disks are on the full pve3 already
+    off = cluster(*nodes, replace(data, status="stopped", memory=0, cpu=0.0), storages=stores, replications=(Replication(1, "pve3"),))
+    assert [(move.target, move.bytes) for move in drain(off).moves] == [("pve3", 0)]
+    gone = replace(off, nodes=(*off.nodes[:2], replace(off.nodes[2], online=False)))
+    assert "needs 60.0 GiB" in blockers(drain(gone))[1]
+    empty = replace(gone, storages=(stores[0], replace(stores[1], used=0)))
+    assert [(move.target, move.bytes) for move in drain(empty).moves] == [("pve2", 60 * GIB)]
 
 
 def test_storages_bind_by_name_and_room() -> None:
@@ -123,6 +138,26 @@ def test_storages_bind_by_name_and_room() -> None:
     assert "needs 50.0 GiB on storage fast, which has 10.0 GiB free on pve2" in reason
     assert "storage fast is not available on pve3" in reason
     assert drain(replace(snapshot, storages=(*stores, Storage("fast", "pve3", total=60 * GIB)))).moves[0].target == "pve3"
+
+
+def test_several_disks_need_room_together_on_each_storage() -> None:
+    nodes = [node(f"pve{n}", disk=500 * GIB) for n in (1, 2)]
+    disks = (Volume("thin", 30 * GIB), Volume("thin", 30 * GIB), Volume("fast", 20 * GIB))
+    both = guest(1, "pve1", 4, disk=80 * GIB, volumes=disks), guest(2, "pve1", 4, disk=30 * GIB, volumes=disks[:1])
+
+    def stores(thin: int, fast: int) -> tuple[Storage, ...]:
+        sizes = (("thin", thin), ("fast", fast))
+        return tuple(Storage(name, place, total=size * GIB, plugin="lvmthin") for place in ("pve1", "pve2") for name, size in sizes)
+
+    def lacks(thin: int, fast: int, number: int = 1) -> dict[int, str]:
+        plan = drain(cluster(*nodes, *both[:number], storages=stores(thin, fast)))
+        return {} if plan.feasible else blockers(plan)
+
+    assert lacks(60, 20) == {}
+    assert "needs 60.0 GiB on storage thin, which has 59.0 GiB free on pve2" in lacks(59, 20)[1]
+    assert "needs 20.0 GiB on storage fast, which has 19.0 GiB free on pve2" in lacks(60, 19)[1]
+    assert lacks(90, 20, 2) == {}
+    assert len(lacks(89, 20, 2)) == 1
 
 
 def test_together_leaves_together() -> None:

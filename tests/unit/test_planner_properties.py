@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prs.model import Cluster, Plan, Policy, Rule
+from prs.model import Cluster, Plan, Policy, Pool, Rule
 from prs.planner import search
 from prs.planner.plan import check_plan, plan_balance, plan_drain
 from unit.planner_scenes import GIB, cluster, guest, node
@@ -24,9 +24,26 @@ def _short_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "_schedules", lambda units: tuple([replace(one, steps=800) for one in runs] for runs in whole(units)))
 
 
+TAGS = st.sampled_from([
+    (), (), (), (), ("web",), ("plb_affinity_a",), ("plb_anti_affinity_b",), ("plb_anti_affinity_c",), ("plb_ignore_x",), ("plb_pin_gone",),
+    ("plb_anti_affinity_b", "plb_pin_pve0", "plb_pin_pve1", "plb_pin_pve2"), ("plb_pin_PVE1", "plb_pin_gone"),
+])  # fmt: skip
+POOLS = st.sampled_from(["", "", "", "a", "b"])
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    """Some nodes in racks, wishes for two pools, tags that mean something or not."""
+    racks = draw(st.lists(st.sampled_from(["", "r1", "r2", "r3"]), min_size=6, max_size=6))
+    homes = {rack: tuple(f"pve{number}" for number, one in enumerate(racks) if one == rack) for rack in sorted(set(racks) - {""})}
+    pools = (Pool("a", keep=draw(st.sampled_from(["", "together", "apart"])), nodes=draw(st.sampled_from([(), ("pve0", "pve2")])),
+                  strict=draw(st.booleans())), Pool("b", keep=draw(st.sampled_from(["apart", "together"]))))  # fmt: skip
+    return Policy(tags=draw(st.integers(0, 3)) > 0, pools=pools if draw(st.booleans()) else (), domains=tuple(homes.items()))
+
+
 @st.composite
 def clusters(draw: st.DrawFn) -> Cluster:
-    """Three to six nodes, some excluded, up to 40 guests of many sizes, and a few rules."""
+    """Three to six nodes, some excluded, up to 40 guests of many sizes, some with tags and in pools, and a few rules."""
     names = [f"pve{number}" for number in range(draw(st.integers(3, 6)))]
     nodes = [node(name, draw(st.sampled_from([32, 64, 128])), 2, disk=500 * GIB, online=draw(st.integers(0, 9)) > 0) for name in names]
     room = {one.name: one.memory - one.memory_host for one in nodes}
@@ -39,7 +56,7 @@ def clusters(draw: st.DrawFn) -> Cluster:
             status = draw(st.sampled_from(["running"] * 6 + ["stopped", "paused"]))
             memory = 0 if status == "stopped" else size
             guests.append(guest(vmid, where, memory, status=status, disk=draw(st.sampled_from([0, 0, 10 * GIB])),
-                                cpu=draw(st.sampled_from([0.0, 0.5, 2.0, 5.0]))))
+                                cpu=draw(st.sampled_from([0.0, 0.5, 2.0, 5.0])), tags=draw(TAGS), pool=draw(POOLS)))
     vmids = [one.vmid for one in guests]
     rules = []
     for number, kind in enumerate(draw(st.lists(st.sampled_from(["together", "apart", "nodes"]), max_size=4))):
@@ -55,10 +72,10 @@ def carried_out(snapshot: Cluster, plan: Plan) -> Cluster:
 
 
 @QUICK
-@given(clusters())
-def test_balance_breaks_nothing_and_never_makes_it_worse(snapshot: Cluster) -> None:
-    plan = plan_balance(snapshot, Policy(), 0.0)
-    assert check_plan(snapshot, Policy(), plan) == []
+@given(clusters(), policies())
+def test_balance_breaks_nothing_and_never_makes_it_worse(snapshot: Cluster, policy: Policy) -> None:
+    plan = plan_balance(snapshot, policy, 0.0)
+    assert check_plan(snapshot, policy, plan) == []
     assert plan.spread_after <= plan.spread_before + 1e-9
     assert plan.spread_reachable is not None
     assert plan.spread_reachable <= plan.spread_after + 1e-9
@@ -84,10 +101,10 @@ def test_the_same_cluster_in_any_order_gives_the_same_plan(snapshot: Cluster, ch
 
 
 @QUICK
-@given(clusters())
-def test_a_drain_is_done_or_refused_with_reasons(snapshot: Cluster) -> None:
-    plan = plan_drain(snapshot, Policy(), "pve0", 0.0)
-    assert check_plan(snapshot, Policy(), plan) == []
+@given(clusters(), policies())
+def test_a_drain_is_done_or_refused_with_reasons(snapshot: Cluster, policy: Policy) -> None:
+    plan = plan_drain(snapshot, policy, "pve0", 0.0)
+    assert check_plan(snapshot, policy, plan) == []
     left = [one.vmid for one in carried_out(snapshot, plan).guests if one.node == "pve0"]
     assert bool(left) == bool(plan.blockers)
     assert not (plan.blockers and plan.moves)

@@ -27,7 +27,7 @@ def test_a_cluster_in_good_order_gives_nothing_to_do(flavour: Flavour) -> None:
     world = small(flavour)
     found = look(world)
     assert [finding.name for findings in found.values() for finding in findings] == [
-        "privileges", "quorum", "storages", "versions", "HA", "auto-rebalance"
+        "privileges", "quorum", "storages", "versions", "HA", "auto-rebalance", "rolling maintenance"
     ]  # fmt: skip
     assert all(finding.ok and not finding.remedy for findings in found.values() for finding in findings)
     assert found["storages"][0].text == "shared by all nodes: ceph, nfs-iso; local for guests: local-zfs"
@@ -123,8 +123,15 @@ def test_services_in_error_and_nodes_being_fenced() -> None:
 def test_pves_own_auto_rebalance_is_told_and_what_is_hidden_is_not_denied() -> None:
     world = small()
     world.options["crs"] = {"ha": "dynamic", "ha-auto-rebalance": 1}
-    assert look(world)["auto-rebalance"][0].text == "PVE's own auto-rebalance is on: guests managed by HA are left to it"
+    words = "PVE's own auto-rebalance is on: guests managed by HA are left to it, but for those excluded from it in HA > Resources"
+    assert look(world)["auto-rebalance"][0].text == words
     assert look(world, "pool@pve")["auto-rebalance"][0].ok is None
+
+
+def test_whether_nodes_may_be_rebooted_is_told_before_anybody_tries() -> None:
+    words = "Sys.PowerMgmt on /nodes is missing, so drain --reboot is not possible; setup --reboot grants it to the account of setup"
+    assert look(small())["rolling maintenance"] == [Finding("rolling maintenance", True, words)]
+    assert look(small(), "root@pam")["rolling maintenance"][0].text == "root@pam may reboot nodes (drain --reboot)"
 
 
 def test_a_single_node_has_nowhere_to_migrate_to() -> None:

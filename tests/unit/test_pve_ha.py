@@ -44,6 +44,18 @@ def test_groups_of_pve_8() -> None:
     )
 
 
+def test_what_the_resources_say_of_moves() -> None:
+    """PVE 9 has both flags at the resource, absent ones are on; on PVE 8 failback is the group's."""
+    resources: list[Row] = [
+        {"sid": "vm:101", "failback": 0, "auto-rebalance": 1}, {"sid": "ct:102", "failback": 1, "auto-rebalance": 0}, {"sid": "vm:103"},
+    ]  # fmt: skip
+    assert ha.managed(resources) == {101: ha.Managed(True, False), 102: ha.Managed(False, True), 103: ha.Managed(True, True)}
+    old: list[Row] = [{"sid": "vm:104", "group": "stay"}, {"sid": "vm:105", "group": "back"}, {"sid": "vm:106"}]
+    groups: list[Row] = [{"group": "stay", "nodes": "pve1", "nofailback": 1}, {"group": "back", "nodes": "pve1"}]
+    found = ha.managed(old, groups)
+    assert {vmid: one.failback for vmid, one in found.items()} == {104: False, 105: True, 106: True}
+
+
 @pytest.mark.parametrize(
     ("crs", "on"),
     [

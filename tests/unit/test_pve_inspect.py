@@ -1,4 +1,4 @@
-"""The closer look at candidates: two calls each, PVE's refusals in words, loads that stay what was measured."""
+"""The closer look at candidates: two or three calls each, PVE's refusals in words, loads that stay what was measured."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from simcluster import InProcessApi
 from simcluster.ha_rules import Resource
 from simcluster.ha_rules import Rule as HaRule
 from simcluster.nouns import Disk
+from simcluster.nouns import Storage as SimStorage
 from simcluster.scenes import local, small
 from simcluster.world import Flavour, World
 from unit.fakeapi import FakeApi
@@ -31,10 +32,10 @@ def look(world: World, *vmids: int, method: str = "memory") -> tuple[Cluster, di
 
 
 @pytest.mark.parametrize("flavour", ["8", "9"])
-def test_two_calls_for_each_guest_and_none_for_the_others(flavour: Flavour) -> None:
+def test_calls_for_each_guest_and_node_and_none_for_the_others(flavour: Flavour) -> None:
     world = small(flavour)
     _, guests, calls = look(world, 101, 106, 110)
-    assert calls == 6
+    assert calls == 3 + 3 + 2 + 2 * 3  # two VMs, a container, and two for each node
     assert [vmid for vmid, guest in guests.items() if guest.inspected] == [101, 106, 110]
     assert guests[101].targets == ("pve2", "pve3")
     assert guests[110].targets is None
@@ -75,7 +76,7 @@ def test_a_template_is_not_asked_about() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"lock": "backup"}, "PVE: VM is locked (backup)"),
+        ({"lock": "clone"}, "PVE: VM is locked (clone)"),
         ({"config": {"hostpci0": "0000:01:00.0"}}, "uses PCI device hostpci0"),
         (
             {"disks": [Disk("ide2", "local-zfs", GiB, name="iso/x.iso", cdrom=True)]},
@@ -93,6 +94,22 @@ def test_what_keeps_a_guest_is_a_blocker_in_words(change: dict[str, Any], words:
         setattr(world.guests[106], name, value)
     _, guests, _ = look(world, 106)
     assert guests[106].blockers == (words,)
+
+
+def test_a_lock_that_ends_by_itself_is_no_blocker_but_told() -> None:
+    """Also when it came between the reading of the cluster and the look at the guest, or went."""
+    world = small()
+    cluster = read_cluster(InProcessApi(world), world.clock.time())
+    world.guests[106].lock = "backup"
+    world.guests[101].lock = "snapshot-delete"
+    later = inspect_guests(InProcessApi(world), cluster, [101, 106])
+    found = {guest.vmid: guest for guest in later.guests}
+    assert [(found[vmid].lock, found[vmid].blockers, found[vmid].inspected) for vmid in (101, 106)] == [
+        ("snapshot-delete", (), True), ("backup", (), True),
+    ]  # fmt: skip
+    cluster = read_cluster(InProcessApi(world), world.clock.time())
+    world.guests[106].lock = ""
+    assert next(guest for guest in inspect_guests(InProcessApi(world), cluster, [106]).guests if guest.vmid == 106).lock == ""
 
 
 def test_snapshots_travel_with_replication() -> None:
@@ -116,6 +133,21 @@ def test_a_storage_that_a_node_lacks() -> None:
     assert guests[101].refused == (("pve3", "storage local-zfs is not available there"),)
     assert guests[101].targets == ("pve2",)
     assert guests[110].refused == (("pve3", "storage local-zfs is not available there"),)
+
+
+def test_all_that_a_vm_has_on_local_storages_travels_and_nothing_shared() -> None:
+    world = local()
+    world.storages["fast"] = SimStorage("fast", "lvmthin")
+    world.guests[101].disks = [
+        Disk("scsi0", "fast", 40 * GiB, "vm-101-disk-0"), Disk("scsi1", "local-zfs", 8 * GiB, "vm-101-disk-1"),
+        Disk("efidisk0", "local-zfs", 4 * 2**20, "vm-101-disk-2"), Disk("tpmstate0", "fast", 4 * 2**20, "vm-101-disk-3"),
+        Disk("ide2", "fast", 4 * 2**20, "vm-101-cloudinit", cloudinit=True), Disk("scsi2", "ceph", 99 * GiB, "vm-101-disk-4"),
+        Disk("unused0", "fast", 5 * GiB, "vm-101-disk-5"),
+    ]  # fmt: skip
+    found = look(world, 101)[1][101]
+    assert (found.blockers, found.disk) == ((), 53 * GiB + 12 * 2**20)
+    assert sum(volume.size for volume in found.volumes if volume.storage == "fast") == 45 * GiB + 8 * 2**20
+    assert {volume.storage for volume in found.volumes} == {"fast", "local-zfs"}
 
 
 def test_ha_refuses_nodes_and_moves_companions() -> None:
@@ -146,7 +178,7 @@ def cluster(**more: Any) -> Cluster:
 def test_a_node_that_does_not_answer_is_asked_once() -> None:
     api = FakeApi({"/nodes/n1/qemu/100/migrate": Unreachable("596 Connection timed out")})
     found = {guest.vmid: guest for guest in inspect_guests(api, cluster(), [100, 101, 102]).guests}
-    assert api.calls == 1
+    assert [path for _, path, _ in api.asked] == ["/nodes/n1/status", "/nodes/n1/qemu/100/migrate"]
     assert found[100].blockers == found[101].blockers == ("PVE cannot be asked about it: 596 Connection timed out",)
     assert found[102].blockers == ("its node is offline",)
     assert all(guest.inspected for guest in found.values())

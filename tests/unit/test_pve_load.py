@@ -9,6 +9,9 @@ import pytest
 from prs.model import Guest, Node
 from prs.pve.averages import guest_mean, newest, node_mean, reclaimable
 from prs.pve.load import Histories, with_load
+from prs.pve.snapshot import read_cluster
+from simcluster import InProcessApi
+from simcluster.scenes import small
 
 GiB, MiB = 2**30, 2**20
 NOW = 1_000_000.0
@@ -76,6 +79,23 @@ def test_without_a_window_the_present_sample_counts() -> None:
 def test_cache_of_zfs_beyond_its_floor_is_not_used_memory(window: float) -> None:
     node, _ = load([row(60, 20, arcsize=10 * GiB)], [guest()], window=window)
     assert node.memory_host == (20 - 4 - (10 - 2)) * GiB  # the floor is 1/32 of 64 GiB
+
+
+def test_a_cache_that_has_grown_counts_in_each_row_for_what_it_was_then() -> None:
+    node, _ = load([row(300, 20, arcsize=3 * GiB), row(240, 20, arcsize=3 * GiB), row(60, 26, arcsize=9 * GiB)], [guest()])
+    assert node.memory_host == (19 - 4) * GiB
+
+
+@pytest.mark.parametrize("history", [1800.0, 0.0])
+def test_the_cache_of_a_simulated_node(history: float) -> None:
+    """PVE 9 tells it; on PVE 8 it cannot be told from memory in use, which is the safe side."""
+    found = {}
+    for flavour in ("8", "9"):
+        world = small("8" if flavour == "8" else "9")
+        before = read_cluster(InProcessApi(world), world.clock.time(), history=history).nodes[2].memory_host
+        world.nodes["pve3"].arc = 22 * GiB
+        found[flavour] = read_cluster(InProcessApi(world), world.clock.time(), history=history).nodes[2].memory_host - before
+    assert found == {"8": 22 * GiB, "9": 2 * GiB}
 
 
 @pytest.mark.parametrize(

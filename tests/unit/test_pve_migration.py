@@ -53,7 +53,7 @@ def test_a_migration_from_start_to_end(flavour: Flavour) -> None:
     api = InProcessApi(world)
     disk = world.guests[101].disks[0].size
     move = replace(MOVE, disk=disk)
-    assert migration.precheck(api, move) == ""
+    assert migration.precheck(api, move)[0] == ""
     begun = world.clock.time()
     upid = migration.start(api, move)
     world.clock.sleep(30)
@@ -184,25 +184,25 @@ def test_a_precheck_says_why_not(flavour: Flavour) -> None:
     world = small(flavour)
     api = InProcessApi(world)
     world.guests[101].lock = "backup"
-    assert migration.precheck(api, MOVE) == "PVE: VM is locked (backup)"
+    assert migration.precheck(api, MOVE)[0] == "PVE: VM is locked (backup)"
     world.guests[101].lock = ""
     world.guests[101].config["hostpci0"] = "0000:01:00.0"
-    assert migration.precheck(api, MOVE) == "uses PCI device hostpci0"
+    assert migration.precheck(api, MOVE)[0] == "uses PCI device hostpci0"
     world.storages["local-zfs"].nodes = ("pve1", "pve2")
     move = replace(MOVE, vmid=106)
-    assert migration.precheck(api, move) == "storage local-zfs is not available there"
-    assert migration.precheck(api, replace(move, target="pve2")) == ""
-    assert "does not exist" in migration.precheck(api, replace(MOVE, vmid=107))
-    assert migration.precheck(api, replace(MOVE, vmid=110, kind="lxc", source="pve2")) == ""
+    assert migration.precheck(api, move)[0] == "storage local-zfs is not available there"
+    assert migration.precheck(api, replace(move, target="pve2"))[0] == ""
+    assert "does not exist" in migration.precheck(api, replace(MOVE, vmid=107))[0]
+    assert migration.precheck(api, replace(MOVE, vmid=110, kind="lxc", source="pve2"))[0] == ""
     with pytest.raises(Unreachable):
         migration.precheck(FakeApi({MIGRATE: Unreachable("596")}), MOVE)
 
 
 def test_a_target_outside_pves_list_is_refused_even_without_a_reason() -> None:
     answer = {"running": 1, "allowed_nodes": ["pve2"], "not_allowed_nodes": {}, "local_disks": [], "local_resources": []}
-    assert migration.precheck(FakeApi({MIGRATE: answer}), MOVE) == "PVE does not allow pve3"
+    assert migration.precheck(FakeApi({MIGRATE: answer}), MOVE)[0] == "PVE does not allow pve3"
     del answer["allowed_nodes"]
-    assert migration.precheck(FakeApi({MIGRATE: answer}), MOVE) == ""
+    assert migration.precheck(FakeApi({MIGRATE: answer}), MOVE)[0] == ""
 
 
 @pytest.mark.parametrize("flavour", ["8", "9"])

@@ -97,19 +97,41 @@ def test_a_template_is_no_linked_clone_of_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("running", "plugin", "replicated", "blocked"),
+    ("running", "plugin", "name", "replicated", "blocked"),
     [
-        (1, "zfspool", False, True),
-        (1, "zfspool", True, False),
-        (0, "zfspool", False, False),
-        (0, "lvmthin", False, True),
-        (0, "dir", False, False),
+        (1, "zfspool", "vm-100-disk-0", False, True),
+        (1, "zfspool", "vm-100-disk-0", True, False),
+        (0, "zfspool", "vm-100-disk-0", False, False),
+        (0, "lvmthin", "vm-100-disk-0", False, True),
+        (0, "btrfs", "100/vm-100-disk-0.raw", False, False),
+        (0, "dir", "100/vm-100-disk-0.qcow2", False, False),
+        (0, "dir", "100/vm-100-disk-0.raw", False, True),
     ],
 )
-def test_snapshots_of_local_disks(running: int, plugin: str, replicated: bool, blocked: bool) -> None:
-    entry = disk("store:vm-100-disk-0", referenced_in_snapshot={"before": 1})
+def test_snapshots_of_local_disks(running: int, plugin: str, name: str, replicated: bool, blocked: bool) -> None:
+    entry = disk(f"store:{name}", referenced_in_snapshot={"before": 1})
     found = qemu_verdict(answer(running=running, local_disks=[entry]), {"store": plugin}, replicated)
     assert bool(found.blockers) is blocked
+
+
+def test_snapshots_that_are_chains_of_volumes_are_not_copied() -> None:
+    entry = disk("store:100/vm-100-disk-0.qcow2", referenced_in_snapshot={"before": 1})
+    found = qemu_verdict(answer(running=0, local_disks=[entry]), {"store": "dir"}, False, {"store"})
+    assert found.blockers == (
+        "has snapshots of local disk store:100/vm-100-disk-0.qcow2, "
+        "which storage type dir keeps as chains of volumes, which PVE does not copy; delete them",
+    )
+
+
+def test_the_state_of_a_tpm_and_of_efi_travel_with_the_guest() -> None:
+    disks = [
+        disk("local-lvm:vm-100-disk-0", drivename="efidisk0", size=4 * 2**20), disk("local-lvm:vm-100-disk-2", drivename="scsi0"),
+        disk("local-lvm:vm-100-disk-1", drivename="tpmstate0", is_tpmstate=1, size=4 * 2**20),
+        disk("local-lvm:vm-100-state-before", drivename="", is_vmstate=1, size=9 * GiB, referenced_in_snapshot={"before": 1}),
+    ]  # fmt: skip
+    found = qemu_verdict(answer(running=0, local_disks=disks), {"local-lvm": "lvmthin"})
+    assert found.blockers == ()
+    assert sum(volume.size for volume in found.volumes) == 41 * GiB + 8 * 2**20
 
 
 def test_a_disk_left_out_of_the_replication_is_not_replicated() -> None:

@@ -53,7 +53,8 @@ class Lab:
 
     def setup(self, *arguments: str) -> tuple[int, str]:
         """Run the verb; give its exit code and output."""
-        options = argparse.Namespace(verb="setup", config=self.conf, remove="--remove" in arguments, firewall="--firewall" in arguments)
+        given = {name: f"--{name}" in arguments for name in ("remove", "firewall", "reboot")}
+        options = argparse.Namespace(verb="setup", config=self.conf, **given)
         out = io.StringIO()
         call = Call(options, out, io.StringIO(), lambda endpoint: Api(self.node, endpoint, self.down))  # type: ignore[arg-type,return-value]
         return setup.act(call, Tools(self.node.run)), out.getvalue()
@@ -72,7 +73,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 def test_makes_the_least_account_and_writes_it_down(lab: Lab) -> None:
     code, output = lab.setup()
     assert code == exits.DONE
-    assert sorted(lab.node.roles["PRS"].split(",")) == ["Datastore.Audit", "Sys.Audit", "VM.Audit", "VM.Migrate"]
+    assert sorted(lab.node.roles["PRS"].split(",")) == ["Datastore.Audit", "SDN.Audit", "Sys.Audit", "VM.Audit", "VM.Migrate"]
     assert lab.node.grants == [("user", "prs@pve", "PRS"), ("token", "prs@pve!node-pve1", "PRS")]
     endpoint = config.load(lab.conf).require_endpoint()
     assert endpoint.hosts == ("10.0.0.1", "10.0.0.2", "10.0.0.3")
@@ -132,6 +133,19 @@ def test_levelling_disks_needs_one_more_privilege(lab: Lab) -> None:
     _, output = lab.setup()
     assert "VM.Config.Disk" in lab.node.roles["PRS"]
     assert output.startswith("- set the privileges of role PRS")
+
+
+def test_rebooting_nodes_is_a_right_to_be_asked_for_and_kept(lab: Lab) -> None:
+    lab.setup()
+    assert "Sys.PowerMgmt" not in lab.node.roles["PRS"]
+    _, output = lab.setup("--reboot")
+    assert "Sys.PowerMgmt" in lab.node.roles["PRS"].split(",")
+    assert output.startswith("- set the privileges of role PRS")
+    lab.node.calls.clear()
+    assert lab.setup()[1] == "Everything is as it should be: nothing was changed.\n"
+    assert changes(lab.node) == []
+    lab.setup("--remove")
+    assert "PRS" not in lab.node.roles
 
 
 def test_an_account_of_the_administrator_stays(lab: Lab) -> None:

@@ -24,13 +24,14 @@ SCENE: dict[str, Any] = {
     },
     "ha": {
         "resources": {"vm:100": {"group": "g"}, "ct:101": {}},
-        "rules": {"apart": {"resources": ["vm:100", "ct:101"], "affinity": "negative"}},
         "groups": {"g": {"nodes": {"a": 2, "b": 1}, "restricted": True}},
     },
     "mappings": {"gpu": {"nodes": ["a"], "live": True}},
     "options": {"crs": {"ha": "static"}},
     "ceph": "HEALTH_OK",
 }  # fmt: skip
+RULES: dict[str, Any] = {"rules": {"apart": {"resources": ["vm:100", "ct:101"], "affinity": "negative"}}}
+ON_9: dict[str, Any] = {**SCENE, "flavour": "9", "ha": {"resources": {"vm:100": {}, "ct:101": {}}, **RULES}}
 
 
 def test_a_scene_is_read_into_bytes() -> None:
@@ -45,13 +46,14 @@ def test_a_scene_is_read_into_bytes() -> None:
     assert [(row["group"], row["nodes"], row["restricted"]) for row in groups] == [("g", "a:2,b:1", 1)]
 
 
-def test_a_scene_survives_the_way_there_and_back() -> None:
+@pytest.mark.parametrize("scene", [SCENE, ON_9], ids=["PVE 8", "PVE 9"])
+def test_a_scene_survives_the_way_there_and_back(scene: dict[str, Any]) -> None:
     """to_json gives what from_json reads, to the same world."""
-    written = to_json(from_json(SCENE))
+    written = to_json(from_json(scene))
     assert to_json(from_json(written)) == written
-    assert written["nodes"] == SCENE["nodes"], written["nodes"]
-    assert written["guests"]["100"]["disks"] == SCENE["guests"]["100"]["disks"]
-    assert written["ha"] == SCENE["ha"]
+    assert written["nodes"] == scene["nodes"], written["nodes"]
+    assert written["guests"]["100"]["disks"] == scene["guests"]["100"]["disks"]
+    assert written["ha"] == scene["ha"]
 
 
 @pytest.mark.parametrize("name", sorted(SCENES))
@@ -67,6 +69,7 @@ def test_every_scene_can_be_written_and_read(name: str) -> None:
     ("changes", "words"),
     [
         ({"guest": {}}, "the scenario: unknown key guest"),
+        ({"ha": RULES}, "ha of PVE 8: unknown key rules; allowed are resources, groups, maintenance"),
         ({"guests": {"100": {"memory": 1}}}, "guest 100: node is missing"),
         ({"guests": {"100": {"node": "z"}}}, "there is no node 'z'"),
         ({"guests": {"100": {"node": "a", "ram": 1}}}, "guest 100: unknown key ram"),

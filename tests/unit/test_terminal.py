@@ -30,6 +30,7 @@ RICH, PLAIN = Style(80, 24, unicode=True, colour=True), Style()
         ("line\u2028break", "line\\u2028break"),
         ("\u05d0\u0627", "\\u05d0\\u0627"),
         ("a\u0300\u0301\u0302", "à\\u0301\\u0302"),
+        ("vowel \u093e", "vowel \\u093e"),
         ("lone \ud800", "lone \\ud800"),
         ("tag\U000e0041", "tag\\U000e0041"),
         ("Käse 日本", "Käse 日本"),

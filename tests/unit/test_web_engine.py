@@ -1,4 +1,4 @@
-"""What the web service adds to the engine: waiting logins, the way back, and the loss of one more node."""
+"""What the web service adds to the engine: waiting logins, and the way back."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from prs.endpoint import Endpoint
 from prs.engine import credentials
 from prs.engine.back import plan_back, way_back
 from prs.engine.jobs import Job
-from prs.engine.spare import spare
 from prs.errors import CredentialError
-from prs.model import Cluster, Guest, Node, Policy
-from unit.samples import CLUSTER, GIB, NOW, PLAN, QUEUED
+from prs.model import Cluster, Guest, Policy
+from unit.samples import CLUSTER, GIB, NOW, QUEUED
 
 LOGIN = Endpoint(("127.0.0.1",), "root@pam", ticket="PVE:root@pam:6B02B9EC::c2VjcmV0", csrf="6B02B9EC:abc", ca_file="/ca.pem")
 
@@ -125,18 +124,3 @@ def test_a_guest_that_went_over_two_nodes_comes_back_in_one_move() -> None:
     cluster = replace(CLUSTER, guests=tuple(replace(guest, node="pve2") for guest in CLUSTER.guests if guest.vmid == 102))
     plan = plan_back(cluster, way_back(Policy()), job, NOW)
     assert [(move.source, move.target) for move in plan.moves] == [("pve2", "pve1")]
-
-
-def test_the_loss_of_one_more_node() -> None:
-    found = spare(CLUSTER, PLAN)
-    assert found is not None
-    assert (found.fits, found.short) == (True, 0)
-    crowded = replace(CLUSTER, nodes=tuple(replace(node, memory_host=40 * GIB) for node in CLUSTER.nodes))
-    found = spare(crowded, replace(PLAN, moves=()))
-    assert found is not None
-    assert found.fits  # 29 GiB of pve1 fit in twice 24
-    drained = spare(replace(crowded, nodes=crowded.nodes[:2]), replace(PLAN, moves=()))
-    assert drained is not None
-    assert (drained.fits, drained.node, drained.short) == (False, "pve1", 5 * GIB)
-    assert drained.sentence == "If pve1 fails as well, its guests do not all fit on the others (5.0 GiB short)."
-    assert spare(Cluster(nodes=(Node("only", memory=GIB),)), PLAN) is None

@@ -82,8 +82,16 @@ def _starting(api: Api, step: Step, where: Where | None, waited: float, known: f
         return {"state": "skipped", "message": "the guest no longer exists"}
     if where.node == step.target:
         return {"state": "verifying", "message": "OK"}
-    if waited < POST_SETTLES or (where.lock and waited < NODE_RETURNS):
+    if not where.node_online:
+        # Only the node's own list of tasks can prove that nothing was started, and that list is out of reach now.
+        look = f"{step.source} went offline right after the request: look there for the guest once it is back"
+        return {"state": "unknown", "message": look} if waited >= NODE_RETURNS else {}
+    # The tasks of a node that is down are not to be seen: only once it is back can one be called missing.
+    if waited < POST_SETTLES or ((where.lock or not where.node_online) and waited < NODE_RETURNS):
         return {}
+    if not where.node_online:
+        words = f"{step.source} went offline before PVE answered the request: look there for the guest once it is back"
+        return {"state": "unknown", "message": words}
     if where.lock:
         words = f"locked ({where.lock}), but no task of it is to be found: look at the task list of {step.source}"
         return {"state": "unknown", "message": words}
@@ -98,7 +106,7 @@ def _running(api: Api, step: Step) -> Changes:
         return {}
     if task.gone:
         return {"state": "verifying", "message": LOST}
-    if _good(task.exitstatus):
+    if good(task.exitstatus):
         return {"state": "verifying", "message": task.exitstatus}
     # Why we stopped it tells more than the words with which PVE ended it.
     if step.message.startswith(CANCELLED):
@@ -127,11 +135,11 @@ def _arrived(api: Api, step: Step, where: Where, waited: float) -> Changes:
     asleep = step.running and status in NOT_UP
     settled = status and not asleep and where.ha not in HA_MOVING
     # Nothing wakes a guest any more whose task has ended badly; one that booted after a good end needs its moment.
-    if not settled and waited < (SHOWS_UP if _good(step.message) else SETTLES):
+    if not settled and waited < (SHOWS_UP if good(step.message) else SETTLES):
         return {}
     if not status:
         return {"state": "unknown", "message": f"listed on {step.target}, which does not answer for it: look at {step.target}"}
-    note = "" if _good(step.message) else f"moved, but PVE reported: {step.message}"
+    note = "" if good(step.message) else f"moved, but PVE reported: {step.message}"
     if asleep:
         note = f"moved, but it is {status} on {step.target}"
     return {"state": "done", "message": note, "done": step.total, "seconds_left": 0.0}
@@ -140,7 +148,7 @@ def _arrived(api: Api, step: Step, where: Where, waited: float) -> Changes:
 def _not_arrived(step: Step, where: Where, waited: float) -> Changes:
     if where.node_online and step.message.startswith(CANCELLED_BY_USER):
         return {"state": "cancelled", "message": f"{step.message}; the guest is still on {step.source}"}
-    if where.node_online and not _good(step.message) and step.message != LOST:
+    if where.node_online and not good(step.message) and step.message != LOST:
         return {"state": "failed", "message": step.message}
     if not where.node_online:
         if waited < NODE_RETURNS:
@@ -156,5 +164,6 @@ def _not_arrived(step: Step, where: Where, waited: float) -> Changes:
     return {"state": "failed", "message": f"PVE reported {step.message}, but the guest is still on {step.source}"}
 
 
-def _good(exitstatus: str) -> bool:
+def good(exitstatus: str) -> bool:
+    """Whether a task with this end has done its work."""
     return exitstatus == "OK" or exitstatus.startswith("WARNINGS:")

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from prs.engine.jobs import Job, Step
 from prs.model import Cluster, Guest, Move, Plan, Policy, Stay
+from prs.planner.facts import Facts
 from prs.planner.plan import check_plan, plan_balance
+from prs.planner.problem import seconds
 
 _OF, _TO = "way back of job", "back to"  # options that tell such a plan
 
@@ -58,7 +60,7 @@ def plan_back(cluster: Cluster, policy: Policy, job: Job, now: float) -> Plan:
 
 def way_back(policy: Policy) -> Policy:
     """The policy of a plan back: what was moved once may move again, stopped guests and containers included."""
-    return replace(policy, max_moves=None, max_bytes=None, ignore_guests=(), stopped=True, containers=True)
+    return replace(policy, max_moves=None, max_bytes=None, ignored=True, stopped=True, containers=True)
 
 
 def _homeward(job: Job) -> list[Step]:
@@ -75,10 +77,9 @@ def _back(step: Step, guest: Guest | None, policy: Policy) -> Move | str:
         return "the guest no longer exists"
     if guest.node != step.target:
         return f"is already back on {guest.node}" if guest.node == step.source else f"has been moved to {guest.node} since"
-    seconds = (guest.memory + guest.disk) / policy.link_speed + policy.overhead
     return Move(
-        guest.vmid, guest.name, guest.kind, guest.node, step.source, guest.running, bool(guest.ha), guest.memory, guest.disk, seconds,
-        reason=f"back to {step.source}, where it was before", cpu=guest.cpu,
+        guest.vmid, guest.name, guest.kind, guest.node, step.source, guest.running, bool(guest.ha), guest.memory, guest.disk,
+        seconds(policy, guest, guest.disk), reason=f"back to {step.source}, where it was before", cpu=guest.cpu,
     )  # fmt: skip
 
 
@@ -93,10 +94,11 @@ def _finish(cluster: Cluster, policy: Policy, job: Job, now: float, moves: list[
     where = {move.vmid: move.target for move in moves}
     later = replace(cluster, guests=tuple(replace(guest, node=where.get(guest.vmid, guest.node)) for guest in cluster.guests))
     before, after = plan_balance(cluster, measure, now), plan_balance(later, measure, now)
-    seconds = sum(sorted((move.seconds for move in moves), reverse=True)) / max(1, min(policy.parallel_node, len(moves)))
+    wall = sum(sorted((move.seconds for move in moves), reverse=True)) / max(1, min(policy.parallel_node, len(moves)))
+    warnings = (*cluster.problems, *Facts(cluster, policy).cautions(moves))
     plan = Plan(
         "balance", policy.method, created=now, moves=tuple(moves), stays=tuple(stays), before=before.before, after=after.before,
-        spread_before=before.spread_before, spread_after=after.spread_before, seconds=seconds, warnings=cluster.problems,
+        spread_before=before.spread_before, spread_after=after.spread_before, seconds=wall, warnings=warnings,
         options=((_OF, job.id), *(((_TO, job.node),) if job.kind == "drain" else ())),
     )  # fmt: skip
     return replace(plan, summary=_summary(plan))

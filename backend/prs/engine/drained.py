@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from prs.engine.advance import CANCELLED, HA_MOVING, good
 from prs.engine.held import Held, keep_out
-from prs.engine.jobs import Job
+from prs.engine.jobs import Job, Step
 from prs.engine.planning import Wish, make_plan
-from prs.errors import PlanError
-from prs.model import Move
+from prs.errors import ApiError, PlanError
+from prs.model import Cluster, Move
+from prs.pve import migration
 from prs.pve.api import Api
 from prs.pve.migration import Where
 
+RETRIES = 2  # a guest whose migration fails gets another target this often
+TRIED = "a migration there has failed"
+INTERRUPTED = "interrupted by signal"  # how a migration ends that somebody has cancelled (qemu-server, pve-common RESTEnvironment.pm)
+CUT_OFF = "unexpected status"  # PVE's word for a task that was killed or went down with its node
 TRIES = 2  # a guest whose step was skipped, because meanwhile its target was full or closed, gets another target this often in all
 
 
@@ -40,10 +47,41 @@ def strangers(job: Job, places: Mapping[int, Where]) -> set[int]:
     return {vmid for vmid in still_there(job, places) if vmid not in tried and skipped.count(vmid) < TRIES}
 
 
-def moves_for_strangers(api: Api, job: Job, wanted: set[int], held: Mapping[str, Held], now: float) -> tuple[Move, ...]:
-    """Moves for these guests, and for others that make room for them; () if they cannot leave, or not yet."""
+def unlucky(api: Api, job: Job, places: Mapping[int, Where]) -> set[int]:
+    """The guests on the node whose migration has certainly failed: they may try another target."""
+    here, last = still_there(job, places), {step.vmid: step for step in job.steps}
+    calm = [vmid for vmid, where in here.items() if where.node_online and not where.lock and where.ha not in HA_MOVING]
+    return {vmid for vmid in calm if vmid in last and len(_in_vain(job, vmid)) <= RETRIES and _failed(api, last[vmid])}
+
+
+def _in_vain(job: Job, vmid: int) -> list[Step]:
+    return [step for step in job.steps if step.vmid == vmid and step.state == "failed"]
+
+
+def _failed(api: Api, step: Step) -> bool:
+    """True when the step's own task has ended with an error of its own: nobody cancelled it, and it was not cut off."""
+    if step.state != "failed" or not step.upid or ":hamigrate:" in step.upid:
+        return False  # never sent, or refused by the HA manager
+    if INTERRUPTED in step.message and not step.message.startswith(CANCELLED):
+        return False
     try:
-        _, plan = make_plan(api, job.policy, now, Wish(job.node, job.plan.stopped), lambda cluster: keep_out(cluster, held, job.node))
+        task = migration.task(api, step.upid)
+    except ApiError:
+        return False
+    return not (task.running or task.gone or good(task.exitstatus) or task.exitstatus == CUT_OFF)
+
+
+def moves_for(api: Api, job: Job, wanted: set[int], held: Mapping[str, Held], now: float) -> tuple[Move, ...]:
+    """Moves for these guests, each to a target it has not tried, and for others that make room; () if they cannot leave, or not yet."""
+    tried = {vmid: tuple((step.target, TRIED) for step in _in_vain(job, vmid)) for vmid in wanted}
+
+    def restrict(cluster: Cluster) -> Cluster:
+        guests = (replace(guest, refused=(*guest.refused, *tried.get(guest.vmid, ()))) for guest in cluster.guests)
+        return keep_out(replace(cluster, guests=tuple(guests)), held, job.node)
+
+    try:
+        # A guest that cannot leave must not keep the others from it.
+        _, plan = make_plan(api, job.policy, now, Wish(job.node, job.plan.stopped, leave=True), restrict)
     except PlanError:
         return ()
     known = {step.vmid for step in job.steps} - wanted

@@ -11,10 +11,7 @@ from prs.pve.migration import Where
 
 def ending(job: Job, places: Mapping[int, Where]) -> tuple[JobState, str]:
     """The final state and what there is to say; a drain is done when the cluster shows its node empty, however each guest left it."""
-    again = {step.vmid: step.seq for step in job.steps}
-    # A step that was given up for another one of the same guest is no migration of its own.
-    steps = [step for step in job.steps if step.state != "skipped" or again[step.vmid] == step.seq]
-    moved, asked = job.count("done"), len(steps)
+    moved, asked = job.count("done"), len(job.final)
     empty, words = drained.verdict(job, places) if job.kind == "drain" else (moved == asked, "")
     state: JobState = "partial" if moved else "failed"
     if empty and not job.count("unknown"):
@@ -22,4 +19,15 @@ def ending(job: Job, places: Mapping[int, Where]) -> tuple[JobState, str]:
     elif job.request in ("cancel", "abort"):
         state = "cancelled"
     count = f"{moved} of {asked} migrations done" if moved < asked else ""
-    return state, "; ".join(filter(None, [count, words]))
+    return state, "; ".join(filter(None, [count, words, *_tries(job)]))
+
+
+def _tries(job: Job) -> list[str]:
+    """What became of guests whose migration failed and that were then sent elsewhere."""
+    found = []
+    for step in job.final:
+        failed = [other.target for other in job.steps if other.vmid == step.vmid and other.seq < step.seq and other.state == "failed"]
+        if failed:
+            how = f"went to {step.target}" if step.state == "done" else f"did not get to {step.target} either,"
+            found.append(f"{step.label} {how} after its migration to {' and '.join(failed)} had failed")
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from prs.engine import drained, gate
@@ -13,12 +12,13 @@ from prs.engine.back import home
 from prs.engine.clock import Clock
 from prs.engine.ending import ending
 from prs.engine.held import keep_out
+from prs.engine.holds import Holds, released
 from prs.engine.jobs import Job, Step
-from prs.engine.journal import Journal
+from prs.engine.judge import SECOND_LOOK, Judge
 from prs.engine.maintenance import Maintenance, Switch, moved
 from prs.engine.waits import Waits
 from prs.errors import ApiError, LoginFailed, PveError, Unreachable
-from prs.model import Cluster, Guest
+from prs.model import Cluster
 from prs.pve import migration
 from prs.pve.api import Api
 from prs.pve.migration import Where
@@ -30,9 +30,6 @@ TICK = 2.0  # seconds between two looks at running migrations
 GATE_INTERVAL = 10.0  # PVE's own figures are renewed every 10 s: reading them more often tells nothing new
 PATIENCE = 900.0  # how long (s) PVE may be unreachable before the job gives up observing
 LOGIN_PATIENCE = 60.0  # a refused login may be a key rotation; after this it is final
-LOCK_PATIENCE = 1800.0  # how long a step waits for a lock, such as a backup's
-SECOND_LOOK = 60.0  # an objection to a step must last this long: figures of one 10 s sample jump
-FIGURES_LAG = 30.0  # a node's memory in use shows an arrived guest only after its next report
 STRANGER_PATIENCE = 180.0  # how long a guest that came during a drain may take until it can be planned
 CANCEL_PATIENCE = 300.0  # a task that has been told to stop ends within seconds (SIGKILL after 5 s), or never
 STALL = 1800.0  # a migration without progress for this long is cancelled
@@ -41,22 +38,25 @@ STALL = 1800.0  # a migration without progress for this long is cancelled
 class Executor:
     """One job and the account it runs with. All state that must survive is in the journal; the rest are waiting times.
 
-    `switch` changes a node's HA maintenance mode, None where that cannot be done.
+    `switch` changes a node's HA maintenance mode, None where that cannot be done; `holds` are the nodes that are kept empty.
     """
 
-    def __init__(self, api: Api, journal: Journal, clock: Clock, job_id: str, switch: Switch | None = None) -> None:
-        self.api, self.journal, self.clock, self.job_id = api, journal, clock, job_id
-        self._waits = Waits(clock)
-        self._maintenance = Maintenance(journal, self._waits, switch)
+    def __init__(self, api: Api, holds: Holds, clock: Clock, job_id: str, switch: Switch | None = None) -> None:
+        self.api, self.journal, self.clock, self.job_id = api, holds.journal, clock, job_id
+        self._holds, self._waits = holds, Waits(clock)
+        self._maintenance = Maintenance(holds, self._waits, switch)
         self._aborted: set[str] = set()
         self._progress: dict[str, migration.Progress] = {}
+        self._judge = Judge(api, self._waits, clock)
         self._gate_opens = 0.0
+        self._looked, self._locked = frozenset[int](), frozenset[int]()  # seq of the steps looked at last, vmids locked then
 
     def tick(self) -> bool:
         """One round; True when the job has ended. JournalError passes through: without the journal nothing may go on."""
         job = self._begin(self.journal.job(self.job_id))
         if not job.open:
             return True
+        self._holds.sync()
         try:
             self._round(job)
             self._waits.forget("trouble")
@@ -69,8 +69,9 @@ class Executor:
     def _begin(self, job: Job) -> Job:
         if job.state == "queued":
             if home(job) and not self.journal.maintenance(job.id)[0]:
-                self.journal.release(home(job))
+                self._holds.release(home(job))
             self._job(state="running", started=self.clock.time(), message="")
+            self._holds.sync(at_once=True)
             self._log(logging.INFO, f"job {job.id} by {job.user}: {len(job.steps)} migrations")
             return self.journal.job(job.id)
         return job
@@ -129,11 +130,15 @@ class Executor:
 
     def _start_ready(self, job: Job) -> None:
         elsewhere = [step for other, step in self.journal.active_steps() if other != self.job_id]
-        ready = gate.startable(job.steps, elsewhere, job.policy)
-        if not ready or self.clock.monotonic() < self._gate_opens:
+        ready = gate.startable(job.steps, elsewhere, job.policy, self._locked)
+        # Steps that have to wait do not hold up others whose turn has just come.
+        if not ready or (self.clock.monotonic() < self._gate_opens and self._looked.issuperset(step.seq for step in ready)):
             return
         cluster = read_cluster(self.api, self.clock.time(), job.policy.method, history=0.0)
-        cluster = keep_out(cluster, self.journal.held(), job.node or home(job))
+        cluster = keep_out(cluster, self._holds.held(), job.node or home(job))
+        self._locked = frozenset(guest.vmid for guest in cluster.guests if guest.lock)
+        ready = gate.startable(job.steps, elsewhere, job.policy, self._locked)
+        self._looked = frozenset(step.seq for step in ready)
         words = self._ahead(job, cluster)
         if words:
             self._job(message=words)
@@ -159,16 +164,14 @@ class Executor:
 
     def _start(self, job: Job, step: Step, cluster: Cluster, elsewhere: list[Step]) -> bool:
         """Start one step if nothing speaks against it any more; False if it has to wait."""
-        guest = next((guest for guest in cluster.guests if guest.vmid == step.vmid), None)
-        verdict = self._verdict(job, step, guest, cluster, elsewhere)
-        if verdict is not None:
-            state, words = verdict
-            if (state, words) != (step.state, step.message):
-                self._step(step, state=state, message=words)
-            return state != "planned"
-        if guest is not None and guest.running != step.running:
-            step = replace(step, running=guest.running)  # started or stopped since it was planned
-        changes = {"running": step.running, "posted": self.clock.time(), "attempts": step.attempts + 1}
+        verdict = self._judge.verdict(job, step, cluster, elsewhere)
+        if verdict.state:
+            if (verdict.state, verdict.words) != (step.state, step.message):
+                self._step(step, state=verdict.state, message=verdict.words)
+            return verdict.state != "planned"
+        step = verdict.step
+        changes: dict[str, Any] = {"running": step.running, "disk": step.disk, "total": step.total}
+        changes |= {"posted": self.clock.time(), "attempts": step.attempts + 1}
         self._step(step, state="starting", message="", **changes)
         try:
             upid = migration.start(self.api, step.move)
@@ -185,60 +188,49 @@ class Executor:
             self._step(step, state="running", upid=upid, started=self.clock.time())
         return True
 
-    def _verdict(self, job: Job, step: Step, guest: Guest | None, cluster: Cluster, elsewhere: list[Step]) -> tuple[str, str] | None:
-        """None when the step may start, else its new state and why: wait (planned) or give up (skipped)."""
-        if guest is None:
-            return "skipped", "the guest no longer exists"
-        if step.ha and guest.node == step.target:
-            return ("planned", "waiting: the HA manager moves it") if guest.ha in HA_MOVING else ("done", "the HA manager has moved it")
-        if guest.node != step.source:
-            return "skipped", f"is already on {guest.node}: something else moved it"
-        if held := _held(guest, cluster):
-            return self._wait(step, held, LOCK_PATIENCE)
-        others = [other for other in job.steps if other.active] + elsewhere
-        earlier = [other for other in job.steps[: step.seq - 1] if other.state == "planned"]
-        words = gate.objection(cluster, step, [*others, *earlier], self._arrived(job), job.policy, job.node)
-        if words:
-            return self._wait(step, words, float("inf") if others else SECOND_LOOK)
-        words = migration.precheck(self.api, step.move)
-        return self._wait(step, words, SECOND_LOOK) if words else None
-
-    def _wait(self, step: Step, words: str, patience: float) -> tuple[str, str]:
-        if self._waits.lasted(("held", step.seq)) < patience:
-            return "planned", f"waiting: {words}"
-        return "skipped", words
-
-    def _arrived(self, job: Job) -> list[Step]:
-        """Steps that ended so recently that the target's own figures do not show the guest yet."""
-        return [step for step in job.steps if step.state == "done" and abs(self.clock.time() - step.ended) < FIGURES_LAG]
-
     def _conclude(self) -> bool:
         job = self.journal.job(self.job_id)
         if job.count("planned", "starting", "running", "verifying"):
             return False
         places = migration.locate_all(self.api) if job.kind == "drain" else {}
-        if job.kind == "drain" and not job.request and (late := drained.strangers(job, places)) and self._drains_strangers(job, late):
+        if job.kind == "drain" and not job.request and self._drains_more(job, places):
             return False
         state, words = ending(job, places)
-        notes = [words, self._maintenance.trouble(job)]
+        notes = [self.journal.note(released(job.id)), words, self._maintenance.trouble(job)]
         if state == "cancelled" and job.kind == "drain":
             notes.append(self._maintenance.end(job))
-            self.journal.release(job.node, job.id)
+            self._holds.release(job.node, job.id)
+        notes.append(self._untold(job))
         words = "; ".join(filter(None, notes))
         self._job(state=state, ended=self.clock.time(), message=words)
         moves = f"{job.count('done')} migrations done"
         self._log(logging.INFO if state == "done" else logging.WARNING, f"job {job.id} {state}: {words or moves}")
         return True
 
-    def _drains_strangers(self, job: Job, late: set[int]) -> bool:
-        """Take guests that came during the drain along; True while that is possible (a new guest has no load for a while)."""
+    def _untold(self, job: Job) -> str:
+        """What to tell at the end of a drain or a way back that the other hosts do not know of."""
+        node = job.node or home(job)
+        if node:
+            self._holds.sync(at_once=True)
+        why = self._holds.trouble(node)
+        kept = "is kept empty" if node in self._holds.own() else "is released"
+        return f"the other hosts could not be told that {node} {kept}: {why}" if why else ""
+
+    def _drains_more(self, job: Job, places: Mapping[int, Where]) -> bool:
+        """Take guests along that came during the drain, or whose migration has failed, to a target that they have not tried.
+
+        True while that is possible (a new guest has no load for a while).
+        """
+        late, again = drained.strangers(job, places), drained.unlucky(self.api, job, places)
+        if not late and not again:
+            return False
         if self.clock.monotonic() < self._gate_opens:
             return True
         self._gate_opens = self.clock.monotonic() + GATE_INTERVAL
-        if moves := drained.moves_for_strangers(self.api, job, late, self.journal.held(), self.clock.time()):
+        if moves := drained.moves_for(self.api, job, late | again, self._holds.held(), self.clock.time()):
             self.journal.append_steps(job.id, moves)
             return True
-        return self._waits.lasted("strangers", len(job.steps)) < STRANGER_PATIENCE
+        return bool(late) and self._waits.lasted("strangers", len(job.steps)) < STRANGER_PATIENCE
 
     def _trouble(self, error: PveError, patience: float) -> bool:
         """PVE cannot be asked: its migrations go on, so wait; past `patience` say what is not known and end the job."""
@@ -279,13 +271,6 @@ class Executor:
     def _log(self, level: int, words: str, step: Step | None = None, upid: str = "") -> None:
         fields = {"job": self.job_id, "node": step.source if step else "", "vmid": step.vmid if step else "", "upid": upid}
         log.log(level, words, extra={key: value for key, value in fields.items() if value})
-
-
-def _held(guest: Guest, cluster: Cluster) -> str:
-    """What passes by itself and is waited for, in words."""
-    if guest.lock:
-        return f"locked ({guest.lock})"
-    return "a migration of it that is not ours is running" if guest.vmid in cluster.migrating else ""
 
 
 def _left(job: Job, step: Step, node: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from prs.engine.jobs import Step
@@ -11,18 +11,21 @@ from prs.model import Cluster, Guest, Policy
 from prs.planner import check
 
 
-def startable(steps: tuple[Step, ...], elsewhere: Iterable[Step], policy: Policy) -> list[Step]:
+def startable(steps: tuple[Step, ...], elsewhere: Iterable[Step], policy: Policy, locked: Collection[int] = ()) -> list[Step]:
     """The planned steps, in plan order, that neither wait for an earlier step nor exceed the parallel limits.
 
-    `elsewhere` are the active steps of other jobs: the limits hold for all jobs together.
+    `elsewhere` are the active steps of other jobs: the limits hold for all jobs together. The guests `locked` take nobody's turn.
     """
     active = [step for step in steps if step.active] + list(elsewhere)
     busy = Counter(node for step in active for node in (step.source, step.target))
     free, chosen = policy.parallel_total - len(active), []
+    domains = {node.lower(): domain for domain, nodes in policy.domains for node in nodes}
     for index, step in enumerate(steps):
-        if free <= 0:
-            break
-        if step.state != "planned" or any(_waits_for(step, earlier) for earlier in steps[:index]):
+        aside = step.vmid in locked
+        if (free <= 0 and not aside) or step.state != "planned" or any(_waits_for(step, earlier, domains) for earlier in steps[:index]):
+            continue
+        if aside:
+            chosen.append(step)
             continue
         if max(busy[step.source], busy[step.target]) >= policy.parallel_node:
             continue
@@ -32,9 +35,16 @@ def startable(steps: tuple[Step, ...], elsewhere: Iterable[Step], policy: Policy
     return chosen
 
 
-def _waits_for(step: Step, earlier: Step) -> bool:
-    """An unfinished earlier step goes first if it moves the same guest or makes room (or keeps a rule) on the target."""
-    return earlier.open and (earlier.vmid == step.vmid or earlier.source == step.target)
+def _waits_for(step: Step, earlier: Step, domains: Mapping[str, str]) -> bool:
+    """An unfinished earlier step goes first if it moves the same guest or makes room (or keeps a rule) on the target.
+
+    A guest of an earlier round that leaves the target's failure domain goes first too: the step's guest may have to be apart from it.
+    """
+    if not earlier.open:
+        return False
+    place = domains.get(step.target.lower(), "")
+    leaves = bool(place) and earlier.round != step.round and place == domains.get(earlier.source.lower())
+    return leaves or earlier.vmid == step.vmid or earlier.source == step.target
 
 
 def reserve(cluster: Cluster, ahead: Iterable[Step], arrived: Iterable[Step]) -> Cluster:
@@ -55,4 +65,7 @@ def reserve(cluster: Cluster, ahead: Iterable[Step], arrived: Iterable[Step]) ->
 
 def objection(cluster: Cluster, step: Step, crowd: Iterable[Step], arrived: Iterable[Step], policy: Policy, drain: str) -> str:
     """Why the step must not start on this snapshot, in words; `crowd` are the steps under way and those promised room before it."""
-    return check.objection(reserve(cluster, crowd, arrived), policy, step.move, drain)
+    crowd = list(crowd)
+    under_way = {one.vmid: one.target for one in crowd if one.active}
+    leaving = {guest.vmid: guest.node for guest in cluster.guests if under_way.get(guest.vmid, guest.node) != guest.node}
+    return check.objection(reserve(cluster, crowd, arrived), policy, step.move, drain, leaving)

@@ -6,6 +6,7 @@ from prs.errors import PveError
 from prs.model import Cluster, Node
 from prs.pve import power
 from prs.pve.api import Api
+from prs.pve.quorum import votes
 from prs.pve.snapshot import read_cluster
 
 BUSY = ("migrate", "relocate", "fence", "recovery", "freeze", "request_start", "request_stop", "request_start_balance")
@@ -15,18 +16,26 @@ def shut(api: Api, now: float, leaving: str = "") -> str:
     """The first gate that is shut: quorum now and without `leaving`, all nodes well, HA quiet, Ceph healthy; "" when all are open."""
     try:
         cluster = read_cluster(api, now, history=0.0)
-        return _quorum(cluster, leaving) or _nodes(cluster, leaving) or _quiet(cluster) or power.ceph(api)
+        return _quorum(api, cluster, leaving) or _nodes(cluster, leaving) or _quiet(cluster) or power.ceph(api)
     except PveError as error:
         return f"PVE does not answer: {error}"
 
 
-def _quorum(cluster: Cluster, leaving: str) -> str:
+def _quorum(api: Api, cluster: Cluster, leaving: str) -> str:
     if not cluster.quorate:
         return "the cluster has no quorum"
-    left = sum(node.online and node.name != leaving for node in cluster.nodes)
-    if leaving and left <= len(cluster.nodes) // 2:
-        return f"without {leaving} only {left} of {len(cluster.nodes)} nodes are left, too few for a quorum"
-    return ""
+    if not leaving:
+        return ""
+    there = {node.name for node in cluster.nodes if node.online and node.name != leaving}
+    found = votes(api, [node.name for node in cluster.nodes])
+    left, total = found.of(there), sum(found.nodes.values()) + found.device
+    if left >= found.needed:
+        return ""
+    if total > len(cluster.nodes):
+        silent = "; the QDevice is not connected" if found.device and not found.connected else ""
+        return f"without {leaving} only {left} of {total} votes are left, too few for a quorum{silent}"
+    more = "; a QDevice would give the third vote (pvecm qdevice setup)" if len(cluster.nodes) == 2 else ""
+    return f"without {leaving} only {len(there)} of {total} nodes are left, too few for a quorum{more}"
 
 
 def _nodes(cluster: Cluster, leaving: str) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from prs.model import Cluster, Node
+
+Key = tuple[str, str]  # node, job
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """A node that is kept empty since `since` (Unix seconds) because of the drain that is `job`, asked for by `user`.
 
-    `maintenance`: the drain has switched HA maintenance mode on, so the release switches it off.
+    `maintenance`: the drain has switched HA maintenance mode on, so the release switches it off. `host` has the job in its journal.
     """
 
     node: str
@@ -20,11 +23,34 @@ class Held:
     user: str
     since: float
     maintenance: bool = False
+    host: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What tells this hold from any other."""
+        return self.node, self.job
+
+    @property
+    def drain(self) -> str:
+        """Which drain it was, in words; the time is UTC, so that the same plan reads the same on every host."""
+        who = f" by {self.user}" if self.user else ""
+        where = f" on {self.host}" if self.host else ""
+        when = time.strftime(", %Y-%m-%d %H:%M UTC", time.gmtime(self.since)) if self.since else ""
+        return f"job {self.job}{who}{where}{when}"
 
     @property
     def reason(self) -> str:
         """Why the node gets nothing."""
-        return f"kept empty since its drain (job {self.job} by {self.user}) until it is released"
+        return f"kept empty since its drain ({self.drain}) until it is released"
+
+
+def merged(own: Mapping[str, Held], told: Mapping[Key, Held], ended: Collection[Key] = ()) -> dict[str, Held]:
+    """The held nodes by name: this host's own, else the first hold that another host tells of and that was not ended here."""
+    found = dict(own)
+    for one in sorted(told.values(), key=lambda one: (one.node, one.since, one.job)):
+        if one.key not in ended:
+            found.setdefault(one.node, one)
+    return dict(sorted(found.items()))
 
 
 def keep_out(cluster: Cluster, held: Mapping[str, Held], but: str = "") -> Cluster:

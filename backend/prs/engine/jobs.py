@@ -91,6 +91,12 @@ class Job:
         """True until the job has a final state."""
         return self.state in JOB_OPEN
 
+    @property
+    def final(self) -> tuple[Step, ...]:
+        """The steps without those that were given up for a later one of the same guest."""
+        last = {step.vmid: step.seq for step in self.steps}
+        return tuple(step for step in self.steps if step.state not in ("skipped", "failed") or last[step.vmid] == step.seq)
+
     def count(self, *states: str) -> int:
         """The number of steps in any of the given states."""
         return sum(step.state in states for step in self.steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -234,10 +234,16 @@ class Journal:
         found = self.rows("SELECT node, job, user, since, maintenance FROM held ORDER BY node")
         return {row["node"]: Held(**{**dict(row), "maintenance": bool(row["maintenance"])}) for row in found}
 
-    def release(self, node: str, job_id: str = "") -> None:
-        """Let the node get guests again; with `job_id` only if it is held because of that job."""
+    def release(self, node: str, job_id: str = "", ended: Iterable[str] = ()) -> None:
+        """Let the node get guests again; with `job_id` only if it is held because of that job.
+
+        A hold that is in the cluster's list is remembered until it is out of it, and so are those of the jobs `ended`.
+        """
+        mine = "FROM held WHERE node = ? AND job = COALESCE(NULLIF(?, ''), job)"
         with self.transaction() as db:
-            db.execute("DELETE FROM held WHERE node = ? AND job = COALESCE(NULLIF(?, ''), job)", (node, job_id))
+            db.execute(f"INSERT OR IGNORE INTO ended_holds SELECT node, job {mine} AND posted = 1", (node, job_id))
+            db.executemany("INSERT OR IGNORE INTO ended_holds VALUES (?, ?)", [(node, other) for other in ended])
+            db.execute(f"DELETE {mine}", (node, job_id))
 
     def maintenance(self, job_id: str) -> tuple[str, str]:
         """How far a job is with HA maintenance mode, and words: "" (not its business), wanted, asked, late, found, idle, failed, ended."""

@@ -11,8 +11,8 @@ from typing import Any
 
 from prs.engine.advance import HA_MOVES, HA_MOVING, HA_STARTS
 from prs.engine.back import home
+from prs.engine.holds import Holds
 from prs.engine.jobs import Job, Step
-from prs.engine.journal import Journal
 from prs.engine.waits import Waits
 from prs.errors import HelperError
 from prs.model import Cluster, Guest, Node
@@ -26,8 +26,8 @@ Changes = dict[str, Any]
 class Maintenance:
     """The mode of the node that one job empties or fills again; `switch` is the root helper, None where there is none."""
 
-    def __init__(self, journal: Journal, waits: Waits, switch: Switch | None) -> None:
-        self._journal, self._waits, self._switch = journal, waits, switch
+    def __init__(self, holds: Holds, waits: Waits, switch: Switch | None) -> None:
+        self._holds, self._journal, self._waits, self._switch = holds, holds.journal, waits, switch
         self._told = False
         self._moving, self._failures = set[int](), Counter[int]()  # seq of steps
 
@@ -40,7 +40,7 @@ class Maintenance:
         if state == "wanted":
             state = self._first(job, node, on)
         if not on and state and node.ha != "maintenance":
-            self._journal.release(node.name)
+            self._holds.release(node.name)
         if state != "asked" or (node.ha == "maintenance") == on:
             return ""
         if not self._told and not self._ask(job, node.name, on):
@@ -108,6 +108,11 @@ class Maintenance:
                 continue
             if guest.node != step.source and guest.ha not in HA_MOVING:
                 found[step.seq] = moved(step, guest.node)
+            elif guest.occupied:
+                # The manager tries in vain until the lock has gone; then it has its time anew.
+                self._waits.forget(("ha", step.seq))
+                self._waits.forget(("ha alone", step.seq))
+                self._moving.discard(step.seq)
             elif self._hopeless(step, guest, job.count("done")):
                 found[step.seq] = {"state": "failed", "message": f"the HA manager does not get it away: look at the tasks of {step.source}"}
             elif guest.ha in HA_MOVING or self._waits.lasted(("ha", step.seq)) < HA_STARTS or self._failures[step.seq]:

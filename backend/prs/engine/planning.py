@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 
 from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
-from prs.planner.plan import Goal, plan_balance, plan_drain
+from prs.planner.notes import noted
+from prs.planner.plan import Goal, bounded, plan_balance, plan_drain
+from prs.planner.spare import keeping, spare
 from prs.pve.api import Api
 from prs.pve.inspect import inspect_guests
+from prs.pve.node_facts import NodeFacts
 from prs.pve.snapshot import read_cluster
 
 # Each round examines at least one new guest; past this many rounds the rest is left where it is, and the plan says so.
@@ -17,6 +20,7 @@ ROUNDS = 25
 NOT_EXAMINED = "the best plan found leaves it where it is"
 # A plan of examined guests alone is taken when it is this close (spread) to one that would need more of them to be examined.
 AS_GOOD = 0.005
+AS_CHEAP = 1.1  # and no dearer than this many times the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +45,40 @@ def make_plan(
     cluster = restrict(cluster) if restrict else cluster
     if not cluster.quorate:
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
+    facts = NodeFacts(api)
     if wish.drain:
         here = [guest.vmid for guest in cluster.guests if guest.node == wish.drain and not guest.template]
-        cluster = inspect_guests(api, cluster, here)
+        cluster = inspect_guests(api, cluster, here, facts)
+    settled: Plan | None = None
     for _ in range(ROUNDS):
         plan = what_if(cluster, policy, now, wish)
         pending = unexamined(cluster, plan)
         if not pending:
             return cluster, plan
-        cluster = inspect_guests(api, cluster, pending)
+        if settled and (settled.feasible or wish.leave) and _as_good(settled, plan, policy):
+            return cluster, bounded(settled, plan, policy)
+        cluster = inspect_guests(api, cluster, pending, facts)
         # A closer look changes loads a little, and with them the best plan: the guests at hand mostly make one as good.
         settled = what_if(_examined_only(cluster), policy, now, wish)
-        if (settled.feasible or wish.leave) and settled.spread_after <= max(policy.spread, plan.spread_after + AS_GOOD):
-            return cluster, settled
-    return cluster, what_if(_examined_only(cluster), policy, now, wish)
+    return cluster, bounded(what_if(_examined_only(cluster), policy, now, wish), None, policy)
+
+
+def _as_good(settled: Plan, plan: Plan, policy: Policy) -> bool:
+    level = settled.spread_after <= max(policy.spread, plan.spread_after + AS_GOOD)
+    return level and (settled.kind == "drain" or settled.cost <= plan.cost * AS_CHEAP)
 
 
 def what_if(cluster: Cluster, policy: Policy, now: float, wish: Wish) -> Plan:
-    """The plan for a cluster as it was read, without asking PVE anything."""
-    if wish.drain:
-        return replace(plan_drain(cluster, policy, wish.drain, now, stopped=wish.stopped, leave=wish.leave), stopped=wish.stopped)
-    return plan_balance(cluster, policy, now, goal=wish.goal)
+    """The plan for a cluster as it was read, without asking PVE anything; with what it warns of."""
+
+    def make(cluster: Cluster) -> Plan:
+        if wish.drain:
+            return replace(plan_drain(cluster, policy, wish.drain, now, stopped=wish.stopped, leave=wish.leave), stopped=wish.stopped)
+        return plan_balance(cluster, policy, now, goal=wish.goal)
+
+    plan = make(cluster)
+    plan = replace(plan, spare=spare(cluster, plan))
+    return noted(cluster, policy, keeping(cluster, plan, make) if policy.spare == "require" else plan)
 
 
 def unexamined(cluster: Cluster, plan: Plan) -> list[int]:

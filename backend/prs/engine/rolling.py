@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from prs.engine import gates
 from prs.engine.clock import Clock
 from prs.engine.held import keep_out
+from prs.engine.holds import Holds
 from prs.engine.jobs import Job
 from prs.engine.maintenance import Switch
 from prs.engine.planning import Wish, make_plan
@@ -43,6 +44,7 @@ class Hands:
     say: Callable[[str], None]
     switch: Switch
     maintenance: bool  # whether drains may switch HA maintenance mode
+    holds: Holds
 
 
 class Rolling:
@@ -67,7 +69,7 @@ class Rolling:
 
     def _left(self, words: str) -> str:
         """The reason with what it leaves behind: nodes that are still kept empty."""
-        nodes = [stop.node for stop in self.tours.get(self.tour_id).stops if stop.node in self.journal.held()]
+        nodes = [stop.node for stop in self.tours.get(self.tour_id).stops if stop.node in self.hands.holds.own()]
         return words + "".join(f"; {node} is kept empty (release {node})" for node in nodes)
 
     def _visit(self, stop: Stop) -> None:
@@ -115,7 +117,7 @@ class Rolling:
         self.clock.sleep(LOOK)
 
     def _drain(self, stop: Stop) -> tuple[Plan, Policy, str]:
-        tour, held = self.tours.get(self.tour_id), self.journal.held()
+        tour, held = self.tours.get(self.tour_id), self.hands.holds.held()
         if self.hands.stopped():
             raise Halt("stopped by the user", cancelled=True)
         wish = Wish(drain=stop.node)
@@ -172,15 +174,15 @@ class Rolling:
         return 0.0 < self._uptime(stop) < stop.uptime + since
 
     def _bring_back(self, stop: Stop) -> None:
-        held = self.journal.held().get(stop.node)
+        held = self.hands.holds.own().get(stop.node)
         if stop.back:
             self._end(stop.back, f"not every guest is back on {stop.node}")
         elif held is not None:
-            _, plan, policy = plan_release(self.api, self.journal, held, self.clock.time())
+            _, plan, policy = plan_release(self.api, self.hands.holds, held, self.clock.time())
             self.hands.say(plan.summary)
             if plan.moves:
                 stop = self._set(stop, back=self._queue(plan, policy, stop.node if held.maintenance else ""))
                 self._end(stop.back, f"not every guest is back on {stop.node}")
             else:
-                let_go(self.journal, held, self.hands.switch)
+                let_go(self.hands.holds, held, self.hands.switch)
         self._set(stop, state="done")

@@ -44,6 +44,10 @@ MIGRATIONS = (
         job TEXT NOT NULL DEFAULT '', back TEXT NOT NULL DEFAULT '', uptime REAL NOT NULL DEFAULT 0, told REAL NOT NULL DEFAULT 0,
         message TEXT NOT NULL DEFAULT '', PRIMARY KEY (tour, seq));
     """,
+    """
+    ALTER TABLE held ADD COLUMN posted INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE ended_holds (node TEXT NOT NULL, job TEXT NOT NULL, PRIMARY KEY (node, job));
+    """,
 )
 
 

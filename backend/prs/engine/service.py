@@ -12,10 +12,12 @@ from prs.engine import credentials
 from prs.engine.clock import SystemClock
 from prs.engine.executor import TICK, Executor
 from prs.engine.held import keep_out
+from prs.engine.holds import Holds
 from prs.engine.jobs import Job
 from prs.engine.journal import Journal
 from prs.engine.leader import leads
 from prs.engine.maintenance import Switch
+from prs.engine.notices import Notices
 from prs.engine.notify import Notifier
 from prs.engine.planning import make_plan
 from prs.engine.watchdog import Watchdog
@@ -31,12 +33,13 @@ RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the daemon is given from outside: how to load the settings, how to log in, the name of this host, and the HA helper."""
+    """What the daemon is given from outside: how to load the settings, how to log in, the name of this host, and what needs root."""
 
     load: Callable[[], Settings]
     connect: Callable[[Endpoint], Api]
     host: str
     switch: Switch | None = None  # changes HA maintenance mode; None where there is no helper
+    notices: Notices | None = None  # the cluster's list of nodes that are kept empty; None outside the cluster
 
 
 class Service:
@@ -44,6 +47,7 @@ class Service:
 
     def __init__(self, around: Surroundings, settings: Settings, journal: Journal, clock: SystemClock, notifier: Notifier) -> None:
         self._around, self._settings, self._journal, self._clock, self._notifier = around, settings, journal, clock, notifier
+        self._holds = Holds(journal, clock, around.notices)
         self._executors: dict[str, Executor] = {}
         self._stopping = self._reloading = False
         self._next_look = 0.0
@@ -85,6 +89,7 @@ class Service:
         try:
             for job in self._journal.jobs(only_open=True):
                 self._serve(job)
+            self._holds.sync()
             if not self._executors:
                 self._schedule()
         except JournalError as error:
@@ -97,7 +102,7 @@ class Service:
             if job.id not in self._executors:
                 resumed = " (resumed)" if job.state != "queued" else ""
                 log.info("taking job %s of %s%s", job.id, job.user, resumed, extra={"job": job.id})
-                self._executors[job.id] = Executor(self._account(job), self._journal, self._clock, job.id, self._around.switch)
+                self._executors[job.id] = Executor(self._account(job), self._holds, self._clock, job.id, self._around.switch)
             self._say(f"job {job.id}: {job.count('done')} of {len(job.steps)} migrations done")
             ended = self._executors[job.id].tick()
             api = self._executors[job.id].api
@@ -153,7 +158,7 @@ class Service:
     def _plan_run(self, settings: Settings, now: float) -> bool:
         """Plan and queue one run; False if another daemon leads."""
         api = self._around.connect(settings.require_endpoint())
-        held = self._journal.held()
+        held = self._holds.held()
         cluster, plan = make_plan(api, settings.policy, now, restrict=lambda cluster: keep_out(cluster, held))
         leading, why = leads(self._around.host, ha_master(api), cluster.nodes)
         if not leading:

@@ -15,6 +15,7 @@ from prs.planner.aims import Band, Variance
 from prs.planner.limits import Board
 
 SWAPS, SHIFTS, SINGLES = 0.15, 0.40, 0.25  # shares of the kinds of changes; the rest are exchanges
+TURN = 8  # steps that one of several leading aims leads
 MANY, NONE = 10**9, float("inf")
 
 
@@ -41,28 +42,47 @@ class Found:
 
 
 class Anneal:
-    """One search position: a board, what it is to reach (`aims`, the first one leads), and which units have left home."""
+    """One search position: a board, what it is to reach (`aims`; the first `leads` lead in turn), and which units have left home."""
 
-    def __init__(self, board: Board, aims: Sequence[Band | Variance], cost: Sequence[float], moves: int = MANY, size: float = NONE) -> None:
-        self.board, self.aims, self.lead = board, aims, aims[0]
-        self.where, self.sizes, self.nodes = board.where, self.lead.sizes, self.lead.nodes
-        self.load, self.total, self.count = self.lead.load, self.lead.total, len(self.lead.nodes)
+    def __init__(self, board: Board, aims: Sequence[Band | Variance], cost: Sequence[float], moves: int = MANY, size: float = NONE,
+                 leads: int = 1, soft: float = 0.0) -> None:
+        self.board, self.aims, self.where = board, aims, board.where
         self.weighers = [(aim.change, aim.sizes) for aim in aims]
         self.heads, self.weight = [len(unit.guests) for unit in board.units], [unit.bytes for unit in board.units]
         self.cost, self.most, self.largest = cost, moves, size  # price of moving each unit; most guests and bytes to move
+        likings = board.problem.likings if soft else {}  # by unit that soft rules bind: the price of each node, that of its home being 0
+        self.liking = {unit: [soft * price for price in row] for unit, row in likings.items()}
         self.home = [unit.home for unit in board.units]
-        self.on: list[list[tuple[float, int]]] = [[] for _ in board.problem.names]  # units by size on each node
-        for unit, place in enumerate(self.where):
-            self.on[place].append((self.sizes[unit], unit))
-        for row in self.on:
-            row.sort()
+        self.leaders = [(aim, self._rows(aim.sizes)) for aim in aims[:leads]]
+        self._follow(0)
         self.moved: list[int] = []
         self.place: dict[int, int] = {}
         self.paid, self.guests, self.bytes = 0.0, 0, 0
         for unit, place in enumerate(self.where):
             if place != self.home[unit]:
                 self._leave(unit)
+                self.paid += self.liking[unit][place] if unit in self.liking else 0.0
         self.random = Random(0).random
+
+    def _rows(self, sizes: Sequence[float]) -> list[list[tuple[float, int]]]:
+        """The units on each node by their size."""
+        rows: list[list[tuple[float, int]]] = [[] for _ in self.board.problem.names]
+        for unit, place in enumerate(self.where):
+            rows[place].append((sizes[unit], unit))
+        for row in rows:
+            row.sort()
+        return rows
+
+    def _follow(self, number: int) -> None:
+        """Let this aim lead: what is tried next is chosen for its loads and sizes."""
+        self.lead, self.on = self.leaders[number]
+        self.sizes, self.nodes, self.load, self.total = self.lead.sizes, self.lead.nodes, self.lead.load, self.lead.total
+        self.count = len(self.nodes)
+
+    def _turn(self) -> None:
+        """Let another aim lead, one that is not reached if there is one."""
+        open_ones = [number for number, (aim, _) in enumerate(self.leaders) if not aim.reached] or range(len(self.leaders))
+        self._follow(open_ones[int(self.random() * len(open_ones))])
 
     def run(self, schedule: Schedule) -> Found | None:
         """The best position met that reaches all aims, None if none was met."""
@@ -74,13 +94,17 @@ class Anneal:
             if step % 64 == 0:
                 for aim, price in zip(self.aims, prices, strict=True):
                     aim.price = price * schedule.ramp ** (step / schedule.steps)
+            if len(self.leaders) > 1 and step % TURN == 0:
+                self._turn()
             if not self._step(random(), heat):
                 continue
             accepted += 1
             if accepted % schedule.center == 0:
                 for aim in self.aims:
                     aim.follow()
-            value = self.paid + self.lead.worth
+            value = self.paid
+            for aim in self.aims:
+                value += aim.worth
             if value < best - 1e-12 and all(aim.reached for aim in self.aims):
                 best, found = value, {unit: self.where[unit] for unit in self.moved}
                 if value <= schedule.enough:
@@ -142,6 +166,8 @@ class Anneal:
         if source == target:
             return False
         change = self.cost[unit] if source == home else -self.cost[unit] if target == home else 0.0
+        if unit in self.liking:
+            change += self.liking[unit][target] - self.liking[unit][source]
         for weigh, sizes in self.weighers:
             if sizes[unit]:
                 change += weigh(sizes[unit], source, target)
@@ -180,6 +206,8 @@ class Anneal:
                 change, guests, size = change + self.cost[one], guests + self.heads[one], size + self.weight[one]
             elif target == home:
                 change, guests, size = change - self.cost[one], guests - self.heads[one], size - self.weight[one]
+            if one in self.liking:
+                change += self.liking[one][target] - self.liking[one][source]
         if guests > self.most or size > self.largest:
             return False
         for weigh, sizes in self.weighers:
@@ -196,11 +224,14 @@ class Anneal:
 
     def _go(self, unit: int, target: int) -> None:
         """Move the unit and keep all counts."""
-        source, home, key = self.where[unit], self.home[unit], (self.sizes[unit], unit)
+        source, home = self.where[unit], self.home[unit]
         self.board.move(unit, target)
-        row = self.on[source]
-        del row[bisect_left(row, key)]
-        insort(self.on[target], key)
+        if unit in self.liking:
+            self.paid += self.liking[unit][target] - self.liking[unit][source]
+        for aim, rows in self.leaders:
+            row, key = rows[source], (aim.sizes[unit], unit)
+            del row[bisect_left(row, key)]
+            insort(rows[target], key)
         if source == home:
             self._leave(unit)
         elif target == home:

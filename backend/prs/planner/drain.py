@@ -97,7 +97,8 @@ def _level(problem: Problem, node: int, method: Method, packed: dict[int, int]) 
         start = sum(aim.worth for aim in lead)
         if not lead or start <= 1e-12:
             return goal
-        search = Anneal(board, [*lead, *_aims(problem, board, start * price)], [0.0] * len(problem.units), moves)
+        search = Anneal(board, [*lead, *_aims(problem, board, start * price)], [0.0] * len(problem.units), moves,
+                        soft=start * score.UNLIKED)
         found = search.run(Schedule(EFFORT, start * hot, start * 1e-4, seed=seed))
         if found is not None and (spread := _spread(problem, method, found.goal)) < best:
             best, goal = spread, found.goal

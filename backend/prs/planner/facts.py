@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from prs.model import Cluster, Guest, Node, Policy, Rule
+from prs.model import Cluster, Guest, Move, Node, Policy, Rule
+from prs.planner.domains import Domains
+from prs.planner.groups import wishes
+from prs.planner.hardware import Hardware
 
 GIB = 2**30
 MOVABLE = ("running", "paused", "stopped")
@@ -26,17 +31,39 @@ class Facts:
         self.closed = {name: reason for name, node in self.nodes.items() if (reason := self._closed(node))}
         self.open = tuple(name for name in self.nodes if name not in self.closed)
         self.storages = {(storage.name, storage.node): storage for storage in cluster.storages}
+        self.hardware = Hardware(self.nodes, policy.unlike_cpus == "warn")
         self._ignored_words = frozenset(policy.ignore_guests)
         self._ignored_patterns = tuple(word for word in policy.ignore_guests if any(mark in word for mark in "*?["))
         self._migrating = frozenset(cluster.migrating)
+        found = wishes(cluster, policy, (bool(drain) and stopped) or policy.stopped)
+        self._kept = found.stays
+        self.rules = tuple(sorted((*cluster.rules, *found.rules), key=lambda rule: (rule.name, rule.source, rule.kind)))
+        self.domains = Domains(policy, self.nodes, self.open, drain)
+        self.wide, words = self.domains.wide(self.rules, self.guests)  # the `apart` rules that hold across failure domains
+        self.warnings = (*found.warnings, *words)
         self.bound: dict[int, list[Rule]] = defaultdict(list)
-        for rule in sorted(cluster.rules, key=lambda rule: rule.name):
+        for rule in self.rules:
             if rule.kind == "nodes":
                 for vmid in rule.guests:
                     self.bound[vmid].append(rule)
+        self._choices: dict[int, tuple[frozenset[str], frozenset[str]]] = {}  # by the rule's identity
         self._replicas: dict[int, list[str]] = defaultdict(list)
         for job in cluster.replications:
             self._replicas[job.vmid].append(job.target)
+        self._mirror()
+
+    def _mirror(self) -> None:
+        """Count the disks of replicated guests with their nodes: only what changed travels, and each node keeps the bytes that it has.
+
+        PVE turns the job round after the move (pve-guest-common ReplicationConfig.pm switch_replication_job_target).
+        """
+        for vmid, targets in self._replicas.items():
+            guest = self.guests.get(vmid)
+            if guest is None or guest.node not in self.nodes or not any(target in self.open for target in targets):
+                continue
+            node = self.nodes[guest.node]
+            self.nodes[guest.node] = replace(node, disk_host=node.disk_host + guest.disk)
+            self.guests[vmid] = replace(guest, disk=0, volumes=())
 
     def _closed(self, node: Node) -> str:
         """Why no guest may enter this node (nor leave it, unless it is the one being drained)."""
@@ -62,25 +89,30 @@ class Facts:
         return self._ignored(guest) or self._state(guest) or self._content(guest)
 
     def _ignored(self, guest: Guest) -> str:
-        for word in (guest.name, str(guest.vmid)):
+        if guest.vmid in self._kept:
+            return self._kept[guest.vmid]
+        for word in () if self.policy.ignored else (guest.name, str(guest.vmid)):
             if word in self._ignored_words or any(fnmatchcase(word, pattern) for pattern in self._ignored_patterns):
                 return "is ignored by the configuration"
-        if guest.ha and self.cluster.auto_rebalance and not self.drain:
+        if guest.ha and self.cluster.auto_rebalance and guest.auto_rebalance and self.policy.ha_guests == "leave" and not self.drain:
             return "left to PVE's own auto-rebalance, which is on and manages it"
         return ""
 
     def _state(self, guest: Guest) -> str:
         if guest.template:
             return "is a template: it runs nowhere and stays"
-        if guest.lock:
+        waits = guest.occupied and bool(self.drain) and guest.node == self.drain
+        if guest.lock and not waits:
             return f"is locked ({guest.lock})"
         if guest.vmid in self._migrating:
             return "is being migrated right now"
         if guest.ha == "error":
             return "is in HA error state, which an administrator has to clear"
-        if guest.status not in MOVABLE:
+        # A stopped VM shows as prelaunch while its backup runs (vzdump starts it paused), and is stopped again afterwards.
+        asleep = waits and guest.status == "prelaunch"
+        if guest.status not in MOVABLE and not asleep:
             return f"is in state {guest.status}, in which PVE does not migrate it safely"
-        if guest.problem and not (self.drain and not guest.running):
+        if guest.problem and not asleep and not (self.drain and not guest.running):
             return f"its load is not known: {guest.problem}"
         if guest.status == "stopped":
             return "" if (self.drain and self.stopped) or self.policy.stopped else "is stopped and has no load"
@@ -95,7 +127,7 @@ class Facts:
     def plain(self, guest: Guest) -> bool:
         """True when `refusal` gives "" for every open node that has the local storage the guest needs, so that it need not be asked."""
         return not (guest.vmid in self.bound or guest.targets is not None or guest.refused or guest.volumes
-                    or guest.vmid in self._replicas)
+                    or guest.vmid in self._replicas) and self.hardware.plain(guest)
 
     def refusal(self, guest: Guest, target: str) -> str:
         """Why this guest may never go to that node, whatever else moves."""
@@ -108,37 +140,73 @@ class Facts:
                 return f"PVE refuses {target}: {reason}"
         if guest.targets is not None and target not in guest.targets:
             return f"PVE does not allow {target} for it"
-        return self.unwanted(guest, target) or self._replica(guest, target) or self._disks(guest, target)
+        return (self.unwanted(guest, target, mere=False) or self._replica(guest, target) or self._disks(guest, target)
+                or self.hardware.refusal(guest, target))
 
-    def unwanted(self, guest: Guest, target: str) -> str:
-        """The `nodes` rule, strict or not, that would rather have the guest elsewhere: on the open nodes of the highest priority."""
+    def cautions(self, moves: Iterable[Move]) -> tuple[str, ...]:
+        """What speaks against moves that the policy allows all the same, one sentence each."""
+        return tuple(words for move in moves if (words := self.hardware.caution(self.guests[move.vmid], move.target)))
+
+    def onward(self, guest: Guest, here: str, target: str) -> str:
+        """Why the guest may not go from another node than its own to that one: a node on the way may be newer than both."""
+        return self.hardware.refusal(replace(guest, node=here), target) if here != guest.node else ""
+
+    def growth(self, guest: Guest) -> int:
+        """Bytes it may use more on another node than it does now. A drain does not count them: where it gets narrow, PVE squeezes again."""
+        return 0 if self.drain else guest.grows
+
+    def unwanted(self, guest: Guest, target: str, mere: bool = True) -> str:
+        """The `nodes` rule, strict or not, that would rather have the guest elsewhere: on the open nodes of the highest priority.
+
+        HA takes a guest back even where its rule is not strict; a pool that is not strict is a mere wish, left out with `mere` False.
+        """
         for rule in self.bound.get(guest.vmid, ()):
-            names = {name for name, _ in rule.nodes}
+            if rule.source == "pool" and not (rule.strict or mere):
+                continue
+            names, best = self._choice(rule)
             if rule.avoid:
                 if target in names and (rule.strict or any(name not in names for name in self.open)):
                     return f"{rule.source} {rule.name} keeps it away from {target}"
                 continue
-            usable = {name: priority for name, priority in rule.nodes if name in self.open}
-            if not usable and not rule.strict:
+            if not best and not rule.strict:
                 continue
-            best = {name for name, priority in usable.items() if priority == max(usable.values())}
+            # Without failback the HA manager leaves a guest on any node that its rule allows (pve-ha-manager HA/Manager.pm
+            # select_service_node); a drain makes use of that, while balancing keeps to what the rule prefers.
+            if self.drain and not guest.failback and rule.source.startswith("HA ") and (not rule.strict or target in names):
+                continue
             if target not in best:
                 only = ", ".join(sorted(best)) or "no node that is open"
                 return f"{rule.source} {rule.name} wants it on {only}"
         return ""
 
+    def _choice(self, rule: Rule) -> tuple[frozenset[str], frozenset[str]]:
+        """The nodes of a `nodes` rule, and those of them that are open and of the highest priority."""
+        found = self._choices.get(id(rule))
+        if found is None:
+            usable = {name: priority for name, priority in rule.nodes if name in self.open}
+            best = frozenset(name for name, priority in usable.items() if priority == max(usable.values()))
+            found = self._choices[id(rule)] = (frozenset(name for name, _ in rule.nodes), best)
+        return found
+
+    def disliked(self, guest: Guest, place: str) -> bool:
+        """True when a rule would rather have the guest elsewhere, but does not forbid the node."""
+        return bool(self.unwanted(guest, place)) and not self.forbidden(guest, place)
+
     def forbidden(self, guest: Guest, place: str) -> str:
         """The strict rule that keeps the guest off this node, in words; "" when none does."""
         for rule in self.bound.get(guest.vmid, ()):
-            if rule.strict and rule.avoid == (place in {name for name, _ in rule.nodes}):
+            if rule.strict and rule.avoid == (place in self._choice(rule)[0]):
                 return f"{rule.source} {rule.name}, which keeps it away from {place}"
         return ""
 
     def _replica(self, guest: Guest, target: str) -> str:
         replicas = self._replicas.get(guest.vmid)
-        if replicas and target not in replicas:
+        if not replicas or target in replicas:
+            return ""
+        if guest.running:
             return f"it is replicated to {', '.join(sorted(replicas))}, and only there it may go"
-        return ""
+        there = sorted(set(replicas) & set(self.open))
+        return f"it is replicated to {', '.join(there)}, where only what changed has to be copied" if there else ""
 
     def _disks(self, guest: Guest, target: str) -> str:
         if guest.disk and not self.nodes[target].disk:

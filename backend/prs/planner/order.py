@@ -31,10 +31,25 @@ def sequence(problem: Problem, goal: Mapping[int, int], method: Method) -> tuple
     for seed in range(TRIES):
         steps, late = _attempt(problem, goal, method, seed)
         if not late and not any(step.parking for step in steps):
-            return steps, late
+            return _patient(problem, steps), late
         if not best[0] or (len(late), len(steps)) < (len(best[1]), len(best[0])):
             best = steps, late
-    return best
+    return _patient(problem, best[0]), best[1]
+
+
+def _patient(problem: Problem, steps: list[Step]) -> list[Step]:
+    """The steps with those last that have to wait for a lock: they leave a drained node, where nobody waits for their room.
+
+    Somebody may wait for them to leave the node's failure domain, though: then the order stays as it is.
+    """
+    parked = {step.unit for step in steps if step.parking}
+    late = sorted(steps, key=lambda step: step.unit not in parked and any(guest.occupied for guest in problem.units[step.unit].guests))
+    board = Board(problem)
+    for step in late if late != steps and problem.wide else ():
+        if not board.fits(step.unit, step.target):
+            return steps
+        board.move(step.unit, step.target)
+    return late
 
 
 def _attempt(problem: Problem, goal: Mapping[int, int], method: Method, seed: int) -> tuple[list[Step], list[int]]:
@@ -80,7 +95,7 @@ def _detour(board: Board, left: Mapping[int, int], before: int) -> Step | None:
         if board.where[unit] not in wanted:
             continue
         for place in board.problem.active:
-            if place not in (board.where[unit], left[unit]) and board.fits(unit, place):
+            if place not in (board.where[unit], left[unit]) and board.fits(unit, place) and _leads_on(board, unit, place, left[unit]):
                 source = board.where[unit]
                 board.move(unit, place)
                 frees = any(other != unit and board.fits(other, target) for other, target in left.items())
@@ -92,6 +107,12 @@ def _detour(board: Board, left: Mapping[int, int], before: int) -> Step | None:
         return None
     _, unit, place = min(choices)
     return Step(unit, place, True)
+
+
+def _leads_on(board: Board, unit: int, place: int, final: int) -> bool:
+    """True when the unit may go on from the node where it is parked to its final one."""
+    names, facts = board.problem.names, board.problem.facts
+    return not any(facts.onward(guest, names[place], names[final]) for guest in board.units[unit].guests)
 
 
 def rounds(problem: Problem, moves: Sequence[Move]) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from prs.errors import PlanError
 from prs.model import Cluster, Method, Move, NodeLoad, Plan, Policy, Resource, Stay
-from prs.planner import bound, drain, order, repair, score, search, words
+from prs.planner import bound, drain, exact, order, repair, score, search, words
 from prs.planner.anneal import Found
 from prs.planner.check import check_plan
 from prs.planner.facts import Facts, gib
@@ -17,12 +17,12 @@ from prs.planner.limits import Board
 from prs.planner.order import Step
 from prs.planner.problem import Problem, seconds
 
-__all__ = ["check_plan", "plan_balance", "plan_drain"]
+__all__ = ["bounded", "check_plan", "plan_balance", "plan_drain"]
 
 Goal = Literal["spread", "level"]
 LEAST = 0.01  # a plan that cannot reach its aim has to lower the spread by at least this
 LAST = 1e12  # puts the dearer choices behind the cheaper ones
-NEARLY = 1.05  # a little more spread than the best found costs far fewer moves
+NEARLY = (1.05, 1.3)  # shares of the best spread found: a little more of it may cost far fewer moves
 
 
 def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spread") -> Plan:
@@ -31,11 +31,11 @@ def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spr
     spread = score.spread(problem, problem.load, policy.method)
     budget = search.Budget(policy.max_moves, policy.max_bytes)
     nothing = _nothing(problem, spread, goal)
-    steps = _mending(problem, goal, budget)
+    steps, proven = _mending(problem, goal, budget), 0.0
     if not steps and not nothing:
-        steps = _search(problem, goal, budget)
+        steps, proven = _search(problem, goal, budget)
     nothing = "" if steps else nothing
-    return _build(problem, steps, Plan("balance", policy.method, created=now, warnings=_warnings(cluster)), goal, nothing)
+    return _build(problem, steps, Plan("balance", policy.method, created=now, warnings=_warnings(problem)), goal, nothing, proven)
 
 
 def _mending(problem: Problem, goal: Goal, budget: search.Budget) -> list[Step]:
@@ -63,12 +63,38 @@ def _mending(problem: Problem, goal: Goal, budget: search.Budget) -> list[Step]:
     return []
 
 
-def _search(problem: Problem, goal: Goal, budget: search.Budget) -> list[Step]:
-    """The steps of the best plan found that can be put into a safe order and makes no other resource worse than allowed."""
-    for find in (_level,) if goal == "level" else (_reaching, _nearing):
+def _search(problem: Problem, goal: Goal, budget: search.Budget) -> tuple[list[Step], float]:
+    """The steps of the best plan found that can be put into a safe order and makes no other resource worse than allowed.
+
+    And what any plan as good is proven to cost (seconds), 0 where nothing is.
+    """
+    if goal == "level":
+        return _ordered(problem, _guarded(problem, _level, budget), budget), 0.0
+    for find in (_reaching, _nearing):
         if steps := _ordered(problem, _guarded(problem, find, budget), budget):
-            return steps
-    return []
+            return _cheapened(problem, steps, budget)
+    return [], 0.0
+
+
+def _cheapened(problem: Problem, steps: list[Step], budget: search.Budget) -> tuple[list[Step], float]:
+    """A cheaper plan that levels as far, or to the aim, if one is met, else the steps; and what any such plan costs at least."""
+    policy = problem.facts.policy
+    reached, aim = _spreads(problem, {step.unit: step.target for step in steps}), policy.spread * policy.aim
+    if problem.likings or not (visits := exact.visits(problem)):
+        return steps, 0.0
+    better: dict[tuple[tuple[int, int], ...], list[Step]] = {}
+
+    def usable(goal: Mapping[int, int]) -> bool:
+        found = _ordered(problem, [Found(0.0, dict(goal))], budget)
+        better[tuple(sorted(goal.items()))] = found
+        return len(found) == len(goal)
+
+    widths = {resource: max(width, aim) for resource, width in reached.items()}
+    cost, guards = sum(problem.units[step.unit].cost for step in steps), score.guards(problem, policy.method)
+    search_all = exact.Exact(problem, widths, guards, cost, visits, usable).run()
+    if search_all.best is not None:
+        steps = better[tuple(sorted(search_all.best.goal.items()))]
+    return steps, search_all.bound
 
 
 def _guarded(problem: Problem, find: Callable[[Problem, search.Budget, bool], list[Found]], budget: search.Budget) -> list[Found]:
@@ -89,24 +115,38 @@ def _reaching(problem: Problem, budget: search.Budget, guarded: bool) -> list[Fo
     for share in (policy.aim, 1.0) if policy.aim < 1.0 else (1.0,):
         widths = dict.fromkeys(score.resources(policy.method), policy.spread * share)
         found = search.cheapest(problem, policy.method, widths, guarded, share == 1.0)
-        found = [one for one in found if budget.holds(problem, one.goal)]
+        found = [replace(one, value=one.value + _blocked(problem, one.goal)) for one in found if budget.holds(problem, one.goal)]
         if found:
-            return found
+            return sorted(found, key=lambda one: one.value)
     return []
 
 
+def _blocked(problem: Problem, goal: Mapping[int, int]) -> float:
+    """What it is worth, in seconds of moving, that the plan leaves a smaller largest free memory than there is now."""
+    return score.BLOCK * max(0.0, score.block(problem, problem.load) - score.block(problem, _after(problem, goal).load))
+
+
 def _nearing(problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
-    """Where the spread is out of reach or budget: the cheapest plans to about the best that was found, and then the ones found."""
+    """Where the spread is out of reach or budget: the plans near the best found, those first that are worth their cost most."""
     method, least = problem.facts.policy.method, problem.facts.policy.spread * problem.facts.policy.aim
     found = _level(problem, budget, guarded)
     if not found:
         return []
     best = min((_spreads(problem, one.goal) for one in found), key=lambda spreads: sum(spreads.values()))
-    widths = {resource: max(least, width * NEARLY) for resource, width in best.items()}
-    cheaper = [one for one in search.cheapest(problem, method, widths, guarded, False) if budget.holds(problem, one.goal)]
-    now = sum(_spreads(problem, {}).values())
-    choices = cheaper + [replace(one, value=one.value + LAST) for one in found]
+    now, choices = sum(_spreads(problem, {}).values()), list[Found]()
+    for slack in NEARLY:
+        widths = {resource: max(least, width * slack) for resource, width in best.items()}
+        cheaper = search.cheapest(problem, method, widths, guarded, False, found[0].goal)
+        choices += [replace(one, value=_value(problem, one.goal)) for one in cheaper if budget.holds(problem, one.goal)]
+    choices = sorted(choices, key=lambda one: one.value) + [replace(one, value=one.value + LAST) for one in found]
     return [one for one in choices if now - sum(_spreads(problem, one.goal).values()) >= LEAST]
+
+
+def _value(problem: Problem, goal: Mapping[int, int]) -> float:
+    """What a plan that does not reach the aim costs, in seconds: moving, and each point of spread that is left over the aim."""
+    policy = problem.facts.policy
+    over = sum(max(0.0, spread - policy.spread * policy.aim) for spread in _spreads(problem, goal).values())
+    return sum(problem.units[unit].cost for unit in goal) + score.WORTH * over + _blocked(problem, goal)
 
 
 def _spreads(problem: Problem, goal: Mapping[int, int]) -> dict[Resource, float]:
@@ -154,7 +194,7 @@ def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped:
     if node not in {one.name for one in cluster.nodes}:
         raise PlanError(f"There is no node {node} in this cluster.")
     problem = Problem(Facts(cluster, policy, node, stopped))
-    empty = Plan("drain", policy.method, node, now, warnings=_warnings(cluster), stopped=stopped)
+    empty = Plan("drain", policy.method, node, now, warnings=_warnings(problem), stopped=stopped)
     fixed = {v: r for v, r in problem.stays.items() if problem.facts.guests[v].node == node and _blocks(problem, v)}
     place = problem.index[node]
     wish = None if fixed and not leave else drain.empty(problem, place, policy.method)
@@ -187,8 +227,9 @@ def _nothing(problem: Problem, spread: float, goal: Goal) -> str:
     return ""
 
 
-def _warnings(cluster: Cluster) -> tuple[str, ...]:
-    warnings = list(cluster.problems)
+def _warnings(problem: Problem) -> tuple[str, ...]:
+    cluster = problem.facts.cluster
+    warnings = [*cluster.problems, *problem.facts.warnings]
     if not cluster.quorate:
         warnings.append("The cluster has no quorum: nothing can be migrated until it has.")
     return tuple(warnings)
@@ -221,20 +262,20 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
         else:
             reason = words.helper(board, step.unit, step.target)
         source, target = problem.names[board.where[step.unit]], problem.names[step.target]
-        if rule := repair.breach(board, step.unit):
+        if rule := repair.repaired(board, step.unit, step.target):
             reason += f"; repairs {rule}"
         if len(unit.guests) > 1:
             reason += f"; moves together with {', '.join(guest.label for guest in unit.guests)}"
         for guest in unit.guests:
-            time = seconds(problem.facts.policy, guest.memory + guest.disk)
+            time = seconds(problem.facts.policy, guest, guest.disk)
             moves.append(Move(guest.vmid, guest.name, guest.kind, source, target, guest.running, bool(guest.ha), guest.memory, guest.disk,
                               time, 1, step.parking, reason, guest.cpu))
         board.move(step.unit, step.target)
     return moves, board
 
 
-def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, nothing: str) -> Plan:
-    """The finished plan of these steps."""
+def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, nothing: str, proven: float = 0.0) -> Plan:
+    """The finished plan of these steps; `proven`: seconds that any plan as good costs, as far as the search has shown."""
     policy, method = problem.facts.policy, plan.method
     plain, board = _moves(problem, steps, plan)
     numbers = order.rounds(problem, plain)
@@ -245,14 +286,15 @@ def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, noth
         longest[move.round] = max(longest.get(move.round, 0.0), move.seconds)
     moved = frozenset(move.vmid for move in moves)
     stays = words.staying(problem, board, moved, method, nothing.removeprefix("Nothing to do: "))
+    plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves)))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
-                   seconds=sum(longest.values()), cost=sum(move.seconds for move in moves), cost_bound=_bound(problem, plan, after),
+                   seconds=sum(longest.values()), cost=sum(move.seconds for move in moves), cost_bound=_bound(problem, plan, after, proven),
                    terms=score.terms(problem, board, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))
     return replace(plan, summary=nothing or _summary(problem, plan))
 
 
-def _bound(problem: Problem, plan: Plan, after: float) -> float | None:
+def _bound(problem: Problem, plan: Plan, after: float, proven: float) -> float | None:
     """What any plan costs that empties the node, or that levels to the aim or, where the plan does not get there, as far as it does."""
     if plan.kind == "drain":
         return bound.to_empty(problem, problem.index[plan.node])
@@ -260,7 +302,18 @@ def _bound(problem: Problem, plan: Plan, after: float) -> float | None:
     width = max(policy.spread * policy.aim, after)
     if len(problem.active) < 2 or score.spread(problem, problem.load, plan.method) <= width:
         return 0.0
-    return bound.to_spread(problem, plan.method, width)
+    found = bound.to_spread(problem, plan.method, width)
+    return found if found is None else max(found, proven)
+
+
+def bounded(plan: Plan, freer: Plan | None, policy: Policy) -> Plan:
+    """The plan with no better a proof than one that may move more guests, `freer`; with no proof where that one goes further or is None."""
+    aim = policy.spread * policy.aim
+    found = None
+    if freer is not None and (plan.kind == "drain" or plan.spread_after <= max(aim, freer.spread_after) + 1e-9):
+        found = freer.cost_bound if plan.cost_bound is None or freer.cost_bound is None else min(plan.cost_bound, freer.cost_bound)
+    bare = plan.summary.removesuffix(words.proof(plan.cost, plan.cost_bound) + ".").removesuffix(".")
+    return replace(plan, cost_bound=found, summary=f"{bare}{words.proof(plan.cost, found) if plan.moves else ''}.")
 
 
 def _loads(problem: Problem, board: Board) -> tuple[NodeLoad, ...]:
@@ -282,8 +335,8 @@ def _summary(problem: Problem, plan: Plan) -> str:
         if plan.blockers:
             left = f"{len(plan.blockers)} {'guest that cannot leave stays' if len(plan.blockers) == 1 else 'guests that cannot leave stay'}"
             return f"{work} leave {plan.node}, and {left}; {spread}."
-        return f"{work} empty {plan.node}; {spread}."
-    return f"{work}: {spread}."
+        return f"{work} empty {plan.node}; {spread}{words.proof(plan.cost, plan.cost_bound)}."
+    return f"{work}: {spread}{words.proof(plan.cost, plan.cost_bound)}."
 
 
 def _time(seconds: float) -> str:

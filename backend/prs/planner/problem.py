@@ -25,6 +25,8 @@ class Unit:
     disk: int
     groups: tuple[int, ...] = ()  # the `apart` rules it is part of
     needs: tuple[tuple[str, int], ...] = ()  # bytes by storage that it needs on its target
+    growth: int = 0  # bytes of memory that it may use more on another node than at home
+    wide: tuple[int, ...] = ()  # those of `groups` that hold across failure domains
 
     @property
     def bytes(self) -> int:
@@ -36,9 +38,13 @@ class Unit:
         return float(getattr(self, resource))
 
 
-def seconds(policy: Policy, size: int) -> float:
-    """Expected seconds of one migration that copies `size` bytes."""
-    return policy.overhead + size / policy.link_speed
+def seconds(policy: Policy, guest: Guest, disk: int) -> float:
+    """Expected seconds of one migration that copies the guest's memory and `disk` bytes.
+
+    A running guest writes to its memory meanwhile, the more the more cores it uses; what it wrote is copied again, at most once over.
+    """
+    written = min(guest.cpu * policy.dirty_rate, policy.link_speed / 2)
+    return policy.overhead + guest.memory / (policy.link_speed - written) + disk / policy.link_speed
 
 
 @dataclass
@@ -73,17 +79,34 @@ class Problem:
                     self.load[r][place] += getattr(guest, r)
         self._groups()
         self._units()
+        self.scattered = self._scattered()
         self.sizes: dict[Resource, list[float]] = {r: [unit.size(r) for unit in self.units] for r in RESOURCES}
         self.peaks: dict[Resource, float] = {}  # bounds of the fullest node's load, once worked out
+        self.likings = self._likings()
+
+    def _likings(self) -> dict[int, list[int]]:
+        """By unit that rules bind to nodes: how many more of its guests are off the preferred nodes on each node than at home."""
+        found, facts = dict[int, list[int]](), self.facts
+        for unit in sorted({self.unit_of[vmid] for vmid in facts.bound if vmid in self.unit_of}):
+            item = self.units[unit]
+            bad = [sum(facts.disliked(guest, name) for guest in item.guests) for name in self.names]
+            if any(count != bad[item.home] for place, count in enumerate(bad) if item.allowed[place]):
+                found[unit] = [count - bad[item.home] for count in bad]
+        return found
 
     def _groups(self) -> None:
         self.member: dict[int, list[int]] = defaultdict(list)
-        known = self.facts.guests
-        for rule in sorted(self.facts.cluster.rules, key=lambda rule: rule.name):
+        known, areas = self.facts.guests, dict[str, int]()
+        self.area = [areas.setdefault(self.facts.domains.of(name), len(areas)) for name in self.names]  # the domain of each node
+        self.wide: dict[int, Counter[int]] = {}  # of the rules that hold across domains: how many guests each domain has at the start
+        for rule in self.facts.rules:
             vmids = tuple(sorted({vmid for vmid in rule.guests if vmid in known}))
             if rule.kind == "apart" and len(vmids) > 1:
                 for vmid in vmids:
                     self.member[vmid].append(len(self.groups))
+                if rule in self.facts.wide:
+                    places = (self.index.get(known[vmid].node) for vmid in vmids)
+                    self.wide[len(self.groups)] = Counter(self.area[place] for place in places if place is not None)
                 self.groups.append((f"{rule.source} {rule.name}", vmids))
         self.occupied = [Counter(self.index.get(known[vmid].node, -1) for vmid in vmids) for _, vmids in self.groups]
 
@@ -102,7 +125,7 @@ class Problem:
         """Sets of guests that share a node and must go on sharing it, by each of their vmids."""
         sets: dict[int, set[int]] = {}
         known = self.facts.guests
-        bonds = [rule.guests for rule in self.facts.cluster.rules if rule.kind == "together"]
+        bonds = [rule.guests for rule in self.facts.rules if rule.kind == "together"]
         bonds += [(guest.vmid, *guest.companions) for guest in known.values() if guest.companions]
         for bond in bonds:
             for place in sorted({known[vmid].node for vmid in bond if vmid in known}):
@@ -114,12 +137,9 @@ class Problem:
 
     def _bundle(self, guests: Sequence[Guest], everywhere: bytes) -> None:
         facts, home = self.facts, self.index.get(guests[0].node, -1)
-        reasons = {guest.vmid: facts.fixed(guest) for guest in guests}
-        stuck = next((guest for guest in guests if reasons[guest.vmid]), None)
-        if stuck is not None:
-            for guest in guests:
-                own = reasons[guest.vmid]
-                self.stays[guest.vmid] = own or f"must stay together with {stuck.label}, which cannot move: {reasons[stuck.vmid]}"
+        groups = tuple(sorted(group for guest in guests for group in self.member.get(guest.vmid, ())))
+        if reasons := self._stuck(guests, groups):
+            self.stays.update(reasons)
             return
         allowed = self._allowed(guests, everywhere)
         if not any(allowed):
@@ -130,12 +150,23 @@ class Problem:
         for guest in guests:
             for volume in guest.volumes:
                 needs[volume.storage] += volume.size
-        cost = sum(seconds(facts.policy, guest.memory + guest.disk) for guest in guests)
-        groups = tuple(sorted(group for guest in guests for group in self.member.get(guest.vmid, ())))
+        cost = sum(seconds(facts.policy, guest, guest.disk) for guest in guests)
         for guest in guests:
             self.unit_of[guest.vmid] = len(self.units)
         memory, cpu, disk = sum(guest.memory for guest in guests), sum(guest.cpu for guest in guests), sum(guest.disk for guest in guests)
-        self.units.append(Unit(tuple(guests), home, allowed, cost, memory, cpu, disk, groups, tuple(sorted(needs.items()))))
+        growth = sum(facts.growth(guest) for guest in guests)
+        self.units.append(Unit(tuple(guests), home, allowed, cost, memory, cpu, disk, groups, tuple(sorted(needs.items())), growth,
+                               tuple(group for group in groups if group in self.wide)))
+
+    def _stuck(self, guests: Sequence[Guest], groups: Sequence[int]) -> dict[int, str]:
+        """Why none of these guests can leave the node, wherever to; {} when nothing keeps them. `groups` are those of each guest."""
+        reasons = {guest.vmid: self.facts.fixed(guest) for guest in guests}
+        if stuck := next((guest for guest in guests if reasons[guest.vmid]), None):
+            mate = f"must stay together with {stuck.label}, which cannot move: {reasons[stuck.vmid]}"
+            return {vmid: own or mate for vmid, own in reasons.items()}
+        if len(guests) > 1 and (torn := [group for group in groups if groups.count(group) > 1]):
+            return dict.fromkeys(reasons, f"is to stay together with guests from which {self.groups[torn[0]][0]} keeps it apart")
+        return {}
 
     def _allowed(self, guests: Sequence[Guest], everywhere: bytes) -> bytes:
         places = everywhere
@@ -169,10 +200,19 @@ class Problem:
             reasons[reason or f"{name} does not hold the guests it must be with"] = None
         return "; ".join(reasons) or "there is no other node"
 
+    def _scattered(self) -> list[tuple[str, tuple[int, ...]]]:
+        """The `together` rules of tags and pools whose guests are on several nodes; the HA manager sees to its own."""
+        known, found = self.facts.guests, list[tuple[str, tuple[int, ...]]]()
+        for rule in self.facts.rules:
+            vmids = tuple(vmid for vmid in rule.guests if vmid in known)
+            if rule.kind == "together" and rule.source in ("tag", "pool") and len({known[vmid].node for vmid in vmids}) > 1:
+                found.append((f"{rule.source} {rule.name}", vmids))
+        return found
+
     @property
     def _broken_bonds(self) -> list[tuple[int, ...]]:
         if not hasattr(self, "_bonds"):
             known = self.facts.guests
-            rules = [tuple(vmid for vmid in rule.guests if vmid in known) for rule in self.facts.cluster.rules if rule.kind == "together"]
+            rules = [tuple(vmid for vmid in rule.guests if vmid in known) for rule in self.facts.rules if rule.kind == "together"]
             self._bonds = [rule for rule in rules if len({known[vmid].node for vmid in rule}) > 1]
         return self._bonds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from prs.planner import score
@@ -22,7 +22,19 @@ def breach(board: Board, unit: int) -> str:
     for group in item.groups:
         if board.occupied[group].get(place, 0) > 1:
             return f"{problem.groups[group][0]}, which keeps it apart from another guest on {problem.names[place]}"
+    for group in item.wide:
+        if board.wide[group].get(problem.area[place], 0) > 1:
+            domain = problem.facts.domains.name(problem.names[place])
+            return f"{problem.groups[group][0]}, which keeps it apart from another guest in domain {domain}"
+    for name, vmids in problem.scattered:
+        if away := _away(board, unit, place, vmids):
+            return f"{name}, which keeps it together with guests on {', '.join(problem.names[other] for other in sorted(away))}"
     return ""
+
+
+def repaired(board: Board, unit: int, target: int) -> str:
+    """The rule that the unit breaks where it is and breaks less on this node, in words; "" when it breaks none or as much."""
+    return breach(board, unit) if _harm(board, unit, target) < _harm(board, unit, board.where[unit]) else ""
 
 
 def moves(problem: Problem, budget: int | None) -> dict[int, int]:
@@ -33,18 +45,65 @@ def moves(problem: Problem, budget: int | None) -> dict[int, int]:
         guests = len(problem.units[unit].guests)
         if guests > left or not breach(board, unit):
             continue
-        places = [place for place in problem.active if place != board.where[unit] and board.fits(unit, place)]
+        now = _harm(board, unit, board.where[unit])
+        harm = {place: _harm(board, unit, place) for place in problem.active if place != board.where[unit] and board.fits(unit, place)}
+        places = [place for place in harm if harm[place][0] < now[0]]
         if places:
-            found[unit] = min(places, key=lambda place: (_fullness(problem, board, unit, place), place))
+            found[unit] = min(places, key=lambda place: (harm[place], _fullness(problem, board, unit, place), place))
             board.move(unit, found[unit])
             left -= guests
+    for _, vmids in problem.scattered:
+        for unit, place in _gathered(board, vmids, left).items():
+            found[unit] = place
+            board.move(unit, place)
+            left -= len(problem.units[unit].guests)
     return found
+
+
+def _gathered(board: Board, vmids: Sequence[int], budget: int) -> dict[int, int]:
+    """The units that go to one of the nodes that the guests are on, so that all are together; the cheapest way, {} when there is none."""
+    problem, ways = board.problem, list[tuple[float, int, tuple[int, ...]]]()
+    for place in sorted({board.place(vmid) for vmid in vmids}):
+        units = sorted({problem.unit_of.get(vmid, -1) for vmid in vmids if board.place(vmid) != place})
+        if not units or units[0] < 0 or place not in problem.active or sum(len(problem.units[unit].guests) for unit in units) > budget:
+            continue
+        homes, fits = [board.where[unit] for unit in units], True
+        for unit in units:
+            fits = fits and board.fits(unit, place)
+            board.move(unit, place)
+        for unit, home in zip(units, homes, strict=True):
+            board.move(unit, home)
+        if fits:
+            ways.append((sum(problem.units[unit].cost for unit in units), place, tuple(units)))
+    if not ways:
+        return {}
+    _, place, best = min(ways)
+    return dict.fromkeys(best, place)
 
 
 def _suspects(problem: Problem) -> Iterable[int]:
     """Units bound by a rule that may be broken."""
     bound = problem.facts.bound
     return (unit for unit, item in enumerate(problem.units) if item.groups or any(guest.vmid in bound for guest in item.guests))
+
+
+def _harm(board: Board, unit: int, place: int) -> tuple[int, int]:
+    """What the unit breaks on a node where it is or fits: 2 a rule on the node, 1 only one across domains, 0 none; and nodes with mates."""
+    problem, item, source = board.problem, board.units[unit], board.where[unit]
+    board.move(unit, place)
+    crowd = any(board.occupied[group].get(place, 0) > 1 for group in item.groups)
+    near = any(board.wide[group].get(problem.area[place], 0) > 1 for group in item.wide)
+    board.move(unit, source)
+    away = sum(len(_away(board, unit, place, vmids)) for _, vmids in problem.scattered)
+    return 2 if crowd or any(problem.facts.forbidden(guest, problem.names[place]) for guest in item.guests) else int(near), away
+
+
+def _away(board: Board, unit: int, place: int, vmids: Sequence[int]) -> set[int]:
+    """The other nodes that hold guests with which the unit is to be together."""
+    mates = {guest.vmid for guest in board.units[unit].guests}
+    if mates.isdisjoint(vmids):
+        return set()
+    return {there for vmid in vmids if vmid not in mates and (there := board.place(vmid)) != place}
 
 
 def _fullness(problem: Problem, board: Board, unit: int, place: int) -> float:
@@ -66,7 +125,7 @@ def joined(problem: Problem, fixes: Mapping[int, int], after: Problem, goal: Map
     """The repairs and what a search found after them as one goal of the problem."""
     whole = dict(fixes)
     for unit, place in goal.items():
-        whole[problem.unit_of[after.units[unit].guests[0].vmid]] = place
+        whole.update({problem.unit_of[guest.vmid]: place for guest in after.units[unit].guests})
     return {unit: place for unit, place in whole.items() if place != problem.units[unit].home}
 
 

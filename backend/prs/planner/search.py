@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from prs.model import Method, Resource
 from prs.planner import score
@@ -57,10 +58,18 @@ def _schedules(units: int) -> tuple[list[Schedule], list[Schedule]]:
     return [Schedule(150000, 5.0, 1.0, 0.1, 100.0, seed, center=20) for seed in (1, 2)], hard
 
 
-def cheapest(problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool, patient: bool) -> list[Found]:
+def _pruning(units: int) -> Schedule:
+    """A search that starts within the bands and stays there mostly, because their prices are high all along."""
+    return Schedule(min(60000, 300 * units), 10.0, 1.0, 10.0, 1.0, 21, center=1 if units <= SMALL else 10)
+
+
+def cheapest(
+    problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool, patient: bool, start: Mapping[int, int] | None = None
+) -> list[Found]:
     """Plans after which no spread is wider than `widths`, the cheapest first; empty when none was found.
 
-    `guarded` plans keep the spread of the other resources within what the policy allows; `patient` searches go on when none was found.
+    `guarded` plans keep the spread of the other resources within what the policy allows; `patient` searches go on when none was found;
+    `start` is a plan that is as level already, from which another search takes away what can stay.
     """
     if any(width < score.reachable(problem, resource) for resource, width in widths.items()):
         return []
@@ -68,17 +77,25 @@ def cheapest(problem: Problem, method: Method, widths: Mapping[Resource, float],
     found = list(_bands(problem, method, widths, guarded, first))
     if patient and not found:
         found = list(_bands(problem, method, widths, guarded, then))
+    if start:
+        found += _bands(problem, method, widths, guarded, [_pruning(len(problem.units))], start)
     return sorted(found, key=lambda one: one.value)
 
 
-def _bands(problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool, runs: Sequence[Schedule]) -> Iterator[Found]:
+def _bands(
+    problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool, runs: Sequence[Schedule],
+    start: Mapping[int, int] = MappingProxyType({}),
+) -> Iterator[Found]:
     costs = [unit.cost for unit in problem.units]
     for run in runs:
         board = Board(problem)
+        for unit, place in start.items():
+            board.move(unit, place)
         aims = _fences(problem, board, widths, sum(costs))
+        leads = len(aims)
         if guarded:
             aims += _fences(problem, board, score.guards(problem, method), GUARD * sum(costs))
-        found = Anneal(board, aims, costs).run(run) if aims else None
+        found = Anneal(board, aims, costs, leads=leads, soft=score.LIKED).run(run) if aims else None
         if found is not None:
             yield found
 
@@ -115,8 +132,9 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
         for unit, place in goal.items():
             board.move(unit, place)
         every: list[Band | Variance] = [*variances(problem, board, method)]
+        leads = len(every)
         if guarded:
             every += _fences(problem, board, score.guards(problem, method), start * units)
-        search = Anneal(board, every, [unit.cost * 1e-12 for unit in problem.units], moves, size)
+        search = Anneal(board, every, [unit.cost * 1e-12 for unit in problem.units], moves, size, leads, start * score.UNLIKED)
         found += [one for one in [search.run(Schedule(min(20000, 500 * units), hot, cold, seed=seed))] if one]
     return sorted((one for one in found if one.value < start - 1e-9), key=lambda one: one.value)

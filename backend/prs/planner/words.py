@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
-from prs.model import Guest, Method, Stay
+from prs.model import LOCK_PATIENCE, Guest, Method, Stay
 from prs.planner import score
 from prs.planner.facts import gib
 from prs.planner.limits import Board
@@ -45,7 +46,14 @@ def leaving(board: Board, unit: int, target: int) -> str:
     problem, memory = board.problem, board.load["memory"]
     before, after, total = memory[target], memory[target] + board.units[unit].memory, problem.total["memory"][target]
     name, source = problem.names[target], problem.names[board.where[unit]]
-    return f"leaves {source}, which is being drained; takes {name} from {percent(before, total)} to {percent(after, total)} memory"
+    text = f"leaves {source}, which is being drained; takes {name} from {percent(before, total)} to {percent(after, total)} memory"
+    return "; ".join([text, *(occupied(guest) for guest in board.units[unit].guests if guest.occupied)])
+
+
+def occupied(guest: Guest) -> str:
+    """That a drain waits for the end of the guest's lock."""
+    article = "a " if guest.lock == "backup" else ""
+    return f"is locked by {article}{guest.lock}; the drain waits up to {LOCK_PATIENCE / 60:.0f} minutes for it to end"
 
 
 def helper(board: Board, unit: int, target: int) -> str:
@@ -74,9 +82,10 @@ def staying(problem: Problem, board: Board, moved: frozenset[int], method: Metho
         reason = problem.stays.get(vmid)
         if reason is None:
             item = problem.units[problem.unit_of[vmid]]
-            if item.memory > largest[item.home]:
-                free = gib(largest[item.home])
-                reason = f"no other node has room for its {gib(item.memory)} of memory; the most that is free elsewhere is {free}"
+            if item.memory + item.growth > largest[item.home]:
+                free, most = gib(largest[item.home]), gib(item.memory + item.growth)
+                size = f"the {most} of memory it may grow to" if item.growth else f"its {most} of memory"
+                reason = f"no other node has room for {size}; the most that is free elsewhere is {free}"
             else:
                 reason = why or _level(problem, board, item.home, guest, method, spread)
         rows.append(Stay(vmid, guest.name, guest.node, reason, guest.kind))
@@ -126,3 +135,13 @@ def changed(problem: Problem, method: Method, before: float, after: float) -> st
     """The spread of the method before and after, and what the others do."""
     return f"the {LABEL[method]} spread goes from {before * 100:.1f} to {points(after)}"
 
+
+
+def proof(cost: float, bound: float | None) -> str:
+    """How near the plan's cost is to what any plan as good must cost; "" when nothing is known."""
+    if not bound:
+        return ""
+    over = cost / bound - 1.0
+    if over < 0.005:
+        return "; proven to be the cheapest way"
+    return f"; at most {ceil(over * 100 - 1e-9)}% above the cheapest way there may be" if over < 1.0 else ""

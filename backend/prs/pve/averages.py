@@ -32,12 +32,12 @@ def newest(rows: Iterable[Row]) -> float:
 
 
 def node_mean(rows: Iterable[Row], since: float) -> Sample | None:
-    """A node's mean use over the rows that lie wholly after `since`; None without such a row."""
+    """A node's mean use over the rows that lie wholly after `since`, each without its reclaimable cache; None without such a row."""
     # pvestatd reports every 10 s: a row may still hold a report from before the change.
     chosen = [row for row in rows if (number(row, "time") or 0.0) >= since + STEP + REPORT and _complete(row)]
     if not chosen:
         return None
-    memory = sum(number(row, "memused") or 0.0 for row in chosen) / len(chosen)
+    memory = sum(max((number(row, "memused") or 0.0) - reclaimable([row]), 0.0) for row in chosen) / len(chosen)
     cpu = sum((number(row, "cpu") or 0.0) * (number(row, "maxcpu") or 0.0) for row in chosen) / len(chosen)
     return Sample(memory, cpu)
 
@@ -47,7 +47,7 @@ def _complete(row: Row) -> bool:
 
 
 def reclaimable(rows: Iterable[Row]) -> int:
-    """Bytes of ZFS cache that the node gives back under pressure, by the newest row that tells (PVE 9: arcsize).
+    """Bytes of ZFS cache that the node gives back under pressure, by the newest row that tells (PVE 9: arcsize; PVE 8 tells it nowhere).
 
     PVE counts MemTotal - MemAvailable as used (pve-common ProcFSTools.pm), and the kernel does not count the ARC as available.
     """

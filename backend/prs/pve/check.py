@@ -9,6 +9,7 @@ from prs.pve.check_host import check_host
 from prs.pve.client import Client
 from prs.pve.endpoint import caller
 from prs.pve.findings import Finding
+from prs.pve.values import rows, text
 
 CLOCK_LIMIT = 60.0  # seconds; PVE itself refuses tickets from more than 300 s in the future (access-control AccessControl.pm)
 
@@ -32,6 +33,15 @@ def check(endpoint: Endpoint) -> list[Finding]:
         findings.append(Finding("login", True, f"{caller(endpoint)} is logged in at {client.place}"))
         findings.append(_clock(client.skew))
         return [*findings, *check_cluster(client)]
+
+
+def node_names(endpoint: Endpoint) -> frozenset[str]:
+    """The cluster's nodes; none where they cannot be read, of which `check` tells."""
+    try:
+        with Client(endpoint) as client:
+            return frozenset(text(row, "name") for row in rows(client.get("/cluster/status")) if row.get("type") == "node")
+    except PveError:
+        return frozenset()
 
 
 def _login_remedy(endpoint: Endpoint) -> str:

@@ -19,8 +19,10 @@ NEEDED = {
 }
 USEFUL = {
     "Sys.Modify": ("/", "cancel a migration that somebody else, or the HA manager, has started"),
+    "SDN.Audit": ("/sdn", "see whether a node has the bridges of a guest"),
     "VM.Config.Disk": ("/vms", "see how much of a local storage each guest uses (method disk)"),
 }
+REBOOT = "Sys.PowerMgmt"  # reboot a node, which only rolling maintenance needs
 BAD_STATES = {"fence": "being fenced", "unknown": "unknown to the HA manager", "gone": "gone for the HA manager"}
 
 
@@ -28,7 +30,7 @@ def check_cluster(api: Api) -> list[Finding]:
     """All findings of one login; what cannot be read is a finding too. LoginFailed passes through."""
     parts: list[tuple[str, Callable[[Api], list[Finding]]]] = [
         ("privileges", _privileges), ("quorum", _quorum), ("storages", _storages), ("versions", _versions), ("HA", _ha),
-        ("auto-rebalance", _auto_rebalance),
+        ("auto-rebalance", _auto_rebalance), ("rolling maintenance", _rolling),
     ]  # fmt: skip
     findings: list[Finding] = []
     for name, part in parts:
@@ -145,9 +147,17 @@ def _ha(api: Api) -> list[Finding]:
 def _auto_rebalance(api: Api) -> list[Finding]:
     options = table(api.get("/cluster/options"))
     if ha.auto_rebalance(options):
-        words = "PVE's own auto-rebalance is on: guests managed by HA are left to it"
-        remedy = "to have them balanced here, turn it off in Datacenter > Options > Cluster Resource Scheduling"
+        words = "PVE's own auto-rebalance is on: guests managed by HA are left to it, but for those excluded from it in HA > Resources"
+        remedy = "to have them balanced here, turn it off in Datacenter > Options > Cluster Resource Scheduling (or see ha_guests in prs.conf)"
         return [Finding("auto-rebalance", None, words, remedy)]
     if not granted(table(api.get("/access/permissions")), "/", "Sys.Audit"):  # PVE then leaves out most options without a word
         return [Finding("auto-rebalance", None, "whether PVE moves HA guests by itself cannot be seen without Sys.Audit on /")]
     return [Finding("auto-rebalance", True, "PVE does not move guests by itself")]
+
+
+def _rolling(api: Api) -> list[Finding]:
+    """Whether nodes may be rebooted: a right that setup gives only when asked, so its absence is no problem."""
+    if granted(table(api.get("/access/permissions")), "/nodes", REBOOT):
+        return [Finding("rolling maintenance", True, f"{api.user} may reboot nodes (drain --reboot)")]
+    words = f"{REBOOT} on /nodes is missing, so drain --reboot is not possible; setup --reboot grants it to the account of setup"
+    return [Finding("rolling maintenance", True, words)]

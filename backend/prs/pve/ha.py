@@ -77,6 +77,24 @@ def groups(data: Iterable[Row], resources: Iterable[Row]) -> tuple[Rule, ...]:
     return tuple(sorted(found, key=lambda rule: rule.name))
 
 
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """What a guest's HA resource says of its moves: may PVE's own auto-rebalance move it, does it go back to the nodes it prefers."""
+
+    auto_rebalance: bool = True
+    failback: bool = True
+
+
+def managed(resources: Iterable[Row], groups: Iterable[Row] = ()) -> dict[int, Managed]:
+    """Read /cluster/ha/resources by vmid; on PVE 8 failback is up to the group in /cluster/ha/groups. Absent flags are on."""
+    staying = {text(row, "group") for row in groups if flag(row, "nofailback")}
+    found = {}
+    for row in resources:
+        back = flag(row, "failback", default=True) and text(row, "group") not in staying
+        found.update(dict.fromkeys(vmids(text(row, "sid")), Managed(flag(row, "auto-rebalance", default=True), back)))
+    return found
+
+
 def vmids(resources: str) -> tuple[int, ...]:
     """The vmids of "vm:100,ct:101", ascending."""
     found = (part.rpartition(":")[2] for part in words(resources))

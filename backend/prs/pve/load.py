@@ -63,9 +63,10 @@ def with_load(
             continue
         since = max(past.clock - past.window, _last_change(tasks, node.name), born.get(node.name, 0.0))
         rows = past.rows.get(node.name, [])
-        used = (averages.node_mean(rows, since) if past.window > 0 else None) or now
+        used = averages.node_mean(rows, since) if past.window > 0 else None
+        used = used or Sample(max(now.memory - averages.reclaimable(rows), 0.0), now.cpu)
         mine = [guest for guest in guests if guest.node == node.name]
-        found, shares[node.name] = _split(node, mine, used, averages.reclaimable(rows))
+        found, shares[node.name] = _split(node, mine, used)
         loaded.append(found)
     return tuple(loaded), tuple(replace(guest, cpu=guest.cpu * shares.get(guest.node, 1.0)) for guest in guests)
 
@@ -81,11 +82,11 @@ def _stale(past: Histories, node: str) -> str:
     return f"no figures for {age / 60:.0f} minutes (is pvestatd running on it?)" if age > averages.STALE else ""
 
 
-def _split(node: Node, guests: list[Guest], used: Sample, cache: int) -> tuple[Node, float]:
+def _split(node: Node, guests: list[Guest], used: Sample) -> tuple[Node, float]:
     """Give the host what its guests do not use; and the factor for the guests' cpu, whose 10 s samples may exceed the node's mean."""
     cpu = sum(guest.cpu for guest in guests)
     memory = sum(guest.memory for guest in guests)
-    host = max(int(used.memory) - cache - memory, 0)
+    host = max(int(used.memory) - memory, 0)
     share = used.cpu / cpu if cpu > used.cpu else 1.0
     return replace(node, memory_host=host, cpu_host=max(used.cpu - cpu * share, 0.0)), share
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from prs.errors import ApiError, Unreachable
-from prs.model import Kind, Move
+from prs.model import Kind, Move, Volume
 from prs.pve.api import Api, quote
 from prs.pve.preconditions import Verdict, qemu_verdict, refusals
 from prs.pve.resources import ha_state
@@ -93,20 +93,23 @@ def _not_there(error: ApiError) -> bool:
     return error.status == 500 and "does not exist" in error.message
 
 
-def precheck(api: Api, move: Move) -> str:
-    """Why PVE would not carry out the move now, in words; "" if it would. Unreachable if nobody can say."""
+def precheck(api: Api, move: Move) -> tuple[str, tuple[Volume, ...]]:
+    """Why PVE would not carry out the move now, in words ("" if it would), and the local disks that travel. Unreachable if nobody can say.
+
+    Of a container PVE tells no disks.
+    """
     path = _path(move)
     try:
         data = table(api.get(path))
     except ApiError as error:
         if error.status == 501:
-            return ""  # PVE 8 has no such call for containers (pve-container before 6.0.8)
-        return f"PVE: {error}"
+            return "", ()  # PVE 8 has no such call for containers (pve-container before 6.0.8)
+        return f"PVE: {error}", ()
     verdict = qemu_verdict(data) if move.kind == "qemu" else Verdict(refused=refusals(data.get("not-allowed-nodes")))
     reasons = [*verdict.blockers, *(words for node, words in verdict.refused if node == move.target)]
     if verdict.targets is not None and move.target not in verdict.targets and not reasons:
         reasons.append(f"PVE does not allow {move.target}")
-    return "; ".join(reasons)
+    return "; ".join(reasons), verdict.volumes
 
 
 def start(api: Api, move: Move) -> str:

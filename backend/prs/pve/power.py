@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prs.errors import ApiError
 from prs.pve.api import Api, quote
-from prs.pve.check_cluster import granted
+from prs.pve.check_cluster import REBOOT, granted
 from prs.pve.values import number, rows, table, text
 
 
@@ -21,7 +21,7 @@ def reboot(api: Api, node: str) -> None:
 
 def may_reboot(api: Api, node: str) -> bool:
     """Whether the caller may reboot the node."""
-    return granted(table(api.get("/access/permissions")), f"/nodes/{node}", "Sys.PowerMgmt")
+    return granted(table(api.get("/access/permissions")), f"/nodes/{node}", REBOOT)
 
 
 def ceph(api: Api) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,14 +36,25 @@ class Verdict:
     targets: tuple[str, ...] | None = None
     refused: tuple[tuple[str, str], ...] = ()
     companions: tuple[int, ...] = ()
+    lock: str | None = None  # "" = PVE said that there is none, None = it did not say
 
 
-def qemu_verdict(data: Row, plugins: Mapping[str, str] | None = None, replicated: bool = True) -> Verdict:
-    """Read GET .../qemu/{vmid}/migrate. `plugins` gives storage types by storage; `replicated`: its snapshots travel by replication."""
+def lock_of(error: Exception) -> str:
+    """The lock for which PVE refuses a call (pve-guest-common AbstractConfig.pm check_lock); "" if it refuses for something else."""
+    found = re.search(r"\b(?:VM|CT) is locked \(([\w-]+)\)", str(error))
+    return found[1] if found else ""
+
+
+def qemu_verdict(
+    data: Row, plugins: Mapping[str, str] | None = None, replicated: bool = True, chained: Collection[str] = ()
+) -> Verdict:
+    """Read GET .../qemu/{vmid}/migrate. `plugins` gives storage types by storage; `replicated`: its snapshots travel by replication;
+    `chained` are storages that keep snapshots as chains of volumes.
+    """
     running, listed = flag(data, "running"), rows(data.get("local_disks"))
     blockers = _devices(data, running)
     for disk in sorted(listed, key=lambda disk: (text(disk, "drivename"), text(disk, "volid"))):
-        words = _disk(disk, running, plugins or {}, replicated)
+        words = _disk(disk, running, plugins or {}, replicated, text(disk, "volid").partition(":")[0] in chained)
         blockers += [words] if words else []
     allowed = data.get("allowed_nodes")
     return Verdict(
@@ -76,7 +87,7 @@ def _device(key: str) -> str:
     return f"{words} {key}" if words else f"uses {key} of its node"
 
 
-def _disk(disk: Row, running: bool, plugins: Mapping[str, str], replicated: bool) -> str:
+def _disk(disk: Row, running: bool, plugins: Mapping[str, str], replicated: bool, chained: bool) -> str:
     """Why the disk keeps the guest, in words; "" if it does not."""
     volid, drive = text(disk, "volid"), text(disk, "drivename")
     at = f" in {drive}" if drive else ""
@@ -93,8 +104,9 @@ def _disk(disk: Row, running: bool, plugins: Mapping[str, str], replicated: bool
     if disk.get("referenced_in_snapshot") and not flag(disk, "is_vmstate"):
         if running and not (replicated and flag(disk, "replicate", default=True)):
             return f"has snapshots of local disk {volid}, which cannot be moved while the VM runs; delete them or shut it down"
-        if plugin in ("lvm", "lvmthin"):
-            return f"has snapshots of local disk {volid}, which storage type {plugin} cannot copy; delete them"
+        if plugin in ("lvm", "lvmthin") or (plugin == "dir" and (chained or not volid.endswith(".qcow2"))):
+            how = "keeps as chains of volumes, which PVE does not copy" if chained else "cannot copy"
+            return f"has snapshots of local disk {volid}, which storage type {plugin} {how}; delete them"
     return ""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from prs.model import Cluster, Guest, Node, Replication, Rule, Storage
 from prs.pve import disks, ha, resources
@@ -33,9 +34,11 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
     nodes = resources.nodes(data, status, version)
     offline = frozenset(node.name for node in nodes if not node.online)
     guests = resources.guests(data, offline)
-    storages = resources.storages(data)
-    view = _read_ha(reader, guests, nodes, version)
-    nodes, guests = _under_ha(nodes, guests, view.manager)
+    chained = {text(row, "storage") for row in defined if flag(row, "snapshot-as-volume-chain")}
+    storages = tuple(replace(storage, chains=storage.name in chained) for storage in resources.storages(data))
+    rebalances = ha.auto_rebalance(options)
+    view = _read_ha(reader, guests, nodes, version, rebalances)
+    nodes, guests = _under_ha(nodes, guests, view)
     if method in ("disk", "all"):
         guests = _with_disks(reader, guests, storages, offline)
     nodes = _with_capacity(nodes, guests, storages, {text(row, "storage"): row for row in defined})
@@ -52,7 +55,7 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
         storages=storages,
         rules=view.rules,
         replications=_replications(replicated),
-        auto_rebalance=ha.auto_rebalance(options),
+        auto_rebalance=rebalances,
         migrating=tuple(sorted(running_migrations(tasks))),
         problems=(*reader.problems, *past.problems),
     )
@@ -67,32 +70,40 @@ def _replications(data: list[Row]) -> tuple[Replication, ...]:
 class _Ha:
     rules: tuple[Rule, ...] = ()
     manager: ha.Manager = ha.Manager()  # noqa: RUF009 - Manager is immutable
+    managed: Mapping[int, ha.Managed] = field(default_factory=dict)
 
 
-def _read_ha(reader: Reader, guests: tuple[Guest, ...], nodes: tuple[Node, ...], version: str) -> _Ha:
-    """Rules and node states, asked for only if HA manages a guest or has a state for a node."""
+def _read_ha(reader: Reader, guests: tuple[Guest, ...], nodes: tuple[Node, ...], version: str, rebalances: bool) -> _Ha:
+    """Rules and node states, asked for only if HA manages a guest or has a state for a node, and resources where they matter."""
     if not any(guest.ha for guest in guests) and not any(node.ha for node in nodes):
         return _Ha()
     unknown = "HA rules are not known"
     major = int(version.partition(".")[0]) if version[:1].isdigit() else HA_RULES_SINCE
+    resources, groups = list[Row](), list[Row]()
     if major >= HA_RULES_SINCE:
         found = ha.rules(reader.rows("/cluster/ha/rules", unknown) or [])
+        if rebalances or any(rule.kind == "nodes" for rule in found):
+            resources = reader.rows("/cluster/ha/resources", "Whether HA moves its guests by itself is not known") or []
     else:
-        found = ha.groups(reader.rows("/cluster/ha/groups", unknown) or [], reader.rows("/cluster/ha/resources", unknown) or [])
-    if major < HA_RULES_SINCE and all(node.ha for node in nodes):
-        return _Ha(found)  # PVE 8.3 and later tell the node states in /cluster/resources already
+        groups, resources = reader.rows("/cluster/ha/groups", unknown) or [], reader.rows("/cluster/ha/resources", unknown) or []
+        found = ha.groups(groups, resources)
+    # /cluster/resources tells the node states too, but not that maintenance mode has been asked for: the manager needs 10 to 30 s for that
     status = reader.table("/cluster/ha/status/manager_status", "The HA manager's state is not known")
-    return _Ha(found, ha.manager(status or {}))
+    return _Ha(found, ha.manager(status or {}), ha.managed(resources, groups))
 
 
-def _under_ha(nodes: tuple[Node, ...], guests: tuple[Guest, ...], manager: ha.Manager) -> tuple[tuple[Node, ...], tuple[Guest, ...]]:
-    states = dict(manager.states)
+def _under_ha(nodes: tuple[Node, ...], guests: tuple[Guest, ...], view: _Ha) -> tuple[tuple[Node, ...], tuple[Guest, ...]]:
+    states = dict(view.manager.states)
     there = tuple(replace(node, ha=states.get(node.name, node.ha)) for node in nodes)
-    return there, tuple(_guest_under_ha(guest, manager) for guest in guests)
+    return there, tuple(_guest_under_ha(guest, view.manager, view.managed.get(guest.vmid)) for guest in guests)
 
 
-def _guest_under_ha(guest: Guest, manager: ha.Manager) -> Guest:
-    if not guest.ha or not manager.disarmed:
+def _guest_under_ha(guest: Guest, manager: ha.Manager, managed: ha.Managed | None) -> Guest:
+    if not guest.ha:
+        return guest
+    if managed:
+        guest = replace(guest, auto_rebalance=managed.auto_rebalance, failback=managed.failback)
+    if not manager.disarmed:
         return guest
     if manager.disarmed == "ignore":
         return replace(guest, ha="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from prs.setup.tools import SetupError, Tools
 
@@ -16,10 +16,10 @@ def token_name(node: str) -> str:
     return f"node-{node}"
 
 
-def ensure_role(tools: Tools, privileges: Iterable[str]) -> Iterator[str]:
-    """Have the role hold exactly these privileges; say what was changed."""
-    wanted = sorted(privileges)
+def ensure_role(tools: Tools, privileges: Iterable[str], keep: Collection[str] = ()) -> Iterator[str]:
+    """Have the role hold exactly these privileges, and those of `keep` that it has already; say what was changed."""
     held = next((entry["privs"] for entry in tools.ask("pveum", "role", "list") if entry["roleid"] == ROLE), None)
+    wanted = sorted({*privileges, *set(keep).intersection((held or "").split(","))})
     if held is None:
         tools.do("pveum", "role", "add", ROLE, "--privs", ",".join(wanted))
         yield f"created role {ROLE} with {', '.join(wanted)}"

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 
+from prs import ha_client
 from prs.config import Settings
-from prs.engine.held import Held
+from prs.engine.clock import Clock, SystemClock
+from prs.engine.held import Held, merged
+from prs.engine.holds import Holds
 from prs.engine.journal import Journal
+from prs.engine.notices import Notices
 from prs.engine.rights import become_owner
 
 log = logging.getLogger(__name__)
@@ -21,11 +26,23 @@ def journal_of(settings: Settings) -> Journal:
     return Journal(settings.state_dir / JOURNAL)
 
 
+def notices_here() -> Notices | None:
+    """The cluster's list of nodes that are kept empty; None on a machine that is no node of it."""
+    return ha_client.notices(ha_client.PVE, socket.gethostname().split(".")[0], ha_client.SOCKET)
+
+
+def holds_of(journal: Journal, clock: Clock) -> Holds:
+    """The nodes that are kept empty, by drains of this host and of others."""
+    return Holds(journal, clock, notices_here())
+
+
 def held_of(settings: Settings) -> dict[str, Held]:
-    """The nodes that are kept empty, as far as the journal is there and may be read."""
+    """The nodes that are kept empty: those in the cluster's list, and in the journal as far as it is there and may be read."""
     path = settings.state_dir / JOURNAL
     if os.access(path, os.R_OK | os.W_OK):
-        return journal_of(settings).held()
-    if os.access(settings.state_dir, os.F_OK):
+        return holds_of(journal_of(settings), SystemClock()).held()
+    missing = os.access(settings.state_dir, os.X_OK) and not os.access(path, os.F_OK)  # nothing was ever drained here
+    if os.access(settings.state_dir, os.F_OK) and not missing:
         log.warning("%s cannot be read: which nodes are kept empty after a drain is not known", path)
-    return {}
+    notices = notices_here()
+    return merged({}, notices.read() or {} if notices else {})

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from prs import exits
 from prs.config import Settings
-from prs.errors import ConfigError
+from prs.endpoint import Endpoint
+from prs.engine.held import Held
+from prs.errors import ConfigError, PveError
+from prs.model import Policy
 from prs.output import finding_text, findings_summary
-from prs.pve.check import check
+from prs.planner.facts import Facts
+from prs.pve.check import check, node_names
 from prs.pve.findings import Finding
+from prs.pve.snapshot import read_cluster
+from prs.verbs.books import held_of
 from prs.verbs.call import Call
 
 
@@ -42,6 +49,33 @@ def findings(call: Call) -> Iterator[Finding]:
     yield journal(settings.state_dir)
     if settings.endpoint is not None:
         yield from check(settings.endpoint)
+        yield from placement(call, settings.endpoint, settings.policy)
+    if held := held_of(settings):
+        yield from kept_empty(held, node_names(settings.endpoint) if settings.endpoint else frozenset())
+
+
+def kept_empty(held: Mapping[str, Held], nodes: Collection[str]) -> Iterator[Finding]:
+    """Name the nodes that get no guest, and those of them that are no longer in the cluster; `nodes` is empty if it cannot be asked."""
+    for node, one in sorted(held.items()):
+        if nodes and node not in nodes:
+            yield Finding("drained", False, f"{node} is {one.reason}, but the cluster has no such node", f"release {node} --stay")
+        else:
+            yield Finding("drained", None, f"{node} gets no guest: {one.reason}", f"release {node} ends that")
+
+
+def placement(call: Call, endpoint: Endpoint, policy: Policy) -> Iterator[Finding]:
+    """Name what pools and failure domains of the configuration, where there are any, ask for that the cluster does not have."""
+    if not (policy.pools or policy.domains):
+        return
+    try:
+        warnings = Facts(read_cluster(call.connect(endpoint), time.time()), policy).warnings
+    except PveError as error:
+        yield Finding("placement", None, f"whether pools and domains fit the cluster cannot be seen: {error}")
+        return
+    for warning in warnings:
+        yield Finding("placement", None, warning.removesuffix("."), "correct the section, or the tag")
+    if not warnings:
+        yield Finding("placement", True, "the pools and domains of the configuration fit the cluster")
 
 
 def configuration(settings: Settings) -> Iterator[Finding]:

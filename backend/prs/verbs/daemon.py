@@ -12,7 +12,7 @@ from prs.engine.owner import Owner
 from prs.engine.rights import become_owner
 from prs.engine.service import Service, Surroundings
 from prs.errors import JournalError
-from prs.verbs.books import journal_of
+from prs.verbs.books import journal_of, notices_here
 from prs.verbs.call import Call
 from prs.verbs.work import SWITCH
 
@@ -24,7 +24,8 @@ def act(call: Call) -> int:
     with Owner(settings.state_dir) as owner:
         if not owner.taken:
             raise JournalError(f"another process carries jobs out of {settings.state_dir} already: the service runs once per host")
-        around = Surroundings(lambda: call.settings(daemon=True), call.connect, socket.gethostname().split(".")[0], SWITCH)
+        host = socket.gethostname().split(".")[0]
+        around = Surroundings(lambda: call.settings(daemon=True), call.connect, host, SWITCH, notices_here())
         service = Service(around, settings, journal_of(settings), SystemClock(), Notifier())
         signal.signal(signal.SIGTERM, lambda *_: service.stop())
         signal.signal(signal.SIGINT, lambda *_: service.stop())

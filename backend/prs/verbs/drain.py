@@ -18,6 +18,8 @@ def act(call: Call) -> int:
         raise PlanError("--each needs --reboot: a node has to be back before the next one is emptied")
     if options.reboot and options.leave_stopped:
         raise PlanError("--reboot empties the node of stopped guests too: leave --leave-stopped away")
+    if options.reboot and options.leave_blocked:
+        raise PlanError("--reboot takes an empty node only: leave --leave-blocked away")
     if options.reboot:
         return rolling.act(call, [options.node, *options.others])
     return plan_and_do(call, wish_of(call))

@@ -20,9 +20,10 @@ def wish_of(call: Call) -> Wish:
     """Take from the options what to plan."""
     options = call.options
     drain = getattr(options, "drain", None) or getattr(options, "node", None) or ""
-    if getattr(options, "leave_stopped", False) and not drain:
-        raise PlanError("--leave-stopped belongs to a drain: name the node with --drain NODE")
-    return Wish(drain, not getattr(options, "leave_stopped", False), getattr(options, "goal", "spread"))
+    stopped, blocked = getattr(options, "leave_stopped", False), getattr(options, "leave_blocked", False)
+    if (stopped or blocked) and not drain:
+        raise PlanError(f"--leave-{'stopped' if stopped else 'blocked'} belongs to a drain: name the node with --drain NODE")
+    return Wish(drain, not stopped, getattr(options, "goal", "spread"), blocked)
 
 
 def act(call: Call) -> int:

@@ -15,6 +15,7 @@ from prs.engine.tours import Tour, Tours
 from prs.errors import PlanError
 from prs.ha_client import SOCKET
 from prs.output_jobs import tour_text
+from prs.pve.check_cluster import REBOOT
 from prs.pve.power import may_reboot, uptimes
 from prs.verbs.call import Call
 from prs.verbs.work import SWITCH, Worker
@@ -43,6 +44,7 @@ def act(call: Call, nodes: list[str]) -> int:
         hands = Hands(
             work=lambda job: worker.work(job, mine=owner.taken), stopped=lambda: worker.interrupts.count > 0,
             say=lambda words: worker.say(f"{words}\n"), switch=SWITCH, maintenance=SOCKET.exists(),
+            holds=worker.holds,
         )  # fmt: skip
         tour = Rolling(worker.api, tours, SystemClock(), tour.id, hands).go()
     return _tell(call, settings, tour)
@@ -65,6 +67,6 @@ def _check(worker: Worker, nodes: list[str]) -> None:
         if node == here:
             raise PlanError(f"this command runs on {node} and would end with its reboot: run it on another node")
         if not may_reboot(worker.api, node):
-            raise PlanError(f"{worker.api.user} may not reboot {node}: it needs Sys.PowerMgmt on /nodes/{node}")
+            raise PlanError(f"{worker.api.user} may not reboot {node}: it needs {REBOOT} on /nodes/{node} (setup --reboot grants it)")
     if len(set(nodes)) < len(nodes):
         raise PlanError("a node is named twice")

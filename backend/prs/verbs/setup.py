@@ -12,7 +12,7 @@ from prs import config, exits
 from prs.config import Settings
 from prs.endpoint import Endpoint
 from prs.errors import LoginFailed, PveError
-from prs.pve.check_cluster import NEEDED
+from prs.pve.check_cluster import NEEDED, REBOOT
 from prs.setup import account, conf, firewall, places
 from prs.setup.tools import SetupError, Tools
 from prs.verbs.call import Call
@@ -20,7 +20,7 @@ from prs.verbs.call import Call
 OPTIONS = ("api_host", "api_token", "ca_file")
 SERVICE = "proxmox-rebalancing-service"
 # Without it PVE lists no disks of guests in a storage (pve-storage PVE/API2/Storage/Content.pm), so local disks cannot be levelled.
-DISKS = "VM.Config.Disk"
+DISKS, BRIDGES = "VM.Config.Disk", "SDN.Audit"
 
 
 def act(call: Call, tools: Tools | None = None) -> int:
@@ -48,7 +48,9 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings) -> Iterato
     node = places.this_node(tools)
     name = account.token_name(node)
     mine = _refuse_other_account(path, settings, name)
-    yield from account.ensure_role(tools, [*NEEDED, *([DISKS] if settings.policy.method in ("disk", "all") else [])])
+    disks = [DISKS] if settings.policy.method in ("disk", "all") else []
+    # The role is one for all nodes: what was asked for on another one stays.
+    yield from account.ensure_role(tools, [*NEEDED, BRIDGES, *disks, *([REBOOT] if call.options.reboot else [])], keep=(REBOOT,))
     yield from account.ensure_user(tools)
     endpoint = settings.endpoint if mine and account.has_token(tools, name) else None
     if endpoint is not None and isinstance(_tried(call, endpoint), LoginFailed):

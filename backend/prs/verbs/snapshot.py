@@ -9,6 +9,7 @@ from prs.engine.planning import ROUNDS, Wish, unexamined, what_if
 from prs.model import Cluster, Policy
 from prs.pve.api import Api
 from prs.pve.inspect import inspect_guests
+from prs.pve.node_facts import NodeFacts
 from prs.pve.snapshot import read_cluster
 from prs.terminal import counted, write
 from prs.verbs.call import Call
@@ -34,9 +35,10 @@ def examined(api: Api, cluster: Cluster, policy: Policy, every: bool) -> Cluster
     """Look closer at the guests that a plan would move, so that the same plan can be made offline, or at every guest."""
     if every:
         return inspect_guests(api, cluster, sorted(guest.vmid for guest in cluster.guests if not guest.template))
+    facts = NodeFacts(api)
     for _ in range(ROUNDS):
         pending = unexamined(cluster, what_if(cluster, policy, cluster.taken, Wish()))
         if not pending:
             break
-        cluster = inspect_guests(api, cluster, pending)
+        cluster = inspect_guests(api, cluster, pending, facts)
     return cluster

@@ -6,10 +6,11 @@ import time
 
 from prs import exits
 from prs.codec import to_json
+from prs.engine.clock import SystemClock
 from prs.engine.owner import Owner
 from prs.engine.tours import Tours
 from prs.output_jobs import job_page, jobs_page, tour_text
-from prs.verbs.books import journal_of
+from prs.verbs.books import holds_of, journal_of
 from prs.verbs.call import Call
 
 
@@ -25,7 +26,8 @@ def act(call: Call) -> int:
             call.print(job_page(job, time.time(), call.style))
         return exits.DONE
     jobs = journal.jobs(limit=call.options.last)
-    held, tour = journal.held(), Tours(journal).latest()
+    holds, tour = holds_of(journal, SystemClock()), Tours(journal).latest()
+    own, held = holds.own(), holds.held()
     if call.json:
         call.print_json({"jobs": to_json(jobs), "held": [to_json(one) for one in held.values()], "tour": to_json(tour)})
         return exits.DONE
@@ -33,7 +35,8 @@ def act(call: Call) -> int:
         call.print(tour_text(tour, call.style) + "\n")
     call.print(jobs_page(jobs, time.time(), call.style))
     for one in held.values():
-        call.print(f"\n{one.node} gets no guests: {one.reason} (release {one.node})\n")
+        how = "" if one.node in own else " --stay, or where it was drained"
+        call.print(f"\n{one.node} gets no guests: {one.reason} (release {one.node}{how})\n")
     with Owner(settings.state_dir) as owner:
         if owner.taken and any(job.open for job in jobs):
             call.print("\nNobody is carrying jobs out at present: start the service, or `run` goes on with them.\n")

@@ -23,7 +23,7 @@ from prs.output import nodes_table
 from prs.output_jobs import job_end
 from prs.pve.api import Api
 from prs.pve.snapshot import read_cluster
-from prs.verbs.books import journal_of
+from prs.verbs.books import holds_of, journal_of
 from prs.verbs.call import Call
 from prs.verbs.plan import show
 
@@ -39,14 +39,15 @@ def plan_and_do(call: Call, wish: Wish) -> int:
     worker = Worker(call, settings, call.connect(settings.require_endpoint()))
     with Owner(settings.state_dir) as owner:
         worker.go_on(owner.taken)
-        held = worker.journal.held()
+        held = worker.holds.held()
         only = lambda cluster: keep_out(cluster, held, wish.drain)  # noqa: E731
         cluster, plan = make_plan(worker.api, settings.policy, time.time(), wish, only)
         if not call.json:
             show(call, cluster, plan)
         # A drain of a node that is empty already still keeps it empty from now on.
         idle = not plan.moves and plan.kind != "drain"
-        if not plan.feasible or idle or settings.dry_run or worker.interrupts.count:
+        refused = not plan.feasible and not (wish.leave and plan.moves)
+        if refused or idle or settings.dry_run or worker.interrupts.count:
             return _without_moves(call, settings, plan, worker)
         return worker.do(plan, settings.policy, owner.taken, wish, plan.node if SOCKET.exists() else "")
 
@@ -75,6 +76,7 @@ class Worker:
     def __init__(self, call: Call, settings: Settings, api: Api) -> None:
         self._call, self._settings, self.api = call, settings, api
         self.journal, self._clock = journal_of(settings), SystemClock()
+        self.holds = holds_of(self.journal, self._clock)
         self.interrupts = Interrupts(self._clock)
         self.interrupts.install()
 
@@ -114,7 +116,7 @@ class Worker:
         try:
             if not mine:
                 return follow(self.journal, self._clock, job_id, self.interrupts, watch)
-            return carry_out(Executor(self.api, self.journal, self._clock, job_id, SWITCH), self.interrupts, watch)
+            return carry_out(Executor(self.api, self.holds, self._clock, job_id, SWITCH), self.interrupts, watch)
         finally:
             display.close()
 

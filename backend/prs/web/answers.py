@@ -12,13 +12,13 @@ from flask import Response, request
 from prs.codec import to_json
 from prs.engine.held import Held
 from prs.engine.jobs import Job, Step
-from prs.model import RESOURCES, Cluster, Move, Plan
+from prs.model import RESOURCES, Cluster, Guest, Move, Plan, Storage
 from prs.web.auth import Caller
+from prs.web.reflect import OF_PLANS
 from prs.web.refusal import Refusal
 from prs.web.rights import Rights
 
 Json = dict[str, Any]
-_INSIDE = ("inspected", "volumes", "targets", "refused", "blockers", "companions")
 _PLAN_BRIEF = ("method", "summary", "seconds", "spread_before", "spread_after", "before", "after", "options")
 
 
@@ -123,16 +123,19 @@ def cluster_json(cluster: Cluster, measured: Plan, rights: Rights, held: Mapping
         nodes.append({**shown, "held": to_json(held.get(node.name))})
     guests = []
     for guest in cluster.guests:
-        shown = {name: to_json(getattr(guest, name)) for name in guest.__slots__ if name not in _INSIDE}
-        guests.append({**shown, "may_migrate": rights.may_migrate(guest.vmid)})
+        guests.append({**_sent(guest), "may_migrate": rights.may_migrate(guest.vmid)})
     return {
         **{name: getattr(cluster, name) for name in ("name", "taken", "quorate", "version", "auto_rebalance")},
         "spread": {name: _spread([getattr(load, name) for load in active if _has(cluster, load.node, name)]) for name in RESOURCES},
         "nodes": nodes,
         "guests": guests,
-        "storages": to_json(cluster.storages),
+        "storages": [_sent(storage) for storage in cluster.storages],
         "problems": list(cluster.problems),
     }
+
+
+def _sent(item: Guest | Storage) -> Json:
+    return {name: to_json(getattr(item, name)) for name in item.__slots__ if name not in OF_PLANS}
 
 
 def _has(cluster: Cluster, node: str, resource: str) -> bool:

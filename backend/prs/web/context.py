@@ -11,8 +11,10 @@ from pathlib import Path
 
 from prs.config import Settings
 from prs.endpoint import Endpoint
+from prs.engine.clock import SystemClock
+from prs.engine.holds import Holds
 from prs.engine.journal import Journal
-from prs.ha_client import SOCKET
+from prs.ha_client import SOCKET, notices
 from prs.model import Cluster
 from prs.pve.api import Api
 from prs.pve.snapshot import read_cluster
@@ -46,7 +48,7 @@ class Context:
         self.verifier = Verifier(api, connect)
         self.peers = Peers(settings.web.port, around, settings.web.api)
         self._api, self._connect = api, connect
-        self._local = threading.local()
+        self._local, self._notices = threading.local(), notices(around.pve, around.node, around.helper)
         self._clusters: Cache[Cluster] = Cache(FRESH, 8)
 
     @property
@@ -56,6 +58,11 @@ class Context:
         if found is None:
             found = self._local.journal = Journal(self.settings.state_dir / "journal.sqlite")
         return found
+
+    @property
+    def holds(self) -> Holds:
+        """The nodes that are kept empty, by drains of this host and of others."""
+        return Holds(self.journal, SystemClock(), self._notices)
 
     def api(self, caller: Caller) -> Api:
         """PVE, called as the caller."""

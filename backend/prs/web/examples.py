@@ -100,13 +100,13 @@ ANSWERS: dict[str, Any] = {
         "defaults": {"method": "memory", "spread": 0.05, "containers": False},
         "may": {"plan": _YES, "balance": _YES, "drain": _YES, "maintenance": _NO, "see_all_jobs": _YES,
                 "cancel_others": {"allowed": False, "reason": "needs Sys.Modify on /"}},
-        "warnings": ["PVE's own auto-rebalance is on: guests managed by HA are left to it."],
+        "warnings": ["PVE's own auto-rebalance is on: each plan says who balances which guests under HA."],
     },
     "cluster": _cluster(),
     "plan": _plan(),
     "jobs": {"jobs": [_job(False)], "peers": [{"node": "pve2", "reached": False, "message": "pve2 (10.0.0.2): refuses the connection"}]},
     "job": _job(True),
-    "released": {"node": "pve1", "released": True},
+    "released": {"node": "pve1", "released": True, "message": ""},
     "maintenance": {"node": "pve1", "enabled": True, "message": "The HA manager will put pve1 into maintenance within about 20 seconds."},
 }  # fmt: skip
 

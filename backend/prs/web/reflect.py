@@ -8,6 +8,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 _SCALARS = {int: "integer", float: "number", str: "string", bool: "boolean"}
 Schema = dict[str, Any]
+# Fields of guests and storages that only a plan has use for, and that are not sent.
+OF_PLANS = (
+    "inspected", "volumes", "targets", "refused", "blockers", "companions", "cpu_type", "cpu_bound", "arch", "bridges", "grows",
+    "auto_rebalance", "failback", "chains",
+)  # fmt: skip
 
 
 def schema_of(cls: type, drop: tuple[str, ...] = (), **more: Schema) -> Schema:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from prs.engine.held import Held
 from prs.engine.jobs import Job, JobState, Step
 from prs.model import RESOURCES, Guest, Method, Move, NodeLoad, Plan, Spare, Stay, Storage, Term
-from prs.web.reflect import Schema, listing, record, ref, schema_of
+from prs.web.reflect import OF_PLANS, Schema, listing, record, ref, schema_of
 
 TEXT: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
@@ -119,12 +119,11 @@ def _cluster() -> dict[str, Schema]:
         held={"anyOf": [ref("Held"), {"type": "null"}], "description": "the drain that keeps the node empty until it is released"},
         **_each(RESOURCES, usage),
     )
-    inside = ("inspected", "volumes", "targets", "refused", "blockers", "companions")
     return {
         "Held": schema_of(Held),
         "Node": node,
-        "Guest": schema_of(Guest, drop=inside, may_migrate=FLAG),
-        "Storage": schema_of(Storage),
+        "Guest": schema_of(Guest, drop=OF_PLANS, may_migrate=FLAG),
+        "Storage": schema_of(Storage, drop=OF_PLANS),
         "Cluster": record(
             "The cluster as PVE shows it to the caller.",
             name=TEXT,
@@ -217,7 +216,7 @@ def _rest() -> dict[str, Schema]:
         "Realm": record("A realm to log in to.", realm=TEXT, comment=TEXT, default=FLAG, tfa=TEXT),
         "Realms": listing(ref("Realm")),
         "Login": login,
-        "Released": record("The node gets guests again.", node=TEXT, released=FLAG),
+        "Released": record("The node gets guests again; the message is about hosts not told yet.", node=TEXT, released=FLAG, message=TEXT),
         "Maintenance": record("What the HA manager was told.", node=TEXT, enabled=FLAG, message=TEXT),
     }
 

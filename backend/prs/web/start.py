@@ -56,7 +56,7 @@ def _maintenance(context: Context, who: Caller, plan: Plan, policy: Policy, aske
     """The node whose HA maintenance mode the job may switch: on for a drain that asks for it, off for the way back from such a one."""
     if asked and plan.kind != "drain":
         raise Refusal(400, "invalid", "The request is not as described.", ["maintenance: only a drain can switch it on"])
-    held = context.journal.held().get(filled(plan, policy))
+    held = context.holds.own().get(filled(plan, policy))
     node = plan.node if asked else held.node if held and held.maintenance else ""
     if node:
         require(who.rights.refusal("Sys.Console"))
@@ -76,7 +76,7 @@ def _check_drift(context: Context, who: Caller, plan: Plan, moves: tuple[Move, .
     """Hold the moves against a fresh reading; a selection is judged by its steps alone, not by whether it empties the node."""
     back = filled(plan, policy)
     cluster = read_cluster(context.api(who), context.now(), plan.method)
-    cluster = opened(keep_out(cluster, context.journal.held(), back or plan.node), back)
+    cluster = opened(keep_out(cluster, context.holds.held(), back or plan.node), back)
     if not cluster.quorate:
         raise Refusal(409, "drift", "The cluster has no quorum: nothing can be migrated.")
     whole = moves == plan.moves

@@ -141,13 +141,14 @@ def _undo(context: Context, who: Caller, job: Job) -> Response:
     why = job_json(job, who, "")["may"]["undo"]
     if not why["allowed"]:
         raise Refusal(409, "state", f"Not possible: {why['reason']}.")
-    api, journal, held = context.api(who), context.journal, context.journal.held().get(job.node)
+    api, journal, holds = context.api(who), context.journal, context.holds
+    held = holds.own().get(job.node)
     if held is not None:
         # All drains of the node since it is kept empty belong together, and HA maintenance mode ends with them.
-        cluster, plan, policy = plan_release(api, journal, held, context.now())
+        cluster, plan, policy = plan_release(api, holds, held, context.now())
     else:
         policy = way_back(job.policy)
-        cluster = restriction(who.rights, journal.held(), job.node)(read_cluster(api, context.now(), policy.method))
+        cluster = restriction(who.rights, holds.held(), job.node)(read_cluster(api, context.now(), policy.method))
         there = {guest.vmid for guest in cluster.guests}
         cluster = inspect_guests(api, cluster, sorted({step.vmid for step in job.steps if step.state == "done"} & there))
         plan = plan_back(opened(cluster, job.node), policy, job, context.now())

@@ -45,17 +45,18 @@ def add(api: Blueprint, context: Context) -> None:
         found = context.cluster(who)
         # With this policy any cluster counts as balanced: the planner measures and plans nothing.
         measured = plan_balance(found, replace(context.settings.policy, method="memory", spread=1.0), found.taken)
-        return answer(cluster_json(found, measured, who.rights, context.journal.held()))
+        return answer(cluster_json(found, measured, who.rights, context.holds.held()))
 
     @api.post("/nodes/<node>/release")
     def release(node: str) -> Response:
-        who, held = caller(), context.journal.held().get(node)
+        who, holds = caller(), context.holds
+        held = holds.held().get(node)
         if held is None:
-            raise Refusal(404, "not_found", "this node is not kept empty by a drain that was made here")
+            raise Refusal(404, "not_found", "this node is not kept empty by a drain")
         require("" if who.owns(held.user) else who.rights.refusal("Sys.Modify"))
         require(who.rights.refusal("Sys.Console") if held.maintenance else "")
-        let_go(context.journal, held, partial(set_maintenance, context.around.helper))
-        return answer({"node": node, "released": True})
+        untold = let_go(holds, held, partial(set_maintenance, context.around.helper))
+        return answer({"node": node, "released": True, "message": f"{untold[0].upper()}{untold[1:]}." if untold else ""})
 
     @api.post("/nodes/<node>/maintenance")
     def maintenance(node: str) -> Response:
@@ -84,7 +85,7 @@ def _about(cluster: Cluster) -> list[str]:
     if not cluster.quorate:
         found.append("The cluster has no quorum: nothing can be migrated until a majority of its nodes is online.")
     if cluster.auto_rebalance:
-        found.append("PVE's own auto-rebalance is on: guests managed by HA are left to it.")
+        found.append("PVE's own auto-rebalance is on: each plan says who balances which guests under HA.")
     versions = sorted({node.version for node in cluster.nodes if node.version})
     if len(versions) > 1:
         words = "a guest may not be able to go back to an older one"

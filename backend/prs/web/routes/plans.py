@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, Response
 
 from prs.engine.planning import Wish, make_plan
-from prs.engine.spare import spare
 from prs.model import Cluster, Plan, Policy
+from prs.planner.spare import spare
 from prs.web.actions import refusals, require, visible_plan
 from prs.web.answers import answer, options, plan_json
 from prs.web.context import Context
@@ -31,7 +31,7 @@ def add(api: Blueprint, context: Context) -> None:
         policy = asked_policy(context.settings.policy, asked)
         node, goal = asked.get("node", ""), asked.get("goal", "spread")
         wish = Wish(node, asked.get("stopped", True), goal, asked.get("leave", False))
-        restrict = restriction(who.rights, context.journal.held(), wish.drain)
+        restrict = restriction(who.rights, context.holds.held(), wish.drain)
         cluster, plan = make_plan(context.api(who), policy, context.now(), wish, restrict)
         plan = complete(plan, cluster, {**{name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None},
                                         **({"stopped": wish.stopped} if wish.drain else {"goal": wish.goal})})  # fmt: skip
@@ -59,5 +59,5 @@ def complete(plan: Plan, cluster: Cluster, chosen: dict[str, object]) -> Plan:
         stays=tuple(replace(stay, kind=guests[stay.vmid].kind) for stay in plan.stays),
         blockers=tuple(replace(stay, kind=guests[stay.vmid].kind) for stay in plan.blockers),
         options=plan.options or options(chosen),
-        spare=spare(cluster, plan),
+        spare=plan.spare or spare(cluster, plan),
     )

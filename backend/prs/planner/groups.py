@@ -1,0 +1,115 @@
+"""Rules that tags and pools make of guests: ProxLB's tags (`plb_*`), and the pools of the configuration. Pure.
+
+ProxLB (credativ/ProxLB proxlb/models/tags.py, docs/03_configuration.md) reads tags by their beginning: `plb_ignore*` leaves a guest
+alone, guests with the same `plb_affinity*` tag belong together and those with the same `plb_anti_affinity*` tag apart, and each
+`plb_pin_NODE` allows one node. PVE writes tags in lower case (unless `tag-style` says otherwise), so case never counts here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from prs.model import Cluster, Guest, Policy, Pool, Rule
+
+IGNORE, TOGETHER, APART, PIN = "plb_ignore", "plb_affinity", "plb_anti_affinity", "plb_pin"
+
+
+@dataclass
+class Wishes:
+    """What tags and pools say: rules with source `tag` or `pool`, guests that stay with the reason, and what in it cannot be."""
+
+    rules: list[Rule] = field(default_factory=list)
+    stays: dict[int, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def wishes(cluster: Cluster, policy: Policy, stopped: bool = False) -> Wishes:
+    """The wishes of the guests' tags and of the policy's pools; templates run nowhere and are bound by none.
+
+    A stopped guest keeps with others only where such guests are moved too (`stopped`), else it would hold them back.
+    """
+    found = Wishes()
+    nodes = {node.name.lower(): node.name for node in cluster.nodes}
+    if policy.tags:
+        _tags([guest for guest in cluster.guests if guest.tags and not guest.template], nodes, policy, stopped, found)
+    members: dict[str, list[Guest]] = defaultdict(list)
+    if policy.pools:
+        for guest in cluster.guests:
+            members[guest.pool].append(guest)
+    for pool in sorted(policy.pools, key=lambda pool: pool.name):
+        _pool(pool, members.get(pool.name, []), nodes, policy, stopped, found)
+    for domain, names in sorted(policy.domains):
+        if unknown := _unknown(names, nodes):
+            found.warnings.append(f"Domain {domain} of the configuration names {unknown}.")
+    return found
+
+
+def _tags(guests: Iterable[Guest], nodes: dict[str, str], policy: Policy, stopped: bool, found: Wishes) -> None:
+    """Add what tags say."""
+    sets: dict[str, list[Guest]] = defaultdict(list)
+    pins: dict[tuple[str, ...], list[Guest]] = defaultdict(list)
+    for guest in sorted(guests, key=lambda guest: guest.vmid):
+        marks = sorted({tag.lower() for tag in guest.tags if tag[:4].lower() == "plb_"})
+        for mark in marks:
+            if mark.startswith(IGNORE) and not policy.ignored:
+                found.stays[guest.vmid] = f"tag {mark} leaves it where it is"
+            elif mark.startswith((TOGETHER, APART)):
+                sets[mark].append(guest)
+        if wanted := tuple(mark for mark in marks if mark.startswith(PIN)):
+            pins[wanted].append(guest)
+    for mark, bound in sorted(sets.items()):
+        found.rules.append(_keep("tag", mark, "together" if mark.startswith(TOGETHER) else "apart", bound, stopped))
+    for wanted, pinned in sorted(pins.items()):
+        _pin(wanted, pinned, nodes, found)
+
+
+def _keep(source: str, name: str, kind: Literal["together", "apart"], guests: Iterable[Guest], stopped: bool) -> Rule:
+    """The rule that keeps these guests together or apart."""
+    bound = (guest.vmid for guest in guests if kind == "apart" or stopped or guest.status != "stopped")
+    return Rule(name, kind, tuple(sorted(bound)), source=source)
+
+
+def _pin(marks: tuple[str, ...], guests: list[Guest], nodes: dict[str, str], found: Wishes) -> None:
+    """Bind guests to any of the nodes that their tags name; a pin to nowhere must not set a guest free."""
+    places = {mark: nodes.get(mark.removeprefix(PIN).removeprefix("_"), "") for mark in marks}
+    allowed = sorted(name for name in places.values() if name)
+    if allowed:
+        vmids = tuple(guest.vmid for guest in guests)
+        name = " or ".join(mark for mark in marks if places[mark])
+        found.rules.append(Rule(name, "nodes", vmids, tuple((place, 0) for place in allowed), source="tag"))
+    for mark in marks:
+        if not places[mark]:
+            fate = "its other pins hold" if allowed else "it stays where it is"
+            what = guests[0].label + (f" and {len(guests) - 1} more" if len(guests) > 1 else "")
+            found.warnings.append(f"Tag {mark} of {what} names no node of this cluster: {fate}.")
+            if not allowed:
+                found.stays.update({guest.vmid: f"tag {mark} pins it to a node that this cluster does not have" for guest in guests})
+
+
+def _pool(pool: Pool, members: list[Guest], nodes: dict[str, str], policy: Policy, stopped: bool, found: Wishes) -> None:
+    """Add what the configuration says of a pool."""
+    if not members:
+        found.warnings.append(f"Pool {pool.name} of the configuration does not exist, or no guest of it can be seen.")
+    if unknown := _unknown(pool.nodes, nodes):
+        found.warnings.append(f"Pool {pool.name} of the configuration names {unknown}.")
+    guests = [guest for guest in members if not guest.template]
+    vmids = tuple(sorted(guest.vmid for guest in guests))
+    if pool.ignore and not policy.ignored:
+        found.stays.update(dict.fromkeys(vmids, f"its pool {pool.name} is ignored by the configuration"))
+    if pool.keep and vmids:
+        found.rules.append(_keep("pool", pool.name, pool.keep, guests, stopped))
+    allowed = tuple((name, 0) for name in sorted({nodes[name.lower()] for name in pool.nodes if name.lower() in nodes}))
+    if allowed and vmids:
+        found.rules.append(Rule(pool.name, "nodes", vmids, allowed, strict=pool.strict, source="pool"))
+    elif pool.nodes and pool.strict:
+        found.stays.update(dict.fromkeys(vmids, f"its pool {pool.name} is bound to nodes that this cluster does not have"))
+
+
+def _unknown(names: Iterable[str], nodes: dict[str, str]) -> str:
+    unknown = sorted(name for name in names if name.lower() not in nodes)
+    if not unknown:
+        return ""
+    return f"{', '.join(unknown)}, {'a node' if len(unknown) == 1 else 'nodes'} that this cluster does not have"

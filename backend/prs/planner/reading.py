@@ -1,0 +1,86 @@
+"""Tags, pools and failure domains read a second time, for walking a plan: shares nothing with the planner's own reading of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prs.model import Cluster, Guest, Policy, Rule
+
+_MARK = re.compile(r"plb_(ignore|affinity|anti_affinity|pin)_?(.*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """Guests bound to each other by `label`; `wide` when they are apart across failure domains."""
+
+    label: str
+    vmids: frozenset[int]
+    wide: bool = False
+
+
+class Reading:
+    """What rules, tags and pools say of a cluster, of whose nodes `usable` may hold guests afterwards and `drain` is to be emptied."""
+
+    def __init__(self, cluster: Cluster, policy: Policy, usable: tuple[str, ...], drain: str, stopped: bool) -> None:
+        self.policy, self._usable, self._drain, self._stopped = policy, usable, drain, stopped
+        self._guests = {guest.vmid: guest for guest in cluster.guests}
+        homes = {name.casefold(): domain for domain, names in policy.domains for name in names}
+        self._domains = {node.name: homes.get(node.name.casefold(), f"({node.name})") for node in cluster.nodes}
+        self.together, self.apart = list[Bond](), list[Bond]()
+        for rule in (*cluster.rules, *self._tagged(), *self._pooled()):
+            vmids = frozenset(rule.guests) & self._guests.keys()
+            if rule.kind == "together":
+                self.together.append(Bond(f"{rule.source} {rule.name}", vmids))
+            elif rule.kind == "apart":
+                self.apart.append(Bond(f"{rule.source} {rule.name}", vmids, bool(policy.domains) and self._suffices(vmids)))
+
+    def domain(self, node: str) -> str:
+        """The name of the node's domain; its own name where it has none."""
+        return self._domains.get(node, f"({node})")
+
+    def refusal(self, guest: Guest, target: str) -> str:
+        """Why its tags or its pool keep the guest where it is, or away from this node; "" when they do not."""
+        if guest.template:
+            return ""
+        marks = [found.groups() for tag in guest.tags if (found := _MARK.fullmatch(tag))] if self.policy.tags else []
+        if any(kind.lower() == "ignore" for kind, _ in marks) and not self.policy.ignored:
+            return "a tag leaves it where it is"
+        wanted = {name.casefold() for kind, name in marks if kind.lower() == "pin"}
+        if wanted and target.casefold() not in wanted:
+            return f"its tags pin it to {', '.join(sorted(wanted))}"
+        for pool in self.policy.pools:
+            if pool.name == guest.pool and pool.ignore and not self.policy.ignored:
+                return f"its pool {pool.name} is ignored"
+            if pool.name == guest.pool and pool.nodes and pool.strict and target.casefold() not in map(str.casefold, pool.nodes):
+                return f"its pool {pool.name} is bound to {', '.join(pool.nodes)}"
+        return ""
+
+    def _tagged(self) -> Iterator[Rule]:
+        sets: dict[tuple[str, str], list[int]] = {}
+        for guest in self._guests.values() if self.policy.tags else ():
+            for tag in guest.tags if not guest.template else ():
+                if (found := _MARK.fullmatch(tag)) and "affinity" in found[1].lower():
+                    sets.setdefault((tag.lower(), "apart" if "anti" in found[1].lower() else "together"), []).append(guest.vmid)
+        for (tag, kind), vmids in sets.items():
+            yield self._rule("tag", tag, kind, vmids)
+
+    def _pooled(self) -> Iterator[Rule]:
+        for pool in self.policy.pools:
+            if pool.keep:
+                vmids = [guest.vmid for guest in self._guests.values() if guest.pool == pool.name and not guest.template]
+                yield self._rule("pool", pool.name, pool.keep, vmids)
+
+    def _rule(self, source: str, name: str, kind: str, vmids: list[int]) -> Rule:
+        """The rule; a stopped guest that stays where it is keeps no other one from leaving it."""
+        if kind == "apart":
+            return Rule(name, "apart", tuple(vmids), source=source)
+        bound = tuple(vmid for vmid in vmids if self._stopped or self._guests[vmid].status != "stopped")
+        return Rule(name, "together", bound, source=source)
+
+    def _suffices(self, vmids: frozenset[int]) -> bool:
+        """True when there is a domain for each guest that does not stay on a node that is left alone, with its domain."""
+        fixed = {vmid for vmid in vmids if self._guests[vmid].node not in (*self._usable, self._drain)}
+        taken = {self.domain(self._guests[vmid].node) for vmid in fixed}
+        return len(vmids - fixed) <= len({self.domain(node) for node in self._usable} - taken)

@@ -1,0 +1,376 @@
+"""A drained node is respected by every host: two daemons with two journals, one cluster, one list below /etc/pve, one helper."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from drive import Drive, VirtualClock
+from prs import ha_helper
+from prs.config import Settings
+from prs.endpoint import Endpoint
+from prs.engine.executor import TICK
+from prs.engine.held import Held, merged
+from prs.engine.holds import Holds
+from prs.engine.jobs import Job
+from prs.engine.notices import FOLDER, Notices
+from prs.engine.notify import Notifier
+from prs.engine.release import let_go, plan_release
+from prs.engine.service import Service, Surroundings
+from prs.errors import HelperError, PlanError
+from prs.ha_client import put_notice, take_notice
+from prs.model import Policy
+from simcluster import InProcessApi
+from simcluster.ha_rules import Resource
+from simcluster.nouns import GiB
+from simcluster.scenes import small
+from simcluster.world import World
+
+HOSTS = ("pve1", "pve2")
+ENDPOINT = Endpoint(("pve1",), "prs@pve", token_name="daemon", token_value="x")
+
+
+class Etc:
+    """One /etc/pve for all hosts, and root's helper on each; `down` is why the helper does nothing at present."""
+
+    def __init__(self, folder: Path) -> None:
+        self.pve, self.down = folder / "pve", ""
+        for node in ("pve1", "pve2", "pve3"):
+            (self.pve / "nodes" / node).mkdir(parents=True)
+
+    def notices(self, host: str) -> Notices:
+        """The list as a host sees it."""
+        return Notices(self.pve / FOLDER, host, partial(self._ask, put_notice), partial(self._ask, take_notice))
+
+    def _ask(self, request: object, held: Held) -> None:
+        """The client's words to the helper's own code, over a socket."""
+        if self.down:
+            raise HelperError(self.down)
+        line = f"free {held.node} {held.job}\n"
+        if request is put_notice:
+            line = f"hold {held.node} {held.job} {int(held.since)} {int(held.maintenance)} {held.host} {held.user}\n"
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.sendall(line.encode())
+            answer = ha_helper.serve(theirs, os.getuid(), ha_helper.Places(self.pve / "nodes", "false", self.pve / FOLDER))
+        if not answer.startswith("ok"):
+            raise HelperError(answer)
+
+    @property
+    def names(self) -> list[str]:
+        """The nodes in the list."""
+        return sorted(path.name.partition(".")[0] for path in (self.pve / FOLDER).glob("*.held"))
+
+
+class Site:
+    """The small lab, and on two of its nodes an engine with a journal of its own."""
+
+    def __init__(self, folder: Path, ha: tuple[int, ...] = ()) -> None:
+        self.world: World = small()
+        for vmid in ha:
+            self.world.ha.add(Resource(self.world.guests[vmid].sid))
+        self.world.clock.sleep(660)
+        self.etc = Etc(folder)
+        self.drives = {
+            host: Drive(self.world, _made(folder / host), Policy(containers=True), switch=self.world.ha_maintenance if ha else None,
+                        notices=self.etc.notices(host))
+            for host in HOSTS
+        }  # fmt: skip
+        self.one, self.two = self.drives.values()
+
+    def service(self, host: str) -> Service:
+        """The daemon of a host."""
+        drive = self.drives[host]
+        policy = replace(drive.policy, spread=0.01)
+        settings = Settings(drive.path, endpoint=ENDPOINT, schedule=3600.0, state_dir=drive.path.parent, policy=policy)
+        around = Surroundings(lambda: settings, lambda endpoint: InProcessApi(self.world), host, drive.switch, self.etc.notices(host))
+        return Service(around, settings, drive.journal, VirtualClock(self.world), Notifier({}))  # type: ignore[arg-type]
+
+    def live(self, service: Service, seconds: float) -> None:
+        """Let a daemon work."""
+        until = self.world.clock.time() + seconds
+        while self.world.clock.time() < until:
+            self.world.clock.sleep(service.turn())
+
+    def release(self, drive: Drive, node: str) -> str:
+        """`release NODE --stay`."""
+        return let_go(drive.holds, drive.holds.held()[node], self.world.ha_maintenance)
+
+
+@pytest.fixture
+def site(ram: Path) -> Site:
+    return Site(ram)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_another_leader_sends_nothing_to_the_drained_node(site: Site) -> None:
+    """pve2 has drained pve3 and dies with its journal; pve1 leads from then on, and balances around pve3 until it is released."""
+    job = site.two.run("pve3")
+    assert (job.state, job.message) == ("done", "pve3 is empty: the cluster shows no guest on it")
+    assert site.etc.names == ["pve3"]
+    site.world.clock.sleep(3600)
+    for vmid in site.two.guests_on("pve1"):
+        site.world.life.load(vmid, 2 * GiB)
+    site.world.clock.sleep(1800)
+    leader = site.service("pve1")
+    site.live(leader, 2 * 3600)
+    assert site.one.journal.jobs(), "there was something to level"
+    assert site.one.guests_on("pve3") == []
+    warning = next(words for words in site.one.journal.jobs()[0].plan.warnings if words.startswith("pve3 gets no guest: "))
+    assert f"kept empty since its drain (job {job.id} by prs@pve!daemon on pve2, 20" in warning
+    assert not [move for move in site.one.plan("pve2").moves if move.target == "pve3"]
+    assert site.release(site.one, "pve3") == ""
+    site.live(leader, 2 * 3600)
+    assert site.one.guests_on("pve3") != []
+
+
+def test_a_release_elsewhere_is_taken_over_by_the_host_that_drained(site: Site) -> None:
+    """Its journal forgets the hold for good: the node is not kept empty again, by nobody."""
+    site.one.run("pve3")
+    assert site.two.holds.held()["pve3"].host == "pve1"
+    assert site.release(site.two, "pve3") == ""
+    assert site.etc.names == []
+    assert site.one.holds.held() == site.two.holds.held() == {}
+    site.live(site.service("pve1"), 60)
+    assert site.one.journal.held() == {}
+    assert site.etc.names == []
+
+
+def test_only_the_host_that_drained_can_bring_back(site: Site) -> None:
+    """The other one says so and names it, and the node stays held."""
+    job = site.one.run("pve3")
+    held = site.two.holds.held()["pve3"]
+    with pytest.raises(PlanError) as error:
+        plan_release(site.two.api, site.two.holds, held, site.world.clock.time())
+    assert str(error.value).startswith(f"only pve1, which has drained it (job {job.id} by prs@pve!daemon on pve1, 20")
+    assert "or `release pve3 --stay` here" in str(error.value)
+    assert site.etc.names == ["pve3"]
+
+
+def test_bring_back_ends_the_hold_everywhere(site: Site) -> None:
+    """The way back begins by letting the node have guests again, on every host."""
+    site.one.run("pve3")
+    site.world.clock.sleep(900)
+    held = site.one.holds.held()["pve3"]
+    _, plan, _ = plan_release(site.one.api, site.one.holds, held, site.world.clock.time())
+    job = site.one.finish(site.one.queue(plan))
+    assert job.state == "done"
+    assert site.etc.names == []
+    assert site.two.holds.held() == {}
+
+
+def test_ha_maintenance_is_told_and_ended_from_elsewhere(ram: Path) -> None:
+    """The drain has switched the mode on after it was queued; a release on another host switches it off."""
+    site = Site(ram, ha=(101, 102, 107))
+    site.one.run("pve1")
+    assert site.world.ha.in_maintenance == {"pve1"}
+    assert site.two.holds.held()["pve1"].maintenance
+    site.release(site.two, "pve1")
+    site.world.clock.sleep(60)
+    assert not site.world.ha.in_maintenance
+
+
+def test_a_cancelled_drain_leaves_no_hold(site: Site) -> None:
+    job_id = site.one.queue(site.one.plan("pve1"))
+    executor = site.one.executor(job_id)
+    executor.tick()
+    assert site.etc.names == ["pve1"]
+    site.one.journal.request(job_id, "cancel")
+    assert site.one.finish(job_id).state == "cancelled"
+    assert site.etc.names == []
+
+
+def test_a_drain_released_elsewhere_is_cancelled(site: Site) -> None:
+    """Somebody on pve2 lets pve1 have guests again while pve1's own journal still empties it."""
+    job_id = site.one.queue(site.one.plan("pve1"))
+    executor = site.one.executor(job_id)
+    executor.tick()
+    site.release(site.two, "pve1")
+    for _ in range(3000):
+        if executor.tick():
+            break
+        site.world.clock.sleep(TICK)
+    job = site.one.journal.job(job_id)
+    assert job.state == "cancelled", job
+    assert job.message.startswith("pve1 was released on another host")
+    assert site.one.journal.held() == {}
+
+
+def test_without_the_helper_the_hold_is_this_hosts_own_and_the_job_says_so(site: Site) -> None:
+    """As before; once the helper works, the daemon tells the others by itself."""
+    site.etc.down = "there is no helper at /run/prs-ha-maintenance.sock"
+    job = site.one.run("pve3")
+    assert job.state == "done"
+    told = "the other hosts could not be told that pve3 is kept empty: there is no helper at /run/prs-ha-maintenance.sock"
+    assert job.message == f"pve3 is empty: the cluster shows no guest on it; {told}"
+    assert "pve3" in site.one.holds.held()
+    assert site.two.holds.held() == {}
+    service = site.service("pve1")
+    site.live(service, 60)
+    site.etc.down = ""
+    site.live(service, 120)
+    assert site.two.holds.held()["pve3"].job == job.id
+
+
+def test_a_release_without_quorum_is_made_good_later(site: Site) -> None:
+    """Nothing can be taken out of the list; this host respects its own release, says what is missing, and tries again."""
+    site.one.run("pve3")
+    site.etc.down = "failed: /etc/pve/x: Permission denied (has the cluster quorum?)"
+    words = site.release(site.one, "pve3")
+    assert words == f"the other hosts could not be told, and keep pve3 empty until they are: {site.etc.down}"
+    assert site.one.holds.held() == {}
+    assert set(site.two.holds.held()) == {"pve3"}
+    service = site.service("pve1")
+    site.live(service, 60)
+    site.etc.down = ""
+    site.live(service, 120)
+    assert site.two.holds.held() == {}
+
+
+def test_a_later_drain_is_not_freed_by_an_older_release(site: Site) -> None:
+    """pve1 could not take its hold down before pve2 drained the same node anew: only the old one goes."""
+    site.one.run("pve3")
+    site.etc.down = "no quorum"
+    site.release(site.one, "pve3")
+    site.etc.down = ""
+    later = site.two.run("pve3")
+    site.live(site.service("pve1"), 60)
+    assert site.one.holds.held()["pve3"].job == later.id
+    assert len(list((site.etc.pve / FOLDER).iterdir())) == 1
+
+
+def test_two_hosts_hold_different_nodes_and_the_same(site: Site) -> None:
+    """Each has a file of its own; one release, on either host, ends all holds of that node."""
+    for vmid in site.world.guests:
+        site.world.life.load(vmid, GiB, 0.1)
+    site.world.clock.sleep(1800)
+    first, other = site.one.run("pve3"), site.two.run("pve3")
+    assert site.etc.names == ["pve3", "pve3"]
+    assert (site.one.holds.held()["pve3"].job, site.two.holds.held()["pve3"].job) == (first.id, other.id)
+    site.two.run("pve2")
+    assert set(site.one.holds.held()) == {"pve2", "pve3"}
+    site.release(site.two, "pve3")
+    assert set(site.one.holds.held()) == set(site.two.holds.held()) == {"pve2"}
+
+
+def test_an_unmounted_etc_pve_releases_nothing(site: Site) -> None:
+    """pmxcfs is restarted: for a moment there is no list, which is no release."""
+    site.one.run("pve3")
+    (site.etc.pve / FOLDER).rename(site.etc.pve / "away")
+    service = site.service("pve1")
+    site.live(service, 60)
+    assert set(site.one.holds.held()) == {"pve3"}
+    (site.etc.pve / "away").rename(site.etc.pve / FOLDER)
+    site.live(service, 60)
+    assert set(site.two.holds.held()) == {"pve3"}
+
+
+def test_a_text_that_this_host_may_not_read_is_written_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service without group www-data sees the names only: it does not write to the cluster's file system every ten seconds."""
+    notices = site.etc.notices("pve1")
+    asked: list[Held] = []
+
+    def put(held: Held) -> None:
+        asked.append(held)
+        site.etc.notices("pve1").put(held)
+        (site.etc.pve / FOLDER / f"{held.node}.{held.job}.held").write_text("")
+
+    notices.put = put
+    holds = Holds(site.one.journal, site.one.clock, notices)
+    site.one.queue(site.one.plan("pve3"))
+    for _ in range(5):
+        holds.sync(at_once=True)
+    assert len(asked) == 1
+    assert site.two.holds.held()["pve3"].user == ""
+
+
+def test_a_death_between_the_file_and_the_note_of_it_is_made_good(site: Site) -> None:
+    """The file is there, the journal does not know: a release still takes it down, because the next look finds it."""
+    site.one.queue(site.one.plan("pve3"))
+    site.etc.notices("pve1").put(next(iter(site.one.holds.held().values())))
+    assert [row["posted"] for row in site.one.journal.rows("SELECT posted FROM held")] == [0]
+    site.one.holds.sync()
+    assert [row["posted"] for row in site.one.journal.rows("SELECT posted FROM held")] == [1]
+    site.release(site.two, "pve3")
+    site.one.holds.sync()
+    assert site.one.journal.held() == {}
+
+
+def test_a_release_while_the_helper_is_at_work_is_not_lost(site: Site) -> None:
+    """The web process releases between the helper's answer and the daemon's note of it: the file goes again."""
+    job_id = site.one.queue(site.one.plan("pve3"))
+    notices = site.etc.notices("pve1")
+
+    def put_slowly(held: Held) -> None:
+        site.etc.notices("pve1").put(held)
+        site.one.journal.release("pve3")
+
+    notices.put = put_slowly
+    holds = Holds(site.one.journal, site.one.clock, notices)
+    holds.sync()
+    assert site.etc.names == ["pve3"]
+    assert job_id
+    holds.sync(at_once=True)
+    assert site.etc.names == []
+
+
+HOSTILE = [
+    b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 900, b'{"user": 7, "host": ["x"], "since": "now", "maintenance": 1}', b"x" * 5000,
+    b'{"user": "a\\nb", "host": "../x", "since": -1, "maintenance": "yes"}', b'{"since": NaN}', b'{"since": 1e999}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_is_written_in_the_file_does_no_harm(tmp_path: Path, text: bytes) -> None:
+    """Its name says which node is held; whatever cannot be used of the rest is left out, and the node stays held."""
+    notices = Notices(tmp_path, "pve1", put=lambda held: None, take=lambda held: None)
+    (tmp_path / "pve3.0123456789ab.held").write_bytes(text)
+    assert notices.read() == {("pve3", "0123456789ab"): Held("pve3", "0123456789ab", "", 0.0)}
+    held = merged({}, notices.read() or {})
+    assert held["pve3"].reason == "kept empty since its drain (job 0123456789ab) until it is released"
+
+
+@pytest.mark.parametrize("name", [
+    "pve3.held", "pve3.0123456789ab", "pve3.0123456789ab.held.tmp", ".pve3.0123456789ab.held", "pve3.0123456789ABC.held",
+    "pve 3.0123456789ab.held", "-pve.0123456789ab.held", "pve3.0123456789ab.held\n", "a" * 64 + ".0123456789ab.held",
+])  # fmt: skip
+def test_other_files_are_no_holds(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(json.dumps({"user": "root@pam"}))
+    assert Notices(tmp_path, "pve1", put=lambda held: None, take=lambda held: None).read() == {}
+
+
+def test_a_list_that_may_not_be_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Once, not at every look."""
+    (tmp_path / "file").write_text("")
+    notices = Notices(tmp_path / "file", "pve1", put=lambda held: None, take=lambda held: None)
+    assert notices.read() is None
+    assert notices.read() is None
+    assert caplog.text.count("which nodes other hosts keep empty is not known") == 1
+
+
+def test_merged_prefers_this_hosts_own_and_leaves_out_what_ended() -> None:
+    mine = Held("pve1", "a" * 12, "x", 5.0, host="pve1")
+    cases = (("pve1", "b", 1.0), ("pve2", "c", 9.0), ("pve2", "d", 3.0))
+    told = [Held(node, job * 12, "y", since, host="pve2") for node, job, since in cases]
+    all_told = {one.key: one for one in told}
+    assert merged({"pve1": mine}, all_told) == {"pve1": mine, "pve2": told[2]}
+    assert merged({}, all_told, [told[2].key, told[0].key]) == {"pve2": told[1]}
+
+
+def test_jobs_are_untouched_outside_a_cluster(ram: Path) -> None:
+    """A machine that is no node has no list: nothing is asked of any helper, and nothing is said."""
+    drive = Drive(small(), ram, Policy(containers=True))
+    drive.world.clock.sleep(660)
+    job: Job = drive.run("pve3")
+    assert job.message == "pve3 is empty: the cluster shows no guest on it"
+    assert drive.holds.held()["pve3"].host == ""
