@@ -71,12 +71,12 @@ class Drive:
         """A fresh executor, as after a restart."""
         return Executor(self.api, self.holds, self.clock, job_id, self.switch)
 
-    def finish(self, job_id: str, limit: float = 8 * 3600.0) -> Job:
-        """Tick until the job has ended; fails the test when it has not within `limit` virtual seconds."""
+    def finish(self, job_id: str, limit: float = 8 * 3600.0, pause: float = TICK) -> Job:
+        """Tick, with `pause` seconds in between, until the job has ended; fails the test when it has not within `limit` virtual seconds."""
         executor, deadline = self.executor(job_id), self.clock.time() + limit
         while not executor.tick():
             assert self.clock.time() < deadline, f"job has not ended: {self.journal.job(job_id)}"
-            self.clock.sleep(TICK)
+            self.clock.sleep(pause)
         return self.journal.job(job_id)
 
     def run(self, drain: str = "") -> Job:

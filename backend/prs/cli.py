@@ -46,10 +46,10 @@ VERBS = (
     ),
     Verb(
         "drain", "Empty a node: move all its guests, running and stopped, to the others.",
-        "If one guest cannot leave, nothing is moved (but see --leave-blocked) and each such guest is named with the reason. The node counts as empty when the "
-        "cluster shows it empty. Until `release NODE` it then gets no guest. Ctrl-C works as it does for run; a cancelled drain also "
-        "releases the node. With --reboot the empty node is rebooted and gets its guests back; with --each several nodes have their turn, "
-        "one after the other, as long as quorum, nodes, HA and Ceph are well in between.",
+        "If one guest cannot leave, nothing is moved (but see --leave-blocked) and each such guest is named with the reason. The node "
+        "counts as empty when the cluster shows it empty. Until `release NODE` it then gets no guest. Ctrl-C works as it does for run; a "
+        "cancelled drain also releases the node. With --reboot the empty node is rebooted and gets its guests back; with --each several "
+        "nodes have their turn, one after the other, as long as quorum, nodes, HA and Ceph are well in between.",
         cli_options.drain,
     ),
     Verb(

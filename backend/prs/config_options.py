@@ -100,20 +100,20 @@ OPTIONS = (
         "Memory kept free on every node that receives a guest, beside what the node itself uses.",
     ),
     Option(
-        "balancing", "link_speed", values.gib, "1GiB", "a size such as 110MiB (1 GbE) or 1GiB (10 GbE); a plain number is GiB",
-        "What one migration copies in a second; expected times, and what a move may cost, come from it.",
-    ),
-    Option(
         "balancing", "unlike_cpus", values.choice("exclude", "warn"), "exclude", "exclude or warn",
         "Running VMs of CPU type host (or with args or affinity) and nodes with another CPU model: never moved there, or with a warning.",
     ),
     Option(
         "balancing", "ha_guests", values.choice("leave", "move"), "leave", "leave or move",
-        "Guests under HA while PVE's own auto-rebalance is on: leave them to it, or move them too. One that HA does not rebalance is moved.",
+        "Guests under HA while PVE's own auto-rebalance is on: leave them to it, or move them too. Guests excluded from it are moved.",
     ),
     Option(
         "balancing", "spare", values.choice("warn", "require"), "warn", "warn or require",
         "Room for the loss of one more node: warn of plans that leave none, or refuse them (drains too).",
+    ),
+    Option(
+        "balancing", "link_speed", values.gib, "1GiB", "a size such as 110MiB (1 GbE) or 1GiB (10 GbE); a plain number is GiB",
+        "What one migration copies in a second; expected times, and what a move may cost, come from it.",
     ),
     Option(
         "balancing", "parallel", values.count(1, 64), "4", "a whole number from 1 to 64",

@@ -196,7 +196,7 @@ Ext.define('PRS.DrainWindow', {
                     Ext.String.format(gettext('Memory afterwards: {0}.'), others.join(', ')),
                 );
             }
-            if (plan.spare && plan.spare.sentence) {
+            if (plan.spare && plan.spare.fits) {
                 sentences.push(plan.spare.sentence);
             }
         }

@@ -245,7 +245,7 @@ Ext.define('PRS.PanelController', {
                 let text = gettext('Best reachable with any number of migrations: {0}.');
                 parts.push(Ext.String.format(text, PRS.Format.points(best)));
             }
-            if (me.plan.spare && me.plan.spare.sentence && !me.skip.size) {
+            if (me.plan.spare && me.plan.spare.fits && !me.skip.size) {
                 parts.push(me.plan.spare.sentence);
             }
             if (!me.plan.moves.length) {

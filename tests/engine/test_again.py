@@ -210,6 +210,21 @@ def test_what_is_not_certain_or_not_wanted_is_not_tried_again(what: str, ram: Pa
     assert not world.overfilled
 
 
+def test_a_request_without_answer_to_a_node_that_dies_is_not_sent_again(ram: Path, flavour: Flavour) -> None:
+    """PVE had started it and not yet locked the guest, the answer was lost, and only the dead node's own list of tasks could tell."""
+    world = awake(flavour)
+    post = {"on": "POST /nodes/{node}/qemu/{vmid}/migrate", "guest": 102}
+    world.faults.add({**post, "do": "answer", "status": 596, "words": "Connection timed out", "carry_out": True})
+    world.faults.add({"task": "qmigrate", "guest": 102, "after": 0, "do": "hang"})
+    world.faults.add({"at": world.clock.time() - world.clock.start + 8, "do": "kill", "node": "pve1", "for": 120})
+    drive = Drive(world, ram)
+    job = drive.run("pve1")
+    step = last(job, 102)
+    assert (step.state, step.message, step.attempts) == ("failed", "unexpected status", 1)
+    assert world.started[102] == 1
+    assert world.guests[102].node == "pve1"
+
+
 def test_a_cancelled_drain_tries_nothing_again(ram: Path, flavour: Flavour) -> None:
     """Whoever cancels wants no more migrations, however the running ones end."""
     world = awake(flavour)

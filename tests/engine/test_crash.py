@@ -98,7 +98,7 @@ def test_dies_at_many_points(ram: Path, scene: Callable[[Flavour], World], pause
             break
         deaths += 1
         world.clock.sleep(pause)
-        job = drive.finish(job_id)
+        job = drive.finish(job_id, pause=10.0 if scene is local else TICK)
         assert job.state == "done", (point, job.message, [(step.state, step.message) for step in job.steps if step.state != "done"])
         assert drive.guests_on("pve1") == []
         assert all(world.guests[step.vmid].node == step.target for step in job.steps)

@@ -30,7 +30,7 @@ from simcluster import InProcessApi
 from simcluster.ha_rules import Resource
 from simcluster.nouns import GiB
 from simcluster.scenes import small
-from simcluster.world import World
+from simcluster.world import Flavour, World
 
 HOSTS = ("pve1", "pve2")
 ENDPOINT = Endpoint(("pve1",), "prs@pve", token_name="daemon", token_value="x")
@@ -71,8 +71,8 @@ class Etc:
 class Site:
     """The small lab, and on two of its nodes an engine with a journal of its own."""
 
-    def __init__(self, folder: Path, ha: tuple[int, ...] = ()) -> None:
-        self.world: World = small()
+    def __init__(self, folder: Path, flavour: Flavour, ha: tuple[int, ...] = ()) -> None:
+        self.world: World = small(flavour)
         for vmid in ha:
             self.world.ha.add(Resource(self.world.guests[vmid].sid))
         self.world.clock.sleep(660)
@@ -104,8 +104,8 @@ class Site:
 
 
 @pytest.fixture
-def site(ram: Path) -> Site:
-    return Site(ram)
+def site(ram: Path, flavour: Flavour) -> Site:
+    return Site(ram, flavour)
 
 
 def _made(folder: Path) -> Path:
@@ -169,9 +169,9 @@ def test_bring_back_ends_the_hold_everywhere(site: Site) -> None:
     assert site.two.holds.held() == {}
 
 
-def test_ha_maintenance_is_told_and_ended_from_elsewhere(ram: Path) -> None:
+def test_ha_maintenance_is_told_and_ended_from_elsewhere(ram: Path, flavour: Flavour) -> None:
     """The drain has switched the mode on after it was queued; a release on another host switches it off."""
-    site = Site(ram, ha=(101, 102, 107))
+    site = Site(ram, flavour, (101, 102, 107))
     site.one.run("pve1")
     assert site.world.ha.in_maintenance == {"pve1"}
     assert site.two.holds.held()["pve1"].maintenance
@@ -367,9 +367,9 @@ def test_merged_prefers_this_hosts_own_and_leaves_out_what_ended() -> None:
     assert merged({}, all_told, [told[2].key, told[0].key]) == {"pve2": told[1]}
 
 
-def test_jobs_are_untouched_outside_a_cluster(ram: Path) -> None:
+def test_jobs_are_untouched_outside_a_cluster(ram: Path, flavour: Flavour) -> None:
     """A machine that is no node has no list: nothing is asked of any helper, and nothing is said."""
-    drive = Drive(small(), ram, Policy(containers=True))
+    drive = Drive(small(flavour), ram, Policy(containers=True))
     drive.world.clock.sleep(660)
     job: Job = drive.run("pve3")
     assert job.message == "pve3 is empty: the cluster shows no guest on it"

@@ -92,6 +92,15 @@ def test_check_names_what_is_wrong(site: Site) -> None:
     assert "00000000-0000" not in text
 
 
+def test_check_names_pools_and_domains_that_the_cluster_lacks(site: Site) -> None:
+    """A warning for each, no problem: the rest works."""
+    site.write("[pool nowhere]\nkeep: apart\n[domains]\nrack1: pve1,pve77\n")
+    code, text = site.run("check")
+    assert code == 0, text
+    assert "Pool nowhere of the configuration does not exist, or no guest of it can be seen" in text
+    assert "Domain rack1 of the configuration names pve77, a node that this cluster does not have" in text
+
+
 def test_plan_moves_nothing(site: Site) -> None:
     """Nodes before and after, each move with its reason, each guest that stays with its own."""
     code, text = site.run("plan")

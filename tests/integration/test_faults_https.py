@@ -70,7 +70,8 @@ CASES = [
          {117: "is already on pve4: something else moved it"}, states={117: "skipped"}, others=(117,)),
     Case("596 on a POST whose task did start",
          {"on": POST, "guest": 110, "do": "answer", "status": 596, "words": "Connection timed out", "carry_out": True}, "done"),
-    Case("quorum lost and regained", {"task": "qmigrate", "nth": 8, "after": 2, "do": "quorum_lost", "for": 200}, "done", {0: "had failed"}),
+    Case("quorum lost and regained", {"task": "qmigrate", "nth": 8, "after": 2, "do": "quorum_lost", "for": 200},
+         "done", {0: "had failed"}),
 ]  # fmt: skip
 
 

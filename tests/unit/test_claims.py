@@ -12,6 +12,9 @@ HTTPS = "integration/test_faults_https_cluster.py::"
 FAULT = "integration/test_faults_https.py::test_fault"
 DRAIN = "engine/test_drain.py::"
 ROLLING = "engine/test_rolling.py::"
+AGAIN, NOTES, SPARE = "engine/test_again.py::", "unit/test_planner_notes.py::", "unit/test_planner_spare.py::"
+DRAINED = "unit/test_bench_drains.py::"
+GROUPS, RACKS = "unit/test_planner_groups.py::", "unit/test_planner_domains.py::"
 BALANCE, EMPTY = "unit/test_planner_balance.py::", "unit/test_planner_drain.py::"
 HARDWARE, MEANWHILE = "unit/test_planner_hardware.py::", "engine/test_hardware.py::"
 PRECONDITIONS, INSPECT = "unit/test_pve_preconditions.py::", "unit/test_pve_inspect.py::"
@@ -21,15 +24,54 @@ LIMITS: dict[str, tuple[str, ...]] = {
     "PVE 9 rules: node affinity with priorities and strict, both signs": (
         "unit/test_pve_ha.py::test_rules_of_pve_9", f"{BALANCE}test_node_rules_bind", f"{EMPTY}test_next_priority_of_a_node_rule_is_used",
         f"{EMPTY}test_strict_rule_without_another_node_blocks", "unit/test_planner_terms.py::test_avoided_nodes_count_and_are_not_chosen",
+        "scenarios/pve9-node-rule",
     ),
-    "PVE 8 groups": ("unit/test_pve_ha.py::test_groups_of_pve_8", "scenarios/pve8-groups"),
+    "PVE 8 groups (restricted)": (
+        "unit/test_pve_ha.py::test_groups_of_pve_8", "scenarios/pve8-groups",
+        f"{DRAIN}test_ha_guests_that_ha_cannot_place_are_moved_by_us_or_named",
+    ),
     "positive sets move together": (f"{BALANCE}test_together_moves_as_a_unit_one_after_the_other", f"{EMPTY}test_together_leaves_together"),
     "negative ones never meet, not even in an intermediate step": (
         f"{BALANCE}test_apart_is_kept_at_every_step", f"{EMPTY}test_apart_guests_never_meet", "scenarios/apart-rule-on-drain",
     ),
-    "PVE's own auto-rebalance: HA guests are left to it": (
+    "ProxLB's tags: ignore, affinity, anti-affinity, pin": (
+        f"{GROUPS}test_an_ignored_guest_stays", f"{GROUPS}test_affinity_moves_together", f"{GROUPS}test_anti_affinity_never_meets",
+        f"{GROUPS}test_pins_allow_any_of_their_nodes_whatever_the_case", f"{GROUPS}test_a_pin_to_nowhere_keeps_the_guest_and_warns",
+        f"{GROUPS}test_a_set_on_several_nodes_is_brought_together_the_cheapest_way", "scenarios/proxlb-tags-on-drain",
+    ),
+    "the same by pool in prs.conf": (
+        f"{GROUPS}test_an_ignored_pool_stays", f"{GROUPS}test_a_pool_keeps_together_or_apart",
+        "unit/test_config.py::test_pools_and_domains",
+        f"{GROUPS}test_the_nodes_of_a_pool_bind_or_are_preferred", "unit/test_config.py::test_mistakes_in_pools_and_domains",
+    ),
+    "failure domains: apart rules hold across racks": (
+        f"{RACKS}test_a_guest_stays_in_its_rack_or_goes_to_a_free_one", f"{RACKS}test_every_kind_of_apart_rule_holds_across_racks",
+        f"{RACKS}test_more_guests_than_racks_hold_by_node_and_the_plan_says_so", f"{RACKS}test_two_in_one_rack_are_parted_and_it_is_said",
+        f"{RACKS}test_the_gate_counts_a_guest_under_way_in_both_racks", "scenarios/racks-and-pools",
+        "unit/test_planner_properties.py::test_balance_breaks_nothing_and_never_makes_it_worse",
+    ),
+    "PVE's own auto-rebalance: HA guests are left to it (per-resource flag), unless the admin says otherwise; a warning says so": (
         f"{BALANCE}test_migrating_and_auto_rebalanced_guests_are_left", f"{EMPTY}test_ha_guests_are_moved_even_with_auto_rebalance",
         "unit/test_pve_ha.py::test_auto_rebalance_works_with_static_or_dynamic_only",
+        "unit/test_pve_snapshot.py::test_flags_of_ha_resources",
+        f"{NOTES}test_pves_own_auto_rebalance_balances_what_it_is_told_to", f"{NOTES}test_the_administrator_may_have_both_balance",
+        f"{NOTES}test_a_drain_warns_of_guests_that_come_back",
+    ),
+    "a guest is never put where the HA manager would send it back (failback, nofailback)": (
+        f"{NOTES}test_without_failback_a_drain_may_use_any_node_that_the_rule_allows",
+        "unit/test_pve_ha.py::test_what_the_resources_say_of_moves",
+        f"{NOTES}test_balancing_keeps_to_what_a_rule_prefers_even_without_failback",
+    ),
+    "a backup lock is waited for, up to a limit": (
+        "scenarios/backup-at-the-start", "scenarios/backup-lock", f"{NOTES}test_a_lock_that_ends_by_itself_is_waited_for_last",
+        f"{AGAIN}test_a_guest_in_backup_is_planned_and_moved_when_it_is_over", f"{AGAIN}test_a_lock_that_comes_later_holds_nobody_up",
+        f"{AGAIN}test_a_lock_that_outlasts_the_wait", f"{AGAIN}test_when_the_lock_is_gone_pve_decides",
+        f"{AGAIN}test_a_guest_under_ha_in_backup", f"{NOTES}test_other_locks_block",
+    ),
+    "N+1 headroom: flagged by default, and can be forbidden": (
+        f"{SPARE}test_only_the_sum_fits", f"{SPARE}test_a_drain_that_leaves_no_room_is_flagged", "scenarios/no-room-for-another-loss",
+        f"{SPARE}test_a_drain_that_leaves_no_room_can_be_forbidden", f"{SPARE}test_balancing_may_not_take_the_room_away",
+        "integration/test_drain_command.py::test_no_room_for_another_loss_is_told_or_refused",
     ),
     "storage present and with room on the target, several disks": (
         f"{EMPTY}test_storages_bind_by_name_and_room", f"{INSPECT}test_a_storage_that_a_node_lacks",
@@ -79,8 +121,12 @@ LIMITS: dict[str, tuple[str, ...]] = {
         f"{PRECONDITIONS}test_a_device_of_the_node_keeps_the_guest", "scenarios/drain-with-passthrough",
         f"{PRECONDITIONS}test_a_mapped_device_moves_offline_or_when_marked_for_live_migration",
     ),
-    "locks, templates, paused, unknown states": (
+    "locks, templates, paused, io-error, suspended, unknown states; HA's error state is left alone": (
         f"{BALANCE}test_guests_that_stay_say_why", f"{BALANCE}test_paused_guests_and_allowed_containers_move", "scenarios/backup-lock",
+    ),
+    "guests just started or moved (no metrics yet) stay put": (
+        "unit/test_pve_snapshot.py::test_a_guest_that_has_just_started_has_no_load_yet", f"{BALANCE}test_guests_that_stay_say_why",
+        "unit/test_pve_resources.py::test_why_a_load_is_not_known",
     ),
     "containers only if allowed, bind mounts": (
         f"{EMPTY}test_containers_need_permission", f"{INSPECT}test_a_containers_bind_mount_keeps_it",
@@ -144,6 +190,14 @@ DRAINS: dict[str, tuple[str, ...]] = {
         f"{ROLLING}test_a_gate_that_opens_again_is_waited_for", f"{ROLLING}test_a_node_that_does_not_come_back",
         f"{ROLLING}test_a_node_that_does_not_obey", f"{ROLLING}test_a_node_that_cannot_be_emptied_is_not_rebooted",
     ),
+    "rolling maintenance where quorum holds, with a QDevice also on two nodes; the right to reboot is told of before": (
+        "engine/test_quorum.py::test_the_quorum_that_is_left", "engine/test_quorum.py::test_two_nodes_and_a_qdevice_have_their_turn",
+        "unit/test_pve_check.py::test_whether_nodes_may_be_rebooted_is_told_before_anybody_tries",
+        "unit/test_setup.py::test_rebooting_nodes_is_a_right_to_be_asked_for_and_kept",
+    ),
+    "move what can leave even if something cannot": (
+        "integration/test_drain_command.py::test_leave_what_is_blocked", "engine/test_leave.py::test_with_leave_the_others_go",
+    ),
     "rolling maintenance survives Ctrl-C and restart": (
         f"{ROLLING}test_killed_anywhere", f"{ROLLING}test_stopped_by_the_user_and_gone_on_with",
         "integration/test_drain_command.py::test_ctrl_c_while_a_node_reboots",
@@ -154,7 +208,10 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "source dies": (f"{HTTPS}test_source_dies_for_good", f"{HTTPS}test_source_dies_and_comes_back"),
     "API node dies (next host is used)": (f"{HTTPS}test_api_node_dies_and_the_next_host_is_used",),
     "quorum lost and regained": (f"{FAULT}[quorum lost and regained]",),
-    "a migrate task fails": (f"{FAULT}[a task fails]", f"{FAULT}[PVE 8: a task fails]"),
+    "a migrate task fails": (
+        f"{FAULT}[a task fails]", f"{FAULT}[a task fails on every target]", "scenarios/failed-migration-goes-elsewhere",
+        f"{AGAIN}test_tries_are_bounded_and_each_target_has_one", f"{AGAIN}test_what_is_not_certain_or_not_wanted_is_not_tried_again",
+    ),
     "a migrate task hangs beyond its limit": (f"{FAULT}[a task hangs beyond its limit]",),
     "a migrate task is cancelled by someone else": (f"{FAULT}[a task is cancelled by someone else]",),
     "ends with migration problems although the guest has moved": (f"{FAULT}[migration problems although moved]",),
@@ -165,7 +222,9 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "a guest is locked by backup": (f"{FAULT}[a guest is locked by backup for a while]", f"{FAULT}[a guest stays locked by backup]"),
     "a guest is moved by someone else": (f"{FAULT}[a guest is moved by someone else]",),
     "credentials expire or the user is disabled": (f"{HTTPS}test_the_login_stops_working", f"{HTTPS}test_the_login_works_again_soon"),
-    "596 on a POST whose task did start": (f"{FAULT}[596 on a POST whose task did start]",),
+    "596 on a POST whose task did start": (
+        f"{FAULT}[596 on a POST whose task did start]", f"{AGAIN}test_a_request_without_answer_to_a_node_that_dies_is_not_sent_again",
+    ),
     "journal disk full": (f"{HTTPS}test_journal_disk_full",),
     "clock jumps": (f"{HTTPS}test_clock_jumps",),
     "two daemons": (f"{HTTPS}test_two_daemons",),
@@ -175,7 +234,14 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "a second drain of another node": (f"{HTTPS}test_second_drain_of_another_node",),
     "randomised jobs with random faults from a seed": ("soak/test_soak.py::test_seed", "soak/test_soak.py::test_a_lie_is_found"),
 }  # fmt: skip
-CLAIMS = {**LIMITS, **DRAINS, **FAULTS}
+INSTANCES: dict[str, tuple[str, ...]] = {
+    "instances with rules: no rule broken, no node overfilled at any step": (f"{DRAINED}test_levelling_breaks_no_rule",),
+    "instances with drains: every feasible one is finished": (f"{DRAINED}test_a_drain_that_can_be_done_is_done",),
+    "instances with drains: every infeasible one is refused with a true blocker": (
+        f"{DRAINED}test_a_drain_that_cannot_be_done_is_refused_with_a_true_blocker",
+    ),
+}
+CLAIMS = {**LIMITS, **DRAINS, **FAULTS, **INSTANCES}
 
 
 @pytest.mark.parametrize("claim", CLAIMS)

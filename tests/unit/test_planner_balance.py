@@ -74,6 +74,7 @@ def test_order_of_guests_does_not_matter() -> None:
         ({"lock": "backup"}, "is locked (backup)"),
         ({"ha": "error"}, "is in HA error state, which an administrator has to clear"),
         ({"status": "io-error"}, "is in state io-error, in which PVE does not migrate it safely"),
+        ({"status": "suspended"}, "is in state suspended, in which PVE does not migrate it safely"),
         ({"problem": "no metrics for 5 minutes"}, "its load is not known: no metrics for 5 minutes"),
         ({"status": "stopped", "memory": 0}, "is stopped and has no load"),
         ({"kind": "lxc"}, "is a running container, and moving it would restart it (not allowed by the configuration)"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from prs.codec import from_json, to_json
 from prs.model import Cluster, Plan, Policy, Pool, Rule
 from prs.planner.check import Walk, objection
 from prs.planner.facts import Facts
@@ -158,6 +160,13 @@ def test_templates_are_bound_by_nothing() -> None:
 
 
 # Pools
+
+
+def test_a_policy_comes_back_from_the_journal_as_it_was() -> None:
+    pools, domains = (Pool("a/b", True, "apart", ("pve1",), False), Pool("c")), (("r1", ("pve1", "pve2")), ("r2", ("pve3",)))
+    policy = Policy(tags=False, pools=pools, domains=domains)
+    assert from_json(Policy, json.loads(json.dumps(to_json(policy)))) == policy
+    assert hash(policy)
 
 
 def test_an_ignored_pool_stays() -> None:

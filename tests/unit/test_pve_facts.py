@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from prs import snapshot_file
 from prs.engine.planning import Wish, make_plan
 from prs.errors import ApiError, Unreachable
 from prs.model import Cluster, Guest, Node, Policy
+from prs.planner.facts import Facts
 from prs.pve.guest_facts import with_config
 from prs.pve.inspect import inspect_guests
 from prs.pve.node_facts import NodeFacts, with_bridges, with_machines, with_status
@@ -201,3 +203,16 @@ def test_nodes_are_asked_once_for_all_rounds_of_a_plan() -> None:
     assert asked["GET /nodes/{node}/qemu/{vmid}/config"] >= 2
     assert (asked["GET /nodes/{node}/status"], asked["GET /nodes/{node}/network"]) == (3, 3)
     assert asked["GET /nodes/{node}/capabilities/qemu/machines"] == 0
+
+
+def test_a_saved_snapshot_gives_the_same_reasons_and_no_secrets() -> None:
+    world = small()
+    world.nodes["pve2"].version, world.nodes["pve3"].bridges = "9.0.3", ("vmbr9",)
+    world.guests[101].config |= {"args": "-fw_cfg name=opt/key,string=hunter2", "ciuser": "alice", "cipassword": "hunter3"}
+    found = inspected(world, 101, 102)
+    text = snapshot_file.dump(found, ("prs@pve!daemon",))
+    assert snapshot_file.parse(text) == found
+    assert not [word for word in ("hunter", "alice", "prs@pve") if word in text]
+    facts = Facts(snapshot_file.parse(text), Policy())
+    assert facts.refusal(facts.guests[101], "pve2") == "pve2 runs QEMU 10.0, older than the 11.0 it runs on"
+    assert facts.refusal(facts.guests[101], "pve3") == "pve3 has no bridge vmbr0"

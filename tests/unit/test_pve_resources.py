@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from prs.pve.resources import guests, holds_guests, nodes, storages
+from prs.pve.values import Row
 
 GiB = 2**30
 
@@ -136,3 +137,9 @@ def test_storages_and_which_of_them_hold_guests_of_one_node() -> None:
     assert [(storage.name, storage.active, holds_guests(storage)) for storage in found] == [
         ("ceph", True, False), ("local", True, False), ("zfs", False, True)
     ]  # fmt: skip
+
+
+def test_a_storage_whose_snapshots_are_chains_of_volumes() -> None:
+    data: list[Row] = [{"type": "storage", "storage": name, "node": "n1", "plugintype": "dir"} for name in ("a", "b")]
+    found = storages(data, [{"storage": "a", "snapshot-as-volume-chain": 1}, {"storage": "b"}])
+    assert [storage.chains for storage in found] == [True, False]

@@ -96,7 +96,8 @@ def test_a_token_names_its_user() -> None:
     ("PVEAuthCookie=PVE:!tfa!x:00000000::AAAA", 401, "half_ticket"), ("PVEAuthCookie=PVE:tfa!x:00000000::AAAA", 401, "half_ticket"),
     ("PVEAuthCookie=PVE:u2f!x:00000000::AAAA", 401, "half_ticket"), ("PVEAPIToken=root@pam!x=short", 401, "ticket"),
     (f"PVEAuthCookie={ticket()}", 403, "csrf"),
-])  # fmt: skip
+], ids=["nothing", "another scheme", "empty", "two lines", "too old", "no realm", "tfa", "old tfa", "u2f", "short secret",
+        "no csrf token"])  # fmt: skip
 def test_logins_that_cannot_be_good_are_refused_unasked(authorization: str, status: int, code: str) -> None:
     with pytest.raises(Refusal) as refused:
         read_login(authorization, "", changing=True)

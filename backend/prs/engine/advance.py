@@ -82,10 +82,6 @@ def _starting(api: Api, step: Step, where: Where | None, waited: float, known: f
         return {"state": "skipped", "message": "the guest no longer exists"}
     if where.node == step.target:
         return {"state": "verifying", "message": "OK"}
-    if not where.node_online:
-        # Only the node's own list of tasks can prove that nothing was started, and that list is out of reach now.
-        look = f"{step.source} went offline right after the request: look there for the guest once it is back"
-        return {"state": "unknown", "message": look} if waited >= NODE_RETURNS else {}
     # The tasks of a node that is down are not to be seen: only once it is back can one be called missing.
     if waited < POST_SETTLES or ((where.lock or not where.node_online) and waited < NODE_RETURNS):
         return {}

@@ -70,7 +70,8 @@ class Judge:
         words, volumes = migration.precheck(self._api, step.move)
         if words:
             return self._wait(step, words, HELD, SECOND_LOOK)
-        if volumes and not step.disk:
+        replicated = any(one.vmid == step.vmid and one.target == step.target for one in cluster.replications)  # only what changed travels
+        if volumes and not step.disk and not replicated:
             # Disks that the plan knew nothing of: the guest could not be examined then, or got them since.
             size = sum(volume.size for volume in volumes)
             step = replace(step, disk=size, total=step.memory + size)

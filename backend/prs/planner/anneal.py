@@ -12,11 +12,12 @@ from math import log
 from random import Random
 
 from prs.planner.aims import Band, Variance
-from prs.planner.limits import Board
+from prs.planner.limits import Board, Packing
 
 SWAPS, SHIFTS, SINGLES = 0.15, 0.40, 0.25  # shares of the kinds of changes; the rest are exchanges
 TURN = 8  # steps that one of several leading aims leads
 MANY, NONE = 10**9, float("inf")
+PAUSE = 50  # steps between two looks for a safe order of plans that had none
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Schedule:
     seed: int = 1
     enough: float = -1.0  # a value at which nothing better need be looked for
     center: int = 1  # accepted changes between two looks at where the band should be
+    strict: bool = False  # units change places only where one of them can go first
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Anneal:
                 self._leave(unit)
                 self.paid += self.liking[unit][place] if unit in self.liking else 0.0
         self.random = Random(0).random
+        self.strict = False
 
     def _rows(self, sizes: Sequence[float]) -> list[list[tuple[float, int]]]:
         """The units on each node by their size."""
@@ -86,8 +89,10 @@ class Anneal:
 
     def run(self, schedule: Schedule) -> Found | None:
         """The best position met that reaches all aims, None if none was met."""
-        best, found, heat, accepted = NONE, dict[int, int](), schedule.hot, 0
+        best, found, heat, accepted, loose = NONE, dict[int, int](), schedule.hot, 0, Found(NONE, {})
+        wait = 0  # the step from which on the order of a better plan is looked at again
         self.random = random = Random(schedule.seed).random
+        self.strict = schedule.strict
         cooling, prices = (schedule.cold / schedule.hot) ** (1 / schedule.steps), [aim.price * schedule.price for aim in self.aims]
         for step in range(schedule.steps):
             heat *= cooling
@@ -105,11 +110,41 @@ class Anneal:
             value = self.paid
             for aim in self.aims:
                 value += aim.worth
-            if value < best - 1e-12 and all(aim.reached for aim in self.aims):
-                best, found = value, {unit: self.where[unit] for unit in self.moved}
+            if value < best - 1e-12 and step >= wait and all(aim.reached for aim in self.aims):
+                if (order := self._order()) is None:
+                    wait = step + PAUSE
+                    if value < loose.value:
+                        loose = Found(value, {unit: self.where[unit] for unit in self.moved})
+                    continue
+                best, found = value, order
                 if value <= schedule.enough:
                     break
-        return Found(best, found) if best < NONE else None
+        return Found(best, found) if best < NONE else loose if loose.value < NONE else None
+
+    def _order(self) -> dict[int, int] | None:
+        """The units that have left home with their nodes, in an order in which each fits when its turn comes; None where none was found."""
+        goal, board = {unit: self.where[unit] for unit in self.moved}, self.board
+        if isinstance(board, Packing):
+            return goal
+        loads = [board.memory[:], board.cpu[:], board.disk[:]]
+        for unit in goal:
+            board.move(unit, self.home[unit])
+        left, order = list(goal), dict[int, int]()
+        while left:
+            late = []
+            for unit in left:
+                if board.fits(unit, goal[unit]):
+                    board.move(unit, goal[unit])
+                    order[unit] = goal[unit]
+                else:
+                    late.append(unit)
+            if len(late) == len(left):
+                break
+            left = late
+        for unit in left:
+            board.move(unit, goal[unit])
+        board.memory[:], board.cpu[:], board.disk[:] = loads  # rounding must not add up
+        return None if left else order
 
     def _step(self, chance: float, heat: float) -> bool:
         """Try one change of a kind chosen by `chance`; True when it was made."""
@@ -213,6 +248,8 @@ class Anneal:
         for weigh, sizes in self.weighers:
             change += weigh(sizes[unit] - sizes[other], here, there)
         if (change > 0 and change > -heat * log(self.random())) or not self.board.swaps(unit, other):
+            return False
+        if self.strict and not self.board.fits(unit, there) and not self.board.fits(other, here):
             return False
         self._go(unit, there)
         self._go(other, here)

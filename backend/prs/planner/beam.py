@@ -25,7 +25,7 @@ class Position:
     """Units that have moved and the value that it gives."""
 
     value: float
-    goal: tuple[Change, ...]
+    goal: tuple[Change, ...]  # in an order in which all of them fit
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Beam:
             for position in ranked:
                 for after in self._expand(position):
                     guests = sum([self.heads[unit] for unit, _ in after.goal])
-                    levels.setdefault(guests, {})[after.goal] = after
+                    levels.setdefault(guests, {}).setdefault(tuple(sorted(after.goal)), after)
                     best = min(best, after, key=lambda one: (one.value, one.goal))
             if not levels:
                 break
@@ -81,7 +81,7 @@ class Beam:
             if sum([self.heads[unit] for unit, _ in changes]) > guests_left or sum([self.weight[unit] for unit, _ in changes]) > bytes_left:
                 continue
             if self._possible(changes):
-                found.append(Position(now + change, tuple(sorted((*position.goal, *changes)))))
+                found.append(Position(now + change, (*position.goal, *self._ordered(changes))))
                 if len(found) >= (CHILDREN if gone else self.width):
                     break
         for unit, _ in position.goal:
@@ -138,7 +138,13 @@ class Beam:
         if len(changes) == 1:
             return self.board.fits(*changes[0]) and self._harmless(changes)
         (one, _), (two, _) = changes
-        return self.board.swaps(one, two) and self._harmless(changes)
+        return self.board.swaps(one, two) and bool(self._ordered(changes)) and self._harmless(changes)
+
+    def _ordered(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """The changes in an order in which each fits while the ones after it are still to come; () where there is none."""
+        if len(changes) == 1:
+            return changes
+        return next(((first, then) for first, then in (changes, changes[::-1]) if self.board.fits(*first)), ())
 
     def _harmless(self, changes: tuple[Change, ...]) -> bool:
         if not self.guards:

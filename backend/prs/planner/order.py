@@ -34,7 +34,18 @@ def sequence(problem: Problem, goal: Mapping[int, int], method: Method) -> tuple
             return _patient(problem, steps), late
         if not best[0] or (len(late), len(steps)) < (len(best[1]), len(best[0])):
             best = steps, late
+    if safe(Board(problem), goal):
+        return _patient(problem, [Step(unit, target) for unit, target in goal.items()]), []
     return _patient(problem, best[0]), best[1]
+
+
+def safe(board: Board, goal: Mapping[int, int]) -> bool:
+    """True when the moves fit one after the other in the order of the goal; the board is left as they leave it."""
+    for unit, target in goal.items():
+        if not board.fits(unit, target):
+            return False
+        board.move(unit, target)
+    return True
 
 
 def _patient(problem: Problem, steps: list[Step]) -> list[Step]:

@@ -48,19 +48,16 @@ def _mending(problem: Problem, goal: Goal, budget: search.Budget) -> list[Step]:
     widest = max(policy.spread, score.spread(problem, problem.load, policy.method))
     plain = [] if goal == "level" or len(problem.units) > search.SMALL else _reaching(problem, budget, False)
     found = [one for one in plain if not repair.broken(problem, one.goal)]
-    if not _nothing(after, score.spread(after, after.load, policy.method), goal):
-        later = _guarded(after, _level, rest) if goal == "level" else _guarded(after, _reaching, rest) or _guarded(after, _nearing, rest)
-        extra = sum(problem.units[unit].cost for unit in fixes)
-        found += [Found(one.value + extra, repair.joined(problem, fixes, after, one.goal)) for one in later]
-    found = [*sorted(found, key=lambda one: one.value), Found(LAST, dict(fixes))]
-    for one in found:
-        load = _after(problem, one.goal).load
-        harmless = not score.worsened(problem, load, score.guards(problem, policy.method))
-        if harmless and score.spread(problem, load, policy.method) <= widest + 1e-9:
-            steps, late = order.sequence(problem, one.goal, policy.method)
-            if not late and len(_within(problem, steps, budget)) == len(steps):
+    extra = sum(problem.units[unit].cost for unit in fixes)
+    done = bool(_nothing(after, score.spread(after, after.load, policy.method), goal))
+    for find in () if done else (_level,) if goal == "level" else (_reaching, _nearing):
+        found += [Found(one.value + extra, repair.joined(problem, fixes, after, one.goal)) for one in _guarded(after, find, rest)]
+        for one in sorted(found, key=lambda one: one.value):
+            steps = _sound(problem, one, budget)
+            if steps and score.spread(problem, _after(problem, one.goal).load, policy.method) <= widest + 1e-9:
                 return steps
-    return []
+    whole = Found(LAST, dict(fixes))
+    return _sound(problem, whole, budget) if score.spread(problem, after.load, policy.method) <= widest + 1e-9 else []
 
 
 def _search(problem: Problem, goal: Goal, budget: search.Budget) -> tuple[list[Step], float]:
@@ -69,9 +66,14 @@ def _search(problem: Problem, goal: Goal, budget: search.Budget) -> tuple[list[S
     And what any plan as good is proven to cost (seconds), 0 where nothing is.
     """
     if goal == "level":
-        return _ordered(problem, _guarded(problem, _level, budget), budget), 0.0
+        return _ordered(problem, _guarded(problem, _level, budget), budget, goal), 0.0
+    for one in _reaching(problem, budget, False, hurry=True)[:1] if exact.visits(problem) else ():
+        if steps := _sound(problem, one, budget):
+            steps, proven = _cheapened(problem, steps, budget)
+            if proven >= sum(problem.units[step.unit].cost for step in steps) * (1 - exact.EXACT):
+                return steps, proven
     for find in (_reaching, _nearing):
-        if steps := _ordered(problem, _guarded(problem, find, budget), budget):
+        if steps := _ordered(problem, _guarded(problem, find, budget), budget, goal):
             return _cheapened(problem, steps, budget)
     return [], 0.0
 
@@ -85,7 +87,7 @@ def _cheapened(problem: Problem, steps: list[Step], budget: search.Budget) -> tu
     better: dict[tuple[tuple[int, int], ...], list[Step]] = {}
 
     def usable(goal: Mapping[int, int]) -> bool:
-        found = _ordered(problem, [Found(0.0, dict(goal))], budget)
+        found = _ordered(problem, [Found(0.0, dict(goal))], budget, "spread")
         better[tuple(sorted(goal.items()))] = found
         return len(found) == len(goal)
 
@@ -100,21 +102,30 @@ def _cheapened(problem: Problem, steps: list[Step], budget: search.Budget) -> tu
 def _guarded(problem: Problem, find: Callable[[Problem, search.Budget, bool], list[Found]], budget: search.Budget) -> list[Found]:
     """What the search finds; it is repeated with a guard on the other resources where its best plan makes one of them too uneven."""
     found = find(problem, budget, False)
-    if found and score.worsened(problem, _after(problem, found[0].goal).load, score.guards(problem, problem.facts.policy.method)):
+    if found and not _sound(problem, found[0], budget):
         found = sorted(found + find(problem, budget, True), key=lambda one: one.value)
     return found
+
+
+def _sound(problem: Problem, one: Found, budget: search.Budget) -> list[Step]:
+    """The steps of a plan that does no harm and has a safe order within the budget; none for another one."""
+    method = problem.facts.policy.method
+    if score.worsened(problem, _after(problem, one.goal).load, score.guards(problem, method)):
+        return []
+    steps, late = order.sequence(problem, one.goal, method)
+    return steps if not late and len(_within(problem, steps, budget)) == len(steps) else []
 
 
 def _level(problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
     return search.level(problem, problem.facts.policy.method, budget, guarded)
 
 
-def _reaching(problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
-    """Plans that reach the aim, or at least the policy's spread, the cheapest first."""
+def _reaching(problem: Problem, budget: search.Budget, guarded: bool, hurry: bool = False) -> list[Found]:
+    """Plans that reach the aim, or at least the policy's spread, the cheapest first; in a `hurry` not all searches are made."""
     policy = problem.facts.policy
     for share in (policy.aim, 1.0) if policy.aim < 1.0 else (1.0,):
         widths = dict.fromkeys(score.resources(policy.method), policy.spread * share)
-        found = search.cheapest(problem, policy.method, widths, guarded, share == 1.0)
+        found = search.cheapest(problem, policy.method, widths, guarded, share == 1.0 and not hurry, hurry)
         found = [replace(one, value=one.value + _blocked(problem, one.goal)) for one in found if budget.holds(problem, one.goal)]
         if found:
             return sorted(found, key=lambda one: one.value)
@@ -136,7 +147,7 @@ def _nearing(problem: Problem, budget: search.Budget, guarded: bool) -> list[Fou
     now, choices = sum(_spreads(problem, {}).values()), list[Found]()
     for slack in NEARLY:
         widths = {resource: max(least, width * slack) for resource, width in best.items()}
-        cheaper = search.cheapest(problem, method, widths, guarded, False, found[0].goal)
+        cheaper = search.cheapest(problem, method, widths, guarded, False, True, found[0].goal)
         choices += [replace(one, value=_value(problem, one.goal)) for one in cheaper if budget.holds(problem, one.goal)]
     choices = sorted(choices, key=lambda one: one.value) + [replace(one, value=one.value + LAST) for one in found]
     return [one for one in choices if now - sum(_spreads(problem, one.goal).values()) >= LEAST]
@@ -155,9 +166,10 @@ def _spreads(problem: Problem, goal: Mapping[int, int]) -> dict[Resource, float]
     return {resource: score.spread(problem, load, resource) for resource in score.resources(problem.facts.policy.method)}
 
 
-def _ordered(problem: Problem, found: list[Found], budget: search.Budget) -> list[Step]:
+def _ordered(problem: Problem, found: list[Found], budget: search.Budget, goal: Goal) -> list[Step]:
     """The steps of the first plan that has a safe order and does no harm; else the part of one that gains enough."""
     method, rest, now = problem.facts.policy.method, list[Step](), sum(_spreads(problem, {}).values())
+    least = score.deviation(problem, problem.load, method)
     for one in found:
         if score.worsened(problem, _after(problem, one.goal).load, score.guards(problem, method)):
             continue
@@ -165,8 +177,10 @@ def _ordered(problem: Problem, found: list[Found], budget: search.Budget) -> lis
         if not late and len(_within(problem, steps, budget)) == len(steps):
             return steps
         part = _harmless(problem, _within(problem, steps, budget), method)
-        if not rest and now - sum(_spreads(problem, {step.unit: step.target for step in part}).values()) >= LEAST:
-            rest = part
+        reached = {step.unit: step.target for step in part}
+        enough = goal == "level" or now - sum(_spreads(problem, reached).values()) >= LEAST
+        if enough and (level := score.deviation(problem, _after(problem, reached).load, method)) < least - 1e-9:
+            least, rest = level, part
     return rest
 
 

@@ -81,6 +81,7 @@ class Problem:
         self._units()
         self.scattered = self._scattered()
         self.sizes: dict[Resource, list[float]] = {r: [unit.size(r) for unit in self.units] for r in RESOURCES}
+        self.widest: dict[Resource, float] = {}  # spreads allowed to other resources where they do not count from the loads here
         self.peaks: dict[Resource, float] = {}  # bounds of the fullest node's load, once worked out
         self.likings = self._likings()
 

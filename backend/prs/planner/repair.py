@@ -118,7 +118,9 @@ def mended(problem: Problem, fixes: Mapping[int, int]) -> Problem:
     cluster = problem.facts.cluster
     where = {guest.vmid: problem.names[place] for unit, place in fixes.items() for guest in problem.units[unit].guests}
     guests = tuple(replace(guest, node=where.get(guest.vmid, guest.node)) for guest in cluster.guests)
-    return Problem(Facts(replace(cluster, guests=guests), problem.facts.policy))
+    after = Problem(Facts(replace(cluster, guests=guests), problem.facts.policy))
+    after.widest = score.guards(problem, problem.facts.policy.method)
+    return after
 
 
 def joined(problem: Problem, fixes: Mapping[int, int], after: Problem, goal: Mapping[int, int]) -> dict[int, int]:

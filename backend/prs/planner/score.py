@@ -56,7 +56,8 @@ def deviation(problem: Problem, load: Loads, method: Method) -> float:
 def guards(problem: Problem, method: Method) -> dict[Resource, float]:
     """The widest spread that a plan may give each resource which the method does not level."""
     others: list[Resource] = [resource for resource in RESOURCES if resource not in resources(method)]
-    return {other: spread(problem, problem.load, other) + problem.facts.policy.guard for other in others}
+    widest = {other: spread(problem, problem.load, other) + problem.facts.policy.guard for other in others}
+    return {**widest, **problem.widest}
 
 
 def worsened(problem: Problem, load: Loads, widest: Mapping[Resource, float]) -> list[Resource]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from prs.model import Method, Resource
@@ -16,6 +16,7 @@ from prs.planner.problem import UNLIMITED, Problem
 
 SMALL, BROAD, LARGE = 400, 1200, 3000  # units; the fewer, the more different searches; from LARGE on one is longer
 GUARD = 0.1  # price of harm to other resources, in that of the method's own
+HURRY = 2  # searches made in a hurry
 LONGEST = 30  # moves of the longest plan that the beam looks for
 
 
@@ -48,13 +49,13 @@ def _schedules(units: int) -> tuple[list[Schedule], list[Schedule]]:
     hard = [Schedule(100000, 60.0, 1.0, 3.0, 5.0, 11, center=5), Schedule(100000, 30.0, 1.0, 1.0, 20.0, 12, center=5)]
     if units <= SMALL:
         steps = min(16000, 300 * units)
-        cool = [Schedule(steps, 10.0, 1.0, 0.2, 20.0, seed) for seed in (1, 2, 3)]
-        warm = [Schedule(steps, 100.0, 1.0, 0.2, 20.0, 4), Schedule(steps, 100.0, 1.0, 0.2, 20.0, 5)]
+        cool = [Schedule(steps, 10.0, 1.0, 0.2, 20.0, seed, strict=seed == 2) for seed in (1, 2, 3)]
+        warm = [Schedule(steps, 100.0, 1.0, 0.2, 20.0, 4), Schedule(steps, 100.0, 1.0, 0.2, 20.0, 5, strict=True)]
         hard = [Schedule(steps, hot, 1.0, 0.2, 20.0, seed) for hot, seed in ((100.0, 6), (100.0, 7), (300.0, 8), (300.0, 9))]
         return [*cool, *warm, Schedule(steps, 1000.0, 0.5, 1.0, 3.0, 10)], hard
     if units <= LARGE:
         steps = 40000 if units > BROAD else 60000
-        return [Schedule(steps, 5.0, 1.0, 0.1, 100.0, seed, center=10) for seed in (1, 2)], hard
+        return [Schedule(steps, 5.0, 1.0, 0.1, 100.0, seed, center=10, strict=seed == 2) for seed in (1, 2)], hard
     return [Schedule(150000, 5.0, 1.0, 0.1, 100.0, seed, center=20) for seed in (1, 2)], hard
 
 
@@ -64,17 +65,20 @@ def _pruning(units: int) -> Schedule:
 
 
 def cheapest(
-    problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool, patient: bool, start: Mapping[int, int] | None = None
+    problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool, patient: bool, hurry: bool = False,
+    start: Mapping[int, int] | None = None,
 ) -> list[Found]:
     """Plans after which no spread is wider than `widths`, the cheapest first; empty when none was found.
 
-    `guarded` plans keep the spread of the other resources within what the policy allows; `patient` searches go on when none was found;
-    `start` is a plan that is as level already, from which another search takes away what can stay.
+    `guarded` plans keep the spread of the other resources within what the policy allows; `patient` searches go on when none was found,
+    those in a `hurry` stop early; `start` is a plan that is as level already, from which another search takes away what can stay.
     """
     if any(width < score.reachable(problem, resource) for resource, width in widths.items()):
         return []
     first, then = _schedules(len(problem.units))
-    found = list(_bands(problem, method, widths, guarded, first))
+    if guarded and len(problem.units) <= SMALL:  # several things to reach need more heat
+        first = [*first[3:], *(replace(first[-1], seed=seed) for seed in (14, 15))]
+    found = list(_bands(problem, method, widths, guarded, first[:HURRY] if hurry else first))
     if patient and not found:
         found = list(_bands(problem, method, widths, guarded, then))
     if start:
@@ -122,12 +126,16 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
     width = max(60, min(300, 12000 // units)) // (1 if moves <= 5 else 3 if units <= BROAD else 8)
     best = Beam(board, aims, min(moves, LONGEST), size, width, 3 + 400 // units, score.guards(problem, method) if guarded else {}).run()
     found = [Found(best.value, dict(best.goal))]
-    starts = [(found[0].goal, 0.3 * best.value + 1e-4 * start, 1e-6 * start)]
+    starts = [(found[0].goal, 0.3 * best.value + 1e-4 * start, 1e-6 * start, False)]
     if units <= BROAD:
-        starts += [({}, 0.02 * start, 1e-4 * start)]
-    if units <= SMALL:
-        starts += [({}, 0.1 * start, 1e-4 * start), ({}, 2.0 * start, 1e-3 * start)]
-    for seed, (goal, hot, cold) in enumerate(starts, 1):
+        starts += [({}, 0.02 * start, 1e-4 * start, False)]
+        if units <= SMALL:
+            starts += [({}, 0.1 * start, 1e-4 * start, False), ({}, 2.0 * start, 1e-3 * start, False)]
+        else:
+            starts += [({}, 0.02 * start, 1e-4 * start, True)]
+        starts += [({}, 2.0 * start, 1e-3 * start, True)]
+
+    def anneal(goal: Mapping[int, int], schedule: Schedule) -> list[Found]:
         board = Board(problem)
         for unit, place in goal.items():
             board.move(unit, place)
@@ -135,6 +143,13 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
         leads = len(every)
         if guarded:
             every += _fences(problem, board, score.guards(problem, method), start * units)
-        search = Anneal(board, every, [unit.cost * 1e-12 for unit in problem.units], moves, size, leads, start * score.UNLIKED)
-        found += [one for one in [search.run(Schedule(min(20000, 500 * units), hot, cold, seed=seed))] if one]
+        costs = [unit.cost * 1e-12 for unit in problem.units]
+        one = Anneal(board, every, costs, moves, size, leads, start * score.UNLIKED).run(schedule)
+        return [one] if one else []
+
+    for seed, (goal, hot, cold, strict) in enumerate(starts, 1):
+        steps = 40000 if strict and units > SMALL else min(20000, 500 * units)
+        found += anneal(goal, Schedule(steps, hot, cold, seed=seed, strict=strict))
+    if SMALL < units <= BROAD:  # once more from the best one, in small steps
+        found += anneal(min(found, key=lambda one: one.value).goal, Schedule(40000, 0.02 * start, 1e-5 * start, seed=9, strict=True))
     return sorted((one for one in found if one.value < start - 1e-9), key=lambda one: one.value)

@@ -148,7 +148,7 @@ def _auto_rebalance(api: Api) -> list[Finding]:
     options = table(api.get("/cluster/options"))
     if ha.auto_rebalance(options):
         words = "PVE's own auto-rebalance is on: guests managed by HA are left to it, but for those excluded from it in HA > Resources"
-        remedy = "to have them balanced here, turn it off in Datacenter > Options > Cluster Resource Scheduling (or see ha_guests in prs.conf)"
+        remedy = "to have them balanced here, turn it off in Datacenter > Options > Cluster Resource Scheduling, or see prs.conf, ha_guests"
         return [Finding("auto-rebalance", None, words, remedy)]
     if not granted(table(api.get("/access/permissions")), "/", "Sys.Audit"):  # PVE then leaves out most options without a word
         return [Finding("auto-rebalance", None, "whether PVE moves HA guests by itself cannot be seen without Sys.Audit on /")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from prs.model import Guest, Node, Storage
@@ -106,12 +107,14 @@ def sample(row: Row) -> Sample | None:
     return Sample(used, share * cores)
 
 
-def storages(data: list[Row]) -> tuple[Storage, ...]:
-    """The storages as each node sees them, by node and name."""
+def storages(data: list[Row], defined: Iterable[Row] = ()) -> tuple[Storage, ...]:
+    """The storages as each node sees them, by node and name; `defined` are their definitions by GET /storage."""
+    chained = {text(row, "storage") for row in defined if flag(row, "snapshot-as-volume-chain")}
     found = [
         Storage(
             name=text(row, "storage"), node=text(row, "node"), shared=flag(row, "shared"), active=row.get("status") == "available",
             total=whole(row, "maxdisk"), used=whole(row, "disk"), plugin=text(row, "plugintype"), content=words(text(row, "content")),
+            chains=text(row, "storage") in chained,
         )
         for row in data if row.get("type") == "storage"
     ]  # fmt: skip

@@ -34,8 +34,7 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
     nodes = resources.nodes(data, status, version)
     offline = frozenset(node.name for node in nodes if not node.online)
     guests = resources.guests(data, offline)
-    chained = {text(row, "storage") for row in defined if flag(row, "snapshot-as-volume-chain")}
-    storages = tuple(replace(storage, chains=storage.name in chained) for storage in resources.storages(data))
+    storages = resources.storages(data, defined)
     rebalances = ha.auto_rebalance(options)
     view = _read_ha(reader, guests, nodes, version, rebalances)
     nodes, guests = _under_ha(nodes, guests, view)
