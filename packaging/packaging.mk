@@ -18,4 +18,4 @@ test-packages: deb rpm freebsd ## install, upgrade, boot and purge the packages 
 	@$(RUN_AS_ROOT)
 
 RUN_AS_ROOT = venv=$$(.ci/venv) && PYTHONPATH=backend:tests PRS_PACKAGES=$(abspath $(PACKAGES)) \
-	unshare --mount --propagation private "$$venv/bin/python" -m pytest tests/packaging $(ARGS)
+	unshare --mount --propagation private "$$venv/bin/python" -m pytest tests/packaging -n 2 --dist loadfile $(ARGS)

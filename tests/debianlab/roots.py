@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -52,8 +53,11 @@ def _cached(name: str, recipe: Sequence[str], make: object) -> Path:
     target = CACHE / f"{name}-{hashlib.sha256(repr((MIRROR, recipe)).encode()).hexdigest()[:10]}"
     if target in _failed:
         raise _failed[target]
-    if not target.is_dir():
-        CACHE.mkdir(parents=True, exist_ok=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be making it
+        if target.is_dir():
+            return target
         temporary = target.with_name(target.name + f".{os.getpid()}")
         try:
             make(temporary)

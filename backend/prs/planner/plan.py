@@ -21,6 +21,7 @@ __all__ = ["bounded", "check_plan", "plan_balance", "plan_drain"]
 
 Goal = Literal["spread", "level"]
 LEAST = 0.01  # a plan that cannot reach its aim has to lower the spread by at least this
+LATER = 2  # times that a plan is looked at for rules that it makes room to repair
 LAST = 1e12  # puts the dearer choices behind the cheaper ones
 NEARLY = (1.05, 1.3)  # shares of the best spread found: a little more of it may cost far fewer moves
 
@@ -34,6 +35,8 @@ def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spr
     steps, proven = _mending(problem, goal, budget), 0.0
     if not steps and not nothing:
         steps, proven = _search(problem, goal, budget)
+    for _ in range(LATER):
+        steps = _repaired(problem, steps, budget)
     nothing = "" if steps else nothing
     return _build(problem, steps, Plan("balance", policy.method, created=now, warnings=_warnings(problem)), goal, nothing, proven)
 
@@ -58,6 +61,19 @@ def _mending(problem: Problem, goal: Goal, budget: search.Budget) -> list[Step]:
                 return steps
     whole = Found(LAST, dict(fixes))
     return _sound(problem, whole, budget) if score.spread(problem, after.load, policy.method) <= widest + 1e-9 else []
+
+
+def _repaired(problem: Problem, steps: list[Step], budget: search.Budget) -> list[Step]:
+    """The steps, and the repairs of rules for which they make room; a second run would find those else."""
+    goal = {step.unit: step.target for step in steps}
+    if not steps or not repair.needed(_after(problem, goal)):
+        return steps
+    after = repair.mended(problem, goal)
+    fixes = repair.moves(after, budget.less(problem, goal).moves)
+    whole = repair.joined(problem, goal, after, fixes)
+    widest = max(problem.facts.policy.spread, *_spreads(problem, goal).values())
+    better = _sound(problem, Found(0.0, whole), budget) if fixes and max(_spreads(problem, whole).values()) <= widest + 1e-9 else []
+    return better or steps
 
 
 def _search(problem: Problem, goal: Goal, budget: search.Budget) -> tuple[list[Step], float]:

@@ -37,6 +37,11 @@ def repaired(board: Board, unit: int, target: int) -> str:
     return breach(board, unit) if _harm(board, unit, target) < _harm(board, unit, board.where[unit]) else ""
 
 
+def needed(board: Board) -> bool:
+    """True when a unit breaks a rule where it is."""
+    return bool(board.problem.scattered) or any(breach(board, unit) for unit in _suspects(board.problem))
+
+
 def moves(problem: Problem, budget: int | None) -> dict[int, int]:
     """Units that break a rule, and nodes where they break none and fit; {} where no move helps. `budget` is the most moves of the plan."""
     board, found = Board(problem), dict[int, int]()
