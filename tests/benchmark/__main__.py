@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,17 @@ BENCHMARKS = ("run_bench.py", "bench_calls.py", "bench_web.py")
 
 def main() -> int:
     """Run all, or those whose names contain an argument; 1 if one of them failed."""
-    wanted = sys.argv[1:]
+    parser = argparse.ArgumentParser(prog="benchmark", description=__doc__)
+    parser.add_argument("names", nargs="*", help="run only the benchmarks whose names contain one of these words")
+    parser.add_argument("--instances", type=Path, help="folder of the planner's instances, with score.py and references.json")
+    args = parser.parse_args()
     failed = False
     for name in BENCHMARKS:
-        if wanted and not any(word in name for word in wanted):
+        if args.names and not any(word in name for word in args.names):
             continue
         print(f"== {name}", flush=True)
-        failed |= subprocess.run([sys.executable, str(HERE / name)], check=False).returncode != 0
+        extra = [str(args.instances)] if args.instances and name == "run_bench.py" else []
+        failed |= subprocess.run([sys.executable, str(HERE / name), *extra], check=False).returncode != 0
     return int(failed)
 
 
