@@ -154,4 +154,5 @@ def test_a_check_of_the_whole_way(flavour: Flavour) -> None:
         assert [(finding.name, finding.ok) for finding in check(one)] == [
             (f"name {server.host}", True), (f"port {server.host}", True), (f"TLS {server.host}", True), ("login", True), ("clock", True),
             ("privileges", True), ("quorum", True), ("storages", True), ("versions", True), ("HA", True), ("auto-rebalance", True),
+            ("rolling maintenance", True),
         ]  # fmt: skip

@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prs.model import Cluster, Plan, Policy, Pool, Rule
-from prs.planner import search
+from prs.planner import repair, search
+from prs.planner.facts import Facts
 from prs.planner.plan import check_plan, plan_balance, plan_drain
+from prs.planner.problem import Problem
 from unit.planner_scenes import GIB, cluster, guest, node
 
 QUICK = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -87,7 +89,8 @@ def test_balance_breaks_nothing_and_never_makes_it_worse(snapshot: Cluster, poli
 def test_a_second_run_finds_nothing_once_the_spread_is_reached(snapshot: Cluster) -> None:
     plan = plan_balance(snapshot, Policy(), 0.0)
     after = carried_out(snapshot, plan)
-    if plan.spread_after <= Policy().spread:
+    # Repairs may set guests free that could go nowhere before, and then there may be more to repair.
+    if plan.spread_after <= Policy().spread and not repair.moves(Problem(Facts(after, Policy())), None):
         assert plan_balance(after, Policy(), 0.0).moves == ()
 
 

@@ -129,10 +129,10 @@ def mended(problem: Problem, fixes: Mapping[int, int]) -> Problem:
 
 
 def joined(problem: Problem, fixes: Mapping[int, int], after: Problem, goal: Mapping[int, int]) -> dict[int, int]:
-    """The repairs and what a search found after them as one goal of the problem."""
+    """The repairs and what a search found after them as one goal of the problem; without the guests that only the repairs set free."""
     whole = dict(fixes)
     for unit, place in goal.items():
-        whole.update({problem.unit_of[guest.vmid]: place for guest in after.units[unit].guests})
+        whole.update({problem.unit_of[guest.vmid]: place for guest in after.units[unit].guests if guest.vmid in problem.unit_of})
     return {unit: place for unit, place in whole.items() if place != problem.units[unit].home}
 
 
