@@ -11,7 +11,7 @@ import pytest
 
 from prs.codec import to_json
 from prs.engine.journal import Journal
-from prs.engine.schema import MIGRATIONS
+from prs.engine.schema import MIGRATIONS, upgrade
 from prs.errors import JournalError
 from prs.model import Plan, Policy
 
@@ -67,3 +67,21 @@ def test_a_later_schema_is_refused_untouched(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="upgrade the package"):
         Journal(path)
     assert shape(path)[-1] == (len(MIGRATIONS) + 1,)
+
+
+def test_two_services_that_start_together_share_the_upgrade(tmp_path: Path) -> None:
+    """Each reads the version before either has the lock: the slower one finds the work done."""
+    path = tmp_path / "journal.sqlite"
+    slow, fast = sqlite3.connect(path, isolation_level=None), sqlite3.connect(path, isolation_level=None)
+
+    def first(statement: str) -> None:
+        if statement.startswith("BEGIN"):
+            slow.set_trace_callback(None)
+            upgrade(fast)
+
+    slow.set_trace_callback(first)
+    upgrade(slow)
+    tables = "SELECT count(*) FROM sqlite_master WHERE name = 'jobs'"
+    assert (slow.execute(tables).fetchone(), slow.execute("PRAGMA user_version").fetchone()) == ((1,), (len(MIGRATIONS),))
+    slow.close()
+    fast.close()

@@ -203,9 +203,10 @@ def test_the_client_says_why_the_list_was_not_changed(tmp_path: Path) -> None:
         connection.recv(500)
         connection.sendall(b"failed: no quorum\n")
 
-    served(tmp_path / "helper", refuse)
+    helper = served(tmp_path / "helper", refuse)
     with pytest.raises(HelperError, match=r"^failed: no quorum$"):
         list_.take(held)
+    helper.join(10)
     with pytest.raises(HelperError, match="the helper does not answer: Connection refused"):
         list_.take(held)
 

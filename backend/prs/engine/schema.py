@@ -53,7 +53,7 @@ MIGRATIONS = (
 
 def upgrade(connection: sqlite3.Connection) -> None:
     """Bring an empty or older journal to the newest schema in one transaction; raise JournalError for a newer one."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = _version(connection)
     if version > len(MIGRATIONS):
         raise JournalError(f"the journal has schema {version}, this version knows up to {len(MIGRATIONS)}; upgrade the package")
     if version == len(MIGRATIONS):
@@ -63,4 +63,10 @@ def upgrade(connection: sqlite3.Connection) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;")
     except sqlite3.Error as error:
         connection.rollback()
+        if _version(connection) == len(MIGRATIONS):  # daemon and web service start together: the other one was faster
+            return
         raise JournalError(f"the journal's schema cannot be upgraded from {version}: {error}") from error
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
