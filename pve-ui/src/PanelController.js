@@ -245,6 +245,11 @@ Ext.define('PRS.PanelController', {
                 let text = gettext('Best reachable with any number of migrations: {0}.');
                 parts.push(Ext.String.format(text, PRS.Format.points(best)));
             }
+            let over = me.plan.cost / me.plan.cost_bound;
+            if (over < 2 && !me.skip.size) {
+                let text = gettext('At most {0}% above the cheapest way.');
+                parts.push(Ext.String.format(text, Math.ceil(over * 100 - 100.01)));
+            }
             if (me.plan.spare && me.plan.spare.fits && !me.skip.size) {
                 parts.push(me.plan.spare.sentence);
             }

@@ -116,7 +116,10 @@ LIMITS: dict[str, tuple[str, ...]] = {
         f"{MEANWHILE}test_a_drain_counts_what_a_squeezed_vm_uses_now", "unit/test_pve_load.py::test_the_cache_of_a_simulated_node",
         "unit/test_pve_load.py::test_cache_of_zfs_beyond_its_floor_is_not_used_memory",
     ),
-    "replication": (f"{EMPTY}test_replication_target_only", f"{INSPECT}test_snapshots_travel_with_replication"),
+    "replication: its target is preferred, only what changed travels": (
+        f"{EMPTY}test_replication_target_only", f"{INSPECT}test_snapshots_travel_with_replication",
+        f"{EMPTY}test_only_what_changed_travels_to_the_target_of_a_replication",
+    ),
     "passthrough and mapped resources": (
         f"{PRECONDITIONS}test_a_device_of_the_node_keeps_the_guest", "scenarios/drain-with-passthrough",
         f"{PRECONDITIONS}test_a_mapped_device_moves_offline_or_when_marked_for_live_migration",
