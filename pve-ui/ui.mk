@@ -7,9 +7,10 @@ UI_TOOLS = $(UI_CACHE)/node_modules/.tools-$(shell cksum tests/ui/package-lock.j
 UI_EXT = $(UI_CACHE)/ext
 
 ui: ## build the panel for PVE's interface and the stand-alone page
-	pve-ui/bundle $(PRS_VERSION) build/ui/prs-rebalancing.js
+	rm -rf build/ui/www build/ui/js
+	pve-ui/bundle $(PRS_VERSION) build/ui/js
 	mkdir -p build/ui/www
-	cp build/ui/prs-rebalancing.js pve-ui/standalone/* build/ui/www/
+	cp build/ui/js/* pve-ui/standalone/* build/ui/www/
 
 $(UI_TOOLS):
 	@tests/ui/need node:nodejs npm chromium

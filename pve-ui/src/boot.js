@@ -1,6 +1,6 @@
 /*
  * The only part that runs when PVE's page loads: it looks whether everything it builds on is there, hangs the panel into PVE's
- * menus by wrapping three methods, and leaves everything else until somebody opens the panel. On any doubt it adds nothing.
+ * menus by wrapping three methods, and fetches the panel itself when somebody opens it. On any doubt it adds nothing.
  */
 (function () {
     try {
@@ -14,13 +14,12 @@
         let builtOn = [
             'Ext.panel.Panel',
             'Ext.grid.Panel',
-            'Ext.grid.column.Widget',
             'Ext.grid.column.Check',
+            'Ext.grid.feature.Grouping',
             'Ext.window.Window',
             'Ext.form.field.ComboBox',
             'Ext.app.ViewController',
             'Ext.util.Cookies',
-            'Ext.Progress',
         ];
         let missing = builtOn.filter((name) => !Ext.ClassManager.get(name));
         if (missing.length || typeof window.fetch !== 'function') {
@@ -30,27 +29,41 @@
 
         let tag = document.currentScript;
         let gettext = typeof window.gettext === 'function' ? window.gettext : (text) => text;
-        let complain = (where, err) => console.warn(`prs: ${where}:`, err);
 
         let PRS = {
             version: '@VERSION@',
             backend: (tag && tag.getAttribute('data-prs-backend')) || ':8017',
             standalone: false,
             hooks: {},
+            complain: (where, err) => console.warn(`prs: ${where}:`, err),
         };
         window.PRS = PRS;
 
-        let defineClasses = function () {
-            /* @CLASSES@ */
-        };
-        let defined = false;
+        // From the folder that this script came from; what is behind the question mark changes with the file's content.
+        let source = new URL('prs-panel.js?ver=@PANEL@', (tag && tag.src) || window.location.href);
 
-        // Everything but the tab's outer card is defined when it is first needed.
+        let load = () =>
+            new Promise((resolve, reject) => {
+                let script = document.createElement('script');
+                let failed = () =>
+                    reject(PRS.failed || new Error(`${source.pathname} cannot be loaded`));
+                PRS.failed = undefined;
+                script.src = source.href;
+                script.onload = () => (PRS.loaded ? resolve() : failed());
+                script.onerror = failed;
+                document.head.appendChild(script);
+            });
+
+        // Gives a promise of the panel's classes; after a failure the next call tries again.
+        let loading;
         PRS.need = function () {
-            if (!defined) {
-                defineClasses();
-                defined = true;
+            if (!loading) {
+                loading = load().catch((err) => {
+                    loading = undefined;
+                    throw err;
+                });
             }
+            return loading;
         };
 
         // An exception within ExtJS leaves all layouts of the page suspended, so their count is put back as well.
@@ -59,7 +72,7 @@
             try {
                 action();
             } catch (err) {
-                complain(where, err);
+                PRS.complain(where, err);
                 while (Ext.Component.layoutSuspendCount > depth) {
                     Ext.resumeLayouts(true);
                 }
@@ -69,16 +82,45 @@
             }
         };
 
-        PRS.openDrain = function (nodename) {
-            let open = function () {
-                PRS.need();
-                Ext.create('PRS.DrainWindow', { nodename: nodename, autoShow: true });
-            };
-            let failed = (err) => Ext.Msg.alert(gettext('Error'), Ext.htmlEncode(String(err)));
-            attempt('drain', open, failed);
+        // Runs `action` once the panel is here; whatever goes wrong before or in it ends in `failed`.
+        let afterwards = function (where, action, failed) {
+            PRS.need().then(
+                () => attempt(where, action, failed),
+                (err) => attempt(where, () => failed(err)),
+            );
         };
 
-        /* @CARD@ */
+        PRS.openDrain = function (nodename) {
+            let open = () => Ext.create('PRS.DrainWindow', { nodename: nodename, autoShow: true });
+            let failed = (err) => Ext.Msg.alert(gettext('Error'), Ext.htmlEncode(String(err)));
+            afterwards('drain', open, failed);
+        };
+
+        // The tab as PVE knows it: an empty card, so that a fault of the panel shows as text in it and never stops the Datacenter view.
+        Ext.define('PRS.Card', {
+            extend: 'Ext.panel.Panel',
+            xtype: 'prsCard',
+
+            layout: 'fit',
+            border: false,
+            onlineHelp: 'chapter_ha_manager',
+
+            listeners: {
+                afterrender: function () {
+                    let show = (what) => {
+                        if (!this.destroyed) {
+                            this.setLoading(false);
+                            what();
+                        }
+                    };
+                    let fill = () => show(() => this.add({ xtype: 'prsPanel' }));
+                    let text = (err) =>
+                        `<p style="padding: 10px">${Ext.htmlEncode(String(err))}</p>`;
+                    attempt('panel', () => this.setLoading(true));
+                    afterwards('panel', fill, (err) => show(() => this.update(text(err))));
+                },
+            },
+        });
 
         // PVE's method runs with its own arguments and its own result, whatever happens to ours.
         let wrap = function (name, method, before, after) {

@@ -64,8 +64,13 @@
         window.location.reload();
     };
 
-    let show = function () {
-        PRS.need();
+    let show = async function () {
+        try {
+            await PRS.need();
+        } catch (err) {
+            Ext.Msg.alert(gettext('Error'), Ext.htmlEncode(String(err)));
+            return;
+        }
         Ext.create('Ext.container.Viewport', {
             layout: 'border',
             items: [
@@ -222,9 +227,9 @@
         Ext.onReady(async () => {
             Ext.tip.QuickTipManager.init();
             if (await renew()) {
-                show();
+                await show();
             } else {
-                login();
+                await login();
             }
         });
     };

@@ -98,7 +98,7 @@ class Site:
         self._house, self._world = found, found.server.world
         self._speed = found.server.speed
         self.folders = {
-            "/pve2/js/": BUILT, "/pve2/ext6/": cache / "ext", "/pve2/fa/": cache / "fa", "/css/": HERE.parents[1] / "pve-ui" / "standalone",
+            "/pve2/js/": BUILT / "js", "/pve2/ext6/": cache / "ext", "/pve2/fa/": cache / "fa", "/css/": HERE.parents[1] / "pve-ui" / "standalone",
             "/": HERE / "page",
         }  # fmt: skip
         self._shared = ["--pages", str(BUILT / "www"), "--shared", f"pve2/ext6={cache / 'ext'}", "--shared", f"pve2/fa={cache / 'fa'}",

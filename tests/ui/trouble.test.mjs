@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { click, disabled, menuItem, sees, shown, tooltip, until } from './hands.mjs';
 import { openBrowser, openPage, openStage } from './stage.mjs';
 
-const built = resolve(import.meta.dirname, '../../build/ui/prs-rebalancing.js');
+const built = resolve(import.meta.dirname, '../../build/ui/js/prs-rebalancing.js');
 let stage;
 let browser;
 
@@ -39,9 +39,9 @@ const hasTab = (page) =>
 
 describe('what the page lacks or breaks', () => {
     const cases = {
-        'a class of ExtJS is missing': `() => { Ext.ClassManager.classes['Ext.grid.column.Widget'] = undefined;
+        'a class of ExtJS is missing': `() => { Ext.ClassManager.classes['Ext.grid.column.Check'] = undefined;
             let get = Ext.ClassManager.get;
-            Ext.ClassManager.get = (name) => name === 'Ext.grid.column.Widget' ? null : get.call(Ext.ClassManager, name); }`,
+            Ext.ClassManager.get = (name) => name === 'Ext.grid.column.Check' ? null : get.call(Ext.ClassManager, name); }`,
         'PVE has no such class': `() => { let get = Ext.ClassManager.get;
             Ext.ClassManager.get = (name) => name === 'PVE.dc.Config' && /prs-rebalancing/.test(new Error().stack) ? null : get.call(Ext.ClassManager, name); }`,
         'Ext.define throws': `() => { let define = Ext.define;
@@ -127,8 +127,8 @@ describe('what the page lacks or breaks', () => {
 });
 
 describe('cost', () => {
-    test('one name, under 60 KiB, under 20 ms, and no timer once the tab is closed', async () => {
-        assert.ok(statSync(built).size < 60 * 1024, `${statSync(built).size} bytes`);
+    test('one name, under 12 KiB, under 20 ms, and no timer once the tab is closed', async () => {
+        assert.ok(statSync(built).size < 12 * 1024, `${statSync(built).size} bytes`);
         const without = await visit({ query: '?prs=off', hash: '' });
         await pveWorks(without.page);
         const usual = new Set(await without.page.evaluate(() => Object.keys(window)));
@@ -311,7 +311,7 @@ describe('a service that misbehaves', () => {
         const download = page.waitForEvent('download');
         await click(page, 'Download CA certificate');
         assert.equal((await download).suggestedFilename(), 'pve-root-ca.crt');
-        await page.screenshot({ path: resolve(built, '../pictures/unreachable.png') });
+        await page.screenshot({ path: resolve(built, '../../pictures/unreachable.png') });
         await stage.send('start', { name: 'web' });
         await shown(page, 'prsNodesGrid', 60);
         assert.deepEqual(seen.errors, []);
@@ -321,8 +321,8 @@ describe('a service that misbehaves', () => {
     test('a service that hangs becomes the same page after the timeout', async () => {
         const { page } = await visit({ hash: '' });
         await page.route(`${stage.backend}/api/v1/**`, () => undefined);
-        await page.evaluate(() => {
-            PRS.need();
+        await page.evaluate(async () => {
+            await PRS.need();
             PRS.Api.timeout = 1000;
         });
         await page.locator('.x-treelist-item-text', { hasText: /^Rebalancing$/ }).click();
@@ -401,7 +401,7 @@ describe('hands and screens', () => {
         await sees(page, /pve1 can be emptied/);
         const box = await page.locator('[id^=prsDrainWindow].x-window:visible').boundingBox();
         assert.ok(box.x >= 0 && box.x + box.width <= 480, JSON.stringify(box));
-        await page.screenshot({ path: resolve(built, '../pictures/narrow.png') });
+        await page.screenshot({ path: resolve(built, '../../pictures/narrow.png') });
         assert.deepEqual(seen.errors, []);
         await page.close();
     });

@@ -2,6 +2,15 @@
 Ext.define('PRS.Poller', {
     statics: {
         running: 0,
+
+        // Starts one that ends with its view. Not an event of the controller's: ExtJS 7 takes the controller away before.
+        start: function (view, run, interval) {
+            let config = interval ? { run: run, interval: interval } : { run: run };
+            let poller = Ext.create('PRS.Poller', config);
+            view.on('destroy', () => poller.stop());
+            poller.start();
+            return poller;
+        },
     },
 
     config: {
@@ -44,7 +53,7 @@ Ext.define('PRS.Poller', {
             try {
                 await me.getRun()();
             } catch (err) {
-                complain('poll', err);
+                PRS.complain('poll', err);
             }
             me.busy = false;
         }

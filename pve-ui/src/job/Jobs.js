@@ -123,12 +123,12 @@ Ext.define('PRS.Jobs', {
     },
 
     // PVE's own log window where there is one, else the node's task list in PVE's interface.
-    showTask: function (step) {
+    showTask: function (upid) {
         if (window.Proxmox && Ext.ClassManager.get('Proxmox.window.TaskViewer')) {
-            Ext.create('Proxmox.window.TaskViewer', { upid: step.upid, autoShow: true });
+            Ext.create('Proxmox.window.TaskViewer', { upid: upid, autoShow: true });
             return;
         }
-        let node = encodeURIComponent(`node/${step.upid.split(':')[1]}`);
+        let node = encodeURIComponent(`node/${upid.split(':')[1]}`);
         let url = `https://${window.location.hostname}:8006/#v1:0:=${node}:4:=tasks`;
         window.open(url, '_blank', 'noopener');
     },
@@ -155,8 +155,8 @@ Ext.define('PRS.Jobs', {
         cancelled: [gettext('cancelled'), 'warning'],
     }),
 
-    state: function (job) {
-        let [word, look] = PRS.Jobs.states()[job.state] || [job.state, 'warning'];
+    state: function (state) {
+        let [word, look] = PRS.Jobs.states()[state] || [state, 'warning'];
         return PRS.Format[look](word);
     },
 });

@@ -122,7 +122,7 @@ Ext.define('PRS.Api', {
     // For what a person asked for; errors of background polls go to the notices instead.
     alert: function (err) {
         if (!err.kind) {
-            complain('panel', err);
+            PRS.complain('panel', err);
         }
         Ext.Msg.alert(gettext('Error'), PRS.Api.words(err));
     },

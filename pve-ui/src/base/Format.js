@@ -97,16 +97,61 @@ Ext.define('PRS.Format', {
         return `${PRS.Format.icon(icon)} ${PRS.Format.esc(label)}`;
     },
 
-    // Changes rows in place, so that selection, focus and scroll position stay.
+    // A usage bar with its figure, as in PVE's node list: nothing for an unknown value; `warn`: yellow and red near the end.
+    bar: function (value, name, warn) {
+        if (value === undefined || value === null) {
+            return '';
+        }
+        let percent = Math.round(Math.min(1, Math.max(0, value)) * 100);
+        let look = !warn || value < 0.8 ? '' : value < 0.9 ? 'warning' : 'critical';
+        return [
+            '<div style="display: flex; gap: 6px">',
+            `<span style="flex: none; width: 38px; text-align: right">${percent}%</span>`,
+            `<div class="x-progress x-progress-default ${look}" style="flex: 1" role="progressbar"`,
+            ` aria-label="${PRS.Format.esc(name)}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${percent}">`,
+            `<div class="x-progress-bar x-progress-bar-default" style="width: ${percent}%"></div>`,
+            '</div></div>',
+        ].join('');
+    },
+
+    // Changes only the rows that differ, so that selection, focus and scroll position stay and nothing else is drawn again.
     sync: function (store, rows) {
-        let same =
-            store.getCount() === rows.length &&
-            rows.every((row, index) => store.getAt(index).getId() === row.id);
-        if (!same) {
+        let data = store.getData();
+        let all = data.getSource() || data;
+        if (all.getCount() !== rows.length || !rows.every((row) => all.get(row.id))) {
             store.loadData(rows);
             return;
         }
-        rows.forEach((row, index) => store.getAt(index).set(row, { commit: true }));
+        let names = store
+            .getModel()
+            .getFields()
+            .map((field) => field.getName());
+        for (let row of rows) {
+            let record = all.get(row.id);
+            let changed = names.filter((name) => name in row && record.data[name] !== row[name]);
+            if (changed.length) {
+                let news = Object.fromEntries(changed.map((name) => [name, row[name]]));
+                record.set(news, { commit: true });
+            }
+        }
+    },
+
+    // Sets the text of a component unless it has it already.
+    html: function (component, html) {
+        if (component.prsHtml !== html) {
+            component.prsHtml = html;
+            component.setHtml(html);
+        }
+    },
+
+    // Gives a window its size, less where the screen is smaller.
+    within: function (view, width, height) {
+        let { getViewportWidth, getViewportHeight } = Ext.Element;
+        view.setSize(
+            Math.min(width, getViewportWidth() - 20),
+            Math.min(height, getViewportHeight() - 20),
+        );
+        view.center();
     },
 
     right: (allowed, reason) => ({ allowed: allowed, reason: allowed ? '' : reason }),
@@ -115,7 +160,8 @@ Ext.define('PRS.Format', {
     gate: function (component, right, tooltip) {
         component.setDisabled(!right.allowed);
         let text = PRS.Format.esc(right.allowed ? tooltip || '' : right.reason);
-        if (component.setTooltip) {
+        if (component.prsTip !== text) {
+            component.prsTip = text;
             component.setTooltip(text);
         }
     },

@@ -1,0 +1,49 @@
+// Every guest of a drain: where it goes and how, or in words why it cannot leave.
+Ext.define('PRS.DrainGrid', {
+    extend: 'Ext.grid.Panel',
+    xtype: 'prsDrainGrid',
+
+    border: false,
+    enableColumnHide: false,
+    viewConfig: { trackOver: false },
+
+    controller: {
+        xclass: 'Ext.app.ViewController',
+
+        renderHow: function (value) {
+            let [words, look] = {
+                live: [gettext('live'), ''],
+                ha: [gettext('live, through HA'), ''],
+                offline: [gettext('offline (stopped)'), ''],
+                restart: [gettext('restart'), 'warning'],
+                stays: [gettext('stays'), ''],
+                blocked: [gettext('cannot move'), 'bad'],
+            }[value] || [value, ''];
+            return look ? PRS.Format[look](words) : PRS.Format.esc(words);
+        },
+    },
+
+    store: {
+        fields: ['id', 'vmid', 'name', 'kind', 'target', 'bytes', 'how', 'note'],
+    },
+
+    columns: [
+        PRS.Columns.guest(),
+        PRS.Columns.text(gettext('Target'), 'target', 90),
+        { text: gettext('How'), dataIndex: 'how', width: 150, renderer: 'renderHow' },
+        PRS.Columns.copy(),
+        PRS.Columns.words(gettext('Note'), 'note'),
+    ],
+
+    fill: function (plan) {
+        let row = (guest, how, note) => Ext.apply({}, { how: how, note: note }, guest);
+        let blocked = new Set(plan.blockers.map((stay) => stay.vmid));
+        let here = plan.stays.filter((stay) => stay.node === plan.node && !blocked.has(stay.vmid));
+        let rows = [
+            ...plan.blockers.map((stay) => row(stay, 'blocked', stay.reason)),
+            ...plan.moves.map((move) => row(move, move.how, move.reason)),
+            ...here.map((stay) => row(stay, 'stays', stay.reason)),
+        ];
+        this.getStore().loadData(rows.map((row, index) => Ext.apply(row, { id: index + 1 })));
+    },
+});

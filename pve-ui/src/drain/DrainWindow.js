@@ -1,0 +1,82 @@
+// Empties one node: says first what would happen to each guest, then carries it out and shows it to the end.
+Ext.define('PRS.DrainWindow', {
+    extend: 'Ext.window.Window',
+    xtype: 'prsDrainWindow',
+
+    iconCls: 'fa fa-sign-out',
+    modal: true,
+    minWidth: 320,
+    constrain: true,
+    layout: 'card',
+    controller: 'prsDrain',
+
+    nodename: undefined,
+
+    listeners: { afterrender: 'onShow' },
+
+    items: [
+        {
+            reference: 'plan',
+            border: false,
+            layout: { type: 'vbox', align: 'stretch' },
+            scrollable: 'y',
+            items: [
+                {
+                    xtype: 'component',
+                    reference: 'verdict',
+                    padding: 10,
+                    autoEl: { tag: 'div', role: 'status', 'aria-live': 'polite' },
+                },
+                { xtype: 'prsDrainGrid', reference: 'guests', minHeight: 120, flex: 1 },
+                {
+                    xtype: 'container',
+                    padding: 10,
+                    layout: 'column',
+                    defaults: { xtype: 'checkbox', margin: '0 20 0 0' },
+                    items: [
+                        {
+                            reference: 'stopped',
+                            boxLabel: gettext('Stopped guests too'),
+                            checked: true,
+                            listeners: { change: 'onTicked' },
+                        },
+                        {
+                            reference: 'containers',
+                            boxLabel: gettext('Containers (restart)'),
+                            listeners: { change: 'onTicked' },
+                        },
+                        {
+                            reference: 'maintenance',
+                            boxLabel: gettext('HA maintenance mode'),
+                            listeners: { change: 'onMaintenance' },
+                        },
+                        {
+                            reference: 'leave',
+                            boxLabel: gettext('Leave what cannot move'),
+                            listeners: { change: 'onTicked' },
+                        },
+                    ],
+                },
+                { xtype: 'prsNodesAfter', reference: 'others', maxHeight: 160 },
+            ],
+        },
+        {
+            xtype: 'prsJobPanel',
+            reference: 'job',
+            stepsHeight: 480,
+            listeners: { changed: 'onChanged', back: 'onBack' },
+        },
+        { xtype: 'prsUnreachable', reference: 'unreachable', listeners: { retry: 'onRetry' } },
+    ],
+
+    buttons: [
+        {
+            text: gettext('Drain'),
+            itemId: 'drain',
+            reference: 'drain',
+            disabled: true,
+            handler: 'onDrain',
+        },
+        { text: gettext('Close'), handler: 'onClose' },
+    ],
+});

@@ -1,0 +1,49 @@
+// What a drain's plan comes to, and whether it may be started. Pure: no component, no request.
+Ext.define('PRS.DrainWords', {
+    singleton: true,
+
+    // The feasibility in one paragraph.
+    verdict: function (plan, sum) {
+        let me = this;
+        let { node, moves, blockers } = plan;
+        if (!moves.length && !blockers.length) {
+            return plan.summary || Ext.String.format(gettext('{0} is empty.'), node);
+        }
+        let head = blockers.length
+            ? gettext('{0} can be emptied except for {1}.')
+            : gettext('{0} can be emptied.');
+        let sentences = [Ext.String.format(head, node, PRS.Format.guests(blockers.length))];
+        if (moves.length) {
+            sentences.push(`${PRS.Loads.numbers(sum)}.`, ...me.others(plan));
+        }
+        return sentences.join(' ');
+    },
+
+    // What becomes of the other nodes.
+    others: function (plan) {
+        let others = plan.after
+            .filter((load) => load.node !== plan.node && load.active)
+            .map((load) => `${load.node} ${PRS.Format.percent(load.memory)}`);
+        let sentences = [];
+        if (others.length <= 6) {
+            let words = gettext('Memory afterwards: {0}.');
+            sentences.push(Ext.String.format(words, others.join(', ')));
+        }
+        if (plan.spare && plan.spare.fits) {
+            sentences.push(plan.spare.sentence);
+        }
+        return sentences;
+    },
+
+    // `right` is the caller's to drain; `leave` and `maintenance` are what is ticked.
+    right: function (plan, right, leave, maintenance) {
+        if (right.allowed && !plan.moves.length && !maintenance) {
+            return PRS.Format.right(false, gettext('There is nothing to move.'));
+        }
+        if (right.allowed && plan.blockers.length && !leave) {
+            let words = gettext('Some guests cannot move: tick "Leave what cannot move" to go on.');
+            return PRS.Format.right(false, words);
+        }
+        return right;
+    },
+});

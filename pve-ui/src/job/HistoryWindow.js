@@ -1,0 +1,136 @@
+// Past and running jobs of all nodes: who, when, what moved, and how it ended.
+Ext.define('PRS.HistoryWindow', {
+    extend: 'Ext.window.Window',
+    xtype: 'prsHistoryWindow',
+
+    title: gettext('Rebalancing history'),
+    iconCls: 'fa fa-history',
+    modal: true,
+    constrain: true,
+    layout: { type: 'vbox', align: 'stretch' },
+
+    controller: {
+        xclass: 'Ext.app.ViewController',
+
+        onShow: function () {
+            PRS.Format.within(this.getView(), 960, 560);
+            PRS.Poller.start(this.getView(), () => this.load(), 5000);
+        },
+
+        onOpen: function () {
+            let [record] = this.lookup('jobs').getSelection();
+            if (record) {
+                Ext.create('PRS.JobWindow', { jobId: record.getId(), autoShow: true });
+            }
+        },
+
+        onChosen: function (grid, chosen) {
+            this.lookup('open').setDisabled(!chosen.length);
+        },
+
+        onClose: function () {
+            this.getView().close();
+        },
+
+        load: async function () {
+            let me = this;
+            let notes;
+            try {
+                let path = '/jobs?limit=200';
+                let { data, etag } = await PRS.Api.call('GET', path, undefined, me.etag);
+                me.etag = etag;
+                if (!data && !me.broken) {
+                    return;
+                }
+                me.list = data || me.list;
+                notes = me.list.peers.filter((peer) => !peer.reached).map((peer) => peer.message);
+                me.broken = false;
+            } catch (err) {
+                me.broken = true;
+                notes = [err.message];
+            }
+            if (!me.destroyed) {
+                me.show(notes);
+            }
+        },
+
+        show: function (notes) {
+            let me = this;
+            let box = me.lookup('notice');
+            box.setHidden(!notes.length);
+            PRS.Format.html(box, notes.map((note) => PRS.Format.warning(note)).join('<br>'));
+            let rows = ((me.list && me.list.jobs) || []).map((job) => me.row(job));
+            PRS.Format.sync(me.lookup('jobs').getStore(), rows);
+        },
+
+        row: function (job) {
+            let { done, steps } = job.progress;
+            let took = job.ended && job.started ? PRS.Format.clock(job.ended - job.started) : '';
+            let own = { what: PRS.Jobs.what(job), moved: `${done}/${steps}`, took: took };
+            return Ext.apply(own, job);
+        },
+    },
+
+    listeners: { afterrender: 'onShow' },
+
+    items: [
+        {
+            xtype: 'component',
+            reference: 'notice',
+            hidden: true,
+            padding: 10,
+            userCls: 'pmx-hint',
+        },
+        {
+            xtype: 'grid',
+            reference: 'jobs',
+            flex: 1,
+            border: false,
+            enableColumnHide: false,
+            emptyText: gettext('No jobs yet.'),
+            viewConfig: { trackOver: false, deferEmptyText: false },
+            store: {
+                fields: [
+                    'id',
+                    'created',
+                    'user',
+                    'what',
+                    'state',
+                    'moved',
+                    'took',
+                    'host',
+                    'summary',
+                ],
+            },
+            columns: [
+                {
+                    text: gettext('Time'),
+                    dataIndex: 'created',
+                    width: 125,
+                    renderer: (value) => PRS.Format.when(value),
+                },
+                PRS.Columns.text(gettext('User name'), 'user', 110),
+                PRS.Columns.text(gettext('Action'), 'what', 150),
+                {
+                    text: gettext('Result'),
+                    dataIndex: 'state',
+                    width: 130,
+                    renderer: (value) => PRS.Jobs.state(value),
+                },
+                { text: gettext('Moved'), dataIndex: 'moved', width: 75, align: 'right' },
+                { text: gettext('Duration'), dataIndex: 'took', width: 80, align: 'right' },
+                PRS.Columns.text(gettext('Node'), 'host', 90),
+                PRS.Columns.text(gettext('Summary'), 'summary', undefined, {
+                    flex: 5,
+                    minWidth: 80,
+                }),
+            ],
+            listeners: { itemdblclick: 'onOpen', selectionchange: 'onChosen' },
+        },
+    ],
+
+    buttons: [
+        { text: gettext('Details'), reference: 'open', disabled: true, handler: 'onOpen' },
+        { text: gettext('Close'), handler: 'onClose' },
+    ],
+});

@@ -1,0 +1,91 @@
+// One job of the history: its migrations, and the nodes before and after.
+Ext.define('PRS.JobWindow', {
+    extend: 'Ext.window.Window',
+    xtype: 'prsJobWindow',
+
+    title: gettext('Job'),
+    iconCls: 'fa fa-balance-scale',
+    modal: true,
+    constrain: true,
+    scrollable: 'y',
+    layout: { type: 'vbox', align: 'stretch' },
+
+    jobId: undefined,
+
+    controller: {
+        xclass: 'Ext.app.ViewController',
+
+        onShow: function () {
+            PRS.Format.within(this.getView(), 900, 600);
+            this.poller = PRS.Poller.start(this.getView(), () => this.load());
+        },
+
+        onClose: function () {
+            this.getView().close();
+        },
+
+        onChanged: function () {
+            this.poller.soon();
+        },
+
+        onBack: function (panel, job) {
+            this.getView().jobId = job.id;
+            this.etag = undefined;
+            this.poller.soon();
+        },
+
+        load: async function () {
+            let me = this;
+            try {
+                let path = `/jobs/${me.getView().jobId}`;
+                let { data, etag } = await PRS.Api.call('GET', path, undefined, me.etag);
+                let empty;
+                if (data && data.kind === 'drain' && !PRS.Jobs.open(data)) {
+                    empty = PRS.Loads.empty(await PRS.Api.get('/cluster'), data);
+                }
+                me.etag = etag;
+                if (data && !me.destroyed) {
+                    me.show(data, empty);
+                }
+            } catch (err) {
+                if (!me.destroyed) {
+                    PRS.Format.html(me.lookup('notice'), PRS.Format.bad(err.message));
+                }
+            }
+        },
+
+        show: function (job, empty) {
+            let me = this;
+            let title = `${PRS.Jobs.what(job, job.plan.method)}: ${job.user}`;
+            Ext.suspendLayouts();
+            try {
+                me.getView().setTitle(PRS.Format.esc(title));
+                PRS.Format.html(me.lookup('notice'), PRS.Format.esc(job.summary));
+                me.lookup('job').show();
+                me.lookup('job').fill(job, empty);
+                me.lookup('nodes').show();
+                me.lookup('nodes').fill(job.plan);
+            } finally {
+                Ext.resumeLayouts(true);
+            }
+        },
+    },
+
+    listeners: { afterrender: 'onShow' },
+
+    items: [
+        { xtype: 'component', reference: 'notice', padding: '10 10 0 10' },
+        {
+            xtype: 'prsJobPanel',
+            reference: 'job',
+            flex: 1,
+            minHeight: 200,
+            stepsHeight: 380,
+            hidden: true,
+            listeners: { changed: 'onChanged', back: 'onBack' },
+        },
+        { xtype: 'prsNodesAfter', reference: 'nodes', maxHeight: 200, hidden: true },
+    ],
+
+    buttons: [{ text: gettext('Close'), handler: 'onClose' }],
+});

@@ -1,0 +1,66 @@
+// A job in one line: what it does, how far it is, how it ended. As HTML with an icon; pure: no component, no request.
+Ext.define('PRS.JobWords', {
+    singleton: true,
+
+    facts: function (job) {
+        let { done, steps, done_bytes, total_bytes } = job.progress;
+        let [copied, total] = [done_bytes, total_bytes].map(PRS.Format.size);
+        return [
+            Ext.String.format(gettext('{0} of {1} done'), done, steps),
+            Ext.String.format(gettext('{0} of {1}'), copied, total),
+        ];
+    },
+
+    failed: function (job) {
+        let { failed } = job.progress;
+        return failed ? [Ext.String.format(gettext('{0} failed'), failed)] : [];
+    },
+
+    headline: function (job) {
+        let { progress } = job;
+        let started = gettext('started by {0} on {1} at {2}');
+        let at = PRS.Format.when(job.started || job.created);
+        let parts = [
+            PRS.Jobs.what(job, job.plan.method),
+            Ext.String.format(started, job.user, job.host, at),
+            ...this.facts(job),
+            ...this.failed(job),
+        ];
+        if (job.state !== 'running') {
+            parts.splice(1, 0, PRS.Jobs.states()[job.state][0]);
+        }
+        if (progress.seconds_left !== null && job.state === 'running') {
+            let left = PRS.Format.clock(progress.seconds_left);
+            parts.push(Ext.String.format(gettext('about {0} left'), left));
+        }
+        if (job.message) {
+            parts.push(job.message);
+        }
+        return PRS.Format[job.state === 'paused' ? 'warning' : 'busy'](parts.join(', '));
+    },
+
+    // Green only when it was seen: a drain whose node still shows guests is not done, whatever its tasks said.
+    result: function (job, empty) {
+        let [state, look] = PRS.Jobs.states()[job.state];
+        let parts = [PRS.Jobs.what(job, job.plan.method), state];
+        if (job.kind === 'drain' && empty) {
+            parts = [Ext.String.format(gettext('{0} is empty'), job.node)];
+            look = 'good';
+        } else if (job.kind === 'drain' && job.state === 'done') {
+            parts = [Ext.String.format(gettext('{0} still shows guests'), job.node)];
+            look = empty === undefined ? 'busy' : 'warning';
+        }
+        parts.push(...this.facts(job));
+        if (job.started) {
+            let took = PRS.Format.clock(job.ended - job.started);
+            parts.push(Ext.String.format(gettext('took {0}'), took));
+        }
+        parts.push(...this.failed(job));
+        if (job.message.startsWith(parts[0])) {
+            parts[0] = job.message;
+        } else if (job.message) {
+            parts.push(job.message);
+        }
+        return PRS.Format[look](parts.join(', '));
+    },
+});

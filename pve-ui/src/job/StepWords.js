@@ -1,0 +1,59 @@
+// How far a migration is, as a fraction and in words. Pure: no component, no request.
+Ext.define('PRS.StepWords', {
+    singleton: true,
+
+    // In whole percent, so that a row is drawn again only when there is something to see.
+    share: function (step) {
+        let share = step.total > 0 ? Math.min(step.done / step.total, 0.99) : 0;
+        // HA's task ends when the order is given: how far HA is then, nobody knows.
+        let ends = { done: 1, verifying: step.ha ? 0 : 0.99 };
+        return Math.round((ends[step.state] || share) * 100) / 100;
+    },
+
+    // [look, words]
+    state: function (step) {
+        let message = step.message ? `: ${step.message}` : '';
+        let took = PRS.Format.clock(step.ended - step.started);
+        switch (step.state) {
+            case 'planned':
+                return ['', step.message || gettext('waiting')];
+            case 'starting':
+                return ['busy', gettext('starting')];
+            case 'running':
+                return ['', this.speed(step)];
+            case 'verifying': {
+                let words = step.ha
+                    ? gettext('HA is moving it to {0}')
+                    : gettext('waiting to see it on {0}');
+                return ['busy', Ext.String.format(words, step.target)];
+            }
+            case 'done': {
+                // Without a start it was HA that moved it on its own.
+                let seen = Ext.String.format(gettext('seen on {0}'), step.target);
+                let after = Ext.String.format(gettext('after {0}'), took);
+                return ['good', step.started ? `${seen} ${after}` : seen + message];
+            }
+            case 'failed':
+                return ['bad', gettext('failed') + message];
+            case 'unknown':
+                return ['bad', gettext('outcome unknown') + message];
+            default:
+                return ['warning', gettext(step.state) + message];
+        }
+    },
+
+    speed: function (step) {
+        if (!step.total) {
+            return gettext('migrating');
+        }
+        let [done, total] = [step.done, step.total].map(PRS.Format.size);
+        let parts = [Ext.String.format(gettext('{0} of {1}'), done, total)];
+        if (step.speed > 0) {
+            parts.push(`${PRS.Format.size(step.speed)}/s`);
+        }
+        if (step.seconds_left !== null) {
+            parts.push(Ext.String.format(gettext('{0} left'), PRS.Format.clock(step.seconds_left)));
+        }
+        return parts.join(', ');
+    },
+});

@@ -1,0 +1,99 @@
+// Datacenter > HA > Rebalancing.
+Ext.define('PRS.Panel', {
+    extend: 'Ext.panel.Panel',
+    xtype: 'prsPanel',
+
+    border: false,
+    layout: 'card',
+    controller: 'prsPanel',
+
+    listeners: { afterrender: 'onShow' },
+
+    tbar: {
+        reference: 'toolbar',
+        overflowHandler: 'scroller',
+        items: [
+            {
+                xtype: 'combobox',
+                itemId: 'method',
+                reference: 'method',
+                fieldLabel: gettext('Level by'),
+                labelWidth: 65,
+                width: 190,
+                editable: false,
+                queryMode: 'local',
+                valueField: 'value',
+                displayField: 'text',
+                value: 'memory',
+                store: PRS.Format.methods(),
+                listeners: { change: 'onMethod' },
+            },
+            {
+                itemId: 'plan',
+                reference: 'plan',
+                text: gettext('Plan'),
+                iconCls: 'fa fa-fw fa-balance-scale',
+                disabled: true,
+                handler: 'onPlan',
+            },
+            {
+                itemId: 'run',
+                reference: 'run',
+                text: gettext('Rebalance now'),
+                iconCls: 'fa fa-fw fa-play',
+                disabled: true,
+                handler: 'onRun',
+            },
+            '-',
+            {
+                xtype: 'prsDrainButton',
+                itemId: 'drain',
+                reference: 'drain',
+                listeners: { drain: 'onDrain', release: 'onRelease' },
+            },
+            {
+                itemId: 'history',
+                text: gettext('History'),
+                iconCls: 'fa fa-fw fa-history',
+                handler: 'onHistory',
+            },
+            '->',
+            {
+                xtype: 'component',
+                reference: 'outcome',
+                padding: '0 5 0 5',
+                autoEl: { tag: 'div', role: 'status', 'aria-live': 'polite' },
+            },
+        ],
+    },
+
+    items: [
+        {
+            xtype: 'container',
+            reference: 'main',
+            scrollable: 'y',
+            layout: 'anchor',
+            defaults: { anchor: '100%' },
+            items: [
+                { xtype: 'prsNotices', reference: 'notices' },
+                {
+                    xtype: 'prsJobPanel',
+                    reference: 'job',
+                    hidden: true,
+                    dismissable: true,
+                    listeners: { changed: 'onJob', back: 'onJob', dismissed: 'onDismiss' },
+                },
+                { xtype: 'prsNodesGrid', reference: 'nodes' },
+                { xtype: 'component', reference: 'spread', padding: 10 },
+                {
+                    xtype: 'prsPlanGrid',
+                    reference: 'moves',
+                    hidden: true,
+                    listeners: { ticked: 'onTicked' },
+                },
+                { xtype: 'prsStaysGrid', reference: 'stays', hidden: true },
+            ],
+        },
+        { xtype: 'prsUnreachable', reference: 'unreachable', listeners: { retry: 'onRetry' } },
+    ],
+});

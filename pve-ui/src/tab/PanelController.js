@@ -1,0 +1,230 @@
+// Shows what was read and does what the tab's buttons say.
+Ext.define('PRS.PanelController', {
+    extend: 'Ext.app.ViewController',
+    alias: 'controller.prsPanel',
+
+    onShow: function () {
+        let me = this;
+        let memory = Ext.create('PRS.Memory');
+        me.lookup('method').setValue(memory.get('method') || 'memory');
+        me.memory = memory;
+        me.found = Ext.create('PRS.Readings', {
+            memory: me.memory,
+            read: (name, ended) => me.onRead(ended),
+        });
+        me.current = Ext.create('PRS.CurrentPlan', {
+            memory: me.memory,
+            shown: (plan) => me.onPlanShown(plan),
+        });
+        me.poller = PRS.Poller.start(me.getView(), () => me.poll());
+    },
+
+    gone: function () {
+        return this.destroyed || !this.getView() || this.getView().destroyed;
+    },
+
+    poll: async function () {
+        let me = this;
+        let trouble;
+        try {
+            await me.found.poll();
+            await me.current.restore();
+        } catch (err) {
+            if (!err.kind) {
+                PRS.complain('panel', err);
+            }
+            trouble = err;
+        }
+        if (trouble || me.trouble) {
+            me.trouble = trouble;
+            me.render();
+        }
+    },
+
+    // A plan that was carried out says nothing about what comes next.
+    onRead: function (ended) {
+        let me = this;
+        if (ended) {
+            me.found.outdate();
+            me.current.set(undefined);
+        }
+        me.render();
+    },
+
+    onPlanShown: function (plan) {
+        let me = this;
+        if (me.gone()) {
+            return;
+        }
+        Ext.suspendLayouts();
+        try {
+            if (plan) {
+                let method = me.lookup('method');
+                method.suspendEvents(false);
+                method.setValue(plan.method);
+                method.resumeEvents();
+            }
+            me.lookup('moves').fill(plan);
+            me.lookup('stays').fill(plan);
+            me.render();
+        } finally {
+            Ext.resumeLayouts(true);
+        }
+    },
+
+    render: function () {
+        let me = this;
+        if (me.gone()) {
+            return;
+        }
+        let view = me.getView();
+        let unreachable = me.trouble && me.trouble.kind === 'unreachable';
+        view.getLayout().setActiveItem(me.lookup(unreachable ? 'unreachable' : 'main'));
+        me.lookup('toolbar').setHidden(!!unreachable);
+        if (unreachable) {
+            return;
+        }
+        Ext.suspendLayouts();
+        try {
+            me.renderParts();
+        } finally {
+            // Left suspended, all of PVE's interface would stand still.
+            Ext.resumeLayouts(true);
+        }
+    },
+
+    renderParts: function () {
+        let me = this;
+        let { status, cluster, job } = me.found;
+        me.lookup('notices').fill(me.found, me.current.plan, me.trouble);
+        if (cluster) {
+            me.renderNodes(cluster);
+        }
+        if (status && cluster) {
+            me.renderActions(status.may, cluster);
+        }
+        let panel = me.lookup('job');
+        panel.setHidden(!job);
+        if (job) {
+            let drained = !PRS.Jobs.open(job) && job.kind === 'drain' && cluster;
+            panel.fill(job, drained ? me.found.isEmpty(job) : undefined);
+        }
+    },
+
+    renderNodes: function (cluster) {
+        let me = this;
+        let method = me.lookup('method').getValue();
+        let { plan, planning, skip } = me.current;
+        let sum = me.current.sum(cluster);
+        me.lookup('nodes').fill(cluster, method, plan, sum);
+        let words = PRS.PlanWords.spread(cluster, method, plan, sum, skip);
+        PRS.Format.html(me.lookup('spread'), PRS.Format.esc(words));
+        PRS.Format.html(me.lookup('outcome'), PRS.PlanWords.outcome(planning, plan, sum));
+    },
+
+    renderActions: function (may, cluster) {
+        let me = this;
+        let first = (...rights) => rights.find((right) => !right.allowed) || { allowed: true };
+        let idle = PRS.Format.right(!me.current.planning, gettext('Planning'));
+        let some = PRS.Format.right(me.current.someTicked(), gettext('All guests are unticked.'));
+        let planTip = gettext('Show what would be moved; nothing moves yet');
+        PRS.Format.gate(me.lookup('plan'), first(may.plan, idle), planTip);
+        PRS.Format.gate(me.lookup('run'), first(may.balance, idle, some));
+        me.lookup('drain').fill(cluster, may);
+    },
+
+    onDrain: function (name) {
+        let me = this;
+        let soon = () => {
+            me.found.outdate('jobs');
+            me.poller.soon();
+        };
+        Ext.create('PRS.DrainWindow', {
+            nodename: name,
+            autoShow: true,
+            listeners: { started: soon, destroy: soon },
+        });
+    },
+
+    // Guests may come to the node again.
+    onRelease: async function (node) {
+        let me = this;
+        try {
+            let done = await PRS.Jobs[node.held ? 'release' : 'endMaintenance'](node.name);
+            if (node.held && done.message) {
+                Ext.Msg.alert(node.name, PRS.Format.esc(done.message));
+            }
+            me.found.outdate('cluster');
+            me.poller.soon();
+        } catch (err) {
+            PRS.Api.alert(err);
+        }
+    },
+
+    onHistory: function () {
+        Ext.create('PRS.HistoryWindow', { autoShow: true });
+    },
+
+    // Not before the remembered method was put in.
+    onMethod: function (field, method) {
+        let me = this;
+        if (me.memory) {
+            me.memory.set('method', method);
+            me.current.set(undefined);
+        }
+    },
+
+    makePlan: function () {
+        return this.current.make(this.lookup('method').getValue());
+    },
+
+    onPlan: function () {
+        this.makePlan();
+    },
+
+    onTicked: function (grid, skip) {
+        this.current.skip = skip;
+        this.render();
+    },
+
+    onRun: async function () {
+        let me = this;
+        let plan = me.current.plan || (await me.makePlan());
+        if (!plan || me.gone()) {
+            return;
+        }
+        if (!plan.moves.length) {
+            Ext.Msg.alert(gettext('Nothing to do'), PRS.Format.esc(plan.summary));
+            return;
+        }
+        try {
+            let job = await PRS.Jobs.start(plan, me.current.sum(me.found.cluster));
+            if (job && !me.gone()) {
+                me.follow(job);
+            }
+        } catch (err) {
+            PRS.Api.alert(err);
+            if (err.code === 'drift') {
+                me.current.set(undefined);
+            }
+        }
+    },
+
+    follow: function (job) {
+        this.found.follow(job);
+        this.poller.soon();
+    },
+
+    onJob: function (panel, job) {
+        this.follow(job);
+    },
+
+    onDismiss: function (panel, job) {
+        this.found.dismiss(job);
+    },
+
+    onRetry: function () {
+        this.found.outdate();
+        this.poller.soon();
+    },
+});
