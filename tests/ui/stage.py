@@ -27,6 +27,7 @@ from simcluster.world import World
 
 HERE = Path(__file__).resolve().parent
 BUILT = HERE.parents[1] / "build" / "ui"
+FILES = BUILT / "js"
 # The packages' place of the helper's socket is this machine's own; the daemon of a test has to ask the test's helper.
 DAEMON = """
 import sys
@@ -98,7 +99,8 @@ class Site:
         self._house, self._world = found, found.server.world
         self._speed = found.server.speed
         self.folders = {
-            "/pve2/js/": BUILT / "js", "/pve2/ext6/": cache / "ext", "/pve2/fa/": cache / "fa", "/css/": HERE.parents[1] / "pve-ui" / "standalone",
+            "/pve2/js/": FILES, "/pve2/ext6/": cache / "ext", "/pve2/fa/": cache / "fa",
+            "/css/": HERE.parents[1] / "pve-ui" / "standalone",
             "/": HERE / "page",
         }  # fmt: skip
         self._shared = ["--pages", str(BUILT / "www"), "--shared", f"pve2/ext6={cache / 'ext'}", "--shared", f"pve2/fa={cache / 'fa'}",

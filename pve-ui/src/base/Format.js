@@ -144,14 +144,10 @@ Ext.define('PRS.Format', {
         }
     },
 
-    // Gives a window its size, less where the screen is smaller.
+    // Gives a window that is not drawn yet its size, less where the screen is smaller.
     within: function (view, width, height) {
-        let { getViewportWidth, getViewportHeight } = Ext.Element;
-        view.setSize(
-            Math.min(width, getViewportWidth() - 20),
-            Math.min(height, getViewportHeight() - 20),
-        );
-        view.center();
+        view.width = Math.min(width, Ext.Element.getViewportWidth() - 20);
+        view.height = Math.min(height, Ext.Element.getViewportHeight() - 20);
     },
 
     right: (allowed, reason) => ({ allowed: allowed, reason: allowed ? '' : reason }),

@@ -3,13 +3,14 @@ Ext.define('PRS.DrainController', {
     extend: 'Ext.app.ViewController',
     alias: 'controller.prsDrain',
 
-    onShow: function () {
-        let me = this;
-        let view = me.getView();
+    init: function (view) {
         PRS.Format.within(view, 900, 640);
         let title = Ext.String.format(gettext('Drain node {0}'), view.nodename);
         view.setTitle(PRS.Format.esc(title));
-        me.begin();
+    },
+
+    onShow: function () {
+        this.begin();
     },
 
     onClose: function () {

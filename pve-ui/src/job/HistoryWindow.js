@@ -12,8 +12,11 @@ Ext.define('PRS.HistoryWindow', {
     controller: {
         xclass: 'Ext.app.ViewController',
 
+        init: function (view) {
+            PRS.Format.within(view, 960, 560);
+        },
+
         onShow: function () {
-            PRS.Format.within(this.getView(), 960, 560);
             PRS.Poller.start(this.getView(), () => this.load(), 5000);
         },
 

@@ -15,8 +15,11 @@ Ext.define('PRS.JobWindow', {
     controller: {
         xclass: 'Ext.app.ViewController',
 
+        init: function (view) {
+            PRS.Format.within(view, 900, 600);
+        },
+
         onShow: function () {
-            PRS.Format.within(this.getView(), 900, 600);
             this.poller = PRS.Poller.start(this.getView(), () => this.load());
         },
 
