@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from prs.engine.executor import TICK, Executor
-from prs.engine.held import keep_out
-from prs.engine.holds import Holds
-from prs.engine.jobs import Job
-from prs.engine.journal import Journal
-from prs.engine.maintenance import Switch
-from prs.engine.notices import Notices
+from prs.engine.drain.ha_maintenance import Switch
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.keep_out import keep_out
+from prs.engine.drain.shared_holds import Notices
+from prs.engine.execution.executor import TICK, Executor
+from prs.engine.journal.jobs import Job
+from prs.engine.journal.journal import Journal
 from prs.engine.planning import Wish, make_plan
 from prs.model import Plan, Policy
 from simcluster import InProcessApi

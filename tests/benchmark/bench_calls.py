@@ -7,7 +7,7 @@ import time
 from prs.endpoint import Endpoint
 from prs.engine.planning import Wish, make_plan
 from prs.model import Policy
-from prs.pve.client import connect
+from prs.pve.http.client import connect
 from simcluster.scenes import large
 from simcluster.simserver import SimServer
 

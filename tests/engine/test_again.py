@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drive import Drive
-from prs.engine.jobs import Job, Step
+from prs.engine.journal.jobs import Job, Step
 from prs.model import Policy
 from simcluster.ha_rules import Resource
 from simcluster.nouns import Disk, GiB

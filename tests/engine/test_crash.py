@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from drive import Drive
-from prs.engine.executor import TICK
-from prs.engine.journal import Journal
+from prs.engine.execution.executor import TICK
+from prs.engine.journal.journal import Journal
 from simcluster import InProcessApi
 from simcluster.ha_rules import Resource
 from simcluster.scenes import local, small

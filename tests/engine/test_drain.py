@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from drive import Drive
-from prs.engine.executor import TICK
-from prs.engine.jobs import Job
-from prs.engine.journal import Journal
-from prs.engine.release import let_go, plan_release
+from prs.engine.drain.release import let_go, plan_release
+from prs.engine.execution.executor import TICK
+from prs.engine.journal.jobs import Job
+from prs.engine.journal.journal import Journal
 from prs.errors import HelperError, PlanError
 from prs.model import Policy
 from simcluster.ha_rules import Group, Resource, Rule

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drive import Drive
-from prs.engine.jobs import Job
+from prs.engine.journal.jobs import Job
 from simcluster import InProcessApi
 from simcluster.ha_rules import Resource
 from simcluster.scenes import small

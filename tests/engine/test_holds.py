@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 
 from drive import Drive, VirtualClock
-from prs import ha_helper
-from prs.config import Settings
+from prs.config.load import Settings
 from prs.endpoint import Endpoint
-from prs.engine.executor import TICK
-from prs.engine.held import Held, merged
-from prs.engine.holds import Holds
-from prs.engine.jobs import Job
-from prs.engine.notices import FOLDER, Notices
-from prs.engine.notify import Notifier
-from prs.engine.release import let_go, plan_release
-from prs.engine.service import Service, Surroundings
+from prs.engine.daemon.service import Service, Surroundings
+from prs.engine.daemon.systemd import Notifier
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.keep_out import Held, merged
+from prs.engine.drain.release import let_go, plan_release
+from prs.engine.drain.shared_holds import FOLDER, Notices
+from prs.engine.execution.executor import TICK
+from prs.engine.journal.jobs import Job
 from prs.errors import HelperError, PlanError
-from prs.ha_client import put_notice, take_notice
+from prs.helper import root
+from prs.helper.client import put_notice, take_notice
 from prs.model import Policy
 from simcluster import InProcessApi
 from simcluster.ha_rules import Resource
@@ -58,7 +58,7 @@ class Etc:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             ours.sendall(line.encode())
-            answer = ha_helper.serve(theirs, os.getuid(), ha_helper.Places(self.pve / "nodes", "false", self.pve / FOLDER))
+            answer = root.serve(theirs, os.getuid(), root.Places(self.pve / "nodes", "false", self.pve / FOLDER))
         if not answer.startswith("ok"):
             raise HelperError(answer)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.test_rolling import Site
-from prs.engine import gates
-from prs.pve.quorum import Votes, votes
+from prs.engine.rolling import gates
+from prs.pve.read.quorum import Votes, votes
 from simcluster import InProcessApi
 from simcluster.scenario import from_json
 from simcluster.scenes import add_accounts

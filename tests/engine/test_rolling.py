@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from drive import Drive
-from prs.engine.jobs import Job
-from prs.engine.rolling import Hands, Rolling
-from prs.engine.tours import Tour, Tours
+from prs.engine.journal.jobs import Job
+from prs.engine.rolling.rolling import Hands, Rolling
+from prs.engine.rolling.tours import Tour, Tours
 from prs.model import Policy
 from simcluster.ha_rules import Resource
 from simcluster.scenes import small

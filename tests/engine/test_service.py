@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from drive import VirtualClock
-from prs.config import Settings
+from prs.config.load import Settings
 from prs.endpoint import Endpoint
-from prs.engine import credentials
-from prs.engine.journal import Journal
-from prs.engine.notify import Notifier
+from prs.engine.daemon.service import Service, Surroundings
+from prs.engine.daemon.systemd import Notifier
+from prs.engine.journal import credentials
+from prs.engine.journal.journal import Journal
 from prs.engine.planning import make_plan
-from prs.engine.service import Service, Surroundings
 from prs.errors import ConfigError, Unreachable
 from prs.model import Policy
 from prs.pve.api import Api

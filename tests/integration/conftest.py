@@ -12,7 +12,7 @@ import pytest
 from integration.certificates import Authority
 from integration.scripted import Script, Scripted
 from prs.endpoint import Endpoint
-from prs.pve.client import Client, connect
+from prs.pve.http.client import Client, connect
 
 Serve = Callable[..., Scripted]
 Connect = Callable[..., Client]

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import fasttime
-from prs import cli
-from prs.engine.executor import Executor
-from prs.engine.journal import Journal
-from prs.pve import migration
+from prs.cli import main as cli
+from prs.engine.execution.executor import Executor
+from prs.engine.journal.journal import Journal
+from prs.pve.act import migration
 
 
 def die() -> None:

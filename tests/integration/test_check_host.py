@@ -12,8 +12,8 @@ from integration.certificates import Authority
 from integration.conftest import Serve
 from integration.scripted import Answer, Asked, Scripted, data
 from prs.endpoint import Endpoint
-from prs.pve.check import check
-from prs.pve.findings import Finding
+from prs.pve.check.check import check
+from prs.pve.check.findings import Finding
 
 ADDRESS = "127.0.0.1"
 

@@ -12,11 +12,11 @@ import pytest
 from prs.endpoint import Endpoint
 from prs.errors import ApiError, LoginFailed, Unreachable
 from prs.model import Move
-from prs.pve import migration
-from prs.pve.check import check
-from prs.pve.client import Client, connect
-from prs.pve.inspect import inspect_guests
-from prs.pve.snapshot import read_cluster
+from prs.pve.act import migration
+from prs.pve.check.check import check
+from prs.pve.http.client import Client, connect
+from prs.pve.read.candidates import inspect_guests
+from prs.pve.read.snapshot import read_cluster
 from simcluster import InProcessApi
 from simcluster.scenes import local, small
 from simcluster.simserver import SimServer

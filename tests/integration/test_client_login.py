@@ -71,7 +71,7 @@ def pve() -> Pve:
 @pytest.fixture
 def clock(pve: Pve, monkeypatch: pytest.MonkeyPatch) -> Clock:
     found, real = Clock(pve), time.monotonic
-    monkeypatch.setattr("prs.pve.credentials.time.monotonic", lambda: real() + found.ahead)
+    monkeypatch.setattr("prs.pve.http.credentials.time.monotonic", lambda: real() + found.ahead)
     return found
 
 

@@ -176,7 +176,7 @@ def test_an_older_clusters_ca_holds_where_python_is_strict(
         made.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
         return made
 
-    monkeypatch.setattr("prs.pve.tls.ssl.create_default_context", strict)
+    monkeypatch.setattr("prs.pve.http.tls.ssl.create_default_context", strict)
     server = serve(lambda asked: data(1))
     with socket.create_connection(("127.0.0.1", server.port)) as link, pytest.raises(ssl.SSLCertVerificationError):
         strict(cafile=str(authority.file)).wrap_socket(link, server_hostname="127.0.0.1")

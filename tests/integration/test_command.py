@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from prs.engine.journal import Journal
+from prs.engine.journal.journal import Journal
 from simcluster.scenes import small
 from simcluster.simserver import SimServer
 from simcluster.world import Flavour

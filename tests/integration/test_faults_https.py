@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from integration.twenty import POST, Site, finish, sites
-from prs.engine.executor import TICK
+from prs.engine.execution.executor import TICK
 from simcluster.world import Flavour
 
 

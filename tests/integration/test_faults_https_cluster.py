@@ -11,8 +11,8 @@ import pytest
 from drive import Drive, VirtualClock
 from integration.twenty import MOVED, POLICY, POST, Site, begun, finish, sites, under_way
 from prs.endpoint import Endpoint
-from prs.engine.executor import TICK
-from prs.engine.journal import Journal
+from prs.engine.execution.executor import TICK
+from prs.engine.journal.journal import Journal
 from prs.errors import JournalError
 from simcluster.world import Flavour
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from prs.engine.journal import Journal
+from prs.engine.journal.journal import Journal
 from simcluster.scenes import small
 from simcluster.simserver import SimServer
 from simcluster.world import Flavour

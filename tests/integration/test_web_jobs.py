@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from integration.web_house import FakeHelper, House, Person, house
-from prs.engine.journal import Journal
-from prs.engine.notices import FOLDER
+from prs.engine.drain.shared_holds import FOLDER
+from prs.engine.journal.journal import Journal
 from simcluster.scenario import from_json
 from simcluster.scenes import add_accounts, small
 from simcluster.world import Flavour, World

@@ -13,10 +13,10 @@ from typing import Any
 
 from drive import Drive, VirtualClock
 from prs.endpoint import Endpoint
-from prs.engine.executor import TICK, Executor
-from prs.engine.jobs import Job
+from prs.engine.execution.executor import TICK, Executor
+from prs.engine.journal.jobs import Job
 from prs.model import Policy
-from prs.pve.client import Client, connect
+from prs.pve.http.client import Client, connect
 from simcluster.ha_rules import Resource
 from simcluster.scenario import from_json
 from simcluster.scenes import add_accounts

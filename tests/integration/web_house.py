@@ -20,8 +20,8 @@ from typing import Any
 import requests
 from fakepve.certs import make_cert
 
-from prs import ha_helper
-from prs.engine.notices import FOLDER
+from prs.engine.drain.shared_holds import FOLDER
+from prs.helper import root
 from simcluster.simserver import SimServer
 from simcluster.world import World
 
@@ -117,7 +117,7 @@ class House:
 
     def start_web(self, *arguments: str) -> None:
         """Start gunicorn and wait until it answers."""
-        command = ["-m", "prs.web.serve", "-c", str(self.config), "--node", self.node, "--pve", str(self.pve),
+        command = ["-m", "prs.web.server.serve", "-c", str(self.config), "--node", self.node, "--pve", str(self.pve),
                    "--pveproxy", str(self.folder / "pveproxy"), "--helper", str(self.helper), *arguments]  # fmt: skip
         self._start("web", command)
         self.wait(lambda: self.anyone().call("GET", "/healthz").status_code == 200)
@@ -211,7 +211,7 @@ class FakeHelper(threading.Thread):
     def __init__(self, path: Path, world: World, pve: Path) -> None:
         super().__init__(daemon=True)
         self._world, self.asked = world, list[str]()
-        self._places = ha_helper.Places(pve / "nodes", "false", pve / FOLDER)
+        self._places = root.Places(pve / "nodes", "false", pve / FOLDER)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()
@@ -232,7 +232,7 @@ class FakeHelper(threading.Thread):
                     self._world.ha_maintenance(node, verb == "enable")
                     connection.sendall(b"ok\n")
                 else:
-                    connection.sendall(ha_helper.serve(connection, os.getuid(), self._places).encode())
+                    connection.sendall(root.serve(connection, os.getuid(), self._places).encode())
 
     def close(self) -> None:
         """Stop serving."""

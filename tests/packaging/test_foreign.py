@@ -21,7 +21,7 @@ PKG = BUILT / f"{CORE}-{prs.__version__}.pkg"
 def modules() -> set[str]:
     """Paths below backend/ of what belongs to the core."""
     found = {str(path.relative_to(ROOT / "backend")) for path in (ROOT / "backend/prs").rglob("*.py")}
-    return {name for name in found if not name.startswith("prs/web/") and name != "prs/ha_helper.py"}
+    return {name for name in found if not name.startswith("prs/web/") and name != "prs/helper/root.py"}
 
 
 def rpm(*arguments: str) -> str:
@@ -31,7 +31,7 @@ def rpm(*arguments: str) -> str:
 
 def runs(library: Path) -> None:
     """The program works from a folder that is on nobody's path."""
-    code = f"import sys; sys.path.insert(0, '{library}'); from prs.cli import main; main(['--version'])"
+    code = f"import sys; sys.path.insert(0, '{library}'); from prs.cli.main import main; main(['--version'])"
     done = subprocess.run((sys.executable, "-I", "-c", code), capture_output=True, text=True, check=False)
     assert done.stdout == f"{CORE} {prs.__version__}\n", done.stderr
 

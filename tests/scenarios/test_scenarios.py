@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from drive import Drive
-from prs import config
+from prs.config.load import load_settings
 from prs.engine.planning import Wish, make_plan
 from simcluster.scenario import from_json
 from simcluster.scenes import add_accounts
@@ -35,7 +35,7 @@ def tell(story: Path, flavour: str, folder: Path) -> list[str]:
     data["faults"] = [{**fault, "at": fault["at"] + SETTLED} if "at" in fault else fault for fault in data.get("faults", [])]
     world = add_accounts(from_json(data))
     world.clock.sleep(SETTLED)
-    settings = config.load(story / "prs.conf")
+    settings = load_settings(story / "prs.conf")
     drive = Drive(world, folder, settings.policy)
     verb, *rest = (story / "command").read_text().split()
     wish = Wish(drain=rest[0]) if verb == "drain" else Wish()

@@ -96,7 +96,7 @@ def command(conf: Path, line: str) -> int:
     """Run the product's command as a user would, on this very terminal."""
     print(f"\n$ proxmox-rebalancing-service -c {conf} {line}\n", flush=True)
     paths = os.pathsep.join(str(ROOT / part) for part in ("backend", "tests"))
-    whole = [sys.executable, "-m", "prs.cli", "-c", str(conf), *shlex.split(line)]
+    whole = [sys.executable, "-m", "prs.cli.main", "-c", str(conf), *shlex.split(line)]
     return subprocess.run(whole, env={**os.environ, "PYTHONPATH": paths}, check=False).returncode
 
 

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from drive import Drive
-from prs.engine.executor import TICK
-from prs.engine.release import plan_release
+from prs.engine.drain.release import plan_release
+from prs.engine.execution.executor import TICK
 from prs.errors import HelperError, JobConflict, PlanError, PveError
 from simcluster.world import Flavour
 from soak import chance

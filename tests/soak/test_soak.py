@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from prs.engine import executor
-from prs.engine.journal import Journal
-from prs.pve import migration
+from prs.engine.execution import executor
+from prs.engine.journal.journal import Journal
+from prs.pve.act import migration
 from simcluster.world import Flavour
 from soak.run import FLAVOURS, play
 

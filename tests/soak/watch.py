@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from itertools import combinations
 
-from prs.engine.jobs import Job, Step
-from prs.engine.journal import Journal
+from prs.engine.journal.jobs import Job, Step
+from prs.engine.journal.journal import Journal
 from simcluster.world import World
 
 # What other people, PVE and the dice do can fill a node or bring guests together; then only our own doing is judged.

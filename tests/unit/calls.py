@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from prs import cli
+from prs.cli import main as cli
+from prs.cli.call import Call
 from prs.endpoint import Endpoint
-from prs.verbs.call import Call
 from unit.screen import Screen
 
 

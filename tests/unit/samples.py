@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from prs.engine.jobs import Job, Step
+from prs.engine.journal.jobs import Job, Step
 from prs.model import Cluster, Guest, Move, Node, NodeLoad, Plan, Policy, Stay
 
 GIB = 2**30

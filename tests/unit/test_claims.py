@@ -12,22 +12,22 @@ HTTPS = "integration/test_faults_https_cluster.py::"
 FAULT = "integration/test_faults_https.py::test_fault"
 DRAIN = "engine/test_drain.py::"
 ROLLING = "engine/test_rolling.py::"
-AGAIN, NOTES, SPARE = "engine/test_again.py::", "unit/test_planner_notes.py::", "unit/test_planner_spare.py::"
-DRAINED = "unit/test_bench_drains.py::"
-GROUPS, RACKS = "unit/test_planner_groups.py::", "unit/test_planner_domains.py::"
-BALANCE, EMPTY = "unit/test_planner_balance.py::", "unit/test_planner_drain.py::"
-HARDWARE, MEANWHILE = "unit/test_planner_hardware.py::", "engine/test_hardware.py::"
-PRECONDITIONS, INSPECT = "unit/test_pve_preconditions.py::", "unit/test_pve_inspect.py::"
+AGAIN, NOTES, SPARE = "engine/test_again.py::", "unit/planner/explain/test_warnings.py::", "unit/planner/objective/test_headroom.py::"
+DRAINED = "unit/benchmark/test_drains.py::"
+GROUPS, RACKS = "unit/planner/problem/test_tags_and_pools.py::", "unit/planner/problem/test_domains.py::"
+BALANCE, EMPTY = "unit/planner/test_balance.py::", "unit/planner/test_drain.py::"
+HARDWARE, MEANWHILE = "unit/planner/problem/test_hardware.py::", "engine/test_hardware.py::"
+PRECONDITIONS, INSPECT = "unit/pve/read/test_preconditions.py::", "unit/pve/read/test_candidates.py::"
 
 # Promise -> tests, as path::function, or path::function[case] where the case is named in the file; a path alone is a story.
 LIMITS: dict[str, tuple[str, ...]] = {
     "PVE 9 rules: node affinity with priorities and strict, both signs": (
-        "unit/test_pve_ha.py::test_rules_of_pve_9", f"{BALANCE}test_node_rules_bind", f"{EMPTY}test_next_priority_of_a_node_rule_is_used",
-        f"{EMPTY}test_strict_rule_without_another_node_blocks", "unit/test_planner_terms.py::test_avoided_nodes_count_and_are_not_chosen",
+        "unit/pve/read/test_ha.py::test_rules_of_pve_9", f"{BALANCE}test_node_rules_bind", f"{EMPTY}test_next_priority_of_a_node_rule_is_used",
+        f"{EMPTY}test_strict_rule_without_another_node_blocks", "unit/planner/objective/test_score.py::test_avoided_nodes_count_and_are_not_chosen",
         "scenarios/pve9-node-rule",
     ),
     "PVE 8 groups (restricted)": (
-        "unit/test_pve_ha.py::test_groups_of_pve_8", "scenarios/pve8-groups",
+        "unit/pve/read/test_ha.py::test_groups_of_pve_8", "scenarios/pve8-groups",
         f"{DRAIN}test_ha_guests_that_ha_cannot_place_are_moved_by_us_or_named",
     ),
     "positive sets move together": (f"{BALANCE}test_together_moves_as_a_unit_one_after_the_other", f"{EMPTY}test_together_leaves_together"),
@@ -41,25 +41,25 @@ LIMITS: dict[str, tuple[str, ...]] = {
     ),
     "the same by pool in prs.conf": (
         f"{GROUPS}test_an_ignored_pool_stays", f"{GROUPS}test_a_pool_keeps_together_or_apart",
-        "unit/test_config.py::test_pools_and_domains",
-        f"{GROUPS}test_the_nodes_of_a_pool_bind_or_are_preferred", "unit/test_config.py::test_mistakes_in_pools_and_domains",
+        "unit/config/test_load.py::test_pools_and_domains",
+        f"{GROUPS}test_the_nodes_of_a_pool_bind_or_are_preferred", "unit/config/test_load.py::test_mistakes_in_pools_and_domains",
     ),
     "failure domains: apart rules hold across racks": (
         f"{RACKS}test_a_guest_stays_in_its_rack_or_goes_to_a_free_one", f"{RACKS}test_every_kind_of_apart_rule_holds_across_racks",
         f"{RACKS}test_more_guests_than_racks_hold_by_node_and_the_plan_says_so", f"{RACKS}test_two_in_one_rack_are_parted_and_it_is_said",
         f"{RACKS}test_the_gate_counts_a_guest_under_way_in_both_racks", "scenarios/racks-and-pools",
-        "unit/test_planner_properties.py::test_balance_breaks_nothing_and_never_makes_it_worse",
+        "unit/planner/test_properties.py::test_balance_breaks_nothing_and_never_makes_it_worse",
     ),
     "PVE's own auto-rebalance: HA guests are left to it (per-resource flag), unless the admin says otherwise; a warning says so": (
         f"{BALANCE}test_migrating_and_auto_rebalanced_guests_are_left", f"{EMPTY}test_ha_guests_are_moved_even_with_auto_rebalance",
-        "unit/test_pve_ha.py::test_auto_rebalance_works_with_static_or_dynamic_only",
-        "unit/test_pve_snapshot.py::test_flags_of_ha_resources",
+        "unit/pve/read/test_ha.py::test_auto_rebalance_works_with_static_or_dynamic_only",
+        "unit/pve/read/test_snapshot.py::test_flags_of_ha_resources",
         f"{NOTES}test_pves_own_auto_rebalance_balances_what_it_is_told_to", f"{NOTES}test_the_administrator_may_have_both_balance",
         f"{NOTES}test_a_drain_warns_of_guests_that_come_back",
     ),
     "a guest is never put where the HA manager would send it back (failback, nofailback)": (
         f"{NOTES}test_without_failback_a_drain_may_use_any_node_that_the_rule_allows",
-        "unit/test_pve_ha.py::test_what_the_resources_say_of_moves",
+        "unit/pve/read/test_ha.py::test_what_the_resources_say_of_moves",
         f"{NOTES}test_balancing_keeps_to_what_a_rule_prefers_even_without_failback",
     ),
     "a backup lock is waited for, up to a limit": (
@@ -79,9 +79,9 @@ LIMITS: dict[str, tuple[str, ...]] = {
     ),
     "storage room per storage with several disks, thin pools": (
         f"{EMPTY}test_several_disks_need_room_together_on_each_storage",
-        "unit/test_pve_disks.py::test_a_thin_pool_in_a_volume_group_that_is_a_storage_too",
-        "unit/test_pve_disks.py::test_thin_volumes_together_count_for_no_more_than_is_used",
-        "unit/test_pve_disks.py::test_two_datasets_of_one_pool_share_its_free_space",
+        "unit/pve/read/test_disks.py::test_a_thin_pool_in_a_volume_group_that_is_a_storage_too",
+        "unit/pve/read/test_disks.py::test_thin_volumes_together_count_for_no_more_than_is_used",
+        "unit/pve/read/test_disks.py::test_two_datasets_of_one_pool_share_its_free_space",
     ),
     "shared storages counted once": (
         f"{INSPECT}test_all_that_a_vm_has_on_local_storages_travels_and_nothing_shared",
@@ -97,7 +97,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
     ),
     "unlike CPU models with cpu type host (warn or exclude)": (
         f"{HARDWARE}test_why_a_guest_may_not_go_there", f"{HARDWARE}test_unlike_cpus_are_excluded_or_warned_of",
-        "unit/test_pve_facts.py::test_what_ties_a_vm_to_its_nodes_cpu", "scenarios/drain-to-unlike-nodes",
+        "unit/pve/read/test_node_facts.py::test_what_ties_a_vm_to_its_nodes_cpu", "scenarios/drain-to-unlike-nodes",
         f"{MEANWHILE}test_a_vm_of_cpu_type_host_moves_to_another_cpu_only_where_that_is_allowed",
     ),
     "newer to older QEMU never": (
@@ -107,14 +107,14 @@ LIMITS: dict[str, tuple[str, ...]] = {
     ),
     "missing bridge on the target, other architecture never": (
         f"{HARDWARE}test_why_a_guest_may_not_go_there", "scenarios/drain-to-unlike-nodes",
-        "unit/test_pve_facts.py::test_bridges_that_the_account_may_not_see_are_not_judged_and_named_once",
+        "unit/pve/read/test_node_facts.py::test_bridges_that_the_account_may_not_see_are_not_judged_and_named_once",
         f"{MEANWHILE}test_what_has_changed_since_the_plan_stops_the_step",
     ),
     "ballooning and ZFS ARC understood": (
         f"{HARDWARE}test_a_squeezed_guest_needs_room_for_what_it_takes_back", f"{HARDWARE}test_growth_is_not_load",
         f"{MEANWHILE}test_a_squeezed_vm_does_not_go_where_it_would_grow_too_large",
-        f"{MEANWHILE}test_a_drain_counts_what_a_squeezed_vm_uses_now", "unit/test_pve_load.py::test_the_cache_of_a_simulated_node",
-        "unit/test_pve_load.py::test_cache_of_zfs_beyond_its_floor_is_not_used_memory",
+        f"{MEANWHILE}test_a_drain_counts_what_a_squeezed_vm_uses_now", "unit/pve/read/test_load.py::test_the_cache_of_a_simulated_node",
+        "unit/pve/read/test_load.py::test_cache_of_zfs_beyond_its_floor_is_not_used_memory",
     ),
     "replication: its target is preferred, only what changed travels": (
         f"{EMPTY}test_replication_target_only", f"{INSPECT}test_snapshots_travel_with_replication",
@@ -128,8 +128,8 @@ LIMITS: dict[str, tuple[str, ...]] = {
         f"{BALANCE}test_guests_that_stay_say_why", f"{BALANCE}test_paused_guests_and_allowed_containers_move", "scenarios/backup-lock",
     ),
     "guests just started or moved (no metrics yet) stay put": (
-        "unit/test_pve_snapshot.py::test_a_guest_that_has_just_started_has_no_load_yet", f"{BALANCE}test_guests_that_stay_say_why",
-        "unit/test_pve_resources.py::test_why_a_load_is_not_known",
+        "unit/pve/read/test_snapshot.py::test_a_guest_that_has_just_started_has_no_load_yet", f"{BALANCE}test_guests_that_stay_say_why",
+        "unit/pve/read/test_resources.py::test_why_a_load_is_not_known",
     ),
     "containers only if allowed, bind mounts": (
         f"{EMPTY}test_containers_need_permission", f"{INSPECT}test_a_containers_bind_mount_keeps_it",
@@ -154,7 +154,7 @@ DRAINS: dict[str, tuple[str, ...]] = {
         f"{DRAIN}test_a_helper_that_changes_nothing", f"{DRAIN}test_maintenance_that_somebody_else_began_is_not_ended_by_us",
     ),
     "an order in which every intermediate state fits, with parking": (
-        f"{EMPTY}test_room_is_made_by_moving_others", "unit/test_planner_properties.py::test_moves_of_one_round_fit_in_any_order",
+        f"{EMPTY}test_room_is_made_by_moving_others", "unit/planner/test_properties.py::test_moves_of_one_round_fit_in_any_order",
     ),
     "empty is what the cluster shows": (
         "integration/test_drain_command.py::test_drain_status_plan_release", f"{HTTPS}test_kill_9_anywhere",
@@ -182,7 +182,7 @@ DRAINS: dict[str, tuple[str, ...]] = {
         "engine/test_holds.py::test_ha_maintenance_is_told_and_ended_from_elsewhere",
         "engine/test_holds.py::test_a_release_without_quorum_is_made_good_later",
         "engine/test_holds.py::test_without_the_helper_the_hold_is_this_hosts_own_and_the_job_says_so",
-        "unit/test_cli_held.py::test_release_here_of_a_drain_made_elsewhere",
+        "unit/cli/verbs/test_release.py::test_release_here_of_a_drain_made_elsewhere",
         "integration/test_web_jobs.py::test_a_node_drained_on_another_host_is_shown_and_can_be_released_here",
     ),
     "rolling maintenance, one node at a time": (
@@ -195,8 +195,8 @@ DRAINS: dict[str, tuple[str, ...]] = {
     ),
     "rolling maintenance where quorum holds, with a QDevice also on two nodes; the right to reboot is told of before": (
         "engine/test_quorum.py::test_the_quorum_that_is_left", "engine/test_quorum.py::test_two_nodes_and_a_qdevice_have_their_turn",
-        "unit/test_pve_check.py::test_whether_nodes_may_be_rebooted_is_told_before_anybody_tries",
-        "unit/test_setup.py::test_rebooting_nodes_is_a_right_to_be_asked_for_and_kept",
+        "unit/pve/check/test_check.py::test_whether_nodes_may_be_rebooted_is_told_before_anybody_tries",
+        "unit/setup/test_setup.py::test_rebooting_nodes_is_a_right_to_be_asked_for_and_kept",
     ),
     "move what can leave even if something cannot": (
         "integration/test_drain_command.py::test_leave_what_is_blocked", "engine/test_leave.py::test_with_leave_the_others_go",

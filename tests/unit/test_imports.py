@@ -33,7 +33,7 @@ VIEWS = {"terminal", "output", "output_jobs", "progress", "logs", "snapshot_file
 CLI = {"cli", "cli_options", "verbs"}
 # Library -> the modules that may import it; a name ending in a dot stands for a whole package.
 LIBRARIES = {
-    "proxmoxer": {"prs.pve.client"},
+    "proxmoxer": {"prs.pve.http.client"},
     "requests": {"prs.pve."},
     "urllib3": {"prs.pve."},
     "systemd": {"prs.logs"},
@@ -75,7 +75,7 @@ def breaches(source: str, module: str, package: bool = False) -> list[str]:
     for line, name in imports(ast.parse(source), module, package):
         root, there = name.split(".")[0], part_of(name)
         if name == "a dynamic import":
-            allowed = module == "prs.cli"
+            allowed = module == "prs.cli.main"
         elif root != "prs":
             allowed = root in sys.stdlib_module_names or any(
                 module == place or (place.endswith(".") and module.startswith(place)) for place in LIBRARIES.get(root, ())
@@ -122,17 +122,17 @@ def test_every_part_is_in_the_table() -> None:
         ("prs.planner.plan", "def f():\n    import prs.pve.client"),
         ("prs.planner.plan", "import importlib\nimportlib.import_module('prs.pve')"),
         ("prs.model", "import prs.planner"),
-        ("prs.pve.snapshot", "import proxmoxer"),
-        ("prs.pve.snapshot", "from prs.engine.jobs import Job"),
-        ("prs.pve.client", "from prs.config import Settings"),
-        ("prs.engine.service", "from prs.cli import main"),
-        ("prs.engine.service", "from prs.output import plan_page"),
-        ("prs.engine.service", "import requests"),
-        ("prs.config", "from prs.pve.endpoint import Endpoint"),
-        ("prs.output", "from prs.verbs.call import Call"),
-        ("prs.cli", "from prs.web import app"),
+        ("prs.pve.read.snapshot", "import proxmoxer"),
+        ("prs.pve.read.snapshot", "from prs.engine.jobs import Job"),
+        ("prs.pve.http.client", "from prs.config import Settings"),
+        ("prs.engine.daemon.service", "from prs.cli import main"),
+        ("prs.engine.daemon.service", "from prs.output import plan_page"),
+        ("prs.engine.daemon.service", "import requests"),
+        ("prs.config.load", "from prs.pve.endpoint import Endpoint"),
+        ("prs.cli.plan_view", "from prs.verbs.call import Call"),
+        ("prs.cli.main", "from prs.web import app"),
         ("prs.web.app", "from prs.verbs import plan"),
-        ("prs.cli", "import yaml"),
+        ("prs.cli.main", "import yaml"),
     ],
 )
 def test_the_walk_finds(module: str, source: str) -> None:
@@ -144,9 +144,9 @@ def test_the_walk_finds(module: str, source: str) -> None:
     [
         ("prs.planner.plan", "from prs.model import Plan\nfrom prs.errors import PlanError\nimport math\nfrom prs.planner import score"),
         ("prs.planner.plan", "from . import score\nfrom .score import total"),
-        ("prs.pve.client", "import proxmoxer\nimport requests"),
-        ("prs.engine.service", "from prs.config import Settings\nfrom prs.planner.plan import plan_balance"),
-        ("prs.cli", "from prs import __version__, exits\nimport importlib\nimportlib.import_module('x')"),
+        ("prs.pve.http.client", "import proxmoxer\nimport requests"),
+        ("prs.engine.daemon.service", "from prs.config import Settings\nfrom prs.planner.plan import plan_balance"),
+        ("prs.cli.main", "from prs import __version__, exits\nimport importlib\nimportlib.import_module('x')"),
         ("prs.web.app", "import flask\nfrom prs.engine.journal import Journal"),
     ],
 )

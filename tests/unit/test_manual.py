@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from prs.cli import VERBS, parser
-from prs.config_options import DOMAIN, OPTIONS, POOL_OPTIONS
+from prs.cli.main import VERBS, parser
+from prs.config.options import DOMAIN, OPTIONS, POOL_OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
-from prs.planner.notes import noted
+from prs.planner.explain.warnings import noted
+from prs.planner.objective.headroom import keeping, spare
 from prs.planner.plan import Goal, bounded, plan_balance, plan_drain
-from prs.planner.spare import keeping, spare
 from prs.pve.api import Api
-from prs.pve.inspect import inspect_guests
-from prs.pve.node_facts import NodeFacts
-from prs.pve.snapshot import read_cluster
+from prs.pve.read.candidates import inspect_guests
+from prs.pve.read.node_facts import NodeFacts
+from prs.pve.read.snapshot import read_cluster
 
 # Each round examines at least one new guest; past this many rounds the rest is left where it is, and the plan says so.
 ROUNDS = 25

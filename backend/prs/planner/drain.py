@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from prs.model import RESOURCES, Method
-from prs.planner import score
-from prs.planner.aims import Room, variances
-from prs.planner.anneal import Anneal, Schedule
-from prs.planner.limits import Board, Packing
-from prs.planner.problem import Problem
+from prs.planner.objective import score
+from prs.planner.objective.objectives import Room, variances
+from prs.planner.problem.board import Board, Packing
+from prs.planner.problem.problem import Problem
+from prs.planner.search.anneal import Anneal, Schedule
 
 SMALL = 1200  # units; more are searched with half the tries
 EFFORT = 20000  # steps of each search

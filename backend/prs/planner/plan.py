@@ -8,13 +8,16 @@ from dataclasses import replace
 
 from prs.errors import PlanError
 from prs.model import Cluster, Move, NodeLoad, Plan, Policy, Stay
-from prs.planner import bound, drain, order, repair, score, words
-from prs.planner.check import check_plan
-from prs.planner.choose import Goal, choose
-from prs.planner.facts import Facts, gib
-from prs.planner.limits import Board
-from prs.planner.order import Step
-from prs.planner.problem import Problem, seconds
+from prs.planner import drain, repair
+from prs.planner.balance import Goal, choose
+from prs.planner.explain import reasons
+from prs.planner.objective import score
+from prs.planner.problem.board import Board
+from prs.planner.problem.fixed_limits import Facts, gib
+from prs.planner.problem.problem import Problem, seconds
+from prs.planner.search import lower_bound, order
+from prs.planner.search.order import Step
+from prs.planner.verify.walk import check_plan
 
 __all__ = ["Goal", "bounded", "check_plan", "plan_balance", "plan_drain"]
 
@@ -40,14 +43,14 @@ def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped:
     wish = None if fixed and not leave else drain.empty(problem, place, policy.method)
     steps, late = order.sequence(problem, wish or {}, policy.method)
     if wish is not None and not late:
-        kept = words.blockers(problem, Board(problem), (), fixed)
+        kept = reasons.blockers(problem, Board(problem), (), fixed)
         return _build(problem, steps, replace(empty, blockers=kept), "level", "")
     board, stuck = drain.leftover(problem, place)
     if leave or not (fixed or stuck):
         simple = {unit: board.where[unit] for unit, item in enumerate(problem.units) if item.home == place and board.where[unit] != place}
-        kept = words.blockers(problem, board, stuck, fixed)
+        kept = reasons.blockers(problem, board, stuck, fixed)
         return _build(problem, order.sequence(problem, simple, policy.method)[0], replace(empty, blockers=kept), "level", "")
-    return _refuse(problem, empty, words.blockers(problem, board, stuck or late, fixed))
+    return _refuse(problem, empty, reasons.blockers(problem, board, stuck or late, fixed))
 
 
 def _blocks(problem: Problem, vmid: int) -> bool:
@@ -71,13 +74,13 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
     for step in steps:
         unit = problem.units[step.unit]
         if step.parking:
-            reason = words.parking(board, step.unit, step.target, final[step.unit])
+            reason = reasons.parking(board, step.unit, step.target, final[step.unit])
         elif plan.kind == "balance":
-            reason = words.move(board, step.unit, step.target, plan.method)
+            reason = reasons.move(board, step.unit, step.target, plan.method)
         elif problem.names[unit.home] == plan.node:
-            reason = words.leaving(board, step.unit, step.target)
+            reason = reasons.leaving(board, step.unit, step.target)
         else:
-            reason = words.helper(board, step.unit, step.target)
+            reason = reasons.helper(board, step.unit, step.target)
         source, target = problem.names[board.where[step.unit]], problem.names[step.target]
         if rule := repair.repaired(board, step.unit, step.target):
             reason += f"; repairs {rule}"
@@ -102,7 +105,7 @@ def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, noth
     for move in moves:
         longest[move.round] = max(longest.get(move.round, 0.0), move.seconds)
     moved = frozenset(move.vmid for move in moves)
-    stays = words.staying(problem, board, moved, method, nothing.removeprefix("Nothing to do: "))
+    stays = reasons.staying(problem, board, moved, method, nothing.removeprefix("Nothing to do: "))
     plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves)))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
@@ -114,12 +117,12 @@ def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, noth
 def _bound(problem: Problem, plan: Plan, after: float, proven: float) -> float | None:
     """What any plan costs that empties the node, or that levels to the aim or, where the plan does not get there, as far as it does."""
     if plan.kind == "drain":
-        return bound.to_empty(problem, problem.index[plan.node])
+        return lower_bound.to_empty(problem, problem.index[plan.node])
     policy = problem.facts.policy
     width = max(policy.spread * policy.aim, after)
     if len(problem.active) < 2 or score.spread(problem, problem.load, plan.method) <= width:
         return 0.0
-    found = bound.to_spread(problem, plan.method, width)
+    found = lower_bound.to_spread(problem, plan.method, width)
     return found if found is None else max(found, proven)
 
 
@@ -129,8 +132,8 @@ def bounded(plan: Plan, freer: Plan | None, policy: Policy) -> Plan:
     found = None
     if freer is not None and (plan.kind == "drain" or plan.spread_after <= max(aim, freer.spread_after) + 1e-9):
         found = freer.cost_bound if plan.cost_bound is None or freer.cost_bound is None else min(plan.cost_bound, freer.cost_bound)
-    bare = plan.summary.removesuffix(words.proof(plan.cost, plan.cost_bound) + ".").removesuffix(".")
-    return replace(plan, cost_bound=found, summary=f"{bare}{words.proof(plan.cost, found) if plan.moves else ''}.")
+    bare = plan.summary.removesuffix(reasons.proof(plan.cost, plan.cost_bound) + ".").removesuffix(".")
+    return replace(plan, cost_bound=found, summary=f"{bare}{reasons.proof(plan.cost, found) if plan.moves else ''}.")
 
 
 def _loads(problem: Problem, board: Board) -> tuple[NodeLoad, ...]:
@@ -142,18 +145,18 @@ def _loads(problem: Problem, board: Board) -> tuple[NodeLoad, ...]:
 
 
 def _summary(problem: Problem, plan: Plan) -> str:
-    spread = words.changed(problem, plan.method, plan.spread_before, plan.spread_after)
+    spread = reasons.changed(problem, plan.method, plan.spread_before, plan.spread_after)
     if not plan.moves:
         if plan.kind == "drain":
             return f"Nothing to do: there is no guest to move on {plan.node}."
-        return f"Nothing to do: no move that is allowed lowers the {words.LABEL[plan.method]} spread of {words.points(plan.spread_before)}."
+        return f"Nothing to do: no move that is allowed lowers the {reasons.LABEL[plan.method]} spread of {reasons.points(plan.spread_before)}."
     work = f"{len(plan.moves)} {'move' if len(plan.moves) == 1 else 'moves'} ({gib(plan.bytes)} to copy, about {_time(plan.seconds)})"
     if plan.kind == "drain":
         if plan.blockers:
             left = f"{len(plan.blockers)} {'guest that cannot leave stays' if len(plan.blockers) == 1 else 'guests that cannot leave stay'}"
             return f"{work} leave {plan.node}, and {left}; {spread}."
-        return f"{work} empty {plan.node}; {spread}{words.proof(plan.cost, plan.cost_bound)}."
-    return f"{work}: {spread}{words.proof(plan.cost, plan.cost_bound)}."
+        return f"{work} empty {plan.node}; {spread}{reasons.proof(plan.cost, plan.cost_bound)}."
+    return f"{work}: {spread}{reasons.proof(plan.cost, plan.cost_bound)}."
 
 
 def _time(seconds: float) -> str:
@@ -168,6 +171,6 @@ def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...]) -> Plan:
     names = ", ".join(problem.facts.guests[row.vmid].label for row in blockers[:3])
     names += f" and {len(blockers) - 3} more" if len(blockers) > 3 else ""
     return replace(plan, blockers=blockers, before=loads, after=loads, spread_before=spread, spread_after=spread,
-                 stays=words.staying(problem, board, frozenset(), plan.method, f"{plan.node} cannot be emptied, so nothing is moved"),
+                 stays=reasons.staying(problem, board, frozenset(), plan.method, f"{plan.node} cannot be emptied, so nothing is moved"),
                  terms=score.terms(problem, board, plan.method, "level", 0.0, 0.0),
                  summary=f"{plan.node} cannot be emptied: there is no place for {names}. Nothing is moved.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from prs.planner import score
-from prs.planner.facts import Facts
-from prs.planner.limits import Board
-from prs.planner.problem import Problem
+from prs.planner.objective import score
+from prs.planner.problem.board import Board
+from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.problem import Problem
 
 PORTION = 10  # of a budget of moves, repairs get one in so many
 

@@ -8,13 +8,13 @@ from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from prs.errors import PrsError
-from prs.web import guard
-from prs.web.answers import refused
+from prs.web.access import guard
+from prs.web.access.login import read_login
+from prs.web.api.answers import refused
+from prs.web.api.openapi import PREFIX
+from prs.web.api.refusal import Refusal, refusal
 from prs.web.context import Context
-from prs.web.login import read_login
-from prs.web.openapi import PREFIX
 from prs.web.pages import pages
-from prs.web.refusal import Refusal, refusal
 from prs.web.routes import jobs, overview, plans, session
 
 log = logging.getLogger(__name__)

@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prs.config import Settings
+from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.clock import SystemClock
-from prs.engine.holds import Holds
-from prs.engine.journal import Journal
-from prs.ha_client import SOCKET, notices
+from prs.engine.drain.holds import Holds
+from prs.engine.journal.journal import Journal
+from prs.helper.client import SOCKET, notices
 from prs.model import Cluster
 from prs.pve.api import Api
-from prs.pve.snapshot import read_cluster
-from prs.web.auth import Caller, Connect, Verifier
+from prs.pve.read.snapshot import read_cluster
+from prs.web.access.auth import Caller, Connect, Verifier
+from prs.web.access.guard import Guard
 from prs.web.cache import Cache
-from prs.web.guard import Guard
 from prs.web.peers import Peers
 
 FRESH = 5.0  # seconds a cluster that was read for display is shown; PVE renews its figures every 10 s

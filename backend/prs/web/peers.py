@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from prs.endpoint import Endpoint
 from prs.errors import PrsError, PveError
 from prs.pve.api import Api
-from prs.web import tls
+from prs.web.access.login import Login
 from prs.web.cache import Cache
-from prs.web.login import Login
+from prs.web.server import tls
 
 if TYPE_CHECKING:
     from prs.web.context import Surroundings

@@ -9,13 +9,13 @@ from typing import Any
 
 from flask import g, request
 
-from prs.engine.held import Held, keep_out
+from prs.engine.drain.keep_out import Held, keep_out
 from prs.model import Cluster, Guest
-from prs.web.auth import Caller
-from prs.web.reflect import Schema
-from prs.web.refusal import Refusal
-from prs.web.rights import Rights
-from prs.web.validate import mistakes
+from prs.web.access.auth import Caller
+from prs.web.access.rights import Rights
+from prs.web.api.reflect import Schema
+from prs.web.api.refusal import Refusal
+from prs.web.api.validate import mistakes
 
 
 def caller() -> Caller:

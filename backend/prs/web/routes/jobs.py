@@ -7,24 +7,24 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from prs.engine.back import opened, plan_back, way_back
-from prs.engine.jobs import Job, Request
-from prs.engine.release import plan_release
+from prs.engine.drain.release import plan_release
+from prs.engine.drain.way_back import opened, plan_back, way_back
+from prs.engine.journal.jobs import Job, Request
 from prs.errors import NotFound
-from prs.pve.inspect import inspect_guests
-from prs.pve.snapshot import read_cluster
-from prs.web.answers import answer, brief_json, job_json, plan_json, tagged
-from prs.web.auth import Caller
+from prs.pve.read.candidates import inspect_guests
+from prs.pve.read.snapshot import read_cluster
+from prs.web.access.auth import Caller
+from prs.web.api.answers import answer, brief_json, job_json, plan_json, tagged
+from prs.web.api.openapi import PREFIX
+from prs.web.api.reflect import ref
+from prs.web.api.refusal import Refusal
+from prs.web.api.schemas import ID
+from prs.web.api.validate import mistakes
 from prs.web.context import Context
-from prs.web.openapi import PREFIX
 from prs.web.peers import Reply
-from prs.web.reflect import ref
-from prs.web.refusal import Refusal
 from prs.web.routes.common import body, caller, number, query, restriction
 from prs.web.routes.plans import complete
-from prs.web.schemas import ID
-from prs.web.start import start_job
-from prs.web.validate import mistakes
+from prs.web.start_job import start_job
 
 SCOPES = ("cluster", "node")
 

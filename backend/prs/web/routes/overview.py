@@ -8,20 +8,20 @@ from functools import partial
 from flask import Blueprint, Response
 
 from prs import __version__
-from prs.engine.release import let_go
+from prs.engine.drain.release import let_go
 from prs.errors import PveError
-from prs.ha_client import set_maintenance
+from prs.helper.client import set_maintenance
 from prs.model import Cluster
 from prs.planner.plan import plan_balance
-from prs.web.actions import refusals, require
-from prs.web.answers import answer, cluster_json, right
-from prs.web.auth import Caller
+from prs.web.access.actions import refusals, require
+from prs.web.access.auth import Caller
+from prs.web.api.answers import answer, cluster_json, right
+from prs.web.api.reflect import ref
+from prs.web.api.refusal import Refusal
+from prs.web.api.schemas import NODE
+from prs.web.api.validate import mistakes
 from prs.web.context import Context
-from prs.web.reflect import ref
-from prs.web.refusal import Refusal
 from prs.web.routes.common import body, caller
-from prs.web.schemas import NODE
-from prs.web.validate import mistakes
 
 
 def add(api: Blueprint, context: Context) -> None:

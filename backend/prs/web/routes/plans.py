@@ -9,11 +9,11 @@ from flask import Blueprint, Response
 
 from prs.engine.planning import Wish, make_plan
 from prs.model import Cluster, Plan, Policy
-from prs.planner.spare import spare
-from prs.web.actions import refusals, require, visible_plan
-from prs.web.answers import answer, options, plan_json
+from prs.planner.objective.headroom import spare
+from prs.web.access.actions import refusals, require, visible_plan
+from prs.web.api.answers import answer, options, plan_json
+from prs.web.api.reflect import ref
 from prs.web.context import Context
-from prs.web.reflect import ref
 from prs.web.routes.common import body, caller, restriction
 
 _LIMITS = ("method", "containers", "max_moves", "max_bytes")

@@ -8,11 +8,11 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from prs.errors import LoginFailed
-from prs.web.answers import answer
+from prs.web.api.answers import answer
+from prs.web.api.openapi import document
+from prs.web.api.reflect import ref
+from prs.web.api.refusal import Refusal
 from prs.web.context import Context
-from prs.web.openapi import document
-from prs.web.reflect import ref
-from prs.web.refusal import Refusal
 from prs.web.routes.common import body
 
 OPEN = frozenset({"alive", "openapi", "realms", "log_in", "authority"})  # endpoints that need no caller

@@ -1,0 +1,88 @@
+"""One call of the command line: its options and streams, and what every verb needs of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from prs import logs
+from prs.cli.progress import Lines, Live, Quiet, display
+from prs.codec import to_json
+from prs.config.load import DEFAULT_PATH, Settings, load_settings
+from prs.endpoint import Endpoint
+from prs.pve.api import Api
+from prs.terminal import Stream, Style, style_of, write
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What was asked for; `connect` logs in to Proxmox VE and is replaced in tests."""
+
+    options: argparse.Namespace
+    out: Stream
+    err: Stream
+    connect: Callable[[Endpoint], Api]
+
+    @property
+    def json(self) -> bool:
+        """True when a program reads the output."""
+        return bool(getattr(self.options, "json", False))
+
+    @property
+    def style(self) -> Style:
+        """What the output can show."""
+        return style_of(self.out)
+
+    def settings(self, daemon: bool = False, offline: bool = False, quiet: bool = False) -> Settings:
+        """Load the configuration, put the command line's options over it and set logging up; ConfigError with all mistakes.
+
+        An `offline` verb does not need a configuration file unless one was named; a `quiet` one tells the warnings itself.
+        """
+        named: Path | None = self.options.config
+        path = named or DEFAULT_PATH
+        missing = offline and named is None and not path.exists()
+        settings = self._with_options(Settings(path) if missing else load_settings(path))
+        self.set_up_logs(settings, self.err, daemon)
+        for warning in () if quiet else settings.warnings:
+            log.warning("%s", warning)
+        return settings
+
+    def _with_options(self, settings: Settings) -> Settings:
+        names = {"method": "method", "max_moves": "max_moves", "max_gib": "max_bytes", "containers": "containers"}
+        given = {field: getattr(self.options, name, None) for name, field in names.items()}
+        policy = replace(settings.policy, **{field: value for field, value in given.items() if value is not None})
+        return replace(settings, policy=policy, dry_run=settings.dry_run or bool(getattr(self.options, "dry_run", False)))
+
+    def set_up_logs(self, settings: Settings, stream: Stream, daemon: bool = False) -> None:
+        """Log to the stream; a person who called a verb gets warnings only, because the verb itself shows what happens."""
+        person = not daemon and logs.form_of(stream, os.environ, daemon) == "person"
+        level = "warning" if person and settings.log_level == "info" else settings.log_level
+        endpoint = settings.endpoint
+        secrets = [endpoint.password, endpoint.token_value, endpoint.ticket, endpoint.csrf] if endpoint else []
+        logs.set_up(level, stream, secrets, daemon)
+
+    def display(self, settings: Settings) -> Live | Lines | Quiet:
+        """Choose how to show a running job; log lines then go above a display that is redrawn in place."""
+        # In the journal each step is a log record already.
+        if self.json or logs.form_of(self.err, os.environ, False) == "journal":
+            return Quiet()
+        shown = display(self.out)
+        if isinstance(shown, Live):
+            self.set_up_logs(settings, shown)
+        return shown
+
+    def print(self, text: str) -> None:
+        """Write text to the output."""
+        write(self.out, text)
+
+    def print_json(self, value: Any) -> None:
+        """Write a value (also a dataclass of ours) to the output as JSON."""
+        write(self.out, json.dumps(value, indent=2, default=to_json) + "\n")

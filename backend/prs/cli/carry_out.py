@@ -1,0 +1,132 @@
+"""Carrying a plan out for the command line: shared by `run` and `drain`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+
+from prs.cli import exits
+from prs.cli.call import Call
+from prs.cli.job_view import job_end
+from prs.cli.journal_of import holds_of, journal_of
+from prs.cli.plan_view import nodes_table
+from prs.cli.verbs.plan import show
+from prs.codec import to_json
+from prs.config.load import Settings
+from prs.engine.clock import SystemClock
+from prs.engine.drain.ha_maintenance import Switch
+from prs.engine.drain.keep_out import keep_out
+from prs.engine.execution.executor import TICK, Executor
+from prs.engine.execution.foreground import Interrupts, carry_out, follow, unfinished
+from prs.engine.journal.jobs import Job
+from prs.engine.journal.lock import Owner
+from prs.engine.planning import Wish, make_plan, what_if
+from prs.helper.client import SOCKET, set_maintenance
+from prs.model import Cluster, Plan, Policy
+from prs.pve.api import Api
+from prs.pve.read.snapshot import read_cluster
+
+SWITCH: Switch = partial(set_maintenance, SOCKET)  # HA maintenance mode, through the root helper
+# A guest has no load of its own for its first minute on a node; then PVE renews its figures every 10 s.
+SETTLES = 90.0
+_EXITS = {"done": exits.DONE, "partial": exits.PARTIAL, "failed": exits.PARTIAL, "cancelled": exits.CANCELLED}
+
+
+def plan_and_do(call: Call, wish: Wish) -> int:
+    """Finish what an earlier process left behind, then plan, show the plan, carry it out and show what the cluster looks like."""
+    settings = call.settings()
+    worker = Worker(call, settings, call.connect(settings.require_endpoint()))
+    with Owner(settings.state_dir) as owner:
+        worker.go_on(owner.taken)
+        held = worker.holds.held()
+        only = lambda cluster: keep_out(cluster, held, wish.drain)  # noqa: E731
+        cluster, plan = make_plan(worker.api, settings.policy, time.time(), wish, only)
+        if not call.json:
+            show(call, cluster, plan)
+        # A drain of a node that is empty already still keeps it empty from now on.
+        idle = not plan.moves and plan.kind != "drain"
+        refused = not plan.feasible and not (wish.leave and plan.moves)
+        if refused or idle or settings.dry_run or worker.interrupts.count:
+            return _without_moves(call, settings, plan, worker)
+        return worker.do(plan, settings.policy, owner.taken, wish, plan.node if SOCKET.exists() else "")
+
+
+def _without_moves(call: Call, settings: Settings, plan: Plan, worker: Worker) -> int:
+    if call.json:
+        call.print_json({"plan": to_json(plan), "job": None})
+    if worker.interrupts.count:
+        worker.say("\nInterrupted: nothing was started.\n")
+        return exits.CANCELLED
+    if settings.dry_run and plan.moves:
+        worker.say("\nDry run: nothing was moved.\n")
+    return exits.DONE if plan.feasible else exits.INFEASIBLE
+
+
+def seen(cluster: Cluster, settings: Settings, wish: Wish, call: Call) -> str:
+    """The nodes as the cluster reports them now (not as the plan computed them)."""
+    now = what_if(cluster, settings.policy, cluster.taken, wish)
+    shown = replace(now, after=(), moves=(), kind="balance")
+    return "\nNodes now, as the cluster reports them:\n" + nodes_table(cluster, shown, call.style)
+
+
+class Worker:
+    """The journal, the clock and the display of one foreground run."""
+
+    def __init__(self, call: Call, settings: Settings, api: Api) -> None:
+        self._call, self._settings, self.api = call, settings, api
+        self.journal, self._clock = journal_of(settings), SystemClock()
+        self.holds = holds_of(self.journal, self._clock)
+        self.interrupts = Interrupts(self._clock)
+        self.interrupts.install()
+
+    def say(self, text: str) -> None:
+        """Tell a person something; a program reads only the result."""
+        if not self._call.json:
+            self._call.print(text)
+
+    def go_on(self, mine: bool) -> None:
+        """Finish what an earlier process left behind, if this one carries jobs out."""
+        for job in unfinished(self.journal) if mine else ():
+            self.say(f"Going on with job {job.id}, which was interrupted.\n")
+            self.work(job.id, mine=True)
+
+    def do(self, plan: Plan, policy: Policy, mine: bool, wish: Wish, maintenance: str = "") -> int:
+        """Carry out a plan that was shown, and say how it ended; `maintenance`: the node whose HA maintenance mode may be switched."""
+        plan_id = self.journal.add_plan(plan, policy, self.api.user)
+        job_id = self.journal.add_job(plan_id, self.api.user, "cli", time.time(), maintenance=maintenance)
+        if not mine:
+            self.say("\nThe service of this host carries the plan out; Ctrl-C here cancels it there.\n")
+        self.say("\n")
+        job, call = self.work(job_id, mine=mine), self._call
+        if call.json:
+            call.print_json({"plan": to_json(plan), "job": to_json(job)})
+        else:
+            call.print("\n" + job_end(job, call.style))
+            call.print(seen(self.settled(job), self._settings, wish, call))
+        return _EXITS[job.state]
+
+    def work(self, job_id: str, mine: bool) -> Job:
+        """Carry the job out in this process, or follow the service that does, until it ends."""
+        display = self._call.display(self._settings)
+
+        def watch(job: Job) -> None:
+            display.show(job, self._clock.time())
+
+        try:
+            if not mine:
+                return follow(self.journal, self._clock, job_id, self.interrupts, watch)
+            return carry_out(Executor(self.api, self.holds, self._clock, job_id, SWITCH), self.interrupts, watch)
+        finally:
+            display.close()
+
+    def settled(self, job: Job) -> Cluster:
+        """Read the cluster once PVE has figures of the guests in their new places; Ctrl-C, or SETTLES seconds, end the wait."""
+        moved = {step.vmid for step in job.steps if step.state == "done" and step.running}
+        deadline, pressed = self._clock.monotonic() + SETTLES, self.interrupts.count
+        while True:
+            cluster = read_cluster(self.api, self._clock.time(), self._settings.policy.method, history=0.0)
+            blank = [guest for guest in cluster.guests if guest.vmid in moved and guest.problem]
+            if not blank or self._clock.monotonic() > deadline or self.interrupts.count > pressed:
+                return cluster
+            self._clock.sleep(TICK)

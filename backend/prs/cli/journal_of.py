@@ -1,0 +1,48 @@
+"""The journal as the verbs open it, and the nodes it says are kept empty."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+
+from prs.config.load import Settings
+from prs.engine.clock import Clock, SystemClock
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.keep_out import Held, merged
+from prs.engine.drain.shared_holds import Notices
+from prs.engine.journal.journal import Journal
+from prs.engine.journal.ownership import become_owner
+from prs.helper import client
+
+log = logging.getLogger(__name__)
+
+JOURNAL = "journal.sqlite"
+
+
+def journal_of(settings: Settings) -> Journal:
+    """Open the journal that the configuration names, as the user it belongs to; JournalError."""
+    become_owner(settings.state_dir)
+    return Journal(settings.state_dir / JOURNAL)
+
+
+def notices_here() -> Notices | None:
+    """The cluster's list of nodes that are kept empty; None on a machine that is no node of it."""
+    return client.notices(client.PVE, socket.gethostname().split(".")[0], client.SOCKET)
+
+
+def holds_of(journal: Journal, clock: Clock) -> Holds:
+    """The nodes that are kept empty, by drains of this host and of others."""
+    return Holds(journal, clock, notices_here())
+
+
+def held_of(settings: Settings) -> dict[str, Held]:
+    """The nodes that are kept empty: those in the cluster's list, and in the journal as far as it is there and may be read."""
+    path = settings.state_dir / JOURNAL
+    if os.access(path, os.R_OK | os.W_OK):
+        return holds_of(journal_of(settings), SystemClock()).held()
+    missing = os.access(settings.state_dir, os.X_OK) and not os.access(path, os.F_OK)  # nothing was ever drained here
+    if os.access(settings.state_dir, os.F_OK) and not missing:
+        log.warning("%s cannot be read: which nodes are kept empty after a drain is not known", path)
+    notices = notices_here()
+    return merged({}, notices.read() or {} if notices else {})

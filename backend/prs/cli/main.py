@@ -1,0 +1,177 @@
+"""The command proxmox-rebalancing-service: reads its arguments, calls the verb's action, turns errors into words and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from prs import __version__
+from prs.cli import exits, options
+from prs.cli.call import Call
+from prs.cli.options import PROGRAM
+from prs.config.load import DEFAULT_PATH, load_settings
+from prs.endpoint import Endpoint
+from prs.engine.daemon.systemd import Notifier
+from prs.errors import ConfigError, PrsError
+from prs.pve.api import Api
+from prs.terminal import clean, paint, style_of, write
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: the first sentence of its help, more of its help, and its own options."""
+
+    name: str
+    summary: str
+    more: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+
+
+VERBS = (
+    Verb(
+        "run", "Level the cluster once, now, and end.",
+        "Reads the cluster, plans, shows the plan and carries it out. Guests move live; a guest counts as moved only when it has been seen "
+        "on its target. Ctrl-C starts no further migration and lets running ones end; a second Ctrl-C cancels those too.",
+        options.run,
+    ),
+    Verb(
+        "plan", "Show what would be moved, and why; move nothing.",
+        "With --drain it shows how a node would be emptied. With --snapshot it needs no cluster at all: it plans for a saved one, for "
+        "example with another method or another limit.",
+        options.plan,
+    ),
+    Verb(
+        "drain", "Empty a node: move all its guests, running and stopped, to the others.",
+        "If one guest cannot leave, nothing is moved (but see --leave-blocked) and each such guest is named with the reason. The node "
+        "counts as empty when the cluster shows it empty. Until `release NODE` it then gets no guest. Ctrl-C works as it does for run; a "
+        "cancelled drain also releases the node. With --reboot the empty node is rebooted and gets its guests back; with --each several "
+        "nodes have their turn, one after the other, as long as quorum, nodes, HA and Ceph are well in between.",
+        options.drain,
+    ),
+    Verb(
+        "release", "End a drain: bring the guests back and let the node have guests again.",
+        "Ends the HA maintenance mode that the drain has begun and returns every guest that nobody else has moved since; one that no "
+        "longer fits stays where it is, with the reason. Guests can be brought back only on the host that has drained the node; on any "
+        "node of the cluster --stay lets it have guests again.",
+        options.release,
+    ),
+    Verb(
+        "snapshot", "Save what was read of the cluster, for `plan --snapshot` or for a bug report.",
+        "Holds the names of nodes, guests and storages and their loads; no secrets and no names of users.",
+        options.snapshot,
+    ),
+    Verb(
+        "status", "Show the latest jobs, or one job with its steps.",
+        "Reads the journal only, so it works while Proxmox VE is out of reach.",
+        options.status,
+    ),
+    Verb(
+        "check", "Say whether configuration, network, TLS, login, privileges, quorum and storages are as needed.",
+        "Each finding comes with what to do about it. Changes nothing.",
+        options.check,
+    ),
+    Verb(
+        "setup", "On a node, as root: create the least account the service needs and write it into the configuration.",
+        "Makes a role, a user and an API token of this node with Proxmox VE's own tools and prints what it did. Run again it changes "
+        "nothing. Moves no guest.",
+        options.setup,
+    ),
+)  # fmt: skip
+
+_DESCRIPTION = (
+    "Levels the load of a Proxmox VE cluster by live migration, and empties nodes for maintenance. Without a verb it does what the "
+    "configuration says: run as a service that balances by its schedule (daemon: 1), or make one pass (daemon: 0)."
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments (the process's own by default) and give its exit code."""
+    options = parser().parse_args(argv)
+    try:
+        return act(Call(options, sys.stdout, sys.stderr, _connect))
+    except ConfigError as error:
+        _complain(*error.mistakes)
+        return exits.USAGE
+    except PrsError as error:
+        _complain(str(error))
+        return exits.ERROR
+    except KeyboardInterrupt:
+        _complain("interrupted; nothing was started")
+        return exits.CANCELLED
+    except BrokenPipeError:
+        # Whoever read the output has gone; without this Python would complain again when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.ERROR
+
+
+def act(call: Call) -> int:
+    """Do what the verb says, or without a verb what the configuration says."""
+    if call.options.verb is None:
+        call = replace(call, options=_without_verb(call.options.config))
+        if call.options.verb:
+            Notifier().ready("making one pass")  # the unit is of Type=notify whatever the configuration says
+    name = call.options.verb or "daemon"
+    # Loaded only now: a verb must not wait for, or fail by, what only another one needs.
+    module = importlib.import_module(f"prs.cli.verbs.{name}")
+    return cast("Callable[[Call], int]", module.act)(call)
+
+
+def _without_verb(file: Path | None) -> argparse.Namespace:
+    """Give the options of the daemon (verb None), or those of `run` if the configuration asks for one pass."""
+    if load_settings(file or DEFAULT_PATH).daemon:
+        return argparse.Namespace(verb=None, config=file)
+    options = parser().parse_args(["run"])
+    options.config = file
+    return options
+
+
+def _connect(endpoint: Endpoint) -> Api:
+    from prs.pve.http.client import connect
+
+    return connect(endpoint)
+
+
+def _complain(*sentences: str) -> None:
+    style = style_of(sys.stderr)
+    for sentence in sentences:
+        write(sys.stderr, f"{paint('error:', 'red', style)} {clean(sentence)}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of all verbs."""
+    top = argparse.ArgumentParser(PROGRAM, description=_DESCRIPTION, epilog=_epilog(), formatter_class=options.Formatter)
+    options.common(top, None)
+    top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    for verb in VERBS:
+        text = f"{verb.summary} {verb.more}"
+        sub = verbs.add_parser(verb.name, help=verb.summary, description=text, epilog=_exits(), formatter_class=options.Formatter)
+        options.common(sub, argparse.SUPPRESS)
+        verb.add_options(sub)
+    return top
+
+
+def _exits() -> str:
+    return "exit codes:\n" + "".join(f"  {code}  {text}\n" for code, text in exits.MEANINGS.items())
+
+
+def _epilog() -> str:
+    return f"""{_exits()}
+examples:
+  {PROGRAM} check
+  {PROGRAM} plan --method cpu
+  {PROGRAM} plan --drain node01
+  {PROGRAM} drain node01
+  {PROGRAM} snapshot cluster.json && {PROGRAM} plan --snapshot cluster.json --method disk
+
+`{PROGRAM} VERB --help` tells more about a verb."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""The options of the command line, verb by verb; values are read and limited exactly as in prs.conf."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prs.config import values
+from prs.config.load import DEFAULT_PATH
+from prs.config.options import BY_NAME
+
+PROGRAM = "proxmox-rebalancing-service"
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps descriptions as usual, but keeps the lines of tables and examples."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return super()._fill_text(text, width, indent) if "\n" in text else argparse.HelpFormatter._fill_text(self, text, width, indent)
+
+
+def _option(name: str) -> Callable[[str], Any]:
+    """Read a value as the option of that name under [balancing] does; an empty one is refused."""
+    option = BY_NAME["balancing", name]
+    return _value(option.read, re.sub(r", or nothing for no limit$", "", option.allowed))
+
+
+def _value(read: Callable[[str], Any], allowed: str) -> Callable[[str], Any]:
+    """Turn a reader of prs.conf's values into one for arguments."""
+
+    def convert(text: str) -> Any:
+        try:
+            if not text.strip():
+                raise ValueError
+            return read(text.strip())
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text[:60]!r}: allowed: {allowed}") from None
+
+    return convert
+
+
+_NODE = _value(values.node_name, "the name of a node")
+
+
+def common(parser: argparse.ArgumentParser, default: Any) -> None:
+    """Add what every verb takes, before or after the verb."""
+    words = f"configuration to use instead of {DEFAULT_PATH}"
+    parser.add_argument("-c", "--config", metavar="FILE", type=Path, default=default, help=words)
+
+
+def run(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `run`."""
+    _levelling(parser)
+    _dry_run(parser)
+    _json(parser)
+
+
+def plan(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `plan`."""
+    _levelling(parser)
+    parser.add_argument("--drain", metavar="NODE", type=_NODE, help="plan to empty this node")
+    _leave(parser)
+    parser.add_argument("--snapshot", metavar="FILE", type=Path, help="plan for the cluster saved in FILE, without any connection")
+    _json(parser)
+
+
+def drain(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `drain`."""
+    parser.add_argument("node", metavar="NODE", type=_NODE, help="the node to empty")
+    parser.add_argument("others", metavar="NODE", nargs="*", type=_NODE, help="further nodes, with --each")
+    parser.add_argument("--each", action="store_true", help="one node after the other; needs --reboot")
+    parser.add_argument("--reboot", action="store_true", help="reboot the node when it is empty, then bring its guests back")
+    _leave(parser)
+    _containers(parser)
+    _dry_run(parser)
+    _json(parser)
+
+
+def release(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `release`."""
+    parser.add_argument("node", metavar="NODE", type=_NODE, help="the node that was emptied")
+    parser.add_argument("--stay", action="store_true", help="bring no guest back; balancing fills the node again")
+    _dry_run(parser)
+    _json(parser)
+
+
+def snapshot(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `snapshot`."""
+    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="where to save it, readable only by you (default: print it)")
+    parser.add_argument("--all", action="store_true", help="examine every guest (two calls each) instead of those that a plan would move")
+
+
+def status(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `status`."""
+    parser.add_argument("job", metavar="JOB", nargs="?", help="show this job with all its steps")
+    amount = _value(values.count(1, 100000), "a whole number from 1")
+    parser.add_argument("--last", metavar="N", type=amount, default=10, help="show this many jobs (default: 10)")
+    _json(parser)
+
+
+def check(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `check`."""
+    _json(parser)
+
+
+def setup(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `setup`."""
+    one = parser.add_mutually_exclusive_group()
+    opens = "where the firewall is on, also open the web interface's port to the management network"
+    one.add_argument("--firewall", action="store_true", help=opens)
+    reboots = "let the account reboot nodes too (Sys.PowerMgmt), for drain --reboot; stays until --remove"
+    parser.add_argument("--reboot", action="store_true", help=reboots)
+    one.add_argument("--remove", action="store_true", help="undo it: token, user, role, firewall rule, and the lines in the configuration")
+
+
+def _levelling(parser: argparse.ArgumentParser) -> None:
+    words = f"what to level: {BY_NAME['balancing', 'method'].allowed}"
+    parser.add_argument("--method", type=_option("method"), metavar="METHOD", help=words)
+    parser.add_argument(
+        "--goal", choices=("spread", "level"), default="spread",
+        help="spread (default): the cheapest moves to the configured spread; level: the most level cluster within the limits",
+    )  # fmt: skip
+    parser.add_argument("--max-moves", type=_option("max_moves"), metavar="N", help="migrate at most N guests")
+    parser.add_argument("--max-gib", type=_option("max_gib"), metavar="GIB", help="copy at most so many GiB")
+    _containers(parser)
+
+
+def _containers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--containers", action="store_true", default=None, help="move running containers too; each move restarts one")
+
+
+def _leave(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--leave-stopped", action="store_true", help="leave stopped guests on the node to empty")
+    parser.add_argument("--leave-blocked", action="store_true", help="move what can leave, even if some guests cannot")
+
+
+def _dry_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and move nothing")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON for programs instead of tables")

@@ -1,0 +1,100 @@
+"""`check`: say in plain words whether everything is as needed, and what to do where it is not; changes nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from prs.cli import exits
+from prs.cli.call import Call
+from prs.cli.journal_of import held_of
+from prs.cli.plan_view import finding_text, findings_summary
+from prs.config.load import Settings
+from prs.endpoint import Endpoint
+from prs.engine.drain.keep_out import Held
+from prs.errors import ConfigError, PveError
+from prs.model import Policy
+from prs.planner.problem.fixed_limits import Facts
+from prs.pve.check.check import check, node_names
+from prs.pve.check.findings import Finding
+from prs.pve.read.snapshot import read_cluster
+
+
+def act(call: Call) -> int:
+    """Show each finding as soon as it is known; the exit code says whether one of them is a problem."""
+    found = []
+    for finding in findings(call):
+        found.append(finding)
+        if not call.json:
+            call.print(finding_text(finding, call.style))
+    problems = sum(finding.ok is False for finding in found)
+    if call.json:
+        call.print_json({"findings": found, "problems": problems})
+    else:
+        call.print(f"\n{findings_summary(problems)}\n")
+    return exits.FOUND if problems else exits.DONE
+
+
+def findings(call: Call) -> Iterator[Finding]:
+    """Check from the inside out: configuration, journal, then the way to the cluster and the cluster itself."""
+    try:
+        settings = call.settings(quiet=True)
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            yield Finding("configuration", False, mistake)
+        return
+    yield from configuration(settings)
+    yield journal(settings.state_dir)
+    if settings.endpoint is not None:
+        yield from check(settings.endpoint)
+        yield from placement(call, settings.endpoint, settings.policy)
+    if held := held_of(settings):
+        yield from kept_empty(held, node_names(settings.endpoint) if settings.endpoint else frozenset())
+
+
+def kept_empty(held: Mapping[str, Held], nodes: Collection[str]) -> Iterator[Finding]:
+    """Name the nodes that get no guest, and those of them that are no longer in the cluster; `nodes` is empty if it cannot be asked."""
+    for node, one in sorted(held.items()):
+        if nodes and node not in nodes:
+            yield Finding("drained", False, f"{node} is {one.reason}, but the cluster has no such node", f"release {node} --stay")
+        else:
+            yield Finding("drained", None, f"{node} gets no guest: {one.reason}", f"release {node} ends that")
+
+
+def placement(call: Call, endpoint: Endpoint, policy: Policy) -> Iterator[Finding]:
+    """Name what pools and failure domains of the configuration, where there are any, ask for that the cluster does not have."""
+    if not (policy.pools or policy.domains):
+        return
+    try:
+        warnings = Facts(read_cluster(call.connect(endpoint), time.time()), policy).warnings
+    except PveError as error:
+        yield Finding("placement", None, f"whether pools and domains fit the cluster cannot be seen: {error}")
+        return
+    for warning in warnings:
+        yield Finding("placement", None, warning.removesuffix("."), "correct the section, or the tag")
+    if not warnings:
+        yield Finding("placement", True, "the pools and domains of the configuration fit the cluster")
+
+
+def configuration(settings: Settings) -> Iterator[Finding]:
+    """Say whether the configuration is complete, and what in it is unwise."""
+    if settings.endpoint is None:
+        yield Finding("configuration", False, " ".join(settings.missing), f"fill in the section [proxmox] of {settings.source}")
+    else:
+        yield Finding("configuration", True, f"{settings.source} is complete")
+    for warning in settings.warnings:
+        yield Finding("configuration", None, warning)
+
+
+def journal(state_dir: Path) -> Finding:
+    """Say whether this user can keep the journal in the directory."""
+    if state_dir.is_dir():
+        if os.access(state_dir, os.R_OK | os.W_OK | os.X_OK):
+            return Finding("journal", True, f"{state_dir} can be written")
+        return Finding("journal", False, f"{state_dir} cannot be written by this user", "run this as the service's user or as root")
+    parent = next(one for one in state_dir.parents if one.exists())
+    if parent.is_dir() and not state_dir.exists() and os.access(parent, os.W_OK | os.X_OK):
+        return Finding("journal", True, f"{state_dir} does not exist yet and can be created")
+    return Finding("journal", False, f"{state_dir} is no directory and this user cannot create it", f"as root: mkdir -p {state_dir}")

@@ -1,0 +1,25 @@
+"""`drain NODE`: empty a node and prove it; with `--reboot`, and `--each` for several nodes, as rolling maintenance."""
+
+from __future__ import annotations
+
+from prs.cli.call import Call
+from prs.cli.carry_out import plan_and_do
+from prs.cli.verbs import rolling
+from prs.cli.verbs.plan import wish_of
+from prs.errors import PlanError
+
+
+def act(call: Call) -> int:
+    """Plan, show, carry out; the exit code tells a drain that cannot succeed from one that was only partly done."""
+    options = call.options
+    if options.others and not options.each:
+        raise PlanError("several nodes are drained one after the other with --each --reboot")
+    if options.each and not options.reboot:
+        raise PlanError("--each needs --reboot: a node has to be back before the next one is emptied")
+    if options.reboot and options.leave_stopped:
+        raise PlanError("--reboot empties the node of stopped guests too: leave --leave-stopped away")
+    if options.reboot and options.leave_blocked:
+        raise PlanError("--reboot takes an empty node only: leave --leave-blocked away")
+    if options.reboot:
+        return rolling.act(call, [options.node, *options.others])
+    return plan_and_do(call, wish_of(call))

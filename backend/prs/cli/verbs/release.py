@@ -1,0 +1,58 @@
+"""`release NODE`: end a drain: bring its guests back and let the node have guests again."""
+
+from __future__ import annotations
+
+import time
+
+from prs.cli import exits
+from prs.cli.call import Call
+from prs.cli.carry_out import SWITCH, Worker
+from prs.cli.verbs.plan import show
+from prs.codec import to_json
+from prs.engine.drain.keep_out import Held
+from prs.engine.drain.release import let_go, plan_release
+from prs.engine.journal.lock import Owner
+from prs.engine.planning import Wish
+from prs.pve.read.values import rows
+
+
+def act(call: Call) -> int:
+    """Plan the way back, show it, carry it out; PlanError while the drain still goes on, HelperError if HA cannot be told."""
+    settings, node = call.settings(), call.options.node
+    worker = Worker(call, settings, call.connect(settings.require_endpoint()))
+    with Owner(settings.state_dir) as owner:
+        worker.go_on(owner.taken)
+        held = worker.holds.held().get(node)
+        if held is None:
+            return _end(call, worker, f"Nothing to do: {node} is not kept empty by a drain.\n")
+        if call.options.stay:
+            if settings.dry_run:
+                return _end(call, worker, f"Dry run: {node} stays as it is.\n")
+            return _end(call, worker, _let_go(worker, held, "; none is brought back"))
+        cluster, plan, policy = plan_release(worker.api, worker.holds, held, time.time())
+        if not call.json:
+            show(call, cluster, plan)
+        if settings.dry_run or worker.interrupts.count:
+            code = exits.CANCELLED if worker.interrupts.count else exits.DONE
+            return _end(call, worker, f"\nNothing was moved, and {node} is still kept empty.\n", code)
+        if not plan.moves:
+            return _end(call, worker, "\n" + _let_go(worker, held))
+        return worker.do(plan, policy, owner.taken, Wish(), node if held.maintenance else "")
+
+
+def _let_go(worker: Worker, held: Held, how: str = "") -> str:
+    """Let the node have guests again, and say what that means."""
+    exists = any(row.get("node") == held.node for row in rows(worker.api.get("/nodes")))
+    mine = worker.holds.own()
+    untold = let_go(worker.holds, held, SWITCH, exists)
+    ha = "; the HA manager takes back those it had moved" if held.maintenance and exists else ""
+    elsewhere = f"; if job {held.job} is still at work on {held.host}, it is cancelled there" if held.node not in mine else ""
+    return f"{held.node} gets guests again{how}{ha}{elsewhere}.\n" + (f"But {untold}.\n" if untold else "")
+
+
+def _end(call: Call, worker: Worker, words: str, code: int = exits.DONE) -> int:
+    """Say what was done where there is no job to tell of."""
+    worker.say(words)
+    if call.json:
+        call.print_json({"plan": None, "job": None, "held": to_json(worker.holds.held())})
+    return code

@@ -1,0 +1,1 @@
+"""prs.conf and its layers, read into immutable settings."""

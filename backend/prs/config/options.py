@@ -1,0 +1,200 @@
+"""The table of all options of prs.conf: name, default, what is allowed, and one line of documentation each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from prs.config import values
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: `read` turns its text into a value or raises ValueError; `default` is text as written in the file."""
+
+    section: str
+    name: str
+    read: Callable[[str], Any]
+    default: str
+    allowed: str
+    doc: str
+    example: str = ""  # what prs.conf shows when the default is empty
+    secret: bool = False
+
+    @property
+    def may_be_empty(self) -> bool:
+        """True when an empty value is the same as leaving the option out."""
+        return self.default == ""
+
+
+_SWITCH = "1 (yes) or 0 (no)"
+
+OPTIONS = (
+    Option(
+        "proxmox", "api_host", values.items(values.host), "", "a host name or IP address, host:port, [IPv6]:port, or a comma list of them",
+        "Hosts of the Proxmox VE API, tried in this order; the port is 8006 unless given as host:port.",
+        "hypervisor01.example.org,hypervisor02.example.org",
+    ),
+    Option(
+        "proxmox", "api_user", values.user, "", "user@realm",
+        "User that logs in, with its realm; not needed when api_token names the user.", "root@pam",
+    ),
+    Option(
+        "proxmox", "api_pass", values.text, "", "the user's password",
+        "Password of api_user, literally as it is; put it in quotes if it begins or ends with a blank or a quote.",
+        "FooBar", secret=True,
+    ),
+    Option(
+        "proxmox", "api_token", values.token, "", "user@realm!name=secret, or name=secret beside api_user",
+        "API token instead of a password (better: it can be limited and revoked on its own).",
+        "prs@pve!service=01234567-89ab-cdef-0123-456789abcdef", secret=True,
+    ),
+    Option(
+        "proxmox", "verify_ssl", values.switch, "1", _SWITCH,
+        "Check the TLS certificate of the API (1), or trust anyone who answers (0).",
+    ),
+    Option(
+        "proxmox", "ca_file", values.readable_file, "", "the absolute path of a readable file with PEM certificates",
+        "Certificate authorities to trust instead of the system's; the cluster's own is /etc/pve/pve-root-ca.pem.",
+        "/etc/pve/pve-root-ca.pem",
+    ),
+    Option(
+        "proxmox", "timeout", values.number(5, 600), "40", "seconds from 5 to 600",
+        "Seconds to wait for an answer; Proxmox VE itself waits 30 seconds for another node before it reports a failure.",
+    ),
+    Option(
+        "balancing", "method", values.choice("memory", "disk", "cpu", "all"), "memory", "memory, disk, cpu or all",
+        "What is levelled: memory, local disk, CPU, or all three.",
+    ),
+    Option(
+        "balancing", "ignore_nodes", values.items(values.node_name), "", "a comma list of node names",
+        "Nodes left alone: no guest leaves or enters them.", "node01,node02",
+    ),
+    Option(
+        "balancing", "ignore_vms", values.items(values.guest_pattern), "", "a comma list of guest names or VMIDs, * and ? allowed",
+        "Guests left alone, by name or VMID; * stands for any characters, ? for any one.", "testvm01,testvm02",
+    ),
+    Option(
+        "balancing", "tags", values.switch, "1", _SWITCH,
+        "Tags of ProxLB are rules: plb_ignore_*, plb_affinity_*, plb_anti_affinity_*, plb_pin_NODE (1), or mean nothing (0).",
+    ),
+    Option(
+        "balancing", "spread", values.number(0, 100, 0.01, "%"), "5", "percentage points from 0 to 100",
+        "Nothing is moved while the fullest and the emptiest node differ by no more than these percentage points.",
+    ),
+    Option(
+        "balancing", "max_moves", values.limit(values.count(1, 100000)), "", "a whole number from 1, or nothing for no limit",
+        "Most migrations of one balancing run; empty for no limit.", "10",
+    ),
+    Option(
+        "balancing", "max_gib", values.limit(values.gib), "", "GiB (100, 1.5TiB), or nothing for no limit",
+        "Most GiB that one balancing run copies; empty for no limit.", "200",
+    ),
+    Option(
+        "balancing", "containers", values.switch, "0", _SWITCH,
+        "Move running containers too (1): each move restarts the container, so they stay by default (0).",
+    ),
+    Option(
+        "balancing", "memory_reserve", values.size, "1GiB", "a size such as 512MiB or 2GiB (a plain number is GiB)",
+        "Memory kept free on every node that receives a guest, beside what the node itself uses.",
+    ),
+    Option(
+        "balancing", "unlike_cpus", values.choice("exclude", "warn"), "exclude", "exclude or warn",
+        "Running VMs of CPU type host (or with args or affinity) and nodes with another CPU model: never moved there, or with a warning.",
+    ),
+    Option(
+        "balancing", "ha_guests", values.choice("leave", "move"), "leave", "leave or move",
+        "Guests under HA while PVE's own auto-rebalance is on: leave them to it, or move them too. Guests excluded from it are moved.",
+    ),
+    Option(
+        "balancing", "spare", values.choice("warn", "require"), "warn", "warn or require",
+        "Room for the loss of one more node: warn of plans that leave none, or refuse them (drains too).",
+    ),
+    Option(
+        "balancing", "link_speed", values.gib, "1GiB", "a size such as 110MiB (1 GbE) or 1GiB (10 GbE); a plain number is GiB",
+        "What one migration copies in a second; expected times, and what a move may cost, come from it.",
+    ),
+    Option(
+        "balancing", "parallel", values.count(1, 64), "4", "a whole number from 1 to 64",
+        "Migrations that run at the same time in the whole cluster.",
+    ),
+    Option(
+        "balancing", "parallel_node", values.count(1, 64), "2", "a whole number from 1 to 64",
+        "Migrations that run at the same time from or to one node.",
+    ),
+    Option(
+        "service", "daemon", values.switch, "1", _SWITCH,
+        "Keep running and balance by the schedule (1), or make one pass and end (0).",
+    ),
+    Option(
+        "service", "schedule", values.interval, "24", "hours (24), or a time such as 30m, 12h, 1d; from 1m to 366d",
+        "Time between two runs of the daemon: hours, or a number with m, h or d.",
+    ),
+    Option(
+        "service", "dry_run", values.switch, "0", _SWITCH,
+        "Only say what would be moved (1), or move it (0).",
+    ),
+    Option(
+        "service", "log_level", values.choice("debug", "info", "warning", "error"), "info", "debug, info, warning or error",
+        "The least important messages that are still logged.",
+    ),
+    Option(
+        "service", "state_dir", values.directory, "/var/lib/prs", "an absolute path",
+        "Directory of the journal: the history of plans and jobs, needed to resume after a restart.",
+    ),
+    Option(
+        "service", "run_dir", values.directory, "/run/prs", "an absolute path",
+        "Directory in memory where the tickets of web users wait for their jobs to end.",
+    ),
+    Option(
+        "web", "address", values.listen_address, "", "an IP address of this machine, or nothing for all of them",
+        "Address the web interface listens on; empty for all.", "192.0.2.10",
+    ),
+    Option(
+        "web", "port", values.count(1, 65535), "8017", "a port number from 1 to 65535",
+        "Port of the web interface; the panel expects it on every node.",
+    ),
+    Option(
+        "web", "url", values.page_address, "", "https://host or https://host:port, or nothing for this host",
+        "Address of the web interface in a browser, when a reverse proxy stands before it; empty for this host and port.",
+        "https://rebalancing.example.org",
+    ),
+    Option(
+        "web", "origins", values.items(values.origin), "", "a comma list of https://host or https://host:port",
+        "Addresses in a browser, beside this host's own, whose pages may use the web interface (a reverse proxy).",
+        "https://pve.example.org",
+    ),
+    Option(
+        "web", "api_host", values.items(values.host), "", "a host name or IP address, host:port, [IPv6]:port, or a comma list of them",
+        "API that the web interface uses; empty for the node it runs on.", "127.0.0.1:8006",
+    ),
+)  # fmt: skip
+
+# What sections with a name of the administrator's choice hold; no [pool NAME] and no line of [domains] is there by default.
+POOL_OPTIONS = (
+    Option(
+        "pool NAME", "ignore", values.switch, "0", _SWITCH,
+        "Leave the pool's guests where they are (1).",
+    ),
+    Option(
+        "pool NAME", "keep", values.choice("together", "apart"), "", "together or apart",
+        "Keep the pool's guests together on one node, or apart on different ones.", "apart",
+    ),
+    Option(
+        "pool NAME", "nodes", values.items(values.node_name), "", "a comma list of node names",
+        "Nodes on which the pool's guests may be.", "node01,node02",
+    ),
+    Option(
+        "pool NAME", "strict", values.switch, "1", _SWITCH,
+        "The pool's guests may be on no other nodes (1), or these are only preferred (0).",
+    ),
+)  # fmt: skip
+DOMAIN = Option(
+    "domains", "NAME", values.some(values.node_name), "", "a comma list of node names",
+    "A rack or room and its nodes: guests that are to be apart then get different ones, as long as there are enough of them.",
+    "node01,node02",
+)  # fmt: skip
+
+SECTIONS = tuple(dict.fromkeys(option.section for option in OPTIONS))
+BY_NAME = {(option.section, option.name): option for option in OPTIONS}

@@ -1,0 +1,73 @@
+"""Reads the sections of prs.conf that the administrator names: [pool NAME] and [domains], whose lines are named too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from prs.config.ini import Entry, Lines
+from prs.config.mistakes import read_value, shown, similar
+from prs.config.options import DOMAIN, POOL_OPTIONS
+from prs.model import Pool
+
+Domains = tuple[tuple[str, tuple[str, ...]], ...]
+SECTIONS = ("pool NAME", "domains")
+_POOL_NAME = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,2}")  # pve-access-control PVE/AccessControl.pm, pve-poolid
+
+
+def is_place(section: str) -> bool:
+    """True for a section that is read here."""
+    return section == "domains" or section.split(maxsplit=1)[:1] == ["pool"]
+
+
+def read_pools(lines: Lines, mistakes: list[tuple[int, str]]) -> tuple[Pool, ...]:
+    """Read each [pool NAME] in the order of the file; add what is wrong to `mistakes`."""
+    pools = []
+    for section, line in lines.sections.items():
+        word, _, name = section.partition(" ")
+        if word != "pool":
+            continue
+        if not _POOL_NAME.fullmatch(name):
+            mistakes.append((line, f"[{shown(section)}] names no pool: write [pool NAME], with letters, digits and . _ - in the name"))
+        pools.append(_pool(name, line, [entry for entry in lines.entries if entry.section == section], mistakes))
+    return tuple(pools)
+
+
+def _pool(name: str, line: int, entries: Sequence[Entry], mistakes: list[tuple[int, str]]) -> Pool:
+    options = {option.name: option for option in POOL_OPTIONS}
+    values: dict[str, Any] = {}
+    seen: dict[str, int] = {}
+    for entry in entries:
+        section = f"[{shown(entry.section)}]"
+        if entry.name not in options:
+            mistakes.append((entry.line, f"{section} has no option '{entry.name}'{similar(entry.name, list(options))}; "
+                             f"allowed are {', '.join(options)}"))
+        elif entry.name in seen:
+            mistakes.append((entry.line, f"{section} {entry.name} is given a second time (first on line {seen[entry.name]})"))
+        else:
+            seen[entry.name] = entry.line
+            value = read_value(options[entry.name], entry, mistakes)
+            values |= {entry.name: value} if value is not None else {}
+    if "strict" in seen and "nodes" not in seen:
+        mistakes.append((seen["strict"], f"[pool {shown(name)}] strict says how nodes are meant, and there are no nodes"))
+    if not entries:
+        mistakes.append((line, f"[pool {shown(name)}] says nothing: give it {', '.join(list(options)[:-1])}"))
+    return Pool(name, **values)
+
+
+def read_domains(lines: Lines, mistakes: list[tuple[int, str]]) -> Domains:
+    """Read the lines of [domains] in the order of the file; add what is wrong to `mistakes`."""
+    found: dict[str, tuple[str, ...]] = {}
+    first: dict[str, int] = {}
+    homes: dict[str, tuple[str, int]] = {}
+    for entry in (entry for entry in lines.entries if entry.section == "domains"):
+        if entry.name in found:
+            mistakes.append((entry.line, f"[domains] {entry.name} is given a second time (first on line {first[entry.name]})"))
+            continue
+        found[entry.name], first[entry.name] = read_value(DOMAIN, entry, mistakes) or (), entry.line
+        for node in found[entry.name]:
+            domain, line = homes.setdefault(node.lower(), (entry.name, entry.line))
+            if line != entry.line:
+                mistakes.append((entry.line, f"[domains] {entry.name}: {node} is in domain {domain} already (line {line})"))
+    return tuple(found.items())

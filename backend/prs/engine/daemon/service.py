@@ -1,0 +1,203 @@
+"""The daemon: takes jobs from the journal, plans scheduled runs, and can be stopped at any moment without losing either."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prs.config.load import Settings
+from prs.endpoint import Endpoint
+from prs.engine.clock import SystemClock
+from prs.engine.daemon.leader import leads
+from prs.engine.daemon.systemd import Notifier
+from prs.engine.daemon.watchdog import Watchdog
+from prs.engine.drain.ha_maintenance import Switch
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.keep_out import keep_out
+from prs.engine.drain.shared_holds import Notices
+from prs.engine.execution.executor import TICK, Executor
+from prs.engine.journal import credentials
+from prs.engine.journal.jobs import Job
+from prs.engine.journal.journal import Journal
+from prs.engine.planning import make_plan
+from prs.errors import ConfigError, JobConflict, JournalError, PrsError
+from prs.pve.api import Api, Renewed
+from prs.pve.read.ha import ha_master
+
+log = logging.getLogger(__name__)
+
+IDLE = 5.0  # seconds between two looks into the journal for a new job
+RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was not ours to plan, is looked at again
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the daemon is given from outside: how to load the settings, how to log in, the name of this host, and what needs root."""
+
+    load: Callable[[], Settings]
+    connect: Callable[[Endpoint], Api]
+    host: str
+    switch: Switch | None = None  # changes HA maintenance mode; None where there is no helper
+    notices: Notices | None = None  # the cluster's list of nodes that are kept empty; None outside the cluster
+
+
+class Service:
+    """One daemon. `stop` and `reload` only set flags, so signal handlers may call them."""
+
+    def __init__(self, around: Surroundings, settings: Settings, journal: Journal, clock: SystemClock, notifier: Notifier) -> None:
+        self._around, self._settings, self._journal, self._clock, self._notifier = around, settings, journal, clock, notifier
+        self._holds = Holds(journal, clock, around.notices)
+        self._executors: dict[str, Executor] = {}
+        self._stopping = self._reloading = False
+        self._next_look = 0.0
+        self._status = ""
+        self._turned = clock.monotonic()
+
+    def idle(self) -> float:
+        """Seconds since the loop last came round."""
+        return self._clock.monotonic() - self._turned
+
+    def stop(self) -> None:
+        """Start nothing more and return from run(); PVE goes on with running migrations, the next start follows them up."""
+        self._stopping = True
+        self._clock.wake()
+
+    def reload(self) -> None:
+        """Read the configuration again at the next turn."""
+        self._reloading = True
+        self._clock.wake()
+
+    def run(self) -> None:
+        """Work until stopped."""
+        credentials.sweep(self._settings.credentials_dir, {job.credential for job in self._journal.jobs(only_open=True)})
+        watchdog = Watchdog(self._notifier, self.idle)
+        watchdog.start()
+        self._notifier.ready("starting")
+        while not self._stopping:
+            if self._reloading:
+                self._reload()
+            self._clock.sleep(self.turn())
+        watchdog.stop()
+        self._notifier.stopping()
+        left = ", ".join(sorted(self._executors))
+        log.info("stopped%s", f"; jobs {left} go on at the next start" if left else "")
+
+    def turn(self) -> float:
+        """Do what is due now and give the seconds until the next turn."""
+        self._turned = self._clock.monotonic()
+        try:
+            for job in self._journal.jobs(only_open=True):
+                self._serve(job)
+            self._holds.sync()
+            if not self._executors:
+                self._schedule()
+        except JournalError as error:
+            self._say(f"cannot work: {error}", logging.ERROR)
+            return IDLE
+        return TICK if self._executors else IDLE
+
+    def _serve(self, job: Job) -> None:
+        try:
+            if job.id not in self._executors:
+                resumed = " (resumed)" if job.state != "queued" else ""
+                log.info("taking job %s of %s%s", job.id, job.user, resumed, extra={"job": job.id})
+                self._executors[job.id] = Executor(self._account(job), self._holds, self._clock, job.id, self._around.switch)
+            self._say(f"job {job.id}: {job.count('done')} of {len(job.steps)} migrations done")
+            ended = self._executors[job.id].tick()
+            api = self._executors[job.id].api
+            if job.credential and not ended and isinstance(api, Renewed):
+                credentials.renew(self._settings.credentials_dir, job.credential, *api.ticket())
+        except JournalError:
+            raise
+        except PrsError as error:
+            self._give_up(job, error)
+            ended = True
+        if ended:
+            self._executors.pop(job.id, None)
+            if job.credential:
+                credentials.delete(self._settings.credentials_dir, job.credential)
+
+    def _account(self, job: Job) -> Api:
+        """A job from the web runs with its user's own ticket, every other with the configured account."""
+        if job.credential:
+            return self._around.connect(credentials.open(self._settings.credentials_dir, job.credential))
+        return self._around.connect(self._settings.require_endpoint())
+
+    def _give_up(self, job: Job, error: PrsError) -> None:
+        """The job cannot be taken at all: end it, and say of each migration that may be running what to look at."""
+        for step in job.steps:
+            if step.active:
+                words = f"cannot be followed: look for the guest on {step.source} and {step.target}"
+                self._journal.update_step(job.id, step.seq, state="unknown", message=words, ended=self._clock.time())
+            elif step.open:
+                self._journal.update_step(job.id, step.seq, state="skipped", message="not started", ended=self._clock.time())
+        self._journal.update_job(job.id, state="failed", message=str(error), ended=self._clock.time())
+        log.error("job %s failed: %s", job.id, error, extra={"job": job.id})
+
+    def _schedule(self) -> None:
+        """Plan the periodic run when it is due and this daemon leads."""
+        settings, now = self._settings, self._clock.time()
+        if settings.endpoint is None:
+            self._say(f"serving jobs of the web interface; no scheduled runs: {' '.join(settings.missing)}")
+            return
+        last = float(self._journal.note("last_run") or 0)
+        if abs(now - last) < settings.schedule or self._clock.monotonic() < self._next_look:
+            self._say(f"idle; next look at the cluster in {max(0.0, last + settings.schedule - now) / 3600:.1f} h")
+            return
+        self._next_look = self._clock.monotonic() + RETRY
+        try:
+            if self._plan_run(settings, now):
+                self._journal.note("last_run", str(now))
+                self._next_look = 0.0
+        except JournalError:
+            raise
+        except PrsError as error:
+            self._say(f"the scheduled run could not be planned, next try in {RETRY / 60:.0f} minutes: {error}", logging.ERROR)
+
+    def _plan_run(self, settings: Settings, now: float) -> bool:
+        """Plan and queue one run; False if another daemon leads."""
+        api = self._around.connect(settings.require_endpoint())
+        held = self._holds.held()
+        cluster, plan = make_plan(api, settings.policy, now, restrict=lambda cluster: keep_out(cluster, held))
+        leading, why = leads(self._around.host, ha_master(api), cluster.nodes)
+        if not leading:
+            self._say(f"standing by: {why}")
+            return False
+        log.info("scheduled run: %s", plan.summary)
+        for warning in (*cluster.problems, *plan.warnings):
+            log.warning("%s", warning)
+        if plan.moves and settings.dry_run:
+            log.info("dry run: nothing is migrated")
+        elif plan.moves:
+            plan_id = self._journal.add_plan(plan, settings.policy, api.user)
+            try:
+                self._journal.add_job(plan_id, api.user, "schedule", now)
+            except JobConflict as error:
+                log.warning("the scheduled run waits for its next turn: %s", error)
+        return True
+
+    def _reload(self) -> None:
+        self._reloading = False
+        self._notifier.reloading()
+        try:
+            self._settings = self._around.load()
+            for warning in self._settings.warnings:
+                log.warning("%s", warning)
+            log.info("configuration read again; running jobs keep the limits they started with")
+        except ConfigError as error:
+            for mistake in error.mistakes:
+                log.error("%s", mistake)
+            log.error("the old configuration stays in force")
+        self._next_look = 0.0
+        self._notifier.ready()
+
+    def _say(self, words: str, level: int = logging.INFO) -> None:
+        """Report a new state once: in the log, and where systemctl status shows it."""
+        if words == self._status:
+            return
+        kind, old = words.split(":")[0].split(";")[0], self._status.split(":")[0].split(";")[0]
+        self._status = words
+        self._notifier.status(words)
+        if kind != old:
+            log.log(level, "%s", words)

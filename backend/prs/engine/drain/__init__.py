@@ -1,0 +1,1 @@
+"""Nodes that are kept empty, HA maintenance mode, and the way back."""

@@ -1,0 +1,51 @@
+"""The end of a drain: what there is to bring back to a node that is kept empty, and letting it have guests again."""
+
+from __future__ import annotations
+
+from prs.engine.drain.ha_maintenance import Switch
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.keep_out import Held, keep_out
+from prs.engine.drain.way_back import home, joined, opened, plan_back, way_back
+from prs.errors import PlanError
+from prs.model import Cluster, Plan, Policy
+from prs.pve.api import Api
+from prs.pve.read.candidates import inspect_guests
+from prs.pve.read.snapshot import read_cluster
+
+
+def plan_release(api: Api, holds: Holds, held: Held, now: float) -> tuple[Cluster, Plan, Policy]:
+    """The plan that returns every guest of the node's drains that nobody else has moved since.
+
+    PlanError while a drain goes on, or when the drain is in another host's journal.
+    """
+    journal = holds.journal
+    if held.node not in holds.own():
+        where = f"only {held.host}, which has drained it" if held.host else "only the host that has drained it"
+        raise PlanError(
+            f"{where} ({held.drain}), knows which guests to bring back to {held.node}: run `release {held.node}` there, "
+            f"or `release {held.node} --stay` here to let it have guests again without that"
+        )
+    drains = journal.drains(held.node, held.since)
+    under_way = [job.id for job in drains if job.open] + [job.id for job in journal.jobs(only_open=True) if home(job) == held.node]
+    if under_way:
+        raise PlanError(f"job {under_way[0]} is still at work on {held.node}: wait for it or cancel it")
+    job = joined(drains)
+    policy = way_back(job.policy)
+    cluster = keep_out(read_cluster(api, now, policy.method), holds.held(), held.node)
+    if not cluster.quorate:
+        raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
+    there = {guest.vmid for guest in cluster.guests}
+    cluster = inspect_guests(api, cluster, sorted({step.vmid for step in job.steps if step.state == "done"} & there))
+    return cluster, plan_back(opened(cluster, held.node), policy, job, now), policy
+
+
+def let_go(holds: Holds, held: Held, switch: Switch, exists: bool = True) -> str:
+    """Let the node have guests again and bring none back; what to tell about other hosts that do not know of it yet.
+
+    HelperError, with the node still held, if its HA mode cannot be changed; a node that no longer exists has none.
+    """
+    if held.maintenance and exists:
+        switch(held.node, False)
+    holds.release(held.node)
+    why = holds.trouble(held.node)
+    return f"the other hosts could not be told, and keep {held.node} empty until they are: {why}" if why else ""

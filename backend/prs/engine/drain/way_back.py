@@ -1,0 +1,113 @@
+"""The way back: a plan that returns the guests of an ended job to where they were, as far as they still fit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from prs.engine.journal.jobs import Job, Step
+from prs.model import Cluster, Guest, Move, Plan, Policy, Stay
+from prs.planner.plan import check_plan, plan_balance
+from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.problem import seconds
+
+_OF, _TO = "way back of job", "back to"  # options that tell such a plan
+
+
+def home(job: Job) -> str:
+    """The drained node that a way back fills again and so releases, "" for every other job."""
+    return dict(job.plan.options).get(_TO, "")
+
+
+def joined(jobs: Sequence[Job]) -> Job:
+    """Several drains of one node, oldest first, as one job with all their steps: what there is to bring back."""
+    steps = [step for job in jobs for step in job.steps]
+    return replace(jobs[-1], steps=tuple(replace(step, seq=number) for number, step in enumerate(steps, 1)))
+
+
+def opened(cluster: Cluster, node: str) -> Cluster:
+    """The cluster as it will be once the node has left HA maintenance mode."""
+    nodes = tuple(replace(one, ha="online") if (one.name, one.ha) == (node, "maintenance") else one for one in cluster.nodes)
+    return replace(cluster, nodes=nodes)
+
+
+def plan_back(cluster: Cluster, policy: Policy, job: Job, now: float) -> Plan:
+    """A plan of kind balance with the job's moves turned round, last one first; guests that cannot go back stay with their reason.
+
+    `policy` limits what each step may do; its limits on the number and size of moves do not apply.
+    """
+    policy = way_back(policy)
+    guests = {guest.vmid: guest for guest in cluster.guests}
+    moves, stays = list[Move](), list[Stay]()
+    waiting = _homeward(job)
+    progress = True
+    # A guest may have to wait until another one has made room, so those that do not fit are tried again.
+    while progress:
+        progress = False
+        for step in list(waiting):
+            move = _back(step, guests.get(step.vmid), policy)
+            if isinstance(move, Move) and not _objections(cluster, policy, [*moves, move]):
+                moves.append(replace(move, round=len(moves) + 1))
+                waiting.remove(step)
+                progress = True
+    for step in waiting:
+        move = _back(step, guests.get(step.vmid), policy)
+        why = move if isinstance(move, str) else _objections(cluster, policy, [*moves, move])[0].partition(": ")[2]
+        where = guests[step.vmid].node if step.vmid in guests else step.target
+        stays.append(Stay(step.vmid, step.name, where, why, step.kind))
+    return _finish(cluster, policy, job, now, moves, stays)
+
+
+def way_back(policy: Policy) -> Policy:
+    """The policy of a plan back: what was moved once may move again, stopped guests and containers included."""
+    return replace(policy, max_moves=None, max_bytes=None, ignored=True, stopped=True, containers=True)
+
+
+def _homeward(job: Job) -> list[Step]:
+    """One step per guest that the job moved: from its last target to its first source; the last guest to leave comes first."""
+    done = [step for step in job.steps if step.state == "done"]
+    first = {step.vmid: step.source for step in reversed(done)}
+    last = {step.vmid: step for step in done}
+    found = [replace(step, source=first[vmid]) for vmid, step in last.items() if first[vmid] != step.target]
+    return sorted(found, key=lambda step: -step.seq)
+
+
+def _back(step: Step, guest: Guest | None, policy: Policy) -> Move | str:
+    if guest is None:
+        return "the guest no longer exists"
+    if guest.node != step.target:
+        return f"is already back on {guest.node}" if guest.node == step.source else f"has been moved to {guest.node} since"
+    return Move(
+        guest.vmid, guest.name, guest.kind, guest.node, step.source, guest.running, bool(guest.ha), guest.memory, guest.disk,
+        seconds(policy, guest, guest.disk), reason=f"back to {step.source}, where it was before", cpu=guest.cpu,
+    )  # fmt: skip
+
+
+def _objections(cluster: Cluster, policy: Policy, moves: Sequence[Move]) -> list[str]:
+    """What speaks against the last of the moves after the others."""
+    return check_plan(cluster, policy, Plan("balance", policy.method, moves=tuple(moves)))
+
+
+def _finish(cluster: Cluster, policy: Policy, job: Job, now: float, moves: list[Move], stays: list[Stay]) -> Plan:
+    # A policy that calls any cluster balanced makes the planner measure without planning.
+    measure = replace(policy, spread=1.0)
+    where = {move.vmid: move.target for move in moves}
+    later = replace(cluster, guests=tuple(replace(guest, node=where.get(guest.vmid, guest.node)) for guest in cluster.guests))
+    before, after = plan_balance(cluster, measure, now), plan_balance(later, measure, now)
+    wall = sum(sorted((move.seconds for move in moves), reverse=True)) / max(1, min(policy.parallel_node, len(moves)))
+    warnings = (*cluster.problems, *Facts(cluster, policy).cautions(moves))
+    plan = Plan(
+        "balance", policy.method, created=now, moves=tuple(moves), stays=tuple(stays), before=before.before, after=after.before,
+        spread_before=before.spread_before, spread_after=after.spread_before, seconds=wall, warnings=warnings,
+        options=((_OF, job.id), *(((_TO, job.node),) if job.kind == "drain" else ())),
+    )  # fmt: skip
+    return replace(plan, summary=_summary(plan))
+
+
+def _summary(plan: Plan) -> str:
+    left = f"; {len(plan.stays)} stay where they are" if plan.stays else ""
+    if not plan.moves:
+        return f"Nothing to bring back{left}."
+    guests = "guest" if len(plan.moves) == 1 else "guests"
+    work = f"{plan.bytes / 2**30:.1f} GiB to copy, about {plan.seconds / 60:.0f} min"
+    return f"{len(plan.moves)} {guests} back to where they were ({work}){left}."

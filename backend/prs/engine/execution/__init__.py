@@ -1,0 +1,1 @@
+"""Carries one job out, step by step."""

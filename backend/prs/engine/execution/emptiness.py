@@ -1,0 +1,88 @@
+"""Whether a node is empty, and what to do about guests that are still, or newly, on it when the planned steps have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from prs.engine.drain.keep_out import Held, keep_out
+from prs.engine.execution.observe import CANCELLED, HA_MOVING, good
+from prs.engine.journal.jobs import Job, Step
+from prs.engine.planning import Wish, make_plan
+from prs.errors import ApiError, PlanError
+from prs.model import Cluster, Move
+from prs.pve.act import migration
+from prs.pve.act.migration import Where
+from prs.pve.api import Api
+
+RETRIES = 2  # a guest whose migration fails gets another target this often
+TRIED = "a migration there has failed"
+INTERRUPTED = "interrupted by signal"  # how a migration ends that somebody has cancelled (qemu-server, pve-common RESTEnvironment.pm)
+CUT_OFF = "unexpected status"  # PVE's word for a task that was killed or went down with its node
+TRIES = 2  # a guest whose step was skipped, because meanwhile its target was full or closed, gets another target this often in all
+
+
+def still_there(job: Job, places: Mapping[int, Where]) -> dict[int, Where]:
+    """The guests that keep the job's node from being as empty as was asked, by vmid; templates run nowhere and may stay."""
+    here = {vmid: where for vmid, where in sorted(places.items()) if where.node == job.node and not where.template}
+    return {vmid: where for vmid, where in here.items() if job.plan.stopped or where.status != "stopped"}
+
+
+def verdict(job: Job, places: Mapping[int, Where]) -> tuple[bool, str]:
+    """Whether the cluster shows the node empty, and that in words."""
+    here = still_there(job, places)
+    if here:
+        # A node that has died tells no names any more.
+        names = ", ".join(f"{vmid} ({where.name})" if where.name else str(vmid) for vmid, where in here.items())
+        return False, f"{len(here)} {'guest is' if len(here) == 1 else 'guests are'} still on {job.node}: {names}"
+    if job.plan.stopped:
+        return True, f"{job.node} is empty: the cluster shows no guest on it"
+    return True, f"no running guest is left on {job.node}, as the cluster shows"
+
+
+def strangers(job: Job, places: Mapping[int, Where]) -> set[int]:
+    """The guests on the node that the job has not tried to move, or was kept from moving by something that may have changed."""
+    tried = {step.vmid for step in job.steps if step.state != "skipped"} | {stay.vmid for stay in job.plan.blockers}
+    skipped = [step.vmid for step in job.steps if step.state == "skipped"]
+    return {vmid for vmid in still_there(job, places) if vmid not in tried and skipped.count(vmid) < TRIES}
+
+
+def unlucky(api: Api, job: Job, places: Mapping[int, Where]) -> set[int]:
+    """The guests on the node whose migration has certainly failed: they may try another target."""
+    here, last = still_there(job, places), {step.vmid: step for step in job.steps}
+    calm = [vmid for vmid, where in here.items() if where.node_online and not where.lock and where.ha not in HA_MOVING]
+    return {vmid for vmid in calm if vmid in last and len(_in_vain(job, vmid)) <= RETRIES and _failed(api, last[vmid])}
+
+
+def _in_vain(job: Job, vmid: int) -> list[Step]:
+    return [step for step in job.steps if step.vmid == vmid and step.state == "failed"]
+
+
+def _failed(api: Api, step: Step) -> bool:
+    """True when the step's own task has ended with an error of its own: nobody cancelled it, and it was not cut off."""
+    if step.state != "failed" or not step.upid or ":hamigrate:" in step.upid:
+        return False  # never sent, or refused by the HA manager
+    if INTERRUPTED in step.message and not step.message.startswith(CANCELLED):
+        return False
+    try:
+        task = migration.task(api, step.upid)
+    except ApiError:
+        return False
+    return not (task.running or task.gone or good(task.exitstatus) or task.exitstatus == CUT_OFF)
+
+
+def moves_for(api: Api, job: Job, wanted: set[int], held: Mapping[str, Held], now: float) -> tuple[Move, ...]:
+    """Moves for these guests, each to a target it has not tried, and for others that make room; () if they cannot leave, or not yet."""
+    tried = {vmid: tuple((step.target, TRIED) for step in _in_vain(job, vmid)) for vmid in wanted}
+
+    def restrict(cluster: Cluster) -> Cluster:
+        guests = (replace(guest, refused=(*guest.refused, *tried.get(guest.vmid, ()))) for guest in cluster.guests)
+        return keep_out(replace(cluster, guests=tuple(guests)), held, job.node)
+
+    try:
+        # A guest that cannot leave must not keep the others from it.
+        _, plan = make_plan(api, job.policy, now, Wish(job.node, job.plan.stopped, leave=True), restrict)
+    except PlanError:
+        return ()
+    known = {step.vmid for step in job.steps} - wanted
+    return tuple(move for move in plan.moves if move.vmid not in known)

@@ -1,0 +1,33 @@
+"""How a job whose steps have all ended has ended as a whole, in truth and in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prs.engine.execution import emptiness
+from prs.engine.journal.jobs import Job, JobState
+from prs.pve.act.migration import Where
+
+
+def ending(job: Job, places: Mapping[int, Where]) -> tuple[JobState, str]:
+    """The final state and what there is to say; a drain is done when the cluster shows its node empty, however each guest left it."""
+    moved, asked = job.count("done"), len(job.final)
+    empty, words = emptiness.verdict(job, places) if job.kind == "drain" else (moved == asked, "")
+    state: JobState = "partial" if moved else "failed"
+    if empty and not job.count("unknown"):
+        state = "done"
+    elif job.request in ("cancel", "abort"):
+        state = "cancelled"
+    count = f"{moved} of {asked} migrations done" if moved < asked else ""
+    return state, "; ".join(filter(None, [count, words, *_tries(job)]))
+
+
+def _tries(job: Job) -> list[str]:
+    """What became of guests whose migration failed and that were then sent elsewhere."""
+    found = []
+    for step in job.final:
+        failed = [other.target for other in job.steps if other.vmid == step.vmid and other.seq < step.seq and other.state == "failed"]
+        if failed:
+            how = f"went to {step.target}" if step.state == "done" else f"did not get to {step.target} either,"
+            found.append(f"{step.label} {how} after its migration to {' and '.join(failed)} had failed")
+    return found

@@ -1,0 +1,93 @@
+"""Whether a step may start now: what is asked of a fresh snapshot and of PVE right before each migration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from prs.engine.clock import Clock
+from prs.engine.execution import ready
+from prs.engine.execution.observe import HA_MOVING
+from prs.engine.execution.waits import Waits
+from prs.engine.journal.jobs import Job, Step
+from prs.model import LOCK_PATIENCE, Cluster, Guest, Volume
+from prs.pve.act import migration
+from prs.pve.api import Api
+from prs.pve.read.candidates import inspect_move
+
+SECOND_LOOK = 60.0  # an objection to a step must last this long: figures of one 10 s sample jump
+FIGURES_LAG = 30.0  # a node's memory in use shows an arrived guest only after its next report
+LOCKED, HELD = "locked", "held"  # what a step waits for; each kind has its own patience
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The step as it would be started; `state` is "" when it may, else what becomes of it: wait (planned) or its end, and why."""
+
+    step: Step
+    state: str = ""
+    words: str = ""
+
+
+class Judge:
+    """Judges the steps of one job; how long each has been held up is remembered in `waits`."""
+
+    def __init__(self, api: Api, waits: Waits, clock: Clock) -> None:
+        self._api, self._waits, self._clock = api, waits, clock
+
+    def verdict(self, job: Job, step: Step, cluster: Cluster, elsewhere: Sequence[Step]) -> Verdict:
+        """Ask everything that can stand against the step; `elsewhere` are the active steps of other jobs."""
+        guest = next((guest for guest in cluster.guests if guest.vmid == step.vmid), None)
+        if guest is None:
+            return Verdict(step, "skipped", "the guest no longer exists")
+        if step.ha and guest.node == step.target:
+            moves = guest.ha in HA_MOVING
+            return Verdict(step, *(("planned", "waiting: the HA manager moves it") if moves else ("done", "the HA manager has moved it")))
+        if guest.node != step.source:
+            return Verdict(step, "skipped", f"is already on {guest.node}: something else moved it")
+        if guest.lock:
+            return self._locked(step, guest)
+        if guest.vmid in cluster.migrating:
+            return self._wait(step, "a migration of it that is not ours is running", LOCKED, LOCK_PATIENCE)
+        # Started or stopped since it was planned: PVE's request has to tell which.
+        return self._allowed(job, replace(step, running=guest.running), cluster, elsewhere)
+
+    def _locked(self, step: Step, guest: Guest) -> Verdict:
+        words = f"locked ({guest.lock})"
+        if self._waits.lasted((HELD, step.seq), LOCKED) < LOCK_PATIENCE:
+            return Verdict(step, "planned", f"waiting: {words}")
+        return Verdict(step, "failed", f"{words} for more than {LOCK_PATIENCE / 60:.0f} minutes; it is still on {step.source}")
+
+    def _allowed(self, job: Job, step: Step, cluster: Cluster, elsewhere: Sequence[Step]) -> Verdict:
+        """Our own limits first, because they cost no call, then PVE's own precondition call, then what that does not look at."""
+        others = [*(other for other in job.steps if other.active), *elsewhere]
+        ahead = [*others, *(other for other in job.steps[: step.seq - 1] if other.state == "planned")]
+        arrived = [other for other in job.steps if other.state == "done" and abs(self._clock.time() - other.ended) < FIGURES_LAG]
+        patience = float("inf") if others else SECOND_LOOK
+        words = ready.objection(cluster, step, ahead, arrived, job.policy, job.node)
+        if words:
+            return self._wait(step, words, HELD, patience)
+        words, volumes = migration.precheck(self._api, step.move)
+        if words:
+            return self._wait(step, words, HELD, SECOND_LOOK)
+        replicated = any(one.vmid == step.vmid and one.target == step.target for one in cluster.replications)  # only what changed travels
+        if volumes and not step.disk and not replicated:
+            # Disks that the plan knew nothing of: the guest could not be examined then, or got them since.
+            size = sum(volume.size for volume in volumes)
+            step = replace(step, disk=size, total=step.memory + size)
+            cluster = _laden(cluster, step, volumes)
+        words = ready.objection(inspect_move(self._api, cluster, step.move), step, ahead, arrived, job.policy, job.node)
+        return self._wait(step, words, HELD, patience) if words else Verdict(step)
+
+    def _wait(self, step: Step, words: str, kind: str, patience: float) -> Verdict:
+        if self._waits.lasted((HELD, step.seq), kind) < patience:
+            return Verdict(step, "planned", f"waiting: {words}")
+        return Verdict(step, "skipped", words)
+
+
+def _laden(cluster: Cluster, step: Step, volumes: tuple[Volume, ...]) -> Cluster:
+    """The cluster with the disks that travel with the step's guest."""
+    guests = {guest.vmid: guest for guest in cluster.guests}
+    guest = guests[step.vmid]
+    guests[step.vmid] = replace(guest, disk=guest.disk or step.disk, volumes=volumes)
+    return replace(cluster, guests=tuple(guests.values()))

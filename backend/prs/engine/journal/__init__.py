@@ -1,0 +1,1 @@
+"""Plans, jobs and steps in SQLite, written before anything happens."""

@@ -1,0 +1,278 @@
+"""The journal: every plan, job and step is a row in SQLite before it happens, so that nothing is lost or done twice."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from prs.codec import from_json, to_json
+from prs.engine.drain.keep_out import Held
+from prs.engine.journal.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
+from prs.engine.journal.schema import upgrade
+from prs.errors import JobConflict, JournalError, NotFound
+from prs.model import Move, Plan, Policy
+
+_STEP_FIELDS = tuple(item.name for item in fields(Step))
+_JOB_FIELDS = tuple(item.name for item in fields(Job) if item.name not in ("plan", "policy", "steps"))
+_OPEN_JOBS = ", ".join(f"'{state}'" for state in JOB_OPEN)
+_OPEN_STEPS = ", ".join(f"'{state}'" for state in STEP_OPEN)
+_ACTIVE_STEPS = ", ".join(f"'{state}'" for state in STEP_ACTIVE)
+
+
+class Journal:
+    """One connection to the journal file; each thread and process opens its own. Raises JournalError for anything SQLite refuses."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the journal at `path`, readable by its owner and group only."""
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.touch(mode=0o660)
+            self._plans: dict[str, Plan] = {}
+            self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            upgrade(self._db)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction, all or nothing; a durable one survives a power cut, any survives the death of the process."""
+        try:
+            # A step must be on disk before its migration is requested; how far it is need not be.
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self.path} cannot be written: {error}") from error
+
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """What a query gives."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self.path} cannot be read: {error}") from error
+
+    def add_plan(self, plan: Plan, policy: Policy, user: str) -> str:
+        """Store a plan as shown to `user`, with the policy it was made with, and give its new id."""
+        plan_id = secrets.token_hex(6)
+        values = (plan_id, plan.created, user, json.dumps(to_json(policy)), json.dumps(to_json(plan)))
+        with self.transaction() as db:
+            db.execute("INSERT INTO plans (id, created, user, policy, body) VALUES (?, ?, ?, ?, ?)", values)
+        return plan_id
+
+    def plan(self, plan_id: str) -> tuple[Plan, str]:
+        """The stored plan and the user it was made for; JournalError if there is none."""
+        rows = self.rows("SELECT body, user FROM plans WHERE id = ?", plan_id)
+        if not rows:
+            raise NotFound(f"there is no plan {plan_id}")
+        return from_json(Plan, json.loads(rows[0]["body"])), rows[0]["user"]
+
+    def plan_policy(self, plan_id: str) -> Policy:
+        """The policy the stored plan was made with; NotFound if there is none."""
+        rows = self.rows("SELECT policy FROM plans WHERE id = ?", plan_id)
+        if not rows:
+            raise NotFound(f"there is no plan {plan_id}")
+        return from_json(Policy, json.loads(rows[0]["policy"]))
+
+    def add_job(
+        self, plan_id: str, user: str, origin: str, now: float, moves: tuple[Move, ...] | None = None, credential: str = "",
+        maintenance: str = "",
+    ) -> str:
+        """Queue a job for the stored plan, or only the given moves of it, and give its id; JobConflict if one of its guests is taken.
+
+        A drained node is held from now on. `maintenance` is the node whose HA maintenance mode the job may switch.
+        """
+        plan, _ = self.plan(plan_id)
+        chosen = plan.moves if moves is None else moves
+        values = {"id": secrets.token_hex(6), "plan": plan_id, "kind": plan.kind, "node": plan.node, "state": "queued"}
+        values |= {"user": user, "origin": origin, "credential": credential}
+        with self.transaction() as db:
+            self._refuse_overlap(db, {move.vmid for move in chosen})
+            self._insert(db, "jobs", {**values, "created": now})
+            for seq, move in enumerate(chosen, 1):
+                self._insert_step(db, values["id"], seq, move)
+            if plan.kind == "drain":
+                hold = "INSERT INTO held (node, job, user, since) VALUES (?, ?, ?, ?) ON CONFLICT (node) DO NOTHING"
+                db.execute(hold, (plan.node, values["id"], user, now))
+            if maintenance:
+                self._insert(db, "maintenance", {"job": values["id"], "node": maintenance, "state": "wanted"})
+            self._touch(db, values["id"])
+        return values["id"]
+
+    @staticmethod
+    def _refuse_overlap(db: sqlite3.Connection, vmids: set[int]) -> None:
+        taken: dict[str, list[int]] = {}
+        for row in db.execute(
+            f"""SELECT DISTINCT steps.job, steps.vmid FROM steps JOIN jobs ON jobs.id = steps.job
+            WHERE jobs.state IN ({_OPEN_JOBS}) AND steps.state IN ({_OPEN_STEPS}) ORDER BY jobs.created, steps.vmid"""
+        ):
+            if row["vmid"] in vmids:
+                taken.setdefault(row["job"], []).append(row["vmid"])
+        if taken:
+            job, guests = next(iter(taken.items()))
+            raise JobConflict(job, tuple(guests))
+
+    def append_steps(self, job_id: str, moves: tuple[Move, ...]) -> None:
+        """Add moves to an open job (guests that appeared on a node while it was drained)."""
+        with self.transaction() as db:
+            (last,) = db.execute("SELECT COALESCE(MAX(seq), 0) FROM steps WHERE job = ?", (job_id,)).fetchone()
+            for seq, move in enumerate(moves, last + 1):
+                self._insert_step(db, job_id, seq, move)
+            self._touch(db, job_id)
+
+    @staticmethod
+    def _insert_step(db: sqlite3.Connection, job_id: str, seq: int, move: Move) -> None:
+        values = {name: getattr(move, name) for name in ("vmid", "name", "kind", "source", "target", "running", "ha", "memory", "disk")}
+        values |= {"job": job_id, "seq": seq, "seconds": move.seconds, "round": move.round, "state": "planned", "total": move.bytes}
+        Journal._insert(db, "steps", values)
+
+    @staticmethod
+    def _insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
+        db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values()))
+
+    @staticmethod
+    def _touch(db: sqlite3.Connection, job_id: str) -> None:
+        """Give the job the next revision of the whole journal."""
+        db.execute("UPDATE meta SET value = value + 1 WHERE name = 'revision'")
+        db.execute("UPDATE jobs SET revision = (SELECT value FROM meta WHERE name = 'revision') WHERE id = ?", (job_id,))
+
+    def revision(self) -> int:
+        """A number that grows with every change of any job."""
+        return int(self.rows("SELECT value FROM meta WHERE name = 'revision'")[0]["value"])
+
+    def job(self, job_id: str) -> Job:
+        """The job with its plan and steps; JournalError if there is none."""
+        rows = self.rows("SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan WHERE jobs.id = ?", job_id)
+        if not rows:
+            raise NotFound(f"there is no job {job_id}")
+        return self._job(rows[0])
+
+    def jobs(self, limit: int = 50, only_open: bool = False) -> list[Job]:
+        """The newest jobs first, with plans and steps; with `only_open` those without a final state, oldest first."""
+        where = f"WHERE jobs.state IN ({_OPEN_JOBS}) ORDER BY jobs.created" if only_open else "ORDER BY jobs.created DESC"
+        query = f"SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan {where}, jobs.rowid LIMIT ?"
+        rows = self.rows(query, limit)
+        return [self._job(row) for row in rows]
+
+    def brief_jobs(self, limit: int) -> list[Job]:
+        """The newest jobs first, with their steps but of their plans only kind, method and summary: fit for long lists."""
+        rows = self.rows(
+            """SELECT jobs.*, plans.policy, json_extract(plans.body, '$.method') AS method, json_extract(plans.body, '$.summary') AS summary
+            FROM jobs JOIN plans ON plans.id = jobs.plan ORDER BY jobs.created DESC, jobs.rowid LIMIT ?""",
+            limit,
+        )
+        return [self._fill(row, Plan(row["kind"], row["method"], row["node"], summary=row["summary"])) for row in rows]
+
+    def _job(self, row: sqlite3.Row) -> Job:
+        if row["plan"] not in self._plans:
+            # Plans never change, and a poll every two seconds should not parse thousands of lines.
+            self._plans = {row["plan"]: from_json(Plan, json.loads(row["body"]))}
+        return self._fill(row, self._plans[row["plan"]])
+
+    def _fill(self, row: sqlite3.Row, plan: Plan) -> Job:
+        steps = tuple(_step(item) for item in self.rows("SELECT * FROM steps WHERE job = ? ORDER BY seq", row["id"]))
+        policy = from_json(Policy, json.loads(row["policy"]))
+        return Job(plan=plan, policy=policy, steps=steps, **{name: row[name] for name in _JOB_FIELDS})
+
+    def update_job(self, job_id: str, **changes: Any) -> None:
+        """Set fields of a job."""
+        self._update("jobs", "id = ?", (job_id,), job_id, changes)
+
+    def update_step(self, job_id: str, seq: int, **changes: Any) -> None:
+        """Set fields of a step."""
+        self._update("steps", "job = ? AND seq = ?", (job_id, seq), job_id, changes)
+
+    def _update(self, table: str, where: str, key: tuple[object, ...], job_id: str, changes: dict[str, Any]) -> None:
+        columns = ", ".join(f"{name} = ?" for name in changes)
+        with self.transaction(durable="state" in changes) as db:
+            db.execute(f"UPDATE {table} SET {columns} WHERE {where}", (*changes.values(), *key))
+            self._touch(db, job_id)
+
+    def request(self, job_id: str, request: Request) -> bool:
+        """Ask for pause, cancel or abort ("" resumes); False if the job has ended. A cancel is never taken back."""
+        with self.transaction() as db:
+            row = db.execute("SELECT state, request FROM jobs WHERE id = ?", (job_id,)).fetchone()
+            if row is None:
+                raise NotFound(f"there is no job {job_id}")
+            if row["state"] not in JOB_OPEN or (row["request"] in ("cancel", "abort") and request not in ("cancel", "abort")):
+                return False
+            db.execute("UPDATE jobs SET request = ? WHERE id = ?", (request, job_id))
+            self._touch(db, job_id)
+        return True
+
+    def active_steps(self) -> list[tuple[str, Step]]:
+        """(job id, step) of every step that may have a migration running now, of all jobs."""
+        rows = self.rows(f"SELECT * FROM steps WHERE state IN ({_ACTIVE_STEPS}) ORDER BY job, seq")
+        return [(row["job"], _step(row)) for row in rows]
+
+    def known_upids(self, vmid: int) -> frozenset[str]:
+        """UPIDs of all migrations of the guest that the journal has seen."""
+        return frozenset(row["upid"] for row in self.rows("SELECT upid FROM steps WHERE vmid = ? AND upid <> ''", vmid))
+
+    def held(self) -> dict[str, Held]:
+        """The nodes that are kept empty, by name."""
+        found = self.rows("SELECT node, job, user, since, maintenance FROM held ORDER BY node")
+        return {row["node"]: Held(**{**dict(row), "maintenance": bool(row["maintenance"])}) for row in found}
+
+    def release(self, node: str, job_id: str = "", ended: Iterable[str] = ()) -> None:
+        """Let the node get guests again; with `job_id` only if it is held because of that job.
+
+        A hold that is in the cluster's list is remembered until it is out of it, and so are those of the jobs `ended`.
+        """
+        mine = "FROM held WHERE node = ? AND job = COALESCE(NULLIF(?, ''), job)"
+        with self.transaction() as db:
+            db.execute(f"INSERT OR IGNORE INTO ended_holds SELECT node, job {mine} AND posted = 1", (node, job_id))
+            db.executemany("INSERT OR IGNORE INTO ended_holds VALUES (?, ?)", [(node, other) for other in ended])
+            db.execute(f"DELETE {mine}", (node, job_id))
+
+    def maintenance(self, job_id: str) -> tuple[str, str]:
+        """How far a job is with HA maintenance mode, and words: "" (not its business), wanted, asked, late, found, idle, failed, ended."""
+        rows = self.rows("SELECT state, words FROM maintenance WHERE job = ?", job_id)
+        return (rows[0]["state"], rows[0]["words"]) if rows else ("", "")
+
+    def set_maintenance(self, job_id: str, node: str, state: str, words: str = "") -> None:
+        """Record how far a job is with HA maintenance mode of its node."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO maintenance VALUES (?, ?, ?, ?)", (job_id, node, state, words))
+            if state == "asked":
+                db.execute("UPDATE held SET maintenance = 1 WHERE node = ?", (node,))
+
+    def drains(self, node: str, since: float) -> list[Job]:
+        """The drains of a node that were queued at or after `since`, oldest first."""
+        query = """SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan
+            WHERE jobs.kind = 'drain' AND jobs.node = ? AND jobs.created >= ? ORDER BY jobs.created, jobs.rowid"""
+        return [self._job(row) for row in self.rows(query, node, since)]
+
+    def note(self, name: str, value: str | None = None) -> str:
+        """Read a small named fact ("" if unset), or set it when a value is given."""
+        if value is not None:
+            with self.transaction() as db:
+                db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value))
+            return value
+        rows = self.rows("SELECT value FROM meta WHERE name = ?", name)
+        return str(rows[0]["value"]) if rows else ""
+
+
+def _step(row: sqlite3.Row) -> Step:
+    values = {name: row[name] for name in _STEP_FIELDS}
+    return Step(**{**values, "running": bool(row["running"]), "ha": bool(row["ha"])})

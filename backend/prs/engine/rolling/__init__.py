@@ -1,0 +1,1 @@
+"""Rolling maintenance: one node after the other."""

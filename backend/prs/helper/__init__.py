@@ -1,0 +1,1 @@
+"""The root helper for what needs root on a node, and its client."""

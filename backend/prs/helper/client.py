@@ -1,0 +1,66 @@
+"""Asks the root helper for what needs root: a node's HA maintenance mode, and the cluster's list of nodes that are kept empty."""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+from pathlib import Path
+
+from prs.engine.drain.keep_out import Held
+from prs.engine.drain.shared_holds import FOLDER, Notices
+from prs.errors import HelperError
+
+SOCKET = Path("/run/prs-ha-maintenance.sock")  # where the packages have the helper listen
+PVE = Path("/etc/pve")
+SECONDS = 40.0  # a little longer than the helper gives ha-manager
+
+
+def notices(pve: Path, host: str, helper: Path) -> Notices | None:
+    """The cluster's list as host `host` reads it and has `helper` write it; None on a machine that is no node of a cluster."""
+    return Notices(pve / FOLDER, host, partial(put_notice, helper), partial(take_notice, helper)) if pve.is_dir() else None
+
+
+def set_maintenance(helper: Path, node: str, enabled: bool) -> None:
+    """Queue the change with the HA manager, which acts on it within its next cycles; HelperError says why it was not possible."""
+    try:
+        words = _ask(helper, f"{'enable' if enabled else 'disable'} {node}")
+    except FileNotFoundError:
+        raise HelperError(f"HA maintenance mode cannot be switched here: there is no helper at {helper}") from None
+    except OSError as error:
+        raise HelperError(f"the helper for HA maintenance mode does not answer: {error.strerror or error}") from None
+    if not words.startswith("ok"):
+        raise HelperError(f"HA maintenance mode of {node} was not switched: {words or 'the helper gave no answer'}")
+
+
+def put_notice(helper: Path, held: Held) -> None:
+    """Put a hold into the cluster's list, or in the place of the same hold; HelperError."""
+    _list(helper, f"hold {held.node} {held.job} {int(held.since)} {int(held.maintenance)} {held.host} {held.user}")
+
+
+def take_notice(helper: Path, held: Held) -> None:
+    """Take a hold out of the cluster's list; HelperError."""
+    _list(helper, f"free {held.node} {held.job}")
+
+
+def _list(helper: Path, request: str) -> None:
+    try:
+        words = _ask(helper, request)
+    except FileNotFoundError:
+        raise HelperError(f"there is no helper at {helper}") from None
+    except OSError as error:
+        raise HelperError(f"the helper does not answer: {error.strerror or error}") from None
+    if not words.startswith("ok"):
+        raise HelperError(words or "the helper gave no answer")
+
+
+def _ask(helper: Path, request: str) -> str:
+    """One request, one answer; OSError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(SECONDS)
+        connection.connect(str(helper))
+        connection.sendall(f"{request}\n".encode())
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := connection.recv(1024):
+            answer += part
+    return answer.decode("utf-8", "replace").strip()

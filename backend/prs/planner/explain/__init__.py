@@ -1,0 +1,1 @@
+"""Reasons, warnings and the plan in words."""

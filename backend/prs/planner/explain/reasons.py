@@ -1,0 +1,147 @@
+"""The plan in words: why each guest moves or stays, why a drain cannot be done, and the plan in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+from prs.model import LOCK_PATIENCE, Guest, Method, Stay
+from prs.planner.objective import score
+from prs.planner.problem.board import Board
+from prs.planner.problem.fixed_limits import gib
+from prs.planner.problem.problem import Problem
+
+LABEL = {"memory": "memory", "cpu": "CPU", "disk": "local disk", "all": "memory, CPU and local disk"}
+
+
+def points(value: float) -> str:
+    """A spread in percentage points."""
+    return f"{value * 100:.1f} points"
+
+
+def percent(load: float, total: float) -> str:
+    """A load as a percentage of its capacity."""
+    return f"{load / total * 100:.1f}%" if total else f"{load:.0f}"
+
+
+def move(board: Board, unit: int, target: int, method: Method) -> str:
+    """What this step improves, asked before it is made."""
+    problem, item, source = board.problem, board.units[unit], board.where[unit]
+    resource = max(score.resources(method), key=lambda r: item.size(r) / (problem.total[r][source] or score.NONE))
+    load, total, size = board.load[resource], problem.total[resource], item.size(resource)
+    before = score.spread(problem, board.load, method)
+    board.move(unit, target)
+    after = score.spread(problem, board.load, method)
+    board.move(unit, source)
+    text = (f"takes {problem.names[source]} from {percent(load[source], total[source])} to {percent(load[source] - size, total[source])} "
+            f"{LABEL[resource]} and {problem.names[target]} from {percent(load[target], total[target])} "
+            f"to {percent(load[target] + size, total[target])}")
+    if abs(after - before) >= 0.0005:
+        text += f"; the spread goes from {before * 100:.1f} to {points(after)}"
+    return text
+
+
+def leaving(board: Board, unit: int, target: int) -> str:
+    """Why a guest of the drained node goes to this node."""
+    problem, memory = board.problem, board.load["memory"]
+    before, after, total = memory[target], memory[target] + board.units[unit].memory, problem.total["memory"][target]
+    name, source = problem.names[target], problem.names[board.where[unit]]
+    text = f"leaves {source}, which is being drained; takes {name} from {percent(before, total)} to {percent(after, total)} memory"
+    return "; ".join([text, *(occupied(guest) for guest in board.units[unit].guests if guest.occupied)])
+
+
+def occupied(guest: Guest) -> str:
+    """That a drain waits for the end of the guest's lock."""
+    article = "a " if guest.lock == "backup" else ""
+    return f"is locked by {article}{guest.lock}; the drain waits up to {LOCK_PATIENCE / 60:.0f} minutes for it to end"
+
+
+def helper(board: Board, unit: int, target: int) -> str:
+    """Why a guest of another node moves in a drain."""
+    item, names, source = board.units[unit], board.problem.names, board.where[unit]
+    what = gib(item.memory) + " of memory" + (f" and {gib(item.disk)} of local disk" if item.disk else "")
+    return f"makes room on {names[source]} ({what}) for guests of the drained node; {names[target]} has the room for it"
+
+
+def parking(board: Board, unit: int, target: int, final: int) -> str:
+    """Why a guest takes a detour."""
+    names = board.problem.names
+    source = names[board.where[unit]]
+    return f"waits on {names[target]} until {names[final]} has room, so that another guest can take its place on {source} first"
+
+
+def staying(problem: Problem, board: Board, moved: frozenset[int], method: Method, why: str) -> tuple[Stay, ...]:
+    """Every guest that the plan leaves where it is, with the reason. `why` is the reason of those that could go but need not."""
+    spread = score.spread(problem, board.load, method)
+    rooms = _rooms(problem, board)
+    largest = [max((room for other, room in enumerate(rooms) if other != node), default=0.0) for node in range(len(rooms))]
+    rows = []
+    for vmid, guest in problem.facts.guests.items():
+        if vmid in moved:
+            continue
+        reason = problem.stays.get(vmid)
+        if reason is None:
+            item = problem.units[problem.unit_of[vmid]]
+            if item.memory + item.growth > largest[item.home]:
+                free, most = gib(largest[item.home]), gib(item.memory + item.growth)
+                size = f"the {most} of memory it may grow to" if item.growth else f"its {most} of memory"
+                reason = f"no other node has room for {size}; the most that is free elsewhere is {free}"
+            else:
+                reason = why or _level(problem, board, item.home, guest, method, spread)
+        rows.append(Stay(vmid, guest.name, guest.node, reason, guest.kind))
+    return tuple(rows)
+
+
+def _rooms(problem: Problem, board: Board) -> list[float]:
+    """Free memory of each node that may receive guests, 0 for the others."""
+    active = set(problem.active)
+    return [max(0.0, problem.cap["memory"][n] - board.load["memory"][n]) if n in active else 0.0 for n in range(len(problem.names))]
+
+
+def _level(problem: Problem, board: Board, home: int, guest: Guest, method: Method, spread: float) -> str:
+    resource = score.resources(method)[0]
+    load = percent(board.load[resource][home], problem.total[resource][home])
+    place = f"{guest.node} is at {load} {LABEL[resource]} with this plan, in a spread of {points(spread)}"
+    return f"{place}; moving it too would cost more than it brings"
+
+
+def blockers(problem: Problem, board: Board, stuck: Sequence[int], fixed: Mapping[int, str]) -> tuple[Stay, ...]:
+    """Each guest that cannot leave the drained node, with what every node lacks for it."""
+    rows = [_stay(problem, vmid, reason) for vmid, reason in fixed.items()]
+    for unit in stuck:
+        for guest in problem.units[unit].guests:
+            rows.append(_stay(problem, guest.vmid, _nowhere(problem, board, unit)))
+    return tuple(sorted(rows, key=lambda row: row.vmid))
+
+
+def _stay(problem: Problem, vmid: int, reason: str) -> Stay:
+    guest = problem.facts.guests[vmid]
+    return Stay(vmid, guest.name, guest.node, reason, guest.kind)
+
+
+def _nowhere(problem: Problem, board: Board, unit: int) -> str:
+    item = problem.units[unit]
+    what = f"needs {gib(item.memory)} of memory" if item.memory else f"needs {gib(item.disk)} of local disk"
+    facts = []
+    for place, name in enumerate(problem.names):
+        if place == item.home:
+            continue
+        reason = board.obstacle(unit, place) or f"{name} has room only if others stay behind"
+        facts.append(reason.removeprefix(what + ", "))
+    return f"{what}; " + ", ".join(facts)
+
+
+def changed(problem: Problem, method: Method, before: float, after: float) -> str:
+    """The spread of the method before and after, and what the others do."""
+    return f"the {LABEL[method]} spread goes from {before * 100:.1f} to {points(after)}"
+
+
+
+def proof(cost: float, bound: float | None) -> str:
+    """How near the plan's cost is to what any plan as good must cost; "" when nothing is known."""
+    if not bound:
+        return ""
+    over = cost / bound - 1.0
+    if over < 0.005:
+        return "; proven to be the cheapest way"
+    return f"; at most {ceil(over * 100 - 1e-9)}% above the cheapest way there may be" if over < 1.0 else ""

@@ -1,0 +1,46 @@
+"""What a plan warns of beside its moves: locks that are waited for, who else balances, no room for the loss of a node."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prs.model import LOCK_PATIENCE, Cluster, Plan, Policy
+from prs.planner.objective.headroom import spare
+
+
+def noted(cluster: Cluster, policy: Policy, plan: Plan) -> Plan:
+    """The plan with its warnings."""
+    return replace(plan, warnings=(*plan.warnings, *_locks(cluster, plan), *_balancers(cluster, policy, plan), *_room(cluster, plan)))
+
+
+def _locks(cluster: Cluster, plan: Plan) -> list[str]:
+    """Guests that a drain has to wait for, and that PVE tells nothing of until then."""
+    moved = {move.vmid for move in plan.moves}
+    return [
+        f"{guest.label} is locked ({guest.lock}): the drain waits up to {LOCK_PATIENCE / 60:.0f} minutes for that to end, "
+        "and only then asks PVE whether it can leave."
+        for guest in cluster.guests if guest.vmid in moved and guest.occupied
+    ]  # fmt: skip
+
+
+def _balancers(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
+    """Who balances which guests, while PVE's own auto-rebalance is on."""
+    under = [guest for guest in cluster.guests if guest.ha and not guest.template]
+    if not cluster.auto_rebalance or not under:
+        return []
+    theirs = sum(guest.auto_rebalance for guest in under)
+    what = f"PVE's own auto-rebalance is on and balances {theirs} of {len(under)} guests under HA"
+    if plan.kind == "drain":
+        return [f"{what}: unless HA maintenance mode is on, it may put guests on {plan.node} again."]
+    if policy.ha_guests == "move":
+        return [f"{what}, and so does this service (ha_guests: move): they may be moved to and fro; better turn one of the two off."]
+    return [f"{what}, which are left to it; all others are balanced here."]
+
+
+def _room(cluster: Cluster, plan: Plan) -> list[str]:
+    """That the loss of a node could not be borne; of a plan that moves nothing, that it is so already."""
+    if plan.spare is None or plan.spare.fits or (plan.blockers and not plan.moves):
+        return []
+    before = spare(cluster, replace(plan, moves=())) if plan.kind == "balance" else None
+    already = before is not None and not before.fits
+    return [plan.spare.sentence + (" That is so already without this plan." if already and plan.moves else "")]

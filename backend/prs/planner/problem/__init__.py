@@ -1,0 +1,1 @@
+"""The snapshot compiled for searching, and the limits on where a guest may go."""

@@ -1,0 +1,182 @@
+"""The limits that depend on who is where: a board of the cluster that answers whether one more step fits, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from prs.model import RESOURCES, Cluster, Policy
+from prs.planner.problem.fixed_limits import Facts, gib
+from prs.planner.problem.problem import Problem
+
+SLACK = 1e-9  # cores: sums of floats in another order may differ by this much
+
+
+class Board:
+    """Mutable loads over a Problem; `move` applies a step, `fits` and `obstacle` ask about one."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.units = problem, problem.units
+        self.where = [unit.home for unit in problem.units]
+        self.load = {resource: list(problem.load[resource]) for resource in RESOURCES}
+        self.memory, self.cpu, self.disk = (self.load[resource] for resource in RESOURCES)
+        self.occupied = [dict(count) for count in problem.occupied]
+        self.wide = {group: dict(count) for group, count in problem.wide.items()}
+        self.free = {key: storage.total - storage.used for key, storage in problem.facts.storages.items()}
+        self.room = list(problem.cap["memory"])  # without what guests that have come may grow by
+
+    def fits(self, unit: int, target: int) -> bool:
+        """True when the unit may go to the node now, its source still holding it; back home it may go as long as home is as it was."""
+        item, cap = self.units[unit], self.problem.cap
+        if not item.allowed[target]:
+            return target == item.home and self._returns(unit)
+        if self.memory[target] + item.memory + item.growth > self.room[target] and item.memory:
+            return False
+        if self.disk[target] + item.disk > cap["disk"][target] and item.disk:
+            return False
+        if self.cpu[target] + item.cpu > cap["cpu"][target] + SLACK and item.cpu:
+            return False
+        if item.groups:
+            for group in item.groups:
+                if self.occupied[group].get(target, 0):
+                    return False
+            if item.wide and self.crowded(unit, target):
+                return False
+        return not item.needs or all(self.free.get((name, self.problem.names[target]), 0) >= size for name, size in item.needs)
+
+    def crowded(self, unit: int, target: int) -> list[int]:
+        """The rules that keep the unit out of the node's failure domain now; within its own domain only the node counts."""
+        area, here = self.problem.area[target], self.problem.area[self.where[unit]]
+        return [] if area == here else [group for group in self.units[unit].wide if self.wide[group].get(area, 0)]
+
+    def _returns(self, unit: int) -> bool:
+        """True when a unit that was moved away fits where it was at first, even if that is over a limit."""
+        item, start, cap = self.units[unit], self.problem.load, self.problem.cap
+        home = item.home
+        for resource, load in self.load.items():
+            if load[home] + item.size(resource) > max(cap[resource][home], start[resource][home]) + SLACK:
+                return False
+        if item.groups and any(self.occupied[group].get(home, 0) >= self.problem.occupied[group][home] for group in item.groups):
+            return False
+        if item.wide:
+            area = self.problem.area[home]
+            if any(self.wide[group].get(area, 0) >= self.problem.wide[group][area] for group in self.crowded(unit, home)):
+                return False
+        return all(self.free.get((name, self.problem.names[home]), 0) >= size for name, size in item.needs)
+
+    def swaps(self, one: int, two: int) -> bool:
+        """True when two units on different nodes fit in each other's place; never for two that must not meet, not even on the way."""
+        here, there = self.where[one], self.where[two]
+        if not set(self.units[one].groups).isdisjoint(self.units[two].groups):
+            return False
+        self.book(two, there, -1)
+        fits = self.fits(one, there)
+        self.book(two, there, 1)
+        if fits:
+            self.book(one, here, -1)
+            fits = self.fits(two, here)
+            self.book(one, here, 1)
+        return fits
+
+    def obstacle(self, unit: int, target: int) -> str:
+        """Why the unit does not fit on the node now, in words and numbers; "" when it does."""
+        item, name = self.units[unit], self.problem.names[target]
+        for guest in item.guests:
+            if reason := self.problem.facts.refusal(guest, name):
+                return reason
+        for group in item.groups:
+            if self.occupied[group].get(target, 0):
+                return f"{self.problem.groups[group][0]} keeps it apart from {self._holder(unit, group, (target,))} on {name}"
+        if crowded := self.crowded(unit, target):
+            return self._too_near(unit, crowded[0], target)
+        if not item.allowed[target]:
+            return f"{name} does not hold the guests it must be with"
+        room = {resource: self.problem.cap[resource][target] - self.load[resource][target] for resource in RESOURCES}
+        memory, most = max(0.0, self.room[target] - self.memory[target]), item.memory + item.growth
+        if most > memory and item.memory:
+            words = f"needs {gib(item.memory)}" if item.memory > memory or not item.growth else f"may grow to {gib(most)}"
+            return f"{words} of memory, {name} has {gib(memory)} free"
+        if item.disk > max(0.0, room["disk"]):
+            return f"needs {gib(item.disk)} of local disk, {name} has {gib(max(0.0, room['disk']))} free"
+        for storage, size in item.needs:
+            if self.free.get((storage, name), 0) < size:
+                return f"needs {gib(size)} on storage {storage}, which has {gib(max(0, self.free.get((storage, name), 0)))} free on {name}"
+        if item.cpu > max(0.0, room["cpu"]) + SLACK:
+            return f"uses {item.cpu:.1f} cores, {name} has {max(0.0, room['cpu']):.1f} free"
+        return ""
+
+    def _too_near(self, unit: int, group: int, target: int) -> str:
+        """That a rule keeps the unit out of the node's failure domain, in words."""
+        problem, name = self.problem, self.problem.names[target]
+        others = [place for place, area in enumerate(problem.area) if area == problem.area[target]]
+        return (f"{problem.groups[group][0]} keeps it apart from {self._holder(unit, group, others)}, which is in the same domain "
+                f"{problem.facts.domains.name(name)} as {name}")
+
+    def _holder(self, unit: int, group: int, places: Collection[int]) -> str:
+        """A guest of the rule that is on one of these nodes and no part of the unit."""
+        for vmid in self.problem.groups[group][1]:
+            if self.problem.unit_of.get(vmid) != unit and self.place(vmid) in places:
+                return self.problem.facts.guests[vmid].label
+        return "a guest"
+
+    def place(self, vmid: int) -> int:
+        """The node that the guest is on, -1 for one that is not in the cluster."""
+        unit = self.problem.unit_of.get(vmid)
+        return self.problem.index.get(self.problem.facts.guests[vmid].node, -1) if unit is None else self.where[unit]
+
+    def move(self, unit: int, target: int) -> None:
+        """Put the unit on the node, whether or not it fits."""
+        self.book(unit, self.where[unit], -1)
+        self.book(unit, target, 1)
+        self.where[unit] = target
+
+    def book(self, unit: int, place: int, sign: int) -> None:
+        """Count the unit on the node once more (sign 1) or once less (-1)."""
+        item = self.units[unit]
+        self.memory[place] += sign * item.memory
+        self.cpu[place] += sign * item.cpu
+        self.disk[place] += sign * item.disk
+        if item.growth and place != item.home:
+            self.room[place] -= sign * item.growth
+        if item.groups:
+            for group in item.groups:
+                self.occupied[group][place] = self.occupied[group].get(place, 0) + sign
+            if item.wide:
+                area = self.problem.area[place]
+                for group in item.wide:
+                    self.wide[group][area] = self.wide[group].get(area, 0) + sign
+        for name, size in item.needs:
+            key = (name, self.problem.names[place])
+            self.free[key] = self.free.get(key, 0) - sign * size
+
+
+class Packing(Board):
+    """A board for emptying a node: room is no limit on it, because the search prices what is too much; nothing returns to the node."""
+
+    def __init__(self, problem: Problem, node: int) -> None:
+        super().__init__(problem)
+        self.node = node
+
+    def fits(self, unit: int, target: int) -> bool:
+        """True when the fixed limits, the rules and the storages let the unit go to the node."""
+        item = self.units[unit]
+        if not item.allowed[target]:
+            return target == item.home != self.node and self._returns(unit)
+        if any(self.occupied[group].get(target, 0) for group in item.groups) or (item.wide and self.crowded(unit, target)):
+            return False
+        return not item.needs or all(self.free.get((name, self.problem.names[target]), 0) >= size for name, size in item.needs)
+
+
+def why_not(cluster: Cluster, policy: Policy, vmid: int, target: str, drain: str = "") -> str:
+    """Why this guest cannot go to that node in the cluster as it is now, in words; "" when nothing stands against it."""
+    facts = Facts(cluster, policy, drain)
+    guest = facts.guests.get(vmid)
+    if guest is None:
+        return f"there is no guest {vmid}"
+    if guest.node == target:
+        return f"it is on {target} already"
+    if reason := facts.fixed(guest) or facts.refusal(guest, target):
+        return reason
+    problem = Problem(facts)
+    if vmid in problem.stays:
+        return problem.stays[vmid]
+    return Board(problem).obstacle(problem.unit_of[vmid], problem.index[target])

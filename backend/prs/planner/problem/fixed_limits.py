@@ -1,0 +1,218 @@
+"""The fixed limits: what may go where, whatever else moves. Each answers with its reason in words, "" when nothing stands against it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from prs.model import Cluster, Guest, Move, Node, Policy, Rule
+from prs.planner.problem.domains import Domains
+from prs.planner.problem.hardware import Hardware
+from prs.planner.problem.tags_and_pools import wishes
+
+GIB = 2**30
+MOVABLE = ("running", "paused", "stopped")
+
+
+def gib(size: float) -> str:
+    """The size in bytes as people read it."""
+    return f"{size / GIB:.1f} GiB"
+
+
+class Facts:
+    """The fixed limits of a snapshot: those that do not depend on where other guests are. `drain` names the node being emptied."""
+
+    def __init__(self, cluster: Cluster, policy: Policy, drain: str = "", stopped: bool = True) -> None:
+        self.cluster, self.policy, self.drain, self.stopped = cluster, policy, drain, stopped
+        self.nodes = {node.name: node for node in sorted(cluster.nodes, key=lambda node: node.name)}
+        self.guests = {guest.vmid: guest for guest in sorted(cluster.guests, key=lambda guest: guest.vmid)}
+        self.closed = {name: reason for name, node in self.nodes.items() if (reason := self._closed(node))}
+        self.open = tuple(name for name in self.nodes if name not in self.closed)
+        self.storages = {(storage.name, storage.node): storage for storage in cluster.storages}
+        self.hardware = Hardware(self.nodes, policy.unlike_cpus == "warn")
+        self._ignored_words = frozenset(policy.ignore_guests)
+        self._ignored_patterns = tuple(word for word in policy.ignore_guests if any(mark in word for mark in "*?["))
+        self._migrating = frozenset(cluster.migrating)
+        found = wishes(cluster, policy, (bool(drain) and stopped) or policy.stopped)
+        self._kept = found.stays
+        self.rules = tuple(sorted((*cluster.rules, *found.rules), key=lambda rule: (rule.name, rule.source, rule.kind)))
+        self.domains = Domains(policy, self.nodes, self.open, drain)
+        self.wide, words = self.domains.wide(self.rules, self.guests)  # the `apart` rules that hold across failure domains
+        self.warnings = (*found.warnings, *words)
+        self.bound: dict[int, list[Rule]] = defaultdict(list)
+        for rule in self.rules:
+            if rule.kind == "nodes":
+                for vmid in rule.guests:
+                    self.bound[vmid].append(rule)
+        self._choices: dict[int, tuple[frozenset[str], frozenset[str]]] = {}  # by the rule's identity
+        self._replicas: dict[int, list[str]] = defaultdict(list)
+        for job in cluster.replications:
+            self._replicas[job.vmid].append(job.target)
+        self._mirror()
+
+    def _mirror(self) -> None:
+        """Count the disks of replicated guests with their nodes: only what changed travels, and each node keeps the bytes that it has.
+
+        PVE turns the job round after the move (pve-guest-common ReplicationConfig.pm switch_replication_job_target).
+        """
+        for vmid, targets in self._replicas.items():
+            guest = self.guests.get(vmid)
+            if guest is None or guest.node not in self.nodes or not any(target in self.open for target in targets):
+                continue
+            node = self.nodes[guest.node]
+            self.nodes[guest.node] = replace(node, disk_host=node.disk_host + guest.disk)
+            self.guests[vmid] = replace(guest, disk=0, volumes=())
+
+    def _closed(self, node: Node) -> str:
+        """Why no guest may enter this node (nor leave it, unless it is the one being drained)."""
+        if not node.online:
+            return "offline"
+        if node.name == self.drain:
+            return "being drained"
+        if node.problem:
+            return node.problem
+        if node.ha not in ("", "online"):
+            return f"in HA state {node.ha}"
+        if node.name in self.policy.ignore_nodes:
+            return "ignored by the configuration"
+        return ""
+
+    def fixed(self, guest: Guest) -> str:
+        """Why this guest cannot leave its node, wherever to."""
+        node = self.nodes.get(guest.node)
+        if node is None or not node.online:
+            return f"its node {guest.node} is offline"
+        if guest.node in self.closed and guest.node != self.drain:
+            return f"its node {guest.node} is left alone: {self.closed[guest.node]}"
+        return self._ignored(guest) or self._state(guest) or self._content(guest)
+
+    def _ignored(self, guest: Guest) -> str:
+        if guest.vmid in self._kept:
+            return self._kept[guest.vmid]
+        for word in () if self.policy.ignored else (guest.name, str(guest.vmid)):
+            if word in self._ignored_words or any(fnmatchcase(word, pattern) for pattern in self._ignored_patterns):
+                return "is ignored by the configuration"
+        if guest.ha and self.cluster.auto_rebalance and guest.auto_rebalance and self.policy.ha_guests == "leave" and not self.drain:
+            return "left to PVE's own auto-rebalance, which is on and manages it"
+        return ""
+
+    def _state(self, guest: Guest) -> str:
+        if guest.template:
+            return "is a template: it runs nowhere and stays"
+        waits = guest.occupied and bool(self.drain) and guest.node == self.drain
+        if guest.lock and not waits:
+            return f"is locked ({guest.lock})"
+        if guest.vmid in self._migrating:
+            return "is being migrated right now"
+        if guest.ha == "error":
+            return "is in HA error state, which an administrator has to clear"
+        # A stopped VM shows as prelaunch while its backup runs (vzdump starts it paused), and is stopped again afterwards.
+        asleep = waits and guest.status == "prelaunch"
+        if guest.status not in MOVABLE and not asleep:
+            return f"is in state {guest.status}, in which PVE does not migrate it safely"
+        if guest.problem and not asleep and not (self.drain and not guest.running):
+            return f"its load is not known: {guest.problem}"
+        if guest.status == "stopped":
+            return "" if (self.drain and self.stopped) or self.policy.stopped else "is stopped and has no load"
+        if guest.kind == "lxc" and not self.policy.containers:
+            return "is a running container, and moving it would restart it (not allowed by the configuration)"
+        return ""
+
+    @staticmethod
+    def _content(guest: Guest) -> str:
+        return "; ".join(guest.blockers)
+
+    def plain(self, guest: Guest) -> bool:
+        """True when `refusal` gives "" for every open node that has the local storage the guest needs, so that it need not be asked."""
+        return not (guest.vmid in self.bound or guest.targets is not None or guest.refused or guest.volumes
+                    or guest.vmid in self._replicas) and self.hardware.plain(guest)
+
+    def refusal(self, guest: Guest, target: str) -> str:
+        """Why this guest may never go to that node, whatever else moves."""
+        if target not in self.nodes:
+            return f"there is no node {target}"
+        if target in self.closed:
+            return f"{target} is excluded: {self.closed[target]}"
+        for name, reason in guest.refused:
+            if name == target:
+                return f"PVE refuses {target}: {reason}"
+        if guest.targets is not None and target not in guest.targets:
+            return f"PVE does not allow {target} for it"
+        return (self.unwanted(guest, target, mere=False) or self._replica(guest, target) or self._disks(guest, target)
+                or self.hardware.refusal(guest, target))
+
+    def cautions(self, moves: Iterable[Move]) -> tuple[str, ...]:
+        """What speaks against moves that the policy allows all the same, one sentence each."""
+        return tuple(words for move in moves if (words := self.hardware.caution(self.guests[move.vmid], move.target)))
+
+    def onward(self, guest: Guest, here: str, target: str) -> str:
+        """Why the guest may not go from another node than its own to that one: a node on the way may be newer than both."""
+        return self.hardware.refusal(replace(guest, node=here), target) if here != guest.node else ""
+
+    def growth(self, guest: Guest) -> int:
+        """Bytes it may use more on another node than it does now. A drain does not count them: where it gets narrow, PVE squeezes again."""
+        return 0 if self.drain else guest.grows
+
+    def unwanted(self, guest: Guest, target: str, mere: bool = True) -> str:
+        """The `nodes` rule, strict or not, that would rather have the guest elsewhere: on the open nodes of the highest priority.
+
+        HA takes a guest back even where its rule is not strict; a pool that is not strict is a mere wish, left out with `mere` False.
+        """
+        for rule in self.bound.get(guest.vmid, ()):
+            if rule.source == "pool" and not (rule.strict or mere):
+                continue
+            names, best = self._choice(rule)
+            if rule.avoid:
+                if target in names and (rule.strict or any(name not in names for name in self.open)):
+                    return f"{rule.source} {rule.name} keeps it away from {target}"
+                continue
+            if not best and not rule.strict:
+                continue
+            # Without failback the HA manager leaves a guest on any node that its rule allows (pve-ha-manager HA/Manager.pm
+            # select_service_node); a drain makes use of that, while balancing keeps to what the rule prefers.
+            if self.drain and not guest.failback and rule.source.startswith("HA ") and (not rule.strict or target in names):
+                continue
+            if target not in best:
+                only = ", ".join(sorted(best)) or "no node that is open"
+                return f"{rule.source} {rule.name} wants it on {only}"
+        return ""
+
+    def _choice(self, rule: Rule) -> tuple[frozenset[str], frozenset[str]]:
+        """The nodes of a `nodes` rule, and those of them that are open and of the highest priority."""
+        found = self._choices.get(id(rule))
+        if found is None:
+            usable = {name: priority for name, priority in rule.nodes if name in self.open}
+            best = frozenset(name for name, priority in usable.items() if priority == max(usable.values()))
+            found = self._choices[id(rule)] = (frozenset(name for name, _ in rule.nodes), best)
+        return found
+
+    def disliked(self, guest: Guest, place: str) -> bool:
+        """True when a rule would rather have the guest elsewhere, but does not forbid the node."""
+        return bool(self.unwanted(guest, place)) and not self.forbidden(guest, place)
+
+    def forbidden(self, guest: Guest, place: str) -> str:
+        """The strict rule that keeps the guest off this node, in words; "" when none does."""
+        for rule in self.bound.get(guest.vmid, ()):
+            if rule.strict and rule.avoid == (place in self._choice(rule)[0]):
+                return f"{rule.source} {rule.name}, which keeps it away from {place}"
+        return ""
+
+    def _replica(self, guest: Guest, target: str) -> str:
+        replicas = self._replicas.get(guest.vmid)
+        if not replicas or target in replicas:
+            return ""
+        if guest.running:
+            return f"it is replicated to {', '.join(sorted(replicas))}, and only there it may go"
+        there = sorted(set(replicas) & set(self.open))
+        return f"it is replicated to {', '.join(there)}, where only what changed has to be copied" if there else ""
+
+    def _disks(self, guest: Guest, target: str) -> str:
+        if guest.disk and not self.nodes[target].disk:
+            return f"{target} has no local storage for its {gib(guest.disk)} of disks"
+        for volume in guest.volumes:
+            storage = self.storages.get((volume.storage, target))
+            if storage is None or not storage.active:
+                return f"storage {volume.storage} is not available on {target}"
+        return ""

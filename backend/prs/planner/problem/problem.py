@@ -1,0 +1,219 @@
+"""The snapshot compiled for searching: nodes and movable units as sorted plain lists, so that the same snapshot gives the same plan."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from prs.model import RESOURCES, Guest, Policy, Resource
+from prs.planner.problem.fixed_limits import Facts
+
+UNLIMITED = float("inf")
+
+
+@dataclass(slots=True)
+class Unit:
+    """Guests that only move together: mostly one, more under a `together` rule. Memory and disk in bytes, cost in seconds."""
+
+    guests: tuple[Guest, ...]
+    home: int  # index of the node it is on
+    allowed: bytes  # one byte a node: 1 where the fixed limits let it go
+    cost: float
+    memory: int
+    cpu: float
+    disk: int
+    groups: tuple[int, ...] = ()  # the `apart` rules it is part of
+    needs: tuple[tuple[str, int], ...] = ()  # bytes by storage that it needs on its target
+    growth: int = 0  # bytes of memory that it may use more on another node than at home
+    wide: tuple[int, ...] = ()  # those of `groups` that hold across failure domains
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that travel when it moves."""
+        return self.memory + self.disk
+
+    def size(self, resource: Resource) -> float:
+        """Its load on the resource, in the resource's own unit."""
+        return float(getattr(self, resource))
+
+
+def seconds(policy: Policy, guest: Guest, disk: int) -> float:
+    """Expected seconds of one migration that copies the guest's memory and `disk` bytes.
+
+    A running guest writes to its memory meanwhile, the more the more cores it uses; what it wrote is copied again, at most once over.
+    """
+    written = min(guest.cpu * policy.dirty_rate, policy.link_speed / 2)
+    return policy.overhead + guest.memory / (policy.link_speed - written) + disk / policy.link_speed
+
+
+@dataclass
+class Problem:
+    """Everything a search may look at. `stays` has the reason of each guest that is no part of a unit."""
+
+    facts: Facts
+    names: tuple[str, ...] = ()
+    index: dict[str, int] = field(default_factory=dict)
+    active: tuple[int, ...] = ()  # nodes that count for the spread
+    units: list[Unit] = field(default_factory=list)
+    unit_of: dict[int, int] = field(default_factory=dict)
+    stays: dict[int, str] = field(default_factory=dict)
+    groups: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)  # `apart` rules: name, vmids
+
+    def __post_init__(self) -> None:
+        facts = self.facts
+        nodes = tuple(facts.nodes.values())
+        self.names = tuple(facts.nodes)
+        self.index = {name: place for place, name in enumerate(self.names)}
+        self.active = tuple(self.index[name] for name in facts.open)
+        reserve = facts.policy.memory_reserve
+        self.total: dict[Resource, list[float]] = {r: [float(getattr(node, r)) for node in nodes] for r in RESOURCES}
+        self.host: dict[Resource, list[float]] = {r: [float(getattr(node, f"{r}_host")) for node in nodes] for r in RESOURCES}
+        self.cap: dict[Resource, list[float]] = {r: [size or UNLIMITED for size in self.total[r]] for r in RESOURCES}
+        self.cap["memory"] = [max(0.0, size - reserve) for size in self.cap["memory"]]
+        self.load = {r: list(self.host[r]) for r in RESOURCES}
+        for guest in facts.guests.values():
+            place = self.index.get(guest.node)
+            if place is not None:
+                for r in RESOURCES:
+                    self.load[r][place] += getattr(guest, r)
+        self._groups()
+        self._units()
+        self.scattered = self._scattered()
+        self.sizes: dict[Resource, list[float]] = {r: [unit.size(r) for unit in self.units] for r in RESOURCES}
+        self.widest: dict[Resource, float] = {}  # spreads allowed to other resources where they do not count from the loads here
+        self.peaks: dict[Resource, float] = {}  # bounds of the fullest node's load, once worked out
+        self.likings = self._likings()
+
+    def _likings(self) -> dict[int, list[int]]:
+        """By unit that rules bind to nodes: how many more of its guests are off the preferred nodes on each node than at home."""
+        found, facts = dict[int, list[int]](), self.facts
+        for unit in sorted({self.unit_of[vmid] for vmid in facts.bound if vmid in self.unit_of}):
+            item = self.units[unit]
+            bad = [sum(facts.disliked(guest, name) for guest in item.guests) for name in self.names]
+            if any(count != bad[item.home] for place, count in enumerate(bad) if item.allowed[place]):
+                found[unit] = [count - bad[item.home] for count in bad]
+        return found
+
+    def _groups(self) -> None:
+        self.member: dict[int, list[int]] = defaultdict(list)
+        known, areas = self.facts.guests, dict[str, int]()
+        self.area = [areas.setdefault(self.facts.domains.of(name), len(areas)) for name in self.names]  # the domain of each node
+        self.wide: dict[int, Counter[int]] = {}  # of the rules that hold across domains: how many guests each domain has at the start
+        for rule in self.facts.rules:
+            vmids = tuple(sorted({vmid for vmid in rule.guests if vmid in known}))
+            if rule.kind == "apart" and len(vmids) > 1:
+                for vmid in vmids:
+                    self.member[vmid].append(len(self.groups))
+                if rule in self.facts.wide:
+                    places = (self.index.get(known[vmid].node) for vmid in vmids)
+                    self.wide[len(self.groups)] = Counter(self.area[place] for place in places if place is not None)
+                self.groups.append((f"{rule.source} {rule.name}", vmids))
+        self.occupied = [Counter(self.index.get(known[vmid].node, -1) for vmid in vmids) for _, vmids in self.groups]
+
+    def _units(self) -> None:
+        everywhere = bytes(name not in self.facts.closed for name in self.names)
+        wishes = self._together()
+        bundled: set[int] = set()
+        for vmid, guest in self.facts.guests.items():
+            if vmid in bundled:
+                continue
+            bundle = [self.facts.guests[other] for other in sorted(wishes[vmid])] if vmid in wishes else [guest]
+            bundled.update(mate.vmid for mate in bundle)
+            self._bundle(bundle, everywhere)
+
+    def _together(self) -> dict[int, set[int]]:
+        """Sets of guests that share a node and must go on sharing it, by each of their vmids."""
+        sets: dict[int, set[int]] = {}
+        known = self.facts.guests
+        bonds = [rule.guests for rule in self.facts.rules if rule.kind == "together"]
+        bonds += [(guest.vmid, *guest.companions) for guest in known.values() if guest.companions]
+        for bond in bonds:
+            for place in sorted({known[vmid].node for vmid in bond if vmid in known}):
+                here = {vmid for vmid in bond if vmid in known and known[vmid].node == place}
+                here = here.union(*(sets[vmid] for vmid in here if vmid in sets))
+                if len(here) > 1:
+                    sets.update(dict.fromkeys(here, here))
+        return sets
+
+    def _bundle(self, guests: Sequence[Guest], everywhere: bytes) -> None:
+        facts, home = self.facts, self.index.get(guests[0].node, -1)
+        groups = tuple(sorted(group for guest in guests for group in self.member.get(guest.vmid, ())))
+        if reasons := self._stuck(guests, groups):
+            self.stays.update(reasons)
+            return
+        allowed = self._allowed(guests, everywhere)
+        if not any(allowed):
+            for guest in guests:
+                self.stays[guest.vmid] = self._nowhere(guests, guest)
+            return
+        needs: Counter[str] = Counter()
+        for guest in guests:
+            for volume in guest.volumes:
+                needs[volume.storage] += volume.size
+        cost = sum(seconds(facts.policy, guest, guest.disk) for guest in guests)
+        for guest in guests:
+            self.unit_of[guest.vmid] = len(self.units)
+        memory, cpu, disk = sum(guest.memory for guest in guests), sum(guest.cpu for guest in guests), sum(guest.disk for guest in guests)
+        growth = sum(facts.growth(guest) for guest in guests)
+        self.units.append(Unit(tuple(guests), home, allowed, cost, memory, cpu, disk, groups, tuple(sorted(needs.items())), growth,
+                               tuple(group for group in groups if group in self.wide)))
+
+    def _stuck(self, guests: Sequence[Guest], groups: Sequence[int]) -> dict[int, str]:
+        """Why none of these guests can leave the node, wherever to; {} when nothing keeps them. `groups` are those of each guest."""
+        reasons = {guest.vmid: self.facts.fixed(guest) for guest in guests}
+        if stuck := next((guest for guest in guests if reasons[guest.vmid]), None):
+            mate = f"must stay together with {stuck.label}, which cannot move: {reasons[stuck.vmid]}"
+            return {vmid: own or mate for vmid, own in reasons.items()}
+        if len(guests) > 1 and (torn := [group for group in groups if groups.count(group) > 1]):
+            return dict.fromkeys(reasons, f"is to stay together with guests from which {self.groups[torn[0]][0]} keeps it apart")
+        return {}
+
+    def _allowed(self, guests: Sequence[Guest], everywhere: bytes) -> bytes:
+        places = everywhere
+        if any(guest.disk for guest in guests):
+            places = bytes(ok and size > 0 for ok, size in zip(places, self.total["disk"], strict=True))
+        for guest in guests:
+            if not self.facts.plain(guest):
+                places = bytes(ok and not self.facts.refusal(guest, name) for ok, name in zip(places, self.names, strict=True))
+            partners = self._elsewhere(guest, guests)
+            if partners:
+                places = bytes(ok and name in partners for ok, name in zip(places, self.names, strict=True))
+        home = self.index[guests[0].node]
+        return places[:home] + b"\0" + places[home + 1:]
+
+    def _elsewhere(self, guest: Guest, bundle: Sequence[Guest]) -> set[str]:
+        """Nodes with partners of a `together` rule that is broken now: only there may the guest go."""
+        mates = {mate.vmid for mate in bundle}
+        places: set[str] = set()
+        for rule in self._broken_bonds:
+            if guest.vmid in rule:
+                places |= {self.facts.guests[vmid].node for vmid in rule if vmid not in mates}
+        return places
+
+    def _nowhere(self, bundle: Sequence[Guest], guest: Guest) -> str:
+        """Why no node is open to the guest, by the reason of each."""
+        reasons: dict[str, None] = {}
+        for name in self.names:
+            if name == guest.node:
+                continue
+            reason = next((text for mate in bundle if (text := self.facts.refusal(mate, name))), "")
+            reasons[reason or f"{name} does not hold the guests it must be with"] = None
+        return "; ".join(reasons) or "there is no other node"
+
+    def _scattered(self) -> list[tuple[str, tuple[int, ...]]]:
+        """The `together` rules of tags and pools whose guests are on several nodes; the HA manager sees to its own."""
+        known, found = self.facts.guests, list[tuple[str, tuple[int, ...]]]()
+        for rule in self.facts.rules:
+            vmids = tuple(vmid for vmid in rule.guests if vmid in known)
+            if rule.kind == "together" and rule.source in ("tag", "pool") and len({known[vmid].node for vmid in vmids}) > 1:
+                found.append((f"{rule.source} {rule.name}", vmids))
+        return found
+
+    @property
+    def _broken_bonds(self) -> list[tuple[int, ...]]:
+        if not hasattr(self, "_bonds"):
+            known = self.facts.guests
+            rules = [tuple(vmid for vmid in rule.guests if vmid in known) for rule in self.facts.rules if rule.kind == "together"]
+            self._bonds = [rule for rule in rules if len({known[vmid].node for vmid in rule}) > 1]
+        return self._bonds

@@ -1,0 +1,1 @@
+"""Ways to look for the steps of a plan, and their order."""

@@ -1,0 +1,158 @@
+"""Beam search for the most level cluster: from each of the best positions, the best next moves and swaps; exact for a single move."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop
+
+from prs.model import Resource
+from prs.planner.objective import score
+from prs.planner.objective.objectives import Variance
+from prs.planner.problem.board import Board
+
+Change = tuple[int, int]  # a unit and the node it goes to
+Option = tuple[float, tuple[Change, ...]]  # what the value changes by, and what changes
+Curve = tuple[float, float, list[float]]  # of one aim: the change is (first * size + second) * size; and the sizes of the units
+ENDS = 8  # so many of the fullest and of the emptiest nodes are looked at for moves
+SWAP_ENDS = 3  # and so many for swaps
+CHILDREN = 20  # positions followed up from each one
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Units that have moved and the value that it gives."""
+
+    value: float
+    goal: tuple[Change, ...]  # in an order in which all of them fit
+
+
+@dataclass(slots=True)
+class Beam:
+    """The search over one board. `moves` and `size` bound the guests and bytes that move, `width` the positions kept of each length."""
+
+    board: Board
+    aims: Sequence[Variance]
+    moves: int
+    size: float
+    width: int
+    around: int = 3  # units looked at on either side of the ideal size
+    guards: Mapping[Resource, float] = field(default_factory=dict)  # the widest spread of each other resource
+    on: list[list[tuple[float, int]]] = field(default_factory=list)
+    heads: list[int] = field(default_factory=list)
+    weight: list[int] = field(default_factory=list)
+
+    def run(self) -> Position:
+        """The best position met."""
+        self.on = [[] for _ in self.board.problem.names]
+        self.heads, self.weight = [len(unit.guests) for unit in self.board.units], [unit.bytes for unit in self.board.units]
+        for unit, place in enumerate(self.board.where):
+            self.on[place].append((self.aims[0].sizes[unit], unit))
+        for row in self.on:
+            row.sort()
+        best = Position(sum(aim.worth for aim in self.aims), ())
+        levels: dict[int, dict[tuple[Change, ...], Position]] = {0: {(): best}}
+        for count in range(self.moves):
+            ranked = sorted(levels.pop(count, {}).values(), key=lambda one: (one.value, one.goal))[: self.width]
+            for position in ranked:
+                for after in self._expand(position):
+                    guests = sum([self.heads[unit] for unit, _ in after.goal])
+                    levels.setdefault(guests, {}).setdefault(tuple(sorted(after.goal)), after)
+                    best = min(best, after, key=lambda one: (one.value, one.goal))
+            if not levels:
+                break
+        return best
+
+    def _expand(self, position: Position) -> list[Position]:
+        """The best positions one move or swap further."""
+        for unit, place in position.goal:
+            self.board.move(unit, place)
+        for aim in self.aims:
+            aim.center()
+        gone = {unit for unit, _ in position.goal}
+        bytes_left = self.size - sum(self.weight[unit] for unit in gone)
+        guests_left = self.moves - sum(self.heads[unit] for unit in gone)
+        now = sum(aim.worth for aim in self.aims)
+        options, found = self._options(gone), list[Position]()
+        heapify(options)
+        while options:
+            change, changes = heappop(options)
+            if sum([self.heads[unit] for unit, _ in changes]) > guests_left or sum([self.weight[unit] for unit, _ in changes]) > bytes_left:
+                continue
+            if self._possible(changes):
+                found.append(Position(now + change, (*position.goal, *self._ordered(changes))))
+                if len(found) >= (CHILDREN if gone else self.width):
+                    break
+        for unit, _ in position.goal:
+            self.board.move(unit, self.board.units[unit].home)
+        return found
+
+    def _options(self, gone: set[int]) -> list[Option]:
+        """Moves and swaps between the fullest and the emptiest nodes, each with the change of the value that it brings."""
+        lead, options = self.aims[0], list[Option]()
+        ranked = sorted(lead.nodes, key=lambda node: (lead.load[node] * lead.share[node], node))
+        ends = ENDS if gone else len(ranked)
+        for number, source in enumerate(reversed(ranked[-ends:])):
+            for place, target in enumerate(ranked[:ends]):
+                if source != target:
+                    curves = [(*aim.curve(source, target), aim.sizes) for aim in self.aims]
+                    self._singles(options, source, target, curves, gone)
+                    if max(number, place) < SWAP_ENDS:
+                        self._pairs(options, source, target, curves, gone)
+        return options
+
+    def _singles(self, options: list[Option], source: int, target: int, curves: Sequence[Curve], gone: set[int]) -> None:
+        """Add the moves of units of about the best size."""
+        for unit in self._near(source, self.aims[0].wish(source, target), gone, self.around):
+            change = 0.0
+            for bend, slope, sizes in curves:
+                change += (bend * sizes[unit] + slope) * sizes[unit]
+            options.append((change, ((unit, target),)))
+
+    def _pairs(self, options: list[Option], source: int, target: int, curves: Sequence[Curve], gone: set[int]) -> None:
+        """Add the swaps of two units whose difference is about the best size."""
+        wish = self.aims[0].wish(source, target)
+        row, others = self.on[source], self.on[target]
+        for size, unit in row[bisect_left(row, (wish, -1)):]:
+            if unit in gone:
+                continue
+            place = bisect_left(others, (size - wish, 0))
+            for _, other in others[place - 1 if place else 0: place + 1]:
+                if other in gone:
+                    continue
+                change = 0.0
+                for bend, slope, sizes in curves:
+                    less = sizes[unit] - sizes[other]
+                    change += (bend * less + slope) * less
+                options.append((change, ((other, source), (unit, target))))
+
+    def _near(self, node: int, size: float, gone: set[int], around: int) -> list[int]:
+        """Units at home on the node whose size is next to the given one."""
+        row = self.on[node]
+        place = bisect_left(row, (size, 0))
+        return [unit for _, unit in row[max(0, place - around): place + around] if unit not in gone]
+
+    def _possible(self, changes: tuple[Change, ...]) -> bool:
+        """True when the changes fit, in this order or the other, and make no other resource worse than allowed."""
+        if len(changes) == 1:
+            return self.board.fits(*changes[0]) and self._harmless(changes)
+        (one, _), (two, _) = changes
+        return self.board.swaps(one, two) and bool(self._ordered(changes)) and self._harmless(changes)
+
+    def _ordered(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """The changes in an order in which each fits while the ones after it are still to come; () where there is none."""
+        if len(changes) == 1:
+            return changes
+        return next(((first, then) for first, then in (changes, changes[::-1]) if self.board.fits(*first)), ())
+
+    def _harmless(self, changes: tuple[Change, ...]) -> bool:
+        if not self.guards:
+            return True
+        homes = [(unit, self.board.where[unit]) for unit, _ in changes]
+        for unit, place in changes:
+            self.board.move(unit, place)
+        worse = score.worsened(self.board.problem, self.board.load, self.guards)
+        for unit, place in homes:
+            self.board.move(unit, place)
+        return not worse

@@ -1,0 +1,1 @@
+"""A plan walked step by step on the plain snapshot; shares no code with the search."""

@@ -1,0 +1,1 @@
+"""What carrying out a plan asks of Proxmox VE."""

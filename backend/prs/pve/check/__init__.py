@@ -1,0 +1,1 @@
+"""Whether everything is as the service needs it, for people."""

@@ -1,0 +1,1 @@
+"""One client towards Proxmox VE's API: transport, login, certificates, failures."""

@@ -1,0 +1,1 @@
+"""What Proxmox VE answers, as nouns of the model."""

@@ -1,0 +1,191 @@
+"""A closer look at the guests that a plan considers moving: PVE's own preconditions, their configuration and their mean load.
+
+Three calls for each VM and two for each container; two for each node, however many guests there are to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from prs.errors import ApiError, Unreachable
+from prs.model import PASSING_LOCKS, Cluster, Guest, Move, Node
+from prs.pve.api import Api, quote
+from prs.pve.read import rrd
+from prs.pve.read.guest_facts import with_config
+from prs.pve.read.node_facts import NodeFacts
+from prs.pve.read.preconditions import Verdict, lock_of, lxc_verdict, qemu_verdict
+from prs.pve.read.rrd import GuestMean
+from prs.pve.read.values import Row, number, rows, table, text
+
+WINDOW = 1800.0  # seconds a guest's load is averaged over
+HIDDEN = "Whether other nodes have bridge "
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was learned of a guest; no configuration or mean where PVE did not tell them."""
+
+    verdict: Verdict
+    config: Row = field(default_factory=dict)
+    mean: GuestMean | None = None
+
+
+def inspect_guests(api: Api, cluster: Cluster, vmids: Iterable[int], facts: NodeFacts | None = None) -> Cluster:
+    """The cluster with those guests inspected: what keeps them, where PVE lets them go, what travels, and their mean load.
+
+    A refusal of PVE (403, no quorum) becomes a blocker in its words, and so does a node that does not answer, which is then not
+    asked again; a lock that ends by itself only becomes the guest's lock. LoginFailed passes through. The nodes tell what they are once
+    for all calls with the same `facts`.
+    """
+    guests, facts = {guest.vmid: guest for guest in cluster.guests}, facts or NodeFacts(api)
+    chosen = [vmid for vmid in sorted(set(vmids) & set(guests)) if not guests[vmid].template]
+    names = [node.name for node in cluster.nodes]
+    cluster = facts.hardware(cluster, names) if chosen else cluster
+    nodes = {node.name: node for node in cluster.nodes}
+    silent = {name: f"PVE cannot be asked about it: {why}" for name, why in facts.silent.items()}
+    silent |= {node.name: "its node is offline" for node in cluster.nodes if not node.online}
+    for vmid in chosen:
+        guest = guests[vmid]
+        try:
+            look = _look(api, cluster, guest, silent)
+        except Unreachable as error:
+            facts.silent[guest.node], silent[guest.node] = str(error), f"PVE cannot be asked about it: {error}"
+            look = _Look(Verdict((silent[guest.node],)))
+        seen = _inspected(guest, look, nodes.get(guest.node))
+        if guest.node in nodes:
+            nodes[guest.node] = _without(nodes[guest.node], guest, seen)
+        guests[vmid] = seen
+    cluster = replace(
+        cluster,
+        nodes=tuple(nodes[node.name] for node in cluster.nodes),
+        guests=tuple(guests[guest.vmid] for guest in cluster.guests),
+    )
+    return _with_bridges(facts, cluster, names) if any(guests[vmid].bridges for vmid in chosen) else cluster
+
+
+def inspect_move(api: Api, cluster: Cluster, move: Move) -> Cluster:
+    """The cluster with what the guest of a move is configured to need, and what its two nodes are, as they stand now.
+
+    What cannot be read stays unknown, as in a plan: it is not judged, and PVE's own call has been asked before.
+    """
+    facts, ends = NodeFacts(api), (move.source, move.target)
+    cluster = facts.hardware(cluster, ends, qemu=move.running and move.kind == "qemu")
+    short = any(node.squeezes for node in cluster.nodes if node.name == move.source)
+    try:
+        config = _config(api, f"/nodes/{quote(move.source)}/{move.kind}/{move.vmid}") if move.source not in facts.silent else {}
+    except Unreachable:
+        config = {}
+    guests = tuple(with_config(guest, config, short) if guest.vmid == move.vmid and config else guest for guest in cluster.guests)
+    cluster = replace(cluster, guests=guests)
+    return facts.network(cluster, ends) if any(guest.bridges for guest in guests) else cluster
+
+
+def _with_bridges(facts: NodeFacts, cluster: Cluster, names: list[str]) -> Cluster:
+    """The cluster with the bridges of its nodes; one sentence names those that the caller may not see."""
+    cluster = facts.network(cluster, names)
+    shown = {node.name: node.bridges for node in cluster.nodes}
+    hidden = {
+        bridge for guest in cluster.guests for bridge in guest.bridges
+        if (here := shown.get(guest.node)) is not None and bridge not in here
+    }  # fmt: skip
+    problems = tuple(words for words in cluster.problems if not words.startswith(HIDDEN))
+    if hidden:
+        which = ", ".join(sorted(hidden))
+        problems += (f"{HIDDEN}{which} is not judged: PVE does not show it even where it is in use (seeing it needs SDN.Audit on /sdn)",)
+    return replace(cluster, problems=problems)
+
+
+def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str]) -> _Look:
+    if guest.node in silent:
+        return _Look(Verdict((silent[guest.node],)))
+    here = f"/nodes/{quote(guest.node)}/{guest.kind}/{guest.vmid}"
+    config: Row = {}
+    try:
+        if guest.kind == "lxc":
+            config = table(api.get(f"{here}/config"))
+            verdict = _lxc(cluster, guest, config)
+        else:
+            verdict = _qemu(api, cluster, guest, here)
+    except ApiError as error:
+        lock = lock_of(error)
+        if lock not in PASSING_LOCKS:
+            return _Look(Verdict((f"PVE: {error}",)))
+        verdict = Verdict(lock=lock)
+    return _Look(verdict, config or _config(api, here), _mean(api, cluster, here) if guest.running else None)
+
+
+def _config(api: Api, here: str) -> Row:
+    """A guest's configuration as it runs with it; empty, so that nothing is judged by it, if it may not be read."""
+    try:
+        return table(api.get(f"{here}/config", {"current": 1}))
+    except ApiError:
+        return {}
+
+
+def _qemu(api: Api, cluster: Cluster, guest: Guest, here: str) -> Verdict:
+    replicated = any(job.vmid == guest.vmid for job in cluster.replications)
+    # PVE answers only while the guest has no lock (qemu-server API2/Qemu.pm).
+    chained = frozenset(storage.name for storage in cluster.storages if storage.chains)
+    return replace(qemu_verdict(table(api.get(f"{here}/migrate")), _plugins(cluster), replicated, chained), lock="")
+
+
+def _lxc(cluster: Cluster, guest: Guest, config: Row) -> Verdict:
+    """Containers have no useful preconditions call (none on PVE 8, HA only on 9), so their configuration is judged here."""
+    shared = frozenset(storage.name for storage in cluster.storages if storage.shared)
+    verdict = lxc_verdict(config, _plugins(cluster), shared)
+    used = {text(config, key).partition(":")[0] for key in config if key == "rootfs" or (key.startswith("mp") and ":" in text(config, key))}
+    return replace(verdict, refused=_storage_refusals(cluster, guest.node, used))
+
+
+def _storage_refusals(cluster: Cluster, source: str, used: set[str]) -> tuple[tuple[str, str], ...]:
+    """Nodes that lack a storage the guest uses; a storage that is not even seen on the guest's own node is not judged."""
+    where = {name: {storage.node for storage in cluster.storages if storage.name == name} for name in used}
+    found = []
+    for node in cluster.nodes:
+        missing = sorted(name for name, places in where.items() if source in places and node.name not in places)
+        if missing:
+            found.append((node.name, "; ".join(f"storage {name} is not available there" for name in missing)))
+    return tuple(found)
+
+
+def _plugins(cluster: Cluster) -> dict[str, str]:
+    return {storage.name: storage.plugin for storage in cluster.storages}
+
+
+def _mean(api: Api, cluster: Cluster, here: str) -> GuestMean | None:
+    """The mean load over the window; None, so that the sample stays, if the history is too short or may not be read."""
+    try:
+        data = rows(api.get(f"{here}/rrddata", {"timeframe": "hour", "cf": "AVERAGE"}))
+    except ApiError:
+        return None
+    clock = max((number(row, "time") or 0.0 for row in data), default=cluster.taken)
+    return rrd.guest_mean(data, clock - WINDOW)
+
+
+def _inspected(guest: Guest, look: _Look, node: Node | None) -> Guest:
+    verdict, mean = look.verdict, look.mean
+    seen = replace(
+        guest,
+        memory=mean.memory if mean else guest.memory,
+        cpu=mean.cpu if mean else guest.cpu,
+        disk=guest.disk or sum(volume.size for volume in verdict.volumes),
+        lock=guest.lock if verdict.lock is None else verdict.lock,
+        inspected=True,
+        volumes=verdict.volumes,
+        targets=verdict.targets,
+        refused=(*guest.refused, *verdict.refused),
+        blockers=(*guest.blockers, *verdict.blockers),
+        companions=tuple(vmid for vmid in verdict.companions if vmid != guest.vmid),
+    )
+    return with_config(seen, look.config, node is not None and node.squeezes) if look.config else seen
+
+
+def _without(node: Node, before: Guest, after: Guest) -> Node:
+    """The node's whole use stays what was measured: what the guest is now known to use more or less, the host uses less or more."""
+    return replace(
+        node,
+        memory_host=max(node.memory_host + before.memory - after.memory, 0),
+        cpu_host=max(node.cpu_host + before.cpu - after.cpu, 0.0),
+        disk_host=max(node.disk_host + before.disk - after.disk, 0),
+    )

@@ -1,0 +1,106 @@
+"""From samples and history to the load of each node: its mean use, of which the guests have a part and the host the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from prs.model import Guest, Node
+from prs.pve.read import rrd
+from prs.pve.read.resources import Sample, sample
+from prs.pve.read.values import Row, number, text, whole
+
+# Tasks that change how much a node has to carry; means must not reach back over them (types of qemu-server and pve-container).
+CHANGES = {"qmigrate", "vzmigrate"} | {kind + what for kind in ("qm", "vz") for what in ("start", "stop", "shutdown", "suspend", "resume")}
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The last hour by node, as far as it could be read, and how much of it counts (s; 0: none, the present sample does)."""
+
+    now: float
+    window: float
+    rows: Mapping[str, list[Row]]
+
+    @cached_property
+    def clock(self) -> float:
+        """The cluster's time as its newest figures tell it, so that a wrong clock on this machine does no harm.
+
+        They are up to a minute old; the later end of that is safe, because it only shortens what means reach back to.
+        """
+        wrong = self._newest > 0 and abs(self._newest - self.now) > rrd.LATE
+        return self._newest + rrd.STEP if wrong else self.now
+
+    @cached_property
+    def _newest(self) -> float:
+        return max((rrd.newest(rows) for rows in self.rows.values()), default=0.0)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is odd about the figures as a whole."""
+        minutes = (self.now - self._newest) / 60 if self.clock != self.now else 0.0
+        if minutes > 0:
+            return (f"The cluster's newest figures are {minutes:.0f} minutes old by this machine's clock: is one of the clocks wrong?",)
+        if minutes < 0:
+            return (f"This machine's clock is {-minutes:.0f} minutes behind the cluster's figures",)
+        return ()
+
+
+def with_load(
+    nodes: tuple[Node, ...], guests: tuple[Guest, ...], data: list[Row], tasks: list[Row], past: Histories
+) -> tuple[tuple[Node, ...], tuple[Guest, ...]]:
+    """The nodes with their `*_host` filled in, and the guests with their cpu held to what their node really used."""
+    samples = {text(row, "node"): sample(row) for row in data if row.get("type") == "node"}
+    born = _youngest(data, past)
+    shares: dict[str, float] = {}
+    loaded: list[Node] = []
+    for node in nodes:
+        problem = node.problem or _stale(past, node.name)
+        now = samples.get(node.name)
+        if problem or now is None:
+            loaded.append(replace(node, problem=problem))
+            continue
+        since = max(past.clock - past.window, _last_change(tasks, node.name), born.get(node.name, 0.0))
+        rows = past.rows.get(node.name, [])
+        used = rrd.node_mean(rows, since) if past.window > 0 else None
+        used = used or Sample(max(now.memory - rrd.reclaimable(rows), 0.0), now.cpu)
+        mine = [guest for guest in guests if guest.node == node.name]
+        found, shares[node.name] = _split(node, mine, used)
+        loaded.append(found)
+    return tuple(loaded), tuple(replace(guest, cpu=guest.cpu * shares.get(guest.node, 1.0)) for guest in guests)
+
+
+def _stale(past: Histories, node: str) -> str:
+    """Why the history shows that the node no longer reports, in words; "" if it does or no history was asked for."""
+    rows = past.rows.get(node)
+    if rows is None:
+        return ""
+    age = past.clock - rrd.newest(rows)
+    if rrd.newest(rows) <= 0:
+        return "no load history yet"
+    return f"no figures for {age / 60:.0f} minutes (is pvestatd running on it?)" if age > rrd.STALE else ""
+
+
+def _split(node: Node, guests: list[Guest], used: Sample) -> tuple[Node, float]:
+    """Give the host what its guests do not use; and the factor for the guests' cpu, whose 10 s samples may exceed the node's mean."""
+    cpu = sum(guest.cpu for guest in guests)
+    memory = sum(guest.memory for guest in guests)
+    host = max(int(used.memory) - memory, 0)
+    share = used.cpu / cpu if cpu > used.cpu else 1.0
+    return replace(node, memory_host=host, cpu_host=max(used.cpu - cpu * share, 0.0)), share
+
+
+def _last_change(tasks: list[Row], node: str) -> float:
+    """When the last start, stop or departure of a guest on the node ended, by /cluster/tasks; 0 if none is listed."""
+    return max((number(row, "endtime") or 0.0 for row in tasks if text(row, "node") == node and text(row, "type") in CHANGES), default=0.0)
+
+
+def _youngest(data: list[Row], past: Histories) -> dict[str, float]:
+    """When the guest that came last to each node began to run there (a migrated VM runs in a new process, whose uptime starts anew)."""
+    born: dict[str, float] = {}
+    for row in data:
+        if row.get("type") in ("qemu", "lxc") and whole(row, "uptime") > 0:
+            node = text(row, "node")
+            born[node] = max(born.get(node, 0.0), past.clock - whole(row, "uptime"))
+    return born

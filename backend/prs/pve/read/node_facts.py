@@ -1,0 +1,112 @@
+"""What PVE does not check before a migration, asked of the nodes themselves: CPU, architecture, version and QEMU, memory, bridges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from prs.errors import ApiError, Unreachable
+from prs.model import Cluster, Node
+from prs.pve.api import Api, quote
+from prs.pve.read.values import number, rows, table, text
+
+# Kernel names of the features in qemu-server QemuServer/CPUConfig.pm $builtin_models_by_arch; pni is SSE3.
+_V2 = frozenset({"popcnt", "pni", "sse4_1", "sse4_2", "ssse3"})
+_V2_AES = _V2 | {"aes"}
+_V3 = _V2_AES | {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}
+_V4 = _V3 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+_GENERIC = {"x86-64-v2": _V2, "x86-64-v2-AES": _V2_AES, "x86-64-v3": _V3, "x86-64-v4": _V4}
+# pvestatd keeps a node that is short of memory at 80 % by taking memory back from balloons (pve-manager Service/pvestatd.pm
+# auto_ballooning); a node that is kept there may show a little less.
+SQUEEZES = 0.79
+GIVE_UP = 3  # silent nodes after which no further one is asked (each may have cost the full timeout)
+# What marketing and the kernel add to the name of a CPU.
+_ADDED = re.compile(r"\((?:R|TM|tm)\)|\bCPU\b|\bProcessor\b|\b\d+-Core\b|@ ?[\d.]+ ?GHz")
+
+Read = Callable[[Node, Any], Node]
+
+
+class NodeFacts:
+    """Asks each node of one plan at most once for each thing, whether or not it answers; LoginFailed passes through."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._asked: set[str] = set()
+        self.silent: dict[str, str] = {}  # node that did not answer -> PVE's words
+
+    def hardware(self, cluster: Cluster, names: Iterable[str], qemu: bool = False) -> Cluster:
+        """The cluster with CPU, architecture, version and shortage of memory of the usable ones among these nodes.
+
+        With their QEMU where the versions of PVE differ, or where `qemu` asks for it.
+        """
+        names = tuple(names)
+        found, missing = self._each(cluster, names, "status", with_status)
+        if qemu or len({node.version for node in found.nodes if node.version}) > 1:
+            found, older = self._each(found, names, "capabilities/qemu/machines", with_machines)
+            missing = {**older, **missing}
+        return _noted(found, "CPU and version of {} are not known, so nothing is judged by them", missing)
+
+    def network(self, cluster: Cluster, names: Iterable[str]) -> Cluster:
+        """The cluster with the bridges and SDN vnets of the usable ones among these nodes, as far as the caller may see them."""
+        found, missing = self._each(cluster, names, "network", with_bridges, {"type": "any_bridge"})
+        return _noted(found, "The bridges of {} are not known, so nothing is judged by them", missing)
+
+    def _each(
+        self, cluster: Cluster, names: Iterable[str], what: str, read: Read, params: Mapping[str, object] | None = None
+    ) -> tuple[Cluster, dict[str, str]]:
+        """Ask those of the nodes that have not been asked for this; also why a node told nothing, by its name."""
+        nodes, missing = {node.name: node for node in cluster.nodes}, dict[str, str]()
+        for name in sorted(set(names) & set(nodes)):
+            path, node = f"/nodes/{quote(name)}/{what}", nodes[name]
+            if path in self._asked or name in self.silent or node.problem or not node.online:
+                continue
+            if len(self.silent) >= GIVE_UP:
+                missing[name] = f"{len(self.silent)} nodes did not answer, so no more were asked"
+                continue
+            self._asked.add(path)
+            try:
+                nodes[name] = read(node, self._api.get(path, params))
+            except ApiError as error:
+                missing[name] = f"PVE answered {path} with: {error}"
+            except Unreachable as error:
+                missing[name] = self.silent[name] = str(error)
+        return replace(cluster, nodes=tuple(nodes[node.name] for node in cluster.nodes)), missing
+
+
+def _noted(cluster: Cluster, words: str, missing: Mapping[str, str]) -> Cluster:
+    """One sentence for all nodes that told nothing, with the reason of the first."""
+    if not missing:
+        return cluster
+    sentence = f"{words.format(', '.join(missing))}: {next(iter(missing.values()))}"
+    return replace(cluster, problems=(*cluster.problems, sentence))
+
+
+def with_status(node: Node, data: Any) -> Node:
+    """Read GET /nodes/{node}/status (pve-manager PVE/API2/Nodes.pm)."""
+    status = table(data)
+    cpu, memory = table(status.get("cpuinfo")), table(status.get("memory"))
+    flags = set(text(cpu, "flags").split())
+    used, total = number(memory, "used"), number(memory, "total")
+    version = text(status, "pveversion").split("/")
+    return replace(
+        node,
+        version=version[1] if len(version) > 1 else node.version,
+        machine=text(table(status.get("current-kernel")), "machine"),
+        cpu_model=" ".join(_ADDED.sub(" ", text(cpu, "model")).split()),
+        cpu_types=tuple(name for name, needs in _GENERIC.items() if needs <= flags) if flags else None,
+        squeezes=bool(total and used is not None and used / total >= SQUEEZES),
+    )
+
+
+def with_machines(node: Node, data: Any) -> Node:
+    """Read GET /nodes/{node}/capabilities/qemu/machines (qemu-server PVE/API2/Qemu/Machine.pm), whose newest version is its QEMU's."""
+    found = [re.match(r"(\d+)\.(\d+)", text(row, "version")) for row in rows(data)]
+    newest = max(((int(version[1]), int(version[2])) for version in found if version), default=None)
+    return replace(node, qemu=f"{newest[0]}.{newest[1]}") if newest else node
+
+
+def with_bridges(node: Node, data: Any) -> Node:
+    """Read GET /nodes/{node}/network?type=any_bridge (pve-manager PVE/API2/Network.pm), which leaves out what the caller may not see."""
+    return replace(node, bridges=tuple(sorted({text(row, "iface") for row in rows(data)} - {""})))

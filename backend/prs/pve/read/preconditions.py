@@ -1,0 +1,179 @@
+"""PVE's preconditions of a migration in words (qemu-server PVE/API2/Qemu.pm, QemuMigrate.pm; pve-container PVE/LXC/Migrate.pm): pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prs.model import Volume
+from prs.pve.read.ha import vmids
+from prs.pve.read.values import Row, flag, properties, rows, table, text, whole
+
+COPYABLE = ("dir", "btrfs", "zfspool", "lvmthin", "lvm")
+_LINKED = re.compile(r"(?:^|[:/])base-\d+-[^/]*/")
+_CLOUDINIT = re.compile(r"vm-\d+-cloudinit")
+_MOUNT = re.compile(r"(?:rootfs|mp\d+|unused\d+)$")
+_DEVICES = (
+    ("hostpci", "uses PCI device"), ("usb", "uses USB device"), ("serial", "uses serial port"), ("parallel", "uses parallel port"),
+    ("virtiofs", "shares a directory of its node as"), ("ivshmem", "shares memory with its node as"),
+)  # fmt: skip
+_FEATURES = {
+    "amd-sev": "has its memory encrypted by AMD SEV, which no running VM can leave a node with",
+    "intel-tdx": "runs in Intel TDX, which no running VM can leave a node with",
+    "clipboard=vnc": "has the VNC clipboard on, which stops live migration before machine version 10.1",
+}
+_SIZE = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What PVE says to moving a guest: facts that keep it, nodes allowed (None: not told) and refused, what travels with it."""
+
+    blockers: tuple[str, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    targets: tuple[str, ...] | None = None
+    refused: tuple[tuple[str, str], ...] = ()
+    companions: tuple[int, ...] = ()
+    lock: str | None = None  # "" = PVE said that there is none, None = it did not say
+
+
+def lock_of(error: Exception) -> str:
+    """The lock for which PVE refuses a call (pve-guest-common AbstractConfig.pm check_lock); "" if it refuses for something else."""
+    found = re.search(r"\b(?:VM|CT) is locked \(([\w-]+)\)", str(error))
+    return found[1] if found else ""
+
+
+def qemu_verdict(
+    data: Row, plugins: Mapping[str, str] | None = None, replicated: bool = True, chained: Collection[str] = ()
+) -> Verdict:
+    """Read GET .../qemu/{vmid}/migrate. `plugins` gives storage types by storage; `replicated`: its snapshots travel by replication;
+    `chained` are storages that keep snapshots as chains of volumes.
+    """
+    running, listed = flag(data, "running"), rows(data.get("local_disks"))
+    blockers = _devices(data, running)
+    for disk in sorted(listed, key=lambda disk: (text(disk, "drivename"), text(disk, "volid"))):
+        words = _disk(disk, running, plugins or {}, replicated, text(disk, "volid").partition(":")[0] in chained)
+        blockers += [words] if words else []
+    allowed = data.get("allowed_nodes")
+    return Verdict(
+        blockers=tuple(blockers),
+        volumes=tuple(sorted((_volume(disk) for disk in listed if _travels(disk)), key=lambda volume: volume.name)),
+        targets=tuple(sorted(map(str, allowed))) if isinstance(allowed, list) else None,
+        refused=refusals(data.get("not_allowed_nodes")),
+        companions=companions(data),
+    )
+
+
+def _devices(data: Row, running: bool) -> list[str]:
+    """Devices of the node; a mapped one stays no obstacle for a stopped VM, nor for a running one if it is marked as live-migratable."""
+    mapped: dict[str, object] = {str(name): {} for name in data.get("mapped-resources") or []}
+    mapped |= table(data.get("mapped-resource-info"))
+    found = {str(key) for key in data.get("local_resources") or []} | (set(mapped) if running else set())
+    blockers = []
+    for key in sorted(found):
+        if key not in mapped:
+            blockers.append(_device(key))
+        elif running and not flag(table(mapped[key]), "live-migration"):
+            blockers.append(f"{_device(key)}, which is mapped but cannot be migrated while the VM runs")
+    return blockers
+
+
+def _device(key: str) -> str:
+    if key in _FEATURES:
+        return _FEATURES[key]
+    words = next((words for prefix, words in _DEVICES if key.removeprefix("host").startswith(prefix) or key.startswith(prefix)), "")
+    return f"{words} {key}" if words else f"uses {key} of its node"
+
+
+def _disk(disk: Row, running: bool, plugins: Mapping[str, str], replicated: bool, chained: bool) -> str:
+    """Why the disk keeps the guest, in words; "" if it does not."""
+    volid, drive = text(disk, "volid"), text(disk, "drivename")
+    at = f" in {drive}" if drive else ""
+    plugin = plugins.get(volid.partition(":")[0], "")
+    if flag(disk, "cdrom") and not _CLOUDINIT.search(volid):
+        what = "the host's CD drive" if volid == "cdrom" else f"local CD-ROM image {volid}"
+        return f"has {what}{at}; eject it"
+    if volid.startswith("/"):
+        return f"uses {volid} of its node{at}"
+    if _LINKED.search(volid):
+        return f"its disk {volid} is a linked clone of a local base image; make it a full clone"
+    if plugin and plugin not in COPYABLE:
+        return f"its disk {volid} is on local storage of type {plugin}, which PVE cannot copy"
+    if disk.get("referenced_in_snapshot") and not flag(disk, "is_vmstate"):
+        if running and not (replicated and flag(disk, "replicate", default=True)):
+            return f"has snapshots of local disk {volid}, which cannot be moved while the VM runs; delete them or shut it down"
+        if plugin in ("lvm", "lvmthin") or (plugin == "dir" and (chained or not volid.endswith(".qcow2"))):
+            how = "keeps as chains of volumes, which PVE does not copy" if chained else "cannot copy"
+            return f"has snapshots of local disk {volid}, which storage type {plugin} {how}; delete them"
+    return ""
+
+
+def _travels(disk: Row) -> bool:
+    volid = text(disk, "volid")
+    return ":" in volid and (not flag(disk, "cdrom") or bool(_CLOUDINIT.search(volid)))
+
+
+def _volume(disk: Row) -> Volume:
+    volid = text(disk, "volid")
+    return Volume(volid.partition(":")[0], whole(disk, "size"), volid)
+
+
+def refusals(data: Any) -> tuple[tuple[str, str], ...]:
+    """Read (not_)allowed nodes: PVE lists every node there, an empty entry is no refusal."""
+    found = []
+    for node, reasons in sorted(table(data).items()):
+        words = []
+        for storage in table(reasons).get("unavailable_storages") or []:
+            words.append(f"storage {storage} is not available there")
+        for key in table(reasons).get("unavailable-resources") or []:
+            words.append(f"the device mapped as {key} is not available there")
+        for block in rows(table(reasons).get("blocking-ha-resources")):
+            cause = "a node affinity rule" if block.get("cause") == "node-affinity" else f"an affinity rule with {text(block, 'sid')}"
+            words.append(f"HA refuses it because of {cause}")
+        if words:
+            found.append((str(node), "; ".join(words)))
+    return tuple(found)
+
+
+def companions(data: Row) -> tuple[int, ...]:
+    """The vmids that the HA manager moves along."""
+    return tuple(sorted({vmid for sid in data.get("dependent-ha-resources") or [] for vmid in vmids(str(sid))}))
+
+
+def lxc_verdict(config: Row, plugins: Mapping[str, str], shared: frozenset[str]) -> Verdict:
+    """Read a container's configuration; `plugins` as above, `shared` are the storages whose volumes stay where they are."""
+    blockers, volumes = [], []
+    for key in sorted(key for key in config if _MOUNT.match(str(key))):
+        value, _, rest = text(config, key).partition(",")
+        options = properties(rest)
+        if value.startswith("/"):
+            if not flag(options, "shared"):
+                kind = "device" if value.startswith("/dev/") else "directory"
+                blockers.append(f"mounts {kind} {value} of its node ({key}); mark it as shared if every node has it")
+            continue
+        storage = value.partition(":")[0]
+        if storage in shared:
+            continue
+        volumes.append(Volume(storage, _size(text(options, "size")), value))
+        words = _volume_blocker(value, plugins.get(storage, ""), snapshots=bool(text(config, "parent")))
+        blockers += [words] if words else []
+    devices = sorted(key for key in config if re.match(r"dev\d+$", key))
+    blockers += [f"uses device {text(config, key).partition(',')[0]} of its node ({key})" for key in devices]
+    return Verdict(tuple(blockers), tuple(volumes))
+
+
+def _volume_blocker(volid: str, plugin: str, snapshots: bool) -> str:
+    if _LINKED.search(volid):
+        return f"its volume {volid} is a linked clone of a local base image; make it a full clone"
+    if plugin and plugin not in COPYABLE:
+        return f"its volume {volid} is on local storage of type {plugin}, which PVE cannot copy"
+    if snapshots and plugin in ("dir", "lvm", "lvmthin"):
+        return f"has snapshots of local volume {volid}, which storage type {plugin} cannot copy; delete them"
+    return ""
+
+
+def _size(value: str) -> int:
+    found = re.fullmatch(r"([\d.]+)([KMGT]?)", value)
+    return int(float(found[1]) * _SIZE[found[2]]) if found else 0

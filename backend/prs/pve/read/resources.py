@@ -1,0 +1,126 @@
+"""/cluster/resources as nouns (pve-manager PVE/API2/Cluster.pm, PVE/API2Tools.pm): pure, unknown is never zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prs.model import Guest, Node, Storage
+from prs.pve.read.values import Row, flag, number, text, whole, words
+
+SETTLING = 60  # seconds after a start or a move in which PVE's first cpu sample is 0 (qemu-server QemuServer.pm vmstatus)
+SILENT = "PVE has had no figures for 5 minutes"  # pmxcfs drops older ones (pve-cluster pmxcfs/status.c)
+GUEST_STORAGE = ("images", "rootdir")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A node's use as of its last report, at most some seconds old: bytes and cores."""
+
+    memory: float
+    cpu: float
+
+
+def guests(data: list[Row], offline: frozenset[str]) -> tuple[Guest, ...]:
+    """The guests, by vmid; `offline` are the nodes that are known to be down."""
+    found = [_guest(row, text(row, "node") in offline) for row in data if row.get("type") in ("qemu", "lxc") and whole(row, "vmid")]
+    return tuple(sorted(found, key=lambda guest: guest.vmid))
+
+
+def _guest(row: Row, offline: bool) -> Guest:
+    status = text(row, "status") or "unknown"
+    running = status not in ("stopped", "unknown")
+    cores = number(row, "maxcpu") or 0.0
+    # memhost is what the host gives to the VM's process, so what a move frees; PVE 8 has none, containers report 0.
+    memory = whole(row, "memhost") or whole(row, "mem")
+    return Guest(
+        vmid=whole(row, "vmid"),
+        name=text(row, "name"),
+        kind="lxc" if row.get("type") == "lxc" else "qemu",
+        node=text(row, "node"),
+        status=status,
+        memory=memory if running else 0,
+        memory_max=whole(row, "maxmem"),
+        cpu=(number(row, "cpu") or 0.0) * cores if running else 0.0,
+        cpu_max=cores,
+        lock=text(row, "lock"),
+        tags=words(text(row, "tags")),
+        pool=text(row, "pool"),
+        ha=ha_state(row),
+        template=flag(row, "template"),
+        problem=_guest_problem(row, status, running, offline),
+    )
+
+
+def _guest_problem(row: Row, status: str, running: bool, offline: bool) -> str:
+    if offline:
+        return "its node is offline"
+    if status == "unknown":
+        return SILENT
+    if not running:
+        return ""
+    if any(number(row, key) is None for key in ("cpu", "maxcpu", "mem", "maxmem")):
+        return "PVE shows no load of it"
+    uptime = number(row, "uptime")
+    if uptime is not None and uptime < SETTLING:
+        return f"started {uptime:.0f} seconds ago, no load known yet"
+    return ""
+
+
+def ha_state(row: Row) -> str:
+    """The HA service state of a guest's row; "" when HA does not manage it (a resource set to ignored counts as that)."""
+    state = text(row, "hastate")
+    return "" if state == "ignored" else state
+
+
+def nodes(data: list[Row], status: list[Row], version: str = "") -> tuple[Node, ...]:
+    """The nodes by name, without their load; `status` is /cluster/status, which alone knows who is online for certain.
+
+    `version` is that of the answering node, the only one whose version a cluster-wide call tells.
+    """
+    known = {text(row, "name"): row for row in status if row.get("type") == "node"}
+    found = [_node(row, known.get(text(row, "node"), {}), version) for row in data if row.get("type") == "node"]
+    return tuple(sorted(found, key=lambda node: node.name))
+
+
+def _node(row: Row, status: Row, version: str) -> Node:
+    online = flag(status, "online", default=row.get("status") != "offline") and row.get("status") != "offline"
+    problem = ""
+    if not online:
+        problem = "offline"
+    elif row.get("status") == "unknown":
+        problem = f"{SILENT} (is pvestatd running on it?)"
+    elif sample(row) is None:
+        problem = "PVE shows no load of it (reading it needs Sys.Audit on the node)"
+    return Node(
+        name=text(row, "node"), online=online, memory=whole(row, "maxmem"), cpu=number(row, "maxcpu") or 0.0,
+        id=whole(status, "nodeid"), ha=text(row, "hastate"), problem=problem,
+        version=version if flag(status, "local") else "",
+    )  # fmt: skip
+
+
+def sample(row: Row) -> Sample | None:
+    """A node's present use; None if a figure is missing."""
+    used, share, cores, memory = (number(row, key) for key in ("mem", "cpu", "maxcpu", "maxmem"))
+    if used is None or share is None or not cores or not memory:
+        return None
+    return Sample(used, share * cores)
+
+
+def storages(data: list[Row], defined: Iterable[Row] = ()) -> tuple[Storage, ...]:
+    """The storages as each node sees them, by node and name; `defined` are their definitions by GET /storage."""
+    chained = {text(row, "storage") for row in defined if flag(row, "snapshot-as-volume-chain")}
+    found = [
+        Storage(
+            name=text(row, "storage"), node=text(row, "node"), shared=flag(row, "shared"), active=row.get("status") == "available",
+            total=whole(row, "maxdisk"), used=whole(row, "disk"), plugin=text(row, "plugintype"), content=words(text(row, "content")),
+            chains=text(row, "storage") in chained,
+        )
+        for row in data if row.get("type") == "storage"
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda storage: (storage.node, storage.name)))
+
+
+def holds_guests(storage: Storage) -> bool:
+    """True for a storage of one node only that can hold disks of guests."""
+    return not storage.shared and any(kind in storage.content for kind in GUEST_STORAGE)

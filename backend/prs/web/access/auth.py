@@ -1,0 +1,136 @@
+"""Proves callers by asking PVE, remembers a yes for half a minute, and keeps refused ones from holding up everybody else."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from prs.endpoint import Endpoint
+from prs.errors import ApiError, LoginFailed
+from prs.pve.api import Api
+from prs.web.access.login import Login, digest
+from prs.web.access.rights import Rights
+from prs.web.api.refusal import Refusal
+from prs.web.cache import Cache
+
+YES = 30.0  # seconds a proven ticket and its rights are believed
+NO = 30.0  # seconds a refused ticket is refused without asking again
+PROVEN = 7200.0  # seconds during which a ticket that was good once is asked about outside the limits below
+SLOW_CALLS = 10  # unproven callers that may wait for PVE at once (each refusal takes it 3 s), and per client:
+SLOW_CALLS_CLIENT = 2
+
+Connect = Callable[[Endpoint], Api]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A proven caller: the name PVE knows, what they may do, and how to call PVE as them."""
+
+    login: Login
+    rights: Rights
+    endpoint: Endpoint
+
+    @property
+    def name(self) -> str:
+        """user@realm or user@realm!token."""
+        return self.login.name
+
+    def owns(self, user: str) -> bool:
+        """True for what the caller, or a token of the calling user, has started."""
+        return user == self.name or user.startswith(f"{self.name}!")
+
+
+class Gate:
+    """Lets only a few unproven callers wait for PVE at the same time; Refusal 429 for the others.
+
+    With PVE's delay this is a limit on guesses too: two places and three seconds each make 40 in a minute.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside: Counter[str] = Counter()
+
+    @contextmanager
+    def pass_through(self, client: str) -> Iterator[None]:
+        """Hold one of the places while asking PVE."""
+        with self._lock:
+            if self._inside[client] >= SLOW_CALLS_CLIENT or self._inside.total() >= SLOW_CALLS:
+                raise Refusal(429, "slow_down", "Other logins are being checked: try again in 3 seconds.", retry=3)
+            self._inside[client] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside[client] -= 1
+                self._inside += Counter()  # forgets clients without a place
+
+
+class Verifier:
+    """Asks PVE whether a login is good and what it may do."""
+
+    def __init__(self, api: Endpoint, connect: Connect) -> None:
+        self._api, self._connect = api, connect
+        self.gate = Gate()
+        self._yes: Cache[Rights] = Cache(YES, 500)
+        self._no: Cache[bool] = Cache(NO, 2000)
+        self._proven: Cache[bool] = Cache(PROVEN, 2000)
+        self._csrf: Cache[bool] = Cache(YES, 500)
+
+    def verify(self, login: Login, client: str, changing: bool) -> Caller:
+        """The caller behind the login; Refusal 401, 403 or 429, or what went wrong in asking PVE."""
+        rights = self._yes.get(login.key)
+        endpoint = self.endpoint(login)
+        if rights is None:
+            rights = self._ask(login, endpoint, client)
+        if changing and not login.token_name:
+            self._check_csrf(login, endpoint, client)
+        return Caller(login, rights, endpoint)
+
+    def endpoint(self, login: Login) -> Endpoint:
+        """How to call PVE with a login exactly as it was given."""
+        return replace(
+            self._api, user=login.user, ticket=login.ticket, csrf=login.csrf, token_name=login.token_name, token_value=login.token_value,
+            renew=False,
+        )  # fmt: skip
+
+    def _ask(self, login: Login, endpoint: Endpoint, client: str) -> Rights:
+        if self._no.get(login.key):
+            raise Refusal(401, "ticket", "PVE does not accept this ticket: it has expired or was never valid.")
+        try:
+            if self._proven.get(login.key):
+                listed = self._permissions(endpoint)
+            else:
+                with self.gate.pass_through(client):
+                    listed = self._permissions(endpoint)
+        except LoginFailed:
+            self._no.put(login.key, True)
+            self._proven.drop(login.key)
+            raise Refusal(401, "ticket", "PVE does not accept this ticket: it has expired or was never valid.") from None
+        rights = Rights(listed if isinstance(listed, dict) else {})
+        self._yes.put(login.key, rights)
+        self._proven.put(login.key, True)
+        return rights
+
+    def _permissions(self, endpoint: Endpoint) -> object:
+        return self._connect(endpoint).get("/access/permissions")
+
+    def _check_csrf(self, login: Login, endpoint: Endpoint, client: str) -> None:
+        """PVE has no call that only checks this token: a POST to a path without POST is refused with 501, but 401 if the token is bad."""
+        key = digest(f"{login.ticket} {login.csrf}")
+        if self._csrf.get(key):
+            return
+        if self._no.get(key):
+            raise Refusal(403, "csrf", "Permission denied - invalid csrf token")
+        try:
+            with self.gate.pass_through(client):
+                self._connect(endpoint).post("/version")
+        except LoginFailed:
+            self._no.put(key, True)
+            raise Refusal(403, "csrf", "Permission denied - invalid csrf token") from None
+        except ApiError as error:
+            if error.status != 501:
+                raise
+        self._csrf.put(key, True)

@@ -1,0 +1,119 @@
+"""Example requests and answers of the API description; the tests hold them against the schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prs.codec import to_json
+from prs.engine.journal.jobs import Step
+from prs.model import Move, NodeLoad, Plan, Spare, Stay, Term
+
+GIB = 2**30
+_UPID = "UPID:pve1:0000013B:00032F5A:6B02B9EC:qmigrate:102:admin@pve:"
+_YES = {"allowed": True, "reason": ""}
+_NO = {"allowed": False, "reason": "needs Sys.Console on /"}
+
+
+def error(status: str) -> dict[str, Any]:
+    """The refusal shown for an HTTP status."""
+    code, message, details = {
+        "400": ("invalid", "The request is not as described.", ["method: 'ram' is not one of memory, cpu, disk, all"]),
+        "401": ("ticket", "PVE does not accept this ticket: it has expired or was never valid.", []),
+        "403": ("forbidden", "Permission check failed (/vms/101, VM.Migrate)", []),
+        "404": ("not_found", "there is no job 0123456789ab", []),
+        "405": ("method", "this path does not know this method", []),
+        "409": ("drift", "The cluster has changed since the plan was made: plan again.", ["move 1 (guest 102 to pve3): it is on pve2"]),
+        "413": ("too_large", "The body is larger than 64 KiB.", []),
+        "415": ("content_type", "The body must be application/json.", []),
+        "429": ("slow_down", "Other logins are being checked: try again in 3 seconds.", []),
+        "500": ("fault", "The service made a mistake; its log says more.", []),
+        "502": ("pve", "127.0.0.1:8006 refuses the connection (is pveproxy running there?)", []),
+        "503": ("unavailable", "the journal cannot be read", []),
+    }[status]  # fmt: skip
+    return {"error": {"code": code, "message": message, "details": details}}
+
+
+def _plan() -> dict[str, Any]:
+    move = Move(102, "db01", "qemu", "pve1", "pve3", memory=16 * GIB, seconds=41.0, reason="takes pve1 from 86% to 68%", cpu=1.5)
+    plan = Plan(
+        kind="balance", method="memory", created=1795000000.0, moves=(move,),
+        stays=(Stay(100, "web01", "pve1", "is locked (backup)", "qemu"),),
+        before=(NodeLoad("pve1", 0.86, 0.62, 0.4, 8), NodeLoad("pve3", 0.21, 0.12, 0.3, 1)),
+        after=(NodeLoad("pve1", 0.68, 0.55, 0.4, 7), NodeLoad("pve3", 0.39, 0.19, 0.3, 2)),
+        spread_before=0.65, spread_after=0.29, spread_reachable=0.02, seconds=41.0, terms=(Term("deviation", 1.0, 0.27, 0.12),),
+        summary="1 move (16.0 GiB to copy, about 41 seconds): the memory spread goes from 65 to 29 points.",
+        options=(("method", "memory"), ("containers", "no")),
+        spare=Spare(True, "pve1", 0, "If any one more node fails, its guests fit on the others."),
+    )  # fmt: skip
+    found = to_json(plan)
+    found["moves"] = [{**found["moves"][0], "how": "live", "bytes": move.bytes}]
+    return {**found, "id": "0123456789ab", "user": "admin@pve", "bytes": plan.bytes, "feasible": True}
+
+
+def _job(full: bool) -> dict[str, Any]:
+    plan = _plan()
+    step = Step(1, 102, "db01", "qemu", "pve1", "pve3", memory=16 * GIB, seconds=41.0, state="running", upid=_UPID, posted=1795000010.0,
+                attempts=1, started=1795000011.0, done=4 * GIB, total=16 * GIB, speed=4e8, seconds_left=31.0)  # fmt: skip
+    brief = {
+        "id": "ba9876543210", "kind": "balance", "node": "", "state": "running", "request": "", "user": "admin@pve", "origin": "web",
+        "created": 1795000005.0, "started": 1795000010.0, "ended": 0.0, "message": "", "revision": 17, "host": "pve1",
+        "summary": plan["summary"],
+        "progress": {"done": 0, "failed": 0, "skipped": 0, "running": 1, "steps": 1, "done_bytes": 4 * GIB, "total_bytes": 16 * GIB,
+                     "seconds_left": 31.0},
+        "may": {"pause": _YES, "resume": {"allowed": False, "reason": "the job is not paused"}, "cancel": _YES,
+                "undo": {"allowed": False, "reason": "the job has not ended yet"}},
+    }  # fmt: skip
+    if not full:
+        return brief
+    kept = ("method", "summary", "seconds", "bytes", "spread_before", "spread_after", "before", "after", "options")
+    return {**brief, "plan": {name: plan[name] for name in kept}, "steps": [{**to_json(step), "how": "live"}]}
+
+
+def _cluster() -> dict[str, Any]:
+    def usage(used: float, total: float) -> dict[str, float]:
+        return {"used": used, "total": total, "load": used / total}
+
+    node = {
+        "name": "pve1", "online": True, "id": 1, "version": "9.2.11", "ha": "online", "problem": "", "active": True,
+        "guests": 8, "running": 7, "held": None,
+        "memory": usage(55 * GIB, 64 * GIB), "cpu": usage(9.9, 16), "disk": usage(400 * GIB, 1000 * GIB),
+    }  # fmt: skip
+    guest = {
+        "vmid": 102, "name": "db01", "kind": "qemu", "node": "pve1", "status": "running", "memory": 16 * GIB, "memory_max": 32 * GIB,
+        "cpu": 1.5, "cpu_max": 8.0, "disk": 0, "lock": "", "tags": ["prod"], "pool": "", "ha": "started", "template": False, "problem": "",
+        "may_migrate": True,
+    }  # fmt: skip
+    storage = {"name": "local-zfs", "node": "pve1", "shared": False, "active": True, "total": 1000 * GIB, "used": 400 * GIB,
+               "plugin": "zfspool", "content": ["images", "rootdir"]}  # fmt: skip
+    return {
+        "name": "lab", "taken": 1795000000.0, "quorate": True, "version": "9.2.11", "auto_rebalance": False,
+        "spread": {"memory": 0.65, "cpu": 0.5, "disk": 0.1}, "nodes": [node], "guests": [guest], "storages": [storage], "problems": [],
+    }  # fmt: skip
+
+
+ANSWERS: dict[str, Any] = {
+    "healthz": {"alive": True},
+    "realms": [{"realm": "pam", "comment": "Linux PAM standard authentication", "default": True, "tfa": ""}],
+    "login": {"username": "root@pam", "needs_tfa": False, "ticket": "PVE:root@pam:6B02B9EC::...", "csrf": "6B02B9EC:..."},
+    "status": {
+        "version": "1.0.0", "node": "pve1", "user": "admin@pve", "token": False, "daemon": True,
+        "defaults": {"method": "memory", "spread": 0.05, "containers": False},
+        "may": {"plan": _YES, "balance": _YES, "drain": _YES, "maintenance": _NO, "see_all_jobs": _YES,
+                "cancel_others": {"allowed": False, "reason": "needs Sys.Modify on /"}},
+        "warnings": ["PVE's own auto-rebalance is on: each plan says who balances which guests under HA."],
+    },
+    "cluster": _cluster(),
+    "plan": _plan(),
+    "jobs": {"jobs": [_job(False)], "peers": [{"node": "pve2", "reached": False, "message": "pve2 (10.0.0.2): refuses the connection"}]},
+    "job": _job(True),
+    "released": {"node": "pve1", "released": True, "message": ""},
+    "maintenance": {"node": "pve1", "enabled": True, "message": "The HA manager will put pve1 into maintenance within about 20 seconds."},
+}  # fmt: skip
+
+REQUESTS: dict[str, Any] = {
+    "plans": {"kind": "drain", "node": "pve1", "stopped": True, "containers": False},
+    "JobRequest": {"plan": "0123456789ab", "moves": [102], "maintenance": False},
+    "CancelRequest": {"abort": False},
+    "MaintenanceRequest": {"enabled": True},
+    "LoginRequest": {"username": "root", "realm": "pam", "password": "secret"},
+}

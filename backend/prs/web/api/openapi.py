@@ -1,0 +1,125 @@
+"""The description of the HTTP API (OpenAPI 3.1), served at /api/v1/openapi.json and held against the service by the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prs import __version__
+from prs.web.api import examples
+from prs.web.api.reflect import Schema, ref
+from prs.web.api.schemas import ID, NODE, components
+
+PREFIX = "/api/v1"
+# Every refusal that any call with a caller may get.
+COMMON = {
+    "400": "the request is not as described",
+    "401": "no ticket, or PVE refuses it",
+    "403": "not allowed: by PVE's rights, the origin, the host name or the CSRF token",
+    "404": "there is no such thing, or the caller may not see it",
+    "405": "the path does not know this method",
+    "413": "the body is larger than 64 KiB",
+    "415": "the body is not application/json",
+    "429": "too many unproven logins at the same time, see Retry-After",
+    "500": "a fault in the service",
+    "502": "PVE gave no usable answer",
+    "503": "the journal or a part of the service is not usable",
+}
+OPEN = {"400", "403", "404", "405", "413", "415", "429", "500", "502"}
+
+
+def document() -> dict[str, Any]:
+    """The whole description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Proxmox Rebalancing Service",
+            "version": __version__,
+            "description": "Answers are {data: ...} or {error: {code, message, details}}. Bytes, cores, fractions 0..1, Unix seconds.",
+        },
+        "servers": [{"url": PREFIX}],
+        "paths": _paths(),
+        "components": {"schemas": components(), "securitySchemes": _security()},
+        "security": [{"ticket": []}],
+    }
+
+
+def _security() -> dict[str, Any]:
+    words = (
+        "`PVEAuthCookie=<ticket>` together with CSRFPreventionToken on every POST, or `PVEAPIToken=user@realm!name=secret`. "
+        "Cookies are ignored."
+    )
+    return {"ticket": {"type": "apiKey", "in": "header", "name": "Authorization", "description": words}}
+
+
+def _paths() -> dict[str, Any]:
+    job = [{"name": "id", "in": "path", "required": True, "schema": ID}]
+    node = [{"name": "node", "in": "path", "required": True, "schema": NODE}]
+    scope = {"name": "scope", "in": "query", "schema": {"type": "string", "enum": ["cluster", "node"]},
+             "description": "node = only what this node's journal holds (default cluster)"}  # fmt: skip
+    limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200}}
+    plans: Schema = {"oneOf": [ref("BalanceRequest"), ref("DrainRequest")]}
+    drift = {"409": "the plan no longer holds (code drift), moves nothing (empty), or an open job moves the same guests (conflict)"}
+    sense = {"409": "there is no such node, or no quorum (code plan)"}
+    ended = {"409": "the job's state does not allow it (code state)"}
+    helper = {"409": "HA cannot be told (code helper)"}
+    unseen = {"304": "not changed since the ETag in If-None-Match"}
+    return {
+        "/healthz": {"get": _call("Is the service alive?", ref("Alive"), "healthz", open_to_all=True)},
+        "/realms": {"get": _call("Realms to log in to, as PVE lists them.", ref("Realms"), "realms", open_to_all=True)},
+        "/login": {"post": _call("Log in at PVE, or renew a ticket.", ref("Login"), "login", ref("LoginRequest"),
+                                 extra={"401": "refused by PVE"}, open_to_all=True)},
+        "/status": {"get": _call("Caller, rights and warnings.", ref("Status"), "status")},
+        "/cluster": {"get": _call("Nodes, guests and storages with their loads.", ref("Cluster"), "cluster")},
+        "/plans": {"post": _call("Make and store a plan; nothing moves.", ref("Plan"), "plan", plans, extra=sense, status="201")},
+        "/plans/{id}": {"parameters": job, "get": _call("The stored plan.", ref("Plan"), "plan")},
+        "/jobs": {
+            "get": _call("Own jobs, or all with Sys.Audit on /.", ref("Jobs"), "jobs", params=[scope, limit], extra=unseen),
+            "post": _call("Carry a plan out.", ref("Job"), "job", ref("JobRequest"), extra=drift, status="201"),
+        },
+        "/jobs/{id}": {"parameters": job, "get": _call("A job with its steps.", ref("Job"), "job", params=[scope], extra=unseen)},
+        "/jobs/{id}/cancel": {
+            "parameters": job,
+            "post": _call("Start nothing more.", ref("Job"), "job", ref("CancelRequest"), [scope], ended),
+        },
+        "/jobs/{id}/pause": {
+            "parameters": job,
+            "post": _call("Start nothing more until resumed.", ref("Job"), "job", params=[scope], extra=ended),
+        },
+        "/jobs/{id}/resume": {"parameters": job, "post": _call("Go on.", ref("Job"), "job", params=[scope], extra=ended)},
+        "/jobs/{id}/undo": {
+            "parameters": job,
+            "post": _call("Plan the way back of its guests.", ref("Plan"), "plan", params=[scope], extra=ended, status="201"),
+        },
+        "/nodes/{node}/release": {
+            "parameters": node,
+            "post": _call("Let a drained node have guests again, and bring none back.", ref("Released"), "released", extra=helper),
+        },
+        "/nodes/{node}/maintenance": {
+            "parameters": node,
+            "post": _call("Switch HA maintenance mode.", ref("Maintenance"), "maintenance", ref("MaintenanceRequest"), extra=helper),
+        },
+    }  # fmt: skip
+
+
+def _call(
+    summary: str, schema: Schema, example: str, body: Schema | None = None, params: list[Schema] | None = None,
+    extra: dict[str, str] | None = None, status: str = "200", open_to_all: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """One operation with its answers; POST bodies are application/json."""
+    shown = examples.ANSWERS[example]
+    good = {"type": "object", "properties": {"data": schema}, "required": ["data"], "additionalProperties": False}
+    content: dict[str, Any] = {"application/json": {"schema": good, "example": {"data": shown}}}
+    answers: dict[str, Any] = {status: {"description": summary, "content": content}}
+    refusals = {code: words for code, words in COMMON.items() if not open_to_all or code in OPEN}
+    for code, words in sorted({**refusals, **(extra or {})}.items()):
+        error = {"content": {"application/json": {"schema": ref("Error"), "example": examples.error(code)}}} if code != "304" else {}
+        answers[code] = {"description": words, **error}
+    call: dict[str, Any] = {"summary": summary, "responses": answers}
+    if params:
+        call["parameters"] = params
+    if body is not None:
+        given = examples.REQUESTS.get(str(body.get("$ref", "plans")).rsplit("/", 1)[-1])
+        call["requestBody"] = {"required": True, "content": {"application/json": {"schema": body, "example": given}}}
+    if open_to_all:
+        call["security"] = []
+    return call

@@ -1,0 +1,226 @@
+"""The named schemas of the served API description: what goes in and what comes out, built on the model's own fields."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from prs.engine.drain.keep_out import Held
+from prs.engine.journal.jobs import Job, JobState, Step
+from prs.model import RESOURCES, Guest, Method, Move, NodeLoad, Plan, Spare, Stay, Storage, Term
+from prs.web.api.reflect import OF_PLANS, Schema, listing, record, ref, schema_of
+
+TEXT: Schema = {"type": "string"}
+INTEGER: Schema = {"type": "integer"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": "number"}
+FLAG: Schema = {"type": "boolean"}
+BYTES: Schema = {"type": "integer", "minimum": 0, "description": "bytes"}
+FRACTION: Schema = {"type": "number", "description": "fraction, 0..1"}
+UNIX: Schema = {"type": "number", "description": "Unix seconds; 0 = not yet"}
+TEXTS = listing(TEXT)
+VMID: Schema = {"type": "integer", "minimum": 1, "maximum": 999999999}
+ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{12}$"}
+NODE: Schema = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"}
+METHOD: Schema = {"type": "string", "enum": list(get_args(Method))}
+HOW: Schema = {"type": "string", "enum": ["live", "ha", "offline", "restart"], "description": "how the guest moves"}
+KIND: Schema = {"type": "string", "enum": ["qemu", "lxc", ""]}
+PAIRS = listing({"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2}, "name and value of each option, as shown to the user")
+JOB_STATE: Schema = {"type": "string", "enum": list(get_args(JobState))}
+
+
+def _each(names: tuple[str, ...], item: Schema) -> Any:
+    """The same schema under each of the names."""
+    return dict.fromkeys(names, item)
+
+
+def _by_resource(item: Schema, words: str) -> Schema:
+    return record(words, **_each(RESOURCES, item))
+
+
+def _requests() -> dict[str, Schema]:
+    """What callers send; properties that are left out take the administrator's defaults of prs.conf."""
+    limit: Schema = {"type": "integer", "minimum": 1, "maximum": 2**53}
+    balance: Any = {
+        "kind": {"type": "string", "enum": ["balance"]},
+        "method": METHOD,
+        "goal": {"type": "string", "enum": ["spread", "level"], "description": "cheapest plan to the configured spread, or most level"},
+        "containers": FLAG,
+        "max_moves": limit,
+        "max_bytes": limit,
+    }
+    drain: Any = {
+        "kind": {"type": "string", "enum": ["drain"]},
+        "node": NODE,
+        "method": METHOD,
+        "stopped": {**FLAG, "description": "move stopped guests too (default true)"},
+        "leave": {**FLAG, "description": "move what can leave even if something cannot (default false)"},
+        "containers": {**FLAG, "description": "move running containers too, each move restarts one"},
+    }
+    later = ("method", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave")
+    return {
+        "BalanceRequest": record("Level the cluster by one method.", later, **balance),
+        "DrainRequest": record("Empty one node.", later, **drain),
+        "JobRequest": record(
+            "Carry out exactly this plan, or only the moves of some guests.",
+            ("moves", "maintenance"),
+            plan=ID,
+            moves={**listing(VMID, "guests to move; all when left out"), "minItems": 1, "maxItems": 10000, "uniqueItems": True},
+            maintenance={**FLAG, "description": "drain only: switch the node's HA maintenance mode on; needs Sys.Console on /"},
+        ),
+        "CancelRequest": record(
+            "Cancel: start nothing more.",
+            ("abort",),
+            abort={**FLAG, "description": "stop the running migrations too (default: let them end)"},
+        ),
+        "MaintenanceRequest": record("HA maintenance mode of a node.", enabled=FLAG),
+        "LoginRequest": record(
+            "Passed to PVE. A second factor: `password` is `totp:123456` or `recovery:CODE`, `challenge` the one of the first answer. "
+            "Renewal: `password` is the old ticket.",
+            ("realm", "challenge"),
+            username={**TEXT, "minLength": 3, "maxLength": 64},
+            realm={**TEXT, "maxLength": 32},
+            password={**TEXT, "minLength": 1, "maxLength": 8192},
+            challenge={**TEXT, "maxLength": 8192},
+        ),
+    }
+
+
+def _status() -> dict[str, Schema]:
+    actions = ("plan", "balance", "drain", "maintenance", "cancel_others", "see_all_jobs")
+    return {
+        "Right": record("Whether the caller may do it, and in words why not.", allowed=FLAG, reason=TEXT),
+        "Status": record(
+            "Who asks, what they may do and what an administrator should know.",
+            version=TEXT,
+            node={**TEXT, "description": "the node that answers"},
+            user=TEXT,
+            token={**FLAG, "description": "the caller is an API token"},
+            daemon={**FLAG, "description": "the service that carries jobs out is running"},
+            defaults=record("Defaults of prs.conf.", method=METHOD, spread=FRACTION, containers=FLAG),
+            may=record("Rights by action.", **_each(actions, ref("Right"))),
+            warnings=TEXTS,
+        ),
+    }
+
+
+def _cluster() -> dict[str, Schema]:
+    usage = record("Use of one resource: bytes, or cores for cpu.", used=NUMBER, total=NUMBER, load=FRACTION)
+    node = record(
+        "A node and its loads.",
+        name=TEXT,
+        online=FLAG,
+        id=INTEGER,
+        version=TEXT,
+        ha={**TEXT, "description": "HA state; empty = HA never ran"},
+        problem={**TEXT, "description": "why its figures cannot be used; empty = usable"},
+        active={**FLAG, "description": "takes part in the spread"},
+        guests=COUNT,
+        running=COUNT,
+        held={"anyOf": [ref("Held"), {"type": "null"}], "description": "the drain that keeps the node empty until it is released"},
+        **_each(RESOURCES, usage),
+    )
+    return {
+        "Held": schema_of(Held),
+        "Node": node,
+        "Guest": schema_of(Guest, drop=OF_PLANS, may_migrate=FLAG),
+        "Storage": schema_of(Storage, drop=OF_PLANS),
+        "Cluster": record(
+            "The cluster as PVE shows it to the caller.",
+            name=TEXT,
+            taken=UNIX,
+            quorate=FLAG,
+            version=TEXT,
+            auto_rebalance={**FLAG, "description": "PVE's own auto-rebalance is on"},
+            spread=_by_resource(FRACTION, "Spread over the active nodes by resource."),
+            nodes=listing(ref("Node")),
+            guests=listing(ref("Guest")),
+            storages=listing(ref("Storage")),
+            problems=TEXTS,
+        ),
+    }
+
+
+def _plans() -> dict[str, Schema]:
+    changed: Any = {"moves": listing(ref("Move")), "options": PAIRS, "spare": {"anyOf": [ref("Spare"), {"type": "null"}]}}
+    feasible = {**FLAG, "description": "false: a drain that would leave guests behind"}
+    more: Any = {"id": ID, "user": TEXT, "bytes": BYTES, "feasible": feasible}
+    return {
+        "Move": schema_of(Move, how=HOW, bytes=BYTES),
+        "Stay": schema_of(Stay),
+        "NodeLoad": schema_of(NodeLoad),
+        "Term": schema_of(Term),
+        "Spare": schema_of(Spare),
+        "Plan": schema_of(Plan, drop=tuple(changed), **changed, **more),
+    }
+
+
+def _jobs() -> dict[str, Schema]:
+    total = record(
+        "Progress of all migrations together.",
+        done=COUNT,
+        failed={**COUNT, "description": "failed or of unknown outcome"},
+        skipped={**COUNT, "description": "skipped or cancelled"},
+        running=COUNT,
+        steps=COUNT,
+        done_bytes=BYTES,
+        total_bytes=BYTES,
+        seconds_left={"anyOf": [NUMBER, {"type": "null"}]},
+    )
+    plan = record(
+        "What the plan promised.",
+        method=METHOD,
+        summary=TEXT,
+        seconds=NUMBER,
+        bytes=BYTES,
+        spread_before=FRACTION,
+        spread_after=FRACTION,
+        before=listing(ref("NodeLoad")),
+        after=listing(ref("NodeLoad")),
+        options=PAIRS,
+    )
+    own: Any = {"host": {**TEXT, "description": "the node whose service runs the job"}, "progress": ref("Progress")}
+    own["may"] = record("What the caller may do to it now.", **_each(("pause", "resume", "cancel", "undo"), ref("Right")))
+    drop = ("plan", "policy", "steps", "credential")
+    peer = record("A node that was asked.", node=TEXT, reached=FLAG, message=TEXT)
+    return {
+        "Step": schema_of(Step, how=HOW),
+        "Progress": total,
+        "PlanBrief": plan,
+        "JobBrief": schema_of(Job, drop=drop, summary=TEXT, **own),
+        "Job": schema_of(Job, drop=drop, summary=TEXT, **own, plan=ref("PlanBrief"), steps=listing(ref("Step"))),
+        "Peer": peer,
+        "Jobs": record("Jobs, newest first, of all nodes that answered.", jobs=listing(ref("JobBrief")), peers=listing(ref("Peer"))),
+    }
+
+
+def _rest() -> dict[str, Schema]:
+    error = record(
+        "What went wrong: a word for programs, a sentence for people, and the single facts behind it.",
+        code=TEXT,
+        message=TEXT,
+        details=TEXTS,
+    )
+    login = record(
+        "A session, or the question for the second factor.",
+        ("ticket", "csrf", "challenge", "kinds"),
+        username=TEXT,
+        needs_tfa=FLAG,
+        ticket=TEXT,
+        csrf=TEXT,
+        challenge=TEXT,
+        kinds=TEXTS,
+    )
+    return {
+        "Error": record("A refusal.", error=error),
+        "Alive": record("The service answers.", alive={"type": "boolean", "enum": [True]}),
+        "Realm": record("A realm to log in to.", realm=TEXT, comment=TEXT, default=FLAG, tfa=TEXT),
+        "Realms": listing(ref("Realm")),
+        "Login": login,
+        "Released": record("The node gets guests again; the message is about hosts not told yet.", node=TEXT, released=FLAG, message=TEXT),
+        "Maintenance": record("What the HA manager was told.", node=TEXT, enabled=FLAG, message=TEXT),
+    }
+
+
+def components() -> dict[str, Schema]:
+    """All named schemas."""
+    return {**_requests(), **_status(), **_cluster(), **_plans(), **_jobs(), **_rest()}

@@ -1,0 +1,146 @@
+"""The web service as a program: gunicorn with one worker of threads over the application, all settings from prs.conf."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from prs.config.load import DEFAULT_PATH, Settings, Web, load_settings
+from prs.endpoint import Endpoint
+from prs.errors import ConfigError
+from prs.helper.client import SOCKET
+from prs.logs import set_up
+from prs.web.access.allow_from import AccessRules, read_rules
+from prs.web.context import PAGES, Surroundings
+from prs.web.pages import SHARED
+from prs.web.server import tls
+
+THREADS = 24
+log = logging.getLogger(__name__)
+
+
+class Log(Logger):  # type: ignore[misc]  # gunicorn is untyped
+    """gunicorn's messages in the service's own log, where tickets are taken out; slow and vanished clients are not worth a traceback."""
+
+    def setup(self, cfg: Any) -> None:
+        """Send everything up to the root logger."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+    def exception(self, msg: Any, *arguments: Any, **named: Any) -> None:
+        """A traceback, unless a client did not take its answer in time."""
+        if isinstance(sys.exc_info()[1], OSError):
+            self.debug(msg, *arguments, **named)
+        else:
+            super().exception(msg, *arguments, **named)
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
+    """Loads prs.conf at start and again at SIGHUP; a mistake in it ends the start, but not a running service."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._settings: Settings | None = None
+        self._rules = AccessRules()
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Tell gunicorn what prs.conf says."""
+        try:
+            self._settings = load_settings(self._arguments.config)
+            self._rules = read_rules(self._arguments.pveproxy)
+        except (ConfigError, ValueError) as error:
+            if self._settings is None:
+                raise
+            log.error("%s; the old settings stay in force", error)
+        settings = self._settings
+        set_up(settings.log_level, sys.stderr, daemon=True)
+        pair = tls.choose(self._arguments.pve / "local")
+        for name, value in {
+            "bind": _bind(settings.web), "worker_class": "prs.web.server.worker.Worker", "workers": 1, "threads": THREADS,
+            "certfile": str(pair.certificate), "keyfile": str(pair.key),  # says that this is HTTPS; the worker follows the files itself
+            "worker_connections": 1000, "keepalive": 15, "timeout": 60, "graceful_timeout": 15, "backlog": 512,
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None, "logger_class": Log, "loglevel": settings.log_level,
+            "forwarded_allow_ips": "", "proc_name": "prs-web", "sendfile": False, "post_worker_init": _quiet,
+        }.items():  # fmt: skip
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The application, in the worker: the master stays small."""
+        from prs.pve.http.client import connect
+        from prs.web.access.guard import Guard
+        from prs.web.app import create_app
+        from prs.web.context import Context
+        from prs.web.server.worker import Worker
+
+        settings, given = self._settings, self._arguments
+        assert settings is not None
+        pair = tls.choose(given.pve / "local")
+        Worker.rules, Worker.contexts = self._rules, tls.Contexts(given.pve / "local")
+        own = {"localhost", given.node.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
+        names = frozenset(own | tls.names(pair.certificate))
+        shared = {name: Path(path) for name, path in SHARED.items()} | given.shared
+        around = Surroundings(given.node, given.pve, given.helper, given.pages, shared)
+        guard = Guard(names, settings.web.port, settings.web.origins)
+        return create_app(Context(settings, _api(settings.web, given.pve, given.node), connect, guard, around))
+
+
+def _quiet(worker: Any) -> None:
+    """Nothing a child process could inherit is left open, and new files are for this user only."""
+    os.umask(0o077)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+def _bind(web: Web) -> str:
+    address = web.address or ("[::]" if socket.has_dualstack_ipv6() else "0.0.0.0")
+    return f"[{address}]:{web.port}" if ":" in address and not address.startswith("[") else f"{address}:{web.port}"
+
+
+def _api(web: Web, pve: Path, node: str) -> Endpoint:
+    """The API in prs.conf, or this node's own pveproxy, trusted by the very certificate that it shows."""
+    if web.api.hosts:
+        return replace(web.api, renew=False)
+    pair = tls.choose(pve / "local")
+    if pair.certificate.name == "pve-ssl.pem":
+        return replace(web.api, hosts=("127.0.0.1",), ca_file=web.api.ca_file or str(pve / "pve-root-ca.pem"), renew=False)
+    # A certificate of the administrator's own is not made for 127.0.0.1.
+    name = next((name for name in sorted(tls.names(pair.certificate)) if "*" not in name), node)
+    return replace(web.api, hosts=(name,), ca_file=str(pair.certificate), renew=False)
+
+
+def _folder(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not equals or not name or not path:
+        raise argparse.ArgumentTypeError("NAME=DIRECTORY is expected")
+    return name.strip("/"), Path(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until told to stop; gunicorn ends the program with status 1 when the configuration cannot be used."""
+    parser = argparse.ArgumentParser(prog="prs-web", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("-c", "--config", type=Path, default=DEFAULT_PATH, help="configuration file (default %(default)s)")
+    parser.add_argument("--node", default=socket.gethostname().partition(".")[0], help="name of this node (default %(default)s)")
+    parser.add_argument("--pve", type=Path, default=tls.PVE, help="PVE's configuration file system (default %(default)s)")
+    parser.add_argument("--pveproxy", type=Path, default=Path("/etc/default/pveproxy"), help="access rules (default %(default)s)")
+    parser.add_argument("--helper", type=Path, default=SOCKET, help="socket of the helper for HA maintenance (default %(default)s)")
+    parser.add_argument("--pages", type=Path, default=PAGES, help="files of the stand-alone panel (default %(default)s)")
+    words = "another home for a folder of PVE's web files, such as pve2/ext6"
+    parser.add_argument("--shared", type=_folder, action="append", default=[], metavar="NAME=DIRECTORY", help=words)
+    given = parser.parse_args(arguments)
+    given.shared = dict(given.shared)
+    Server(given).run()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

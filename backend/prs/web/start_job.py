@@ -1,0 +1,97 @@
+"""Turns a plan that was shown into a queued job, if it still holds and the caller may do it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from prs.engine.drain.keep_out import keep_out
+from prs.engine.drain.way_back import home, opened
+from prs.engine.journal import credentials
+from prs.engine.journal.jobs import Job
+from prs.errors import PrsError
+from prs.model import Move, Plan, Policy
+from prs.planner.plan import check_plan
+from prs.pve.read.snapshot import read_cluster
+from prs.web.access.actions import require, visible_plan
+from prs.web.access.auth import Caller
+from prs.web.api.refusal import Refusal
+from prs.web.context import Context
+
+
+def start_job(context: Context, who: Caller, asked: dict[str, Any]) -> str:
+    """Queue the job and give its id; Refusal 403, 409 or 503 with what stands against it."""
+    plan, _ = visible_plan(context, asked["plan"], who)
+    policy = context.journal.plan_policy(asked["plan"])
+    moves = chosen_moves(plan, asked.get("moves"))
+    _check_rights(who, moves)
+    node = _maintenance(context, who, plan, policy, bool(asked.get("maintenance")))
+    if not context.daemon():
+        raise Refusal(503, "daemon", "The service that carries jobs out is not running here: systemctl start proxmox-rebalancing-service.")
+    _check_drift(context, who, plan, moves, policy)
+    return _queue(context, who, asked["plan"], None if moves == plan.moves else moves, node)
+
+
+def chosen_moves(plan: Plan, vmids: Collection[int] | None) -> tuple[Move, ...]:
+    """The moves of the chosen guests (all without a choice), in the plan's order."""
+    moves = plan.moves if vmids is None else tuple(move for move in plan.moves if move.vmid in vmids)
+    strangers = sorted(set(vmids or ()) - {move.vmid for move in plan.moves})
+    if strangers:
+        details = [f"moves: the plan does not move guest {int(vmid)}" for vmid in strangers]
+        raise Refusal(400, "invalid", "The request is not as described.", details)
+    # A drain of a node that is empty already still keeps it empty from now on.
+    if not moves and not (plan.kind == "drain" and plan.feasible):
+        details = [f"{stay.vmid} ({stay.name}): {stay.reason}" for stay in plan.blockers]
+        raise Refusal(409, "empty", plan.summary or "The plan moves nothing.", details)
+    return moves
+
+
+def filled(plan: Plan, policy: Policy) -> str:
+    """The drained node that the plan fills again, "" for every plan but a way back."""
+    return home(Job("", plan.kind, "queued", plan, policy))
+
+
+def _maintenance(context: Context, who: Caller, plan: Plan, policy: Policy, asked: bool) -> str:
+    """The node whose HA maintenance mode the job may switch: on for a drain that asks for it, off for the way back from such a one."""
+    if asked and plan.kind != "drain":
+        raise Refusal(400, "invalid", "The request is not as described.", ["maintenance: only a drain can switch it on"])
+    held = context.holds.own().get(filled(plan, policy))
+    node = plan.node if asked else held.node if held and held.maintenance else ""
+    if node:
+        require(who.rights.refusal("Sys.Console"))
+        if not context.around.helper.exists():
+            raise Refusal(409, "helper", f"HA maintenance mode cannot be switched here: there is no helper at {context.around.helper}")
+    return node
+
+
+def _check_rights(who: Caller, moves: tuple[Move, ...]) -> None:
+    denied = sorted({move.vmid for move in moves if not who.rights.may_migrate(move.vmid)})
+    if denied:
+        details = [f"needs VM.Migrate on /vms/{vmid}" for vmid in denied]
+        raise Refusal(403, "forbidden", "The plan moves guests that you may not migrate.", details)
+
+
+def _check_drift(context: Context, who: Caller, plan: Plan, moves: tuple[Move, ...], policy: Policy) -> None:
+    """Hold the moves against a fresh reading; a selection is judged by its steps alone, not by whether it empties the node."""
+    back = filled(plan, policy)
+    cluster = read_cluster(context.api(who), context.now(), plan.method)
+    cluster = opened(keep_out(cluster, context.holds.held(), back or plan.node), back)
+    if not cluster.quorate:
+        raise Refusal(409, "drift", "The cluster has no quorum: nothing can be migrated.")
+    whole = moves == plan.moves
+    judged = replace(plan, moves=moves) if whole else replace(plan, kind="balance", moves=moves)
+    changed = check_plan(cluster, replace(policy, max_moves=None, max_bytes=None), judged)
+    if changed:
+        raise Refusal(409, "drift", "The cluster has changed since the plan was made: plan again.", changed[:50])
+
+
+def _queue(context: Context, who: Caller, plan_id: str, moves: tuple[Move, ...] | None, maintenance: str) -> str:
+    """Ticket first, row second: the daemon must find both; a ticket without a row is taken back at once."""
+    directory = context.settings.credentials_dir
+    name = credentials.save(directory, replace(who.endpoint, renew=True))
+    try:
+        return context.journal.add_job(plan_id, who.name, "web", context.now(), moves, name, maintenance)
+    except PrsError:
+        credentials.delete(directory, name)
+        raise

@@ -1,0 +1,226 @@
+"""The root helper and its client, over a real socket: HA maintenance mode, and the list of nodes that are kept empty."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from prs.engine.drain.keep_out import Held
+from prs.engine.drain.shared_holds import FOLDER, Notices
+from prs.errors import HelperError
+from prs.helper import client, root
+from prs.helper.client import set_maintenance
+
+RECORD = '#!/bin/sh\necho "$0 $*" >> "$(dirname "$0")/calls"\n'
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Path:
+    (tmp_path / "nodes" / "pve1").mkdir(parents=True)
+    return tmp_path / "nodes"
+
+
+def command(folder: Path, script: str = RECORD) -> str:
+    path = folder / "ha-manager"
+    path.write_text(script)
+    path.chmod(0o755)
+    return str(path)
+
+
+def ask(line: bytes, nodes: Path, tool: str, uid: int | None = None) -> str:
+    """One request to the helper; the client closes its side after it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(line)
+        ours.shutdown(socket.SHUT_WR)
+        theirs.settimeout(0.5)
+        places = root.Places(nodes, tool, nodes.parent / "held")
+        return root.serve(theirs, os.getuid() if uid is None else uid, places)
+
+
+@pytest.mark.parametrize("verb", ["enable", "disable"])
+def test_the_two_requests_reach_the_ha_manager(tmp_path: Path, nodes: Path, verb: str) -> None:
+    assert ask(f"{verb} pve1\n".encode(), nodes, command(tmp_path)) == f"ok node-maintenance {verb} pve1"
+    assert (tmp_path / "calls").read_text() == f"{tmp_path}/ha-manager crm-command node-maintenance {verb} pve1\n"
+
+
+@pytest.mark.parametrize("line", [
+    b"", b"enable pve1", b"enable  pve1\n", b"enable pve1;reboot\n", b"enable ../pve1\n", b"enable .\n", b"enable -v\n", b"stop pve1\n",
+    b"enable pve1\ndisable pve1\n", b"enable " + b"a" * 100 + b"\n", b"enable pve1\x00\n", b"ENABLE pve1\n", b"enable pve9\n",
+    b"\xff\xfe\n", b"hold pve1\n", b"hold pve9 0123456789ab 1 0 pve1 root@pam\n", b"hold ../pve1 0123456789ab 1 0 pve1 root@pam\n",
+    b"hold pve1 ../../nodes/ 1 0 pve1 root@pam\n", b"hold pve1 0123456789ab -1 0 pve1 root@pam\n",
+    b"hold pve1 0123456789ab 1 2 pve1 root@pam\n", b"hold pve1 0123456789ab 1 0 pve/1 root@pam\n",
+    b"hold pve1 0123456789ab 1 0 pve1 root@pam x\n", b"hold pve1 0123456789ab 1 0 pve1 \xff\n",
+    b"hold pve1 0123456789ab 1 0 pve1 " + b"a" * 500 + b"\n", b"hold pve1 0123456789AB 1 0 pve1 root@pam\n",
+    b"hold pve1 0123456789ab 1 0 pve1 root@\x07\n", b"free pve1\n", b"free ../pve1 0123456789ab\n", b"free pve1 *\n",
+    b"free pve1 0123456789ab x\n", b"free pve1\x00 0123456789ab\n",
+])  # fmt: skip
+def test_nothing_else_does(tmp_path: Path, nodes: Path, line: bytes) -> None:
+    assert ask(line, nodes, command(tmp_path)).startswith("refused: ")
+    assert not (tmp_path / "calls").exists()
+    assert not (tmp_path / "held").exists()
+
+
+HOLD = b"hold pve1 0123456789ab 1700000000 1 pve2 j\xc3\xb6rg@pve!\"x\n"
+
+
+def test_a_hold_is_a_file_that_notices_read_and_free_removes(tmp_path: Path, nodes: Path) -> None:
+    """A second hold takes the place of the first at once, also when an earlier helper died half-way."""
+    place = tmp_path / "held"
+    assert ask(HOLD, nodes, "false") == "ok hold pve1.0123456789ab.held"
+    (place / "pve1.0123456789ab.held.tmp").symlink_to(tmp_path / "elsewhere")
+    assert ask(HOLD.replace(b" 1 pve2", b" 0 pve2"), nodes, "false").startswith("ok")
+    assert not (tmp_path / "elsewhere").exists()
+    (place / "pve3.0123456789ab.held").write_text("{}")
+    found = Notices(place, "pve9", put=lambda held: None, take=lambda held: None).read()
+    assert found is not None
+    assert found["pve1", "0123456789ab"] == Held("pve1", "0123456789ab", 'jörg@pve!"x', 1700000000.0, False, "pve2")
+    assert [path.name for path in sorted(place.iterdir())] == ["pve1.0123456789ab.held", "pve3.0123456789ab.held"]
+    for _ in range(2):
+        assert ask(b"free pve1 0123456789ab\n", nodes, "false") == "ok free pve1.0123456789ab.held"
+    (nodes / "pve1").rmdir()
+    assert ask(b"free pve3 0123456789ab\n", nodes, "false").startswith("ok"), "a hold outlives its node"
+    assert list(place.iterdir()) == []
+
+
+def test_without_etc_pve_nothing_counts_as_freed(tmp_path: Path) -> None:
+    """Where pmxcfs is not mounted the hold would come back with it."""
+    assert ask(b"free pve1 0123456789ab\n", tmp_path / "nodes", "false") == f"failed: {tmp_path}/nodes is not there"
+
+
+def test_a_list_that_cannot_be_written(tmp_path: Path, nodes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pmxcfs without quorum says EACCES to root too; root in a test is refused nothing, so the kernel's answer is put in its place."""
+
+    def refuse(*arguments: object, **named: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    assert ask(HOLD, nodes, "false").startswith("ok")
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    words = f"failed: {tmp_path}/held: Permission denied (has the cluster quorum?)"
+    assert ask(HOLD, nodes, "false") == words
+    assert ask(b"free pve1 0123456789ab\n", nodes, "false") == words
+
+
+def test_another_user_is_refused_before_anything_is_read(tmp_path: Path, nodes: Path) -> None:
+    answer = ask(b"enable pve1\n", nodes, command(tmp_path), uid=os.getuid() + 1)
+    assert answer == f"refused: user {os.getuid()} may not ask"
+    assert not (tmp_path / "calls").exists()
+
+
+def test_a_caller_that_says_nothing_is_given_up(nodes: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(0.05)
+        assert root.serve(theirs, os.getuid(), root.Places(nodes, "false", nodes)) == "refused: no request came"
+
+
+def test_a_network_socket_is_refused(nodes: Path) -> None:
+    with socket.socket() as sock:
+        assert root.serve(sock, os.getuid(), root.Places(nodes, "true", nodes)) == "refused: not a local socket"
+
+
+def test_the_words_of_ha_manager_are_passed_on(tmp_path: Path, nodes: Path) -> None:
+    tool = command(tmp_path, "#!/bin/sh\necho 'cluster not ready - no quorum?' >&2\nexit 2\n")
+    assert ask(b"enable pve1\n", nodes, tool) == "failed: cluster not ready - no quorum?"
+    assert ask(b"enable pve1\n", nodes, str(tmp_path / "none")) == f"failed: {tmp_path}/none: No such file or directory"
+
+
+def test_an_endless_ha_manager_is_given_up(tmp_path: Path, nodes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(root, "SECONDS", 0.1)
+    tool = command(tmp_path, "#!/bin/sh\nexec sleep 5\n")
+    assert ask(b"enable pve1\n", nodes, tool) == "failed: ha-manager did not end within 0 seconds"
+
+
+def served(path: Path, answer: Callable[[socket.socket], None]) -> threading.Thread:
+    """A helper that answers one connection."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+
+    def serve() -> None:
+        with listener:
+            connection, _ = listener.accept()
+            with connection:
+                answer(connection)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_the_client_and_the_program_understand_each_other(tmp_path: Path, nodes: Path) -> None:
+    """The program itself, started as systemd would start it: one connection as its standard input."""
+    tool = command(tmp_path)
+
+    def start(connection: socket.socket) -> None:
+        user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+        program = [sys.executable, "-I", root.__file__, "--user", user, "--nodes", str(nodes), "--command", tool]
+        assert subprocess.run(program, stdin=connection.fileno(), timeout=20, check=False).returncode == 0
+
+    thread = served(tmp_path / "helper", start)
+    set_maintenance(tmp_path / "helper", "pve1", True)
+    thread.join(10)
+    assert (tmp_path / "calls").read_text().endswith("crm-command node-maintenance enable pve1\n")
+
+
+def test_a_hold_goes_through_the_program_to_other_hosts_and_back(tmp_path: Path, nodes: Path) -> None:
+    """What one host puts up every host reads; each may take it down."""
+
+    def start(connection: socket.socket) -> None:
+        user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+        program = [sys.executable, "-I", root.__file__, "--user", user, "--nodes", str(nodes), "--held", str(tmp_path / FOLDER)]
+        assert subprocess.run(program, stdin=connection.fileno(), timeout=20, check=False).returncode == 0
+
+    held = Held("pve1", "0123456789ab", "root@pam", 1700000000.0, True, "pve2")
+    here, there = (client.notices(tmp_path, host, tmp_path / host) for host in ("pve2", "pve3"))
+    assert here is not None
+    assert there is not None
+    served(tmp_path / "pve2", start)
+    here.put(held)
+    assert there.read() == {held.key: held}
+    served(tmp_path / "pve3", start)
+    there.take(held)
+    assert here.read() == {}
+    assert client.notices(tmp_path / "nowhere", "laptop", tmp_path / "none") is None
+
+
+def test_the_client_says_why_the_list_was_not_changed(tmp_path: Path) -> None:
+    held, list_ = Held("pve1", "0123456789ab", "root@pam", 1.0), client.notices(tmp_path, "pve1", tmp_path / "helper")
+    assert list_ is not None
+    with pytest.raises(HelperError, match=r"^there is no helper at .*/helper$"):
+        list_.put(held)
+
+    def refuse(connection: socket.socket) -> None:
+        connection.recv(500)
+        connection.sendall(b"failed: no quorum\n")
+
+    helper = served(tmp_path / "helper", refuse)
+    with pytest.raises(HelperError, match=r"^failed: no quorum$"):
+        list_.take(held)
+    helper.join(10)
+    with pytest.raises(HelperError, match="the helper does not answer: Connection refused"):
+        list_.take(held)
+
+
+def test_the_client_says_why_nothing_was_switched(tmp_path: Path) -> None:
+    with pytest.raises(HelperError, match="there is no helper at"):
+        set_maintenance(tmp_path / "none", "pve1", True)
+    cases = {b"refused: there is no node pve1\n": "there is no node pve1", b"": "the helper gave no answer"}
+    for number, (answer, words) in enumerate(cases.items()):
+
+        def reply(connection: socket.socket, answer: bytes = answer) -> None:
+            connection.recv(100)
+            connection.sendall(answer)
+
+        served(tmp_path / f"helper{number}", reply)
+        with pytest.raises(HelperError, match=f"of pve1 was not switched: .*{words}"):
+            set_maintenance(tmp_path / f"helper{number}", "pve1", False)
