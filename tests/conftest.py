@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from simcluster.world import Flavour
+
+# How fast an example is says how busy the machine is, and nothing of the product.
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 
 @pytest.fixture(params=["8", "9"], ids=["PVE 8", "PVE 9"])

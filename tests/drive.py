@@ -8,11 +8,11 @@ from pathlib import Path
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
-from prs.engine.drain.shared_holds import Notices
+from prs.engine.drain.shared_holds import SharedHolds
 from prs.engine.execution.executor import TICK, Executor
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
-from prs.engine.planning import Wish, make_plan
+from prs.engine.planning import PlanRequest, make_plan
 from prs.model import Plan, Policy
 from simcluster import InProcessApi
 from simcluster.world import World
@@ -45,22 +45,22 @@ class Drive:
 
     def __init__(
         self, world: World, folder: Path, policy: Policy | None = None, user: str = "prs@pve!daemon", switch: Switch | None = None,
-        notices: Notices | None = None,
+        shared_holds: SharedHolds | None = None,
     ) -> None:
         self.world, self.policy, self.switch = world, policy or Policy(), switch
         self.api, self.clock = InProcessApi(world, user), VirtualClock(world)
         self.path = folder / "journal.sqlite"
-        self.journal, self.notices = Journal(self.path), notices
+        self.journal, self.shared_holds = Journal(self.path), shared_holds
 
     @property
     def holds(self) -> Holds:
         """The nodes that are kept empty, as a process that has just started knows them."""
-        return Holds(self.journal, self.clock, self.notices)
+        return Holds(self.journal, self.clock, self.shared_holds)
 
     def plan(self, drain: str = "", stopped: bool = True) -> Plan:
         """What make_plan gives now."""
-        wish, held = Wish(drain, stopped), self.holds.held()
-        return make_plan(self.api, self.policy, self.clock.time(), wish, lambda cluster: keep_out(cluster, held, drain))[1]
+        request, held = PlanRequest(drain, stopped), self.holds.held()
+        return make_plan(self.api, self.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, drain))[1]
 
     def queue(self, plan: Plan, maintenance: str = "") -> str:
         """Put a plan into the journal as a job; with a helper a drain may switch HA maintenance mode."""

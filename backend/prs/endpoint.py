@@ -1,4 +1,4 @@
-"""Where the API is and who calls it: the one value that holds credentials."""
+"""Location the API is and who calls it: the one value that holds credentials."""
 
 from __future__ import annotations
 

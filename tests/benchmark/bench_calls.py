@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from prs.endpoint import Endpoint
-from prs.engine.planning import Wish, make_plan
+from prs.engine.planning import PlanRequest, make_plan
 from prs.model import Policy
 from prs.pve.http.client import connect
 from simcluster.scenes import large
@@ -23,10 +23,10 @@ def main() -> None:
     with SimServer(world, speed=1.0) as server:
         endpoint = Endpoint((f"{server.host}:{server.port}",), "prs@pve", token_name="daemon", token_value=server.logins["prs@pve!daemon"],
                             ca_file=str(server.ca_file))  # fmt: skip
-        for verb, wish in (("plan", Wish()), ("plan --drain", Wish(drain="n01"))):
+        for verb, request in (("plan", PlanRequest()), ("plan --drain", PlanRequest(drain="n01"))):
             before = dict(world.requests)
             api, began = connect(endpoint), time.perf_counter()
-            cluster, plan = make_plan(api, Policy(), time.time(), wish)
+            cluster, plan = make_plan(api, Policy(), time.time(), request)
             took = time.perf_counter() - began
             asked = {path: count - before.get(path, 0) for path, count in world.requests.items()}
             nodes = sum(count for path, count in asked.items() if "{node}" in path and "{vmid}" not in path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drive import Drive
-from prs.engine.drain.release import let_go, plan_release
+from prs.engine.drain.release import plan_release, release_node
 from prs.engine.execution.executor import TICK
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
@@ -125,7 +125,7 @@ def test_maintenance_that_somebody_else_began_is_not_ended_by_us(ram: Path, flav
     assert job.state == "done", job
     held = drive.journal.held()["pve1"]
     assert not held.maintenance
-    let_go(drive.holds, held, world.ha_maintenance)
+    release_node(drive.holds, held, world.ha_maintenance)
     world.clock.sleep(60)
     assert world.ha.in_maintenance == {"pve1"}
 
@@ -162,7 +162,7 @@ def test_a_drained_node_gets_nothing_until_it_is_released(ram: Path, flavour: Fl
     assert not next(load for load in plan.before if load.node == "pve3").active
     other = drive.plan("pve1")
     assert not [move for move in other.moves if move.target == "pve3"]
-    let_go(drive.holds, drive.journal.held()["pve3"], world.ha_maintenance)
+    release_node(drive.holds, drive.journal.held()["pve3"], world.ha_maintenance)
     assert [move for move in drive.plan().moves if move.target == "pve3"]
 
 
@@ -292,7 +292,7 @@ def test_an_empty_node_is_held_too(ram: Path, flavour: Flavour) -> None:
     world = lab(flavour)
     drive = Drive(world, ram, ALL)
     drive.run("pve3")
-    let_go(drive.holds, drive.journal.held()["pve3"], world.ha_maintenance)
+    release_node(drive.holds, drive.journal.held()["pve3"], world.ha_maintenance)
     job = drive.run("pve3")
     assert (job.state, job.steps) == ("done", ())
     assert "pve3" in drive.journal.held()

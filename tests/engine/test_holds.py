@@ -14,17 +14,18 @@ import pytest
 from drive import Drive, VirtualClock
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
-from prs.engine.daemon.service import Service, Surroundings
+from prs.engine.daemon.service import Host, Service
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.drain.holds import Holds
-from prs.engine.drain.keep_out import Held, merged
-from prs.engine.drain.release import let_go, plan_release
-from prs.engine.drain.shared_holds import FOLDER, Notices
+from prs.engine.drain.keep_out import merged
+from prs.engine.drain.release import plan_release, release_node
+from prs.engine.drain.shared_holds import FOLDER, SharedHolds
 from prs.engine.execution.executor import TICK
+from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
 from prs.errors import HelperError, PlanError
 from prs.helper import root
-from prs.helper.client import put_notice, take_notice
+from prs.helper.client import put_shared_hold, take_shared_hold
 from prs.model import Policy
 from simcluster import InProcessApi
 from simcluster.ha_rules import Resource
@@ -44,16 +45,16 @@ class Etc:
         for node in ("pve1", "pve2", "pve3"):
             (self.pve / "nodes" / node).mkdir(parents=True)
 
-    def notices(self, host: str) -> Notices:
+    def shared_holds(self, host: str) -> SharedHolds:
         """The list as a host sees it."""
-        return Notices(self.pve / FOLDER, host, partial(self._ask, put_notice), partial(self._ask, take_notice))
+        return SharedHolds(self.pve / FOLDER, host, partial(self._ask, put_shared_hold), partial(self._ask, take_shared_hold))
 
-    def _ask(self, request: object, held: Held) -> None:
+    def _ask(self, request: object, held: Hold) -> None:
         """The client's words to the helper's own code, over a socket."""
         if self.down:
             raise HelperError(self.down)
         line = f"free {held.node} {held.job}\n"
-        if request is put_notice:
+        if request is put_shared_hold:
             line = f"hold {held.node} {held.job} {int(held.since)} {int(held.maintenance)} {held.host} {held.user}\n"
         ours, theirs = socket.socketpair()
         with ours, theirs:
@@ -79,7 +80,7 @@ class Site:
         self.etc = Etc(folder)
         self.drives = {
             host: Drive(self.world, _made(folder / host), Policy(containers=True), switch=self.world.ha_maintenance if ha else None,
-                        notices=self.etc.notices(host))
+                        shared_holds=self.etc.shared_holds(host))
             for host in HOSTS
         }  # fmt: skip
         self.one, self.two = self.drives.values()
@@ -89,7 +90,7 @@ class Site:
         drive = self.drives[host]
         policy = replace(drive.policy, spread=0.01)
         settings = Settings(drive.path, endpoint=ENDPOINT, schedule=3600.0, state_dir=drive.path.parent, policy=policy)
-        around = Surroundings(lambda: settings, lambda endpoint: InProcessApi(self.world), host, drive.switch, self.etc.notices(host))
+        around = Host(lambda: settings, lambda endpoint: InProcessApi(self.world), host, drive.switch, self.etc.shared_holds(host))
         return Service(around, settings, drive.journal, VirtualClock(self.world), Notifier({}))  # type: ignore[arg-type]
 
     def live(self, service: Service, seconds: float) -> None:
@@ -100,7 +101,7 @@ class Site:
 
     def release(self, drive: Drive, node: str) -> str:
         """`release NODE --stay`."""
-        return let_go(drive.holds, drive.holds.held()[node], self.world.ha_maintenance)
+        return release_node(drive.holds, drive.holds.held()[node], self.world.ha_maintenance)
 
 
 @pytest.fixture
@@ -277,16 +278,16 @@ def test_an_unmounted_etc_pve_releases_nothing(site: Site) -> None:
 
 def test_a_text_that_this_host_may_not_read_is_written_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service without group www-data sees the names only: it does not write to the cluster's file system every ten seconds."""
-    notices = site.etc.notices("pve1")
-    asked: list[Held] = []
+    shared_holds = site.etc.shared_holds("pve1")
+    asked: list[Hold] = []
 
-    def put(held: Held) -> None:
+    def put(held: Hold) -> None:
         asked.append(held)
-        site.etc.notices("pve1").put(held)
+        site.etc.shared_holds("pve1").put(held)
         (site.etc.pve / FOLDER / f"{held.node}.{held.job}.held").write_text("")
 
-    notices.put = put
-    holds = Holds(site.one.journal, site.one.clock, notices)
+    shared_holds.put = put
+    holds = Holds(site.one.journal, site.one.clock, shared_holds)
     site.one.queue(site.one.plan("pve3"))
     for _ in range(5):
         holds.sync(at_once=True)
@@ -297,7 +298,7 @@ def test_a_text_that_this_host_may_not_read_is_written_once(site: Site, monkeypa
 def test_a_death_between_the_file_and_the_note_of_it_is_made_good(site: Site) -> None:
     """The file is there, the journal does not know: a release still takes it down, because the next look finds it."""
     site.one.queue(site.one.plan("pve3"))
-    site.etc.notices("pve1").put(next(iter(site.one.holds.held().values())))
+    site.etc.shared_holds("pve1").put(next(iter(site.one.holds.held().values())))
     assert [row["posted"] for row in site.one.journal.rows("SELECT posted FROM held")] == [0]
     site.one.holds.sync()
     assert [row["posted"] for row in site.one.journal.rows("SELECT posted FROM held")] == [1]
@@ -309,14 +310,14 @@ def test_a_death_between_the_file_and_the_note_of_it_is_made_good(site: Site) ->
 def test_a_release_while_the_helper_is_at_work_is_not_lost(site: Site) -> None:
     """The web process releases between the helper's answer and the daemon's note of it: the file goes again."""
     job_id = site.one.queue(site.one.plan("pve3"))
-    notices = site.etc.notices("pve1")
+    shared_holds = site.etc.shared_holds("pve1")
 
-    def put_slowly(held: Held) -> None:
-        site.etc.notices("pve1").put(held)
+    def put_slowly(held: Hold) -> None:
+        site.etc.shared_holds("pve1").put(held)
         site.one.journal.release("pve3")
 
-    notices.put = put_slowly
-    holds = Holds(site.one.journal, site.one.clock, notices)
+    shared_holds.put = put_slowly
+    holds = Holds(site.one.journal, site.one.clock, shared_holds)
     holds.sync()
     assert site.etc.names == ["pve3"]
     assert job_id
@@ -333,10 +334,10 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_is_written_in_the_file_does_no_harm(tmp_path: Path, text: bytes) -> None:
     """Its name says which node is held; whatever cannot be used of the rest is left out, and the node stays held."""
-    notices = Notices(tmp_path, "pve1", put=lambda held: None, take=lambda held: None)
+    shared_holds = SharedHolds(tmp_path, "pve1", put=lambda held: None, take=lambda held: None)
     (tmp_path / "pve3.0123456789ab.held").write_bytes(text)
-    assert notices.read() == {("pve3", "0123456789ab"): Held("pve3", "0123456789ab", "", 0.0)}
-    held = merged({}, notices.read() or {})
+    assert shared_holds.read() == {("pve3", "0123456789ab"): Hold("pve3", "0123456789ab", "", 0.0)}
+    held = merged({}, shared_holds.read() or {})
     assert held["pve3"].reason == "kept empty since its drain (job 0123456789ab) until it is released"
 
 
@@ -346,22 +347,22 @@ def test_what_is_written_in_the_file_does_no_harm(tmp_path: Path, text: bytes) -
 ])  # fmt: skip
 def test_other_files_are_no_holds(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(json.dumps({"user": "root@pam"}))
-    assert Notices(tmp_path, "pve1", put=lambda held: None, take=lambda held: None).read() == {}
+    assert SharedHolds(tmp_path, "pve1", put=lambda held: None, take=lambda held: None).read() == {}
 
 
 def test_a_list_that_may_not_be_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Once, not at every look."""
     (tmp_path / "file").write_text("")
-    notices = Notices(tmp_path / "file", "pve1", put=lambda held: None, take=lambda held: None)
-    assert notices.read() is None
-    assert notices.read() is None
+    shared_holds = SharedHolds(tmp_path / "file", "pve1", put=lambda held: None, take=lambda held: None)
+    assert shared_holds.read() is None
+    assert shared_holds.read() is None
     assert caplog.text.count("which nodes other hosts keep empty is not known") == 1
 
 
 def test_merged_prefers_this_hosts_own_and_leaves_out_what_ended() -> None:
-    mine = Held("pve1", "a" * 12, "x", 5.0, host="pve1")
+    mine = Hold("pve1", "a" * 12, "x", 5.0, host="pve1")
     cases = (("pve1", "b", 1.0), ("pve2", "c", 9.0), ("pve2", "d", 3.0))
-    told = [Held(node, job * 12, "y", since, host="pve2") for node, job, since in cases]
+    told = [Hold(node, job * 12, "y", since, host="pve2") for node, job, since in cases]
     all_told = {one.key: one for one in told}
     assert merged({"pve1": mine}, all_told) == {"pve1": mine, "pve2": told[2]}
     assert merged({}, all_told, [told[2].key, told[0].key]) == {"pve2": told[1]}

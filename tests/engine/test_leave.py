@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from drive import Drive
-from prs.engine.planning import Wish, make_plan
+from prs.engine.planning import PlanRequest, make_plan
 from simcluster.scenario import from_json
 from simcluster.scenes import SMALL, add_accounts
 from simcluster.world import Flavour
@@ -29,7 +29,7 @@ def test_without_leave_nothing_is_planned(ram: Path, flavour: Flavour) -> None:
 def test_with_leave_the_others_go(ram: Path, flavour: Flavour) -> None:
     """Six guests are moved; the job is partial and says who is still there."""
     drive = stuck(ram, flavour)
-    _, plan = make_plan(drive.api, drive.policy, drive.clock.time(), Wish("pve1", leave=True))
+    _, plan = make_plan(drive.api, drive.policy, drive.clock.time(), PlanRequest("pve1", leave=True))
     assert [stay.vmid for stay in plan.blockers] == [105]
     assert sorted(move.vmid for move in plan.moves if move.source == "pve1") == [101, 102, 103, 104, 106, 113]
     assert "1 guest that cannot leave stays" in plan.summary

@@ -25,9 +25,9 @@ def nodes(count: int, flavour: Flavour = "9") -> World:
     return world
 
 
-def shut(world: World, leaving: str = "pve1") -> str:
+def closed_gate(world: World, leaving: str = "pve1") -> str:
     """The first gate that is shut."""
-    return gates.shut(InProcessApi(world, "prs@pve!daemon"), world.clock.time(), leaving)
+    return gates.closed_gate(InProcessApi(world, "prs@pve!daemon"), world.clock.time(), leaving)
 
 
 TWO = "without pve1 only 1 of 2 nodes are left, too few for a quorum; a QDevice would give the third vote (pvecm qdevice setup)"
@@ -52,7 +52,7 @@ def test_the_quorum_that_is_left(count: int, device: str, dead: str, words: str,
     if dead:
         world.life.kill(dead)
         world.clock.sleep(60)
-    assert shut(world) == words
+    assert closed_gate(world) == words
     assert not world.schema_errors
 
 
@@ -68,14 +68,14 @@ def test_two_nodes_and_a_qdevice_have_their_turn(ram: Path, flavour: Flavour) ->
     """Each is emptied onto the other, rebooted and filled again."""
     site = Site(ram, flavour, world=nodes(2, flavour))
     site.world.qdevice = "Connected"
-    tour = site.go(site.begin("pve1", "pve2"))
-    assert (tour.state, tour.message) == ("done", "")
+    rolling_run = site.go(site.begin("pve1", "pve2"))
+    assert (rolling_run.state, rolling_run.message) == ("done", "")
     assert site.rebooted == ["pve1", "pve2"]
     assert site.places == site.before
 
 
 def test_two_nodes_alone_are_refused_before_anything_happens(ram: Path, flavour: Flavour) -> None:
     site = Site(ram, flavour, world=nodes(2, flavour))
-    tour = site.go(site.begin("pve1", "pve2"))
-    assert (tour.state, tour.message) == ("failed", f"before pve1: {TWO}")
+    rolling_run = site.go(site.begin("pve1", "pve2"))
+    assert (rolling_run.state, rolling_run.message) == ("failed", f"before pve1: {TWO}")
     assert not site.rebooted

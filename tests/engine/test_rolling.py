@@ -9,8 +9,8 @@ import pytest
 
 from drive import Drive
 from prs.engine.journal.jobs import Job
-from prs.engine.rolling.rolling import Hands, Rolling
-from prs.engine.rolling.tours import Tour, Tours
+from prs.engine.rolling.rolling import Actions, Rolling
+from prs.engine.rolling.runs import RollingRun, RollingRuns
 from prs.model import Policy
 from simcluster.ha_rules import Resource
 from simcluster.scenes import small
@@ -20,7 +20,7 @@ NODES = ("pve1", "pve2", "pve3")
 
 
 class Site:
-    """A cluster and one tour over it; every `go` is a new process."""
+    """A cluster and one rolling_run over it; every `go` is a new process."""
 
     def __init__(
         self, folder: Path, flavour: Flavour, ha: tuple[int, ...] = (), helper: bool = True, world: World | None = None
@@ -32,19 +32,19 @@ class Site:
             self.world.life.load(guest.vmid, guest.memory // 2)
         self.world.clock.sleep(1800)
         self.drive = Drive(self.world, folder, Policy(containers=True), "root@pam", self.world.ha_maintenance if helper else None)
-        self.tours, self.helper, self.stopped = Tours(self.drive.journal), helper, False
+        self.runs, self.helper, self.stopped = RollingRuns(self.drive.journal), helper, False
         self.said: list[str] = []
         self.before = {vmid: guest.node for vmid, guest in self.world.guests.items() if not guest.template}
 
     def begin(self, *nodes: str) -> str:
-        """Store a tour."""
-        return self.tours.add(nodes or NODES, self.drive.policy, "root@pam", self.drive.clock.time())
+        """Store a rolling_run."""
+        return self.runs.add(nodes or NODES, self.drive.policy, "root@pam", self.drive.clock.time())
 
-    def go(self, tour_id: str, work: Callable[[str], Job] | None = None) -> Tour:
+    def go(self, run_id: str, work: Callable[[str], Job] | None = None) -> RollingRun:
         """Carry it out, or on."""
         drive = self.drive
-        hands = Hands(work or drive.finish, lambda: self.stopped, self.said.append, self.world.ha_maintenance, self.helper, drive.holds)
-        return Rolling(self.drive.api, self.tours, self.drive.clock, tour_id, hands).go()
+        actions = Actions(work or drive.finish, lambda: self.stopped, self.said.append, self.world.ha_maintenance, self.helper, drive.holds)
+        return Rolling(self.drive.api, self.runs, self.drive.clock, run_id, actions).go()
 
     @property
     def rebooted(self) -> list[str]:
@@ -53,7 +53,7 @@ class Site:
 
     @property
     def places(self) -> dict[int, str]:
-        """Where the guests are, templates left out."""
+        """Location the guests are, templates left out."""
         return {vmid: guest.node for vmid, guest in self.world.guests.items() if not guest.template}
 
 
@@ -62,9 +62,9 @@ def test_every_node_has_its_turn(flavour: Flavour, ha: tuple[int, ...], helper: 
     """Each is empty when it reboots, and at the end every guest runs where it ran before."""
     site = Site(ram, flavour, ha, helper)
     site.world.ceph = "HEALTH_OK"
-    tour = site.go(site.begin())
-    assert (tour.state, tour.message) == ("done", ""), (tour, site.world.story()[-30:])
-    assert [stop.state for stop in tour.stops] == ["done", "done", "done"]
+    rolling_run = site.go(site.begin())
+    assert (rolling_run.state, rolling_run.message) == ("done", ""), (rolling_run, site.world.story()[-30:])
+    assert [stop.state for stop in rolling_run.stops] == ["done", "done", "done"]
     assert site.rebooted == list(NODES)
     assert site.places == site.before
     assert all(guest.status == "running" for guest in site.world.guests.values() if guest.vmid in ha)
@@ -89,15 +89,15 @@ def test_a_rolling_upgrade_never_goes_from_new_to_old(ram: Path, flavour: Flavou
         revive(name)
 
     world.life.revive = upgraded  # type: ignore[method-assign]
-    tour = site.go(site.begin())
-    assert (tour.state, tour.message) == ("done", ""), (tour, world.story()[-30:])
+    rolling_run = site.go(site.begin())
+    assert (rolling_run.state, rolling_run.message) == ("done", ""), (rolling_run, world.story()[-30:])
     assert site.rebooted == list(NODES)
     assert site.places == site.before
     assert not [task for task in world.story("task") if "ended" in task and not task.endswith("OK")]
 
 
 def shut_gates() -> list[tuple[str, Callable[[World], object], str]]:
-    """A trouble before the tour begins, and the words about it."""
+    """A trouble before the rolling_run begins, and the words about it."""
     return [
         ("quorum", lambda world: world.life.quorum(False), "before pve1: the cluster has no quorum"),
         ("node", lambda world: world.life.kill("pve3"), "before pve1: without pve1 only 1 of 3 nodes are left, too few for a quorum"),
@@ -116,10 +116,10 @@ def test_a_shut_gate_stops_before_anything_happens(
     site = Site(ram, flavour, (107,))
     trouble(site.world)
     site.world.clock.sleep(400 if what == "figures" else 30 if what != "move" else 2)
-    tour = site.go(site.begin())
-    assert tour.state == "failed"
-    assert tour.message.startswith(words)
-    assert [stop.state for stop in tour.stops] == ["failed", "planned", "planned"]
+    rolling_run = site.go(site.begin())
+    assert rolling_run.state == "failed"
+    assert rolling_run.message.startswith(words)
+    assert [stop.state for stop in rolling_run.stops] == ["failed", "planned", "planned"]
     assert not site.rebooted
     assert not site.drive.journal.jobs()
 
@@ -129,10 +129,10 @@ def test_it_stops_at_the_first_gate_that_stays_shut(ram: Path, flavour: Flavour)
     site = Site(ram, flavour)
     site.world.ceph = "HEALTH_OK"
     site.world.faults.add({"on": "POST /nodes/{node}/status", "do": "ceph", "with": {"health": "HEALTH_WARN"}, "after": 30})
-    tour = site.go(site.begin())
-    assert tour.state == "failed"
-    assert tour.message == "after the reboot of pve1: Ceph reports HEALTH_WARN; pve1 is kept empty (release pve1)"
-    assert [stop.state for stop in tour.stops] == ["failed", "planned", "planned"]
+    rolling_run = site.go(site.begin())
+    assert rolling_run.state == "failed"
+    assert rolling_run.message == "after the reboot of pve1: Ceph reports HEALTH_WARN; pve1 is kept empty (release pve1)"
+    assert [stop.state for stop in rolling_run.stops] == ["failed", "planned", "planned"]
     assert site.rebooted == ["pve1"]
     assert site.drive.guests_on("pve1") == []
 
@@ -145,21 +145,21 @@ def test_a_gate_that_opens_again_is_waited_for(ram: Path, flavour: Flavour) -> N
         fault = {"on": "POST /nodes/{node}/status", "nth": number, "do": "ceph"}
         site.world.faults.add({**fault, "with": {"health": "HEALTH_WARN"}, "after": 30})
         site.world.faults.add({**fault, "with": {"health": "HEALTH_OK"}, "after": 500})
-    tour = site.go(site.begin("pve1", "pve2"))
-    assert tour.state == "done", tour
+    rolling_run = site.go(site.begin("pve1", "pve2"))
+    assert rolling_run.state == "done", rolling_run
     assert site.places == site.before
 
 
 def test_a_node_that_does_not_come_back(ram: Path, flavour: Flavour) -> None:
-    """It is waited for, then the tour ends and says so; its guests stay where they are."""
+    """It is waited for, then the rolling_run ends and says so; its guests stay where they are."""
     site = Site(ram, flavour)
     site.world.faults.add({"on": "POST /nodes/pve1/status", "do": "kill", "with": {"node": "pve1"}, "after": 21})
     life, revive = site.world.life, site.world.life.revive
     life.revive = lambda name: None  # type: ignore[method-assign]
-    tour = site.go(site.begin())
+    rolling_run = site.go(site.begin())
     life.revive = revive  # type: ignore[method-assign]
-    assert tour.state == "failed"
-    assert tour.message == "pve1 was told to reboot and is not back after 30 minutes; pve1 is kept empty (release pve1)"
+    assert rolling_run.state == "failed"
+    assert rolling_run.message == "pve1 was told to reboot and is not back after 30 minutes; pve1 is kept empty (release pve1)"
     assert site.rebooted == ["pve1"]
 
 
@@ -167,17 +167,17 @@ def test_a_node_that_does_not_obey(ram: Path, flavour: Flavour) -> None:
     """Told to reboot, still up with its old uptime."""
     site = Site(ram, flavour)
     site.world.life.power_off = lambda name, reboot: None  # type: ignore[method-assign]
-    tour = site.go(site.begin())
-    assert tour.message.startswith("pve1 was told to reboot and has not done so within 10 minutes")
+    rolling_run = site.go(site.begin())
+    assert rolling_run.message.startswith("pve1 was told to reboot and has not done so within 10 minutes")
 
 
 def test_a_node_that_cannot_be_emptied_is_not_rebooted(ram: Path, flavour: Flavour) -> None:
     """The blocker is named."""
     site = Site(ram, flavour)
     site.drive.policy = Policy(containers=False)
-    tour = site.go(site.begin("pve2"))
-    assert tour.state == "failed"
-    assert "110 (dns1)" in tour.message
+    rolling_run = site.go(site.begin("pve2"))
+    assert rolling_run.state == "failed"
+    assert "110 (dns1)" in rolling_run.message
     assert not site.rebooted
 
 
@@ -185,15 +185,15 @@ class Killed(BaseException):
     """Stands for SIGKILL."""
 
 
-class Fused(Tours):
+class Fused(RollingRuns):
     """Dies at the chosen point, counted over all writes and rounds."""
 
     left = 0
 
-    def stop(self, tour_id: str, seq: int, **changes: object) -> None:
+    def stop(self, run_id: str, seq: int, **changes: object) -> None:
         """Write, with a point before and after."""
         self.burn()
-        super().stop(tour_id, seq, **changes)
+        super().stop(run_id, seq, **changes)
         self.burn()
 
     def burn(self) -> None:
@@ -205,10 +205,10 @@ class Fused(Tours):
 
 @pytest.mark.parametrize("point", range(1, 60, 4))
 def test_killed_anywhere(point: int, ram: Path, flavour: Flavour) -> None:
-    """Whatever the write after which the process dies: called again, the tour ends as if nothing had been, one reboot for each node."""
+    """Whatever the write after which the process dies: called again, the run ends as if nothing had been, one reboot for each node."""
     site = Site(ram, flavour, (101, 102))
-    tour_id = site.begin("pve1", "pve3")
-    site.tours = fused = Fused(site.drive.journal)
+    run_id = site.begin("pve1", "pve3")
+    site.runs = fused = Fused(site.drive.journal)
     fused.left = point
 
     def work(job_id: str) -> Job:
@@ -219,14 +219,14 @@ def test_killed_anywhere(point: int, ram: Path, flavour: Flavour) -> None:
         return site.drive.journal.job(job_id)
 
     try:
-        site.go(tour_id, work)
+        site.go(run_id, work)
     except Killed:
-        site.tours = Tours(site.drive.journal)
+        site.runs = RollingRuns(site.drive.journal)
         for job in site.drive.journal.jobs(only_open=True):
             site.drive.finish(job.id)
-        assert site.go(tour_id).state == "done"
-    tour = site.tours.get(tour_id)
-    assert tour.state == "done", tour
+        assert site.go(run_id).state == "done"
+    rolling_run = site.runs.get(run_id)
+    assert rolling_run.state == "done", rolling_run
     assert site.places == site.before
     assert sorted(set(site.rebooted)) == ["pve1", "pve3"]
     assert len(site.rebooted) <= 3  # a death between the request and the note of it sends it once more, to an empty node
@@ -236,7 +236,7 @@ def test_killed_anywhere(point: int, ram: Path, flavour: Flavour) -> None:
 def test_stopped_by_the_user_and_gone_on_with(ram: Path, flavour: Flavour) -> None:
     """Ctrl-C while a node reboots: the end is true, names what is left behind, and `release` is all that is missing."""
     site = Site(ram, flavour)
-    tour_id = site.begin("pve1", "pve2")
+    run_id = site.begin("pve1", "pve2")
     power_off = site.world.life.power_off
 
     def interrupt(name: str, reboot: bool) -> None:
@@ -244,7 +244,7 @@ def test_stopped_by_the_user_and_gone_on_with(ram: Path, flavour: Flavour) -> No
         power_off(name, reboot)
 
     site.world.life.power_off = interrupt  # type: ignore[method-assign]
-    tour = site.go(tour_id)
-    assert (tour.state, tour.message) == ("cancelled", "stopped by the user; pve1 is kept empty (release pve1)")
-    assert [stop.state for stop in tour.stops] == ["rebooting", "planned"]
+    rolling_run = site.go(run_id)
+    assert (rolling_run.state, rolling_run.message) == ("cancelled", "stopped by the user; pve1 is kept empty (release pve1)")
+    assert [stop.state for stop in rolling_run.stops] == ["rebooting", "planned"]
     assert site.drive.guests_on("pve1") == []

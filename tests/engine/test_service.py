@@ -11,7 +11,7 @@ import pytest
 from drive import VirtualClock
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
-from prs.engine.daemon.service import Service, Surroundings
+from prs.engine.daemon.service import Host, Service
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.journal import credentials
 from prs.engine.journal.journal import Journal
@@ -29,15 +29,15 @@ ENDPOINT = Endpoint(("pve1",), "prs@pve", token_name="daemon", token_value="x")
 class House:
     """A daemon on a host, with its cluster and its settings."""
 
-    def __init__(self, folder: Path, flavour: Flavour, host: str = "elsewhere", **settings: Any) -> None:
+    def __init__(self, folder: Path, flavour: Flavour, name: str = "elsewhere", **settings: Any) -> None:
         self.world: World = small(flavour)
         self.world.clock.sleep(600)
         self.clock, self.calls, self.users = VirtualClock(self.world), [InProcessApi(self.world)], list[str]()
         self.settings = Settings(folder / "prs.conf", endpoint=ENDPOINT, schedule=3600.0, state_dir=folder, **settings)
         self.journal = Journal(folder / "journal.sqlite")
         self.down = False
-        around = Surroundings(self._load, self._connect, host)
-        self.service = Service(around, self.settings, self.journal, self.clock, Notifier({}))  # type: ignore[arg-type]
+        host = Host(self._load, self._connect, name)
+        self.service = Service(host, self.settings, self.journal, self.clock, Notifier({}))  # type: ignore[arg-type]
 
     def _load(self) -> Settings:
         return self.settings
@@ -79,7 +79,7 @@ def test_the_last_run_survives_a_restart(ram: Path, flavour: Flavour) -> None:
     """A daemon started again, for example by an upgrade, does not balance again at once."""
     house = House(ram, flavour)
     house.live(900)
-    again = Service(house.service._around, house.settings, house.journal, house.clock, Notifier({}))  # type: ignore[arg-type]
+    again = Service(house.service._host, house.settings, house.journal, house.clock, Notifier({}))  # type: ignore[arg-type]
     before = house.requests
     for _ in range(10):
         house.clock.sleep(again.turn())
@@ -174,7 +174,7 @@ def test_a_bad_configuration_leaves_the_old_one_in_force(ram: Path, caplog: pyte
     def broken() -> Settings:
         raise ConfigError(["prs.conf line 3: [balancing] method = 'ram': allowed are memory, disk, cpu."])
 
-    house.service._around = Surroundings(broken, house._connect, "elsewhere")
+    house.service._host = Host(broken, house._connect, "elsewhere")
     house.service.reload()
     house.service._reload()
     assert "line 3" in caplog.text

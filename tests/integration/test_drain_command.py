@@ -57,7 +57,7 @@ class Site:
 
     @property
     def places(self) -> dict[int, str]:
-        """Where the guests are."""
+        """Location the guests are."""
         return {vmid: guest.node for vmid, guest in self.world.guests.items()}
 
 

@@ -112,7 +112,7 @@ class House:
 
     @property
     def url(self) -> str:
-        """Where the web service answers."""
+        """Location the web service answers."""
         return f"https://{self.address}:{self.port}"
 
     def start_web(self, *arguments: str) -> None:

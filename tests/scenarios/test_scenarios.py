@@ -14,7 +14,7 @@ import pytest
 
 from drive import Drive
 from prs.config.load import load_settings
-from prs.engine.planning import Wish, make_plan
+from prs.engine.planning import PlanRequest, make_plan
 from simcluster.scenario import from_json
 from simcluster.scenes import add_accounts
 from simcluster.world import World
@@ -38,8 +38,8 @@ def tell(story: Path, flavour: str, folder: Path) -> list[str]:
     settings = load_settings(story / "prs.conf")
     drive = Drive(world, folder, settings.policy)
     verb, *rest = (story / "command").read_text().split()
-    wish = Wish(drain=rest[0]) if verb == "drain" else Wish()
-    cluster, plan = make_plan(drive.api, settings.policy, drive.clock.time(), wish)
+    request = PlanRequest(drain=rest[0]) if verb == "drain" else PlanRequest()
+    cluster, plan = make_plan(drive.api, settings.policy, drive.clock.time(), request)
     log = [f"{verb} {' '.join(rest)}".strip(), f"plan: {plan.summary}"]
     log += [f"note: {text}" for text in (*cluster.problems, *plan.warnings)]
     log += [f"blocker: {stay.vmid} ({stay.name}): {stay.reason}" for stay in plan.blockers]

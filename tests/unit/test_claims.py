@@ -22,8 +22,10 @@ PRECONDITIONS, INSPECT = "unit/pve/read/test_preconditions.py::", "unit/pve/read
 # Promise -> tests, as path::function, or path::function[case] where the case is named in the file; a path alone is a story.
 LIMITS: dict[str, tuple[str, ...]] = {
     "PVE 9 rules: node affinity with priorities and strict, both signs": (
-        "unit/pve/read/test_ha.py::test_rules_of_pve_9", f"{BALANCE}test_node_rules_bind", f"{EMPTY}test_next_priority_of_a_node_rule_is_used",
-        f"{EMPTY}test_strict_rule_without_another_node_blocks", "unit/planner/objective/test_score.py::test_avoided_nodes_count_and_are_not_chosen",
+        "unit/pve/read/test_ha.py::test_rules_of_pve_9", f"{BALANCE}test_node_rules_bind",
+        f"{EMPTY}test_next_priority_of_a_node_rule_is_used",
+        f"{EMPTY}test_strict_rule_without_another_node_blocks",
+        "unit/planner/objective/test_score.py::test_avoided_nodes_count_and_are_not_chosen",
         "scenarios/pve9-node-rule",
     ),
     "PVE 8 groups (restricted)": (

@@ -11,7 +11,7 @@ from prs.cli.call import Call
 from prs.cli.job_view import job_end
 from prs.cli.journal_of import holds_of, journal_of
 from prs.cli.plan_view import nodes_table
-from prs.cli.verbs.plan import show
+from prs.cli.planned import show
 from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
@@ -20,8 +20,8 @@ from prs.engine.drain.keep_out import keep_out
 from prs.engine.execution.executor import TICK, Executor
 from prs.engine.execution.foreground import Interrupts, carry_out, follow, unfinished
 from prs.engine.journal.jobs import Job
-from prs.engine.journal.lock import Owner
-from prs.engine.planning import Wish, make_plan, what_if
+from prs.engine.journal.lock import ExecutorLock
+from prs.engine.planning import PlanRequest, make_plan, what_if
 from prs.helper.client import SOCKET, set_maintenance
 from prs.model import Cluster, Plan, Policy
 from prs.pve.api import Api
@@ -33,23 +33,23 @@ SETTLES = 90.0
 _EXITS = {"done": exits.DONE, "partial": exits.PARTIAL, "failed": exits.PARTIAL, "cancelled": exits.CANCELLED}
 
 
-def plan_and_do(call: Call, wish: Wish) -> int:
+def plan_and_do(call: Call, request: PlanRequest) -> int:
     """Finish what an earlier process left behind, then plan, show the plan, carry it out and show what the cluster looks like."""
     settings = call.settings()
     worker = Worker(call, settings, call.connect(settings.require_endpoint()))
-    with Owner(settings.state_dir) as owner:
+    with ExecutorLock(settings.state_dir) as owner:
         worker.go_on(owner.taken)
         held = worker.holds.held()
-        only = lambda cluster: keep_out(cluster, held, wish.drain)  # noqa: E731
-        cluster, plan = make_plan(worker.api, settings.policy, time.time(), wish, only)
+        only = lambda cluster: keep_out(cluster, held, request.drain)  # noqa: E731
+        cluster, plan = make_plan(worker.api, settings.policy, time.time(), request, only)
         if not call.json:
             show(call, cluster, plan)
         # A drain of a node that is empty already still keeps it empty from now on.
         idle = not plan.moves and plan.kind != "drain"
-        refused = not plan.feasible and not (wish.leave and plan.moves)
+        refused = not plan.feasible and not (request.leave and plan.moves)
         if refused or idle or settings.dry_run or worker.interrupts.count:
             return _without_moves(call, settings, plan, worker)
-        return worker.do(plan, settings.policy, owner.taken, wish, plan.node if SOCKET.exists() else "")
+        return worker.do(plan, settings.policy, owner.taken, request, plan.node if SOCKET.exists() else "")
 
 
 def _without_moves(call: Call, settings: Settings, plan: Plan, worker: Worker) -> int:
@@ -63,9 +63,9 @@ def _without_moves(call: Call, settings: Settings, plan: Plan, worker: Worker) -
     return exits.DONE if plan.feasible else exits.INFEASIBLE
 
 
-def seen(cluster: Cluster, settings: Settings, wish: Wish, call: Call) -> str:
+def seen(cluster: Cluster, settings: Settings, request: PlanRequest, call: Call) -> str:
     """The nodes as the cluster reports them now (not as the plan computed them)."""
-    now = what_if(cluster, settings.policy, cluster.taken, wish)
+    now = what_if(cluster, settings.policy, cluster.taken, request)
     shown = replace(now, after=(), moves=(), kind="balance")
     return "\nNodes now, as the cluster reports them:\n" + nodes_table(cluster, shown, call.style)
 
@@ -91,7 +91,7 @@ class Worker:
             self.say(f"Going on with job {job.id}, which was interrupted.\n")
             self.work(job.id, mine=True)
 
-    def do(self, plan: Plan, policy: Policy, mine: bool, wish: Wish, maintenance: str = "") -> int:
+    def do(self, plan: Plan, policy: Policy, mine: bool, request: PlanRequest, maintenance: str = "") -> int:
         """Carry out a plan that was shown, and say how it ended; `maintenance`: the node whose HA maintenance mode may be switched."""
         plan_id = self.journal.add_plan(plan, policy, self.api.user)
         job_id = self.journal.add_job(plan_id, self.api.user, "cli", time.time(), maintenance=maintenance)
@@ -103,7 +103,7 @@ class Worker:
             call.print_json({"plan": to_json(plan), "job": to_json(job)})
         else:
             call.print("\n" + job_end(job, call.style))
-            call.print(seen(self.settled(job), self._settings, wish, call))
+            call.print(seen(self.settled(job), self._settings, request, call))
         return _EXITS[job.state]
 
     def work(self, job_id: str, mine: bool) -> Job:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from prs.cli.plan_view import heading, label
 from prs.engine.journal.jobs import Job, Step
-from prs.engine.rolling.tours import Tour
+from prs.engine.rolling.runs import RollingRun
 from prs.terminal import Cell, Style, clean, counted, duration, paint, paragraph, percent, size, speed, table
 
 _COLOURS = {"done": "green", "failed": "red", "partial": "red", "unknown": "red", "cancelled": "yellow", "skipped": "yellow"}
@@ -128,10 +128,10 @@ def job_end(job: Job, style: Style) -> str:
     return text
 
 
-def tour_text(tour: Tour, style: Style) -> str:
+def rolling_text(rolling_run: RollingRun, style: Style) -> str:
     """Say how far rolling maintenance is: its state and one line for each node."""
-    state = state_cell(tour.state)
-    text = f"Rolling maintenance {clean(tour.id)}: {paint(state.text, state.colour, style)}\n"
-    text += paragraph(clean(tour.message), style) if tour.message else ""
-    rows: list[list[str | Cell]] = [[clean(stop.node), state_cell(stop.state), clean(stop.message)] for stop in tour.stops]
+    state = state_cell(rolling_run.state)
+    text = f"Rolling maintenance {clean(rolling_run.id)}: {paint(state.text, state.colour, style)}\n"
+    text += paragraph(clean(rolling_run.message), style) if rolling_run.message else ""
+    rows: list[list[str | Cell]] = [[clean(stop.node), state_cell(stop.state), clean(stop.message)] for stop in rolling_run.stops]
     return text + table(("NODE", "STATE", "DETAIL"), rows, style)

@@ -9,8 +9,9 @@ import socket
 from prs.config.load import Settings
 from prs.engine.clock import Clock, SystemClock
 from prs.engine.drain.holds import Holds
-from prs.engine.drain.keep_out import Held, merged
-from prs.engine.drain.shared_holds import Notices
+from prs.engine.drain.keep_out import merged
+from prs.engine.drain.shared_holds import SharedHolds
+from prs.engine.journal.hold import Hold
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.ownership import become_owner
 from prs.helper import client
@@ -26,17 +27,17 @@ def journal_of(settings: Settings) -> Journal:
     return Journal(settings.state_dir / JOURNAL)
 
 
-def notices_here() -> Notices | None:
+def shared_holds_here() -> SharedHolds | None:
     """The cluster's list of nodes that are kept empty; None on a machine that is no node of it."""
-    return client.notices(client.PVE, socket.gethostname().split(".")[0], client.SOCKET)
+    return client.shared_holds(client.PVE, socket.gethostname().split(".")[0], client.SOCKET)
 
 
 def holds_of(journal: Journal, clock: Clock) -> Holds:
     """The nodes that are kept empty, by drains of this host and of others."""
-    return Holds(journal, clock, notices_here())
+    return Holds(journal, clock, shared_holds_here())
 
 
-def held_of(settings: Settings) -> dict[str, Held]:
+def held_of(settings: Settings) -> dict[str, Hold]:
     """The nodes that are kept empty: those in the cluster's list, and in the journal as far as it is there and may be read."""
     path = settings.state_dir / JOURNAL
     if os.access(path, os.R_OK | os.W_OK):
@@ -44,5 +45,5 @@ def held_of(settings: Settings) -> dict[str, Held]:
     missing = os.access(settings.state_dir, os.X_OK) and not os.access(path, os.F_OK)  # nothing was ever drained here
     if os.access(settings.state_dir, os.F_OK) and not missing:
         log.warning("%s cannot be read: which nodes are kept empty after a drain is not known", path)
-    notices = notices_here()
-    return merged({}, notices.read() or {} if notices else {})
+    shared_holds = shared_holds_here()
+    return merged({}, shared_holds.read() or {} if shared_holds else {})

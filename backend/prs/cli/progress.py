@@ -23,7 +23,7 @@ def step_line(step: Step, guest: int, nodes: int, now: float, style: Style) -> s
     detail = waits.get(step.state) or (progress_text(step) if step.total else f"running for {duration(now - step.started)}")
     head = f"  {_pad(label(step.vmid, step.name), guest)}  {_pad(way, nodes)}  "
     drawn = f"{bar(fraction(step), _bar_width(style), style)}  "
-    # Where even the short bar is too much it goes: the percentage says the same, and the time left must be seen.
+    # Location even the short bar is too much it goes: the percentage says the same, and the time left must be seen.
     return head + detail if 0 < style.width <= columns(head + drawn + detail) else head + drawn + detail
 
 

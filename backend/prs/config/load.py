@@ -19,7 +19,7 @@ DEFAULT_PATH = Path("/etc/proxmox-rebalancing-service/prs.conf")
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Where the web interface listens, who may embed it, and the API it asks (no hosts: that of the node it runs on)."""
+    """Location the web interface listens, who may embed it, and the API it asks (no hosts: that of the node it runs on)."""
 
     address: str = ""
     port: int = 8017
@@ -46,7 +46,7 @@ class Settings:
 
     @property
     def credentials_dir(self) -> Path:
-        """Where the tickets wait that jobs of web users log in with."""
+        """Location the tickets wait that jobs of web users log in with."""
         return self.run_dir / "credentials"
 
     def require_endpoint(self) -> Endpoint:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
 from prs.planner.explain.warnings import noted
-from prs.planner.objective.headroom import keeping, spare
+from prs.planner.objective.headroom import headroom, keeping
 from prs.planner.plan import Goal, bounded, plan_balance, plan_drain
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
@@ -24,7 +24,7 @@ AS_CHEAP = 1.1  # and no dearer than this many times the other
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlanRequest:
     """What to plan: level the cluster (`drain` empty) or empty node `drain`, with its stopped guests or without."""
 
     drain: str = ""
@@ -34,33 +34,33 @@ class Wish:
 
 
 def make_plan(
-    api: Api, policy: Policy, now: float, wish: Wish | None = None, restrict: Callable[[Cluster], Cluster] | None = None
+    api: Api, policy: Policy, now: float, request: PlanRequest | None = None, restrict: Callable[[Cluster], Cluster] | None = None
 ) -> tuple[Cluster, Plan]:
     """Read the cluster and plan until every guest that the plan moves has been examined; PlanError, PveError.
 
     `restrict` may mark guests that the caller has no right to move.
     """
-    wish = wish or Wish()
+    request = request or PlanRequest()
     cluster = read_cluster(api, now, policy.method)
     cluster = restrict(cluster) if restrict else cluster
     if not cluster.quorate:
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
     facts = NodeFacts(api)
-    if wish.drain:
-        here = [guest.vmid for guest in cluster.guests if guest.node == wish.drain and not guest.template]
+    if request.drain:
+        here = [guest.vmid for guest in cluster.guests if guest.node == request.drain and not guest.template]
         cluster = inspect_guests(api, cluster, here, facts)
     settled: Plan | None = None
     for _ in range(ROUNDS):
-        plan = what_if(cluster, policy, now, wish)
+        plan = what_if(cluster, policy, now, request)
         pending = unexamined(cluster, plan)
         if not pending:
             return cluster, plan
-        if settled and (settled.feasible or wish.leave) and _as_good(settled, plan, policy):
+        if settled and (settled.feasible or request.leave) and _as_good(settled, plan, policy):
             return cluster, bounded(settled, plan, policy)
         cluster = inspect_guests(api, cluster, pending, facts)
         # A closer look changes loads a little, and with them the best plan: the guests at hand mostly make one as good.
-        settled = what_if(_examined_only(cluster), policy, now, wish)
-    return cluster, bounded(what_if(_examined_only(cluster), policy, now, wish), None, policy)
+        settled = what_if(_examined_only(cluster), policy, now, request)
+    return cluster, bounded(what_if(_examined_only(cluster), policy, now, request), None, policy)
 
 
 def _as_good(settled: Plan, plan: Plan, policy: Policy) -> bool:
@@ -68,16 +68,17 @@ def _as_good(settled: Plan, plan: Plan, policy: Policy) -> bool:
     return level and (settled.kind == "drain" or settled.cost <= plan.cost * AS_CHEAP)
 
 
-def what_if(cluster: Cluster, policy: Policy, now: float, wish: Wish) -> Plan:
+def what_if(cluster: Cluster, policy: Policy, now: float, request: PlanRequest) -> Plan:
     """The plan for a cluster as it was read, without asking PVE anything; with what it warns of."""
 
     def make(cluster: Cluster) -> Plan:
-        if wish.drain:
-            return replace(plan_drain(cluster, policy, wish.drain, now, stopped=wish.stopped, leave=wish.leave), stopped=wish.stopped)
-        return plan_balance(cluster, policy, now, goal=wish.goal)
+        if request.drain:
+            drained = plan_drain(cluster, policy, request.drain, now, stopped=request.stopped, leave=request.leave)
+            return replace(drained, stopped=request.stopped)
+        return plan_balance(cluster, policy, now, goal=request.goal)
 
     plan = make(cluster)
-    plan = replace(plan, spare=spare(cluster, plan))
+    plan = replace(plan, headroom=headroom(cluster, plan))
     return noted(cluster, policy, keeping(cluster, plan, make) if policy.spare == "require" else plan)
 
 

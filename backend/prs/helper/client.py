@@ -6,8 +6,8 @@ import socket
 from functools import partial
 from pathlib import Path
 
-from prs.engine.drain.keep_out import Held
-from prs.engine.drain.shared_holds import FOLDER, Notices
+from prs.engine.drain.shared_holds import FOLDER, SharedHolds
+from prs.engine.journal.hold import Hold
 from prs.errors import HelperError
 
 SOCKET = Path("/run/prs-ha-maintenance.sock")  # where the packages have the helper listen
@@ -15,9 +15,9 @@ PVE = Path("/etc/pve")
 SECONDS = 40.0  # a little longer than the helper gives ha-manager
 
 
-def notices(pve: Path, host: str, helper: Path) -> Notices | None:
+def shared_holds(pve: Path, host: str, helper: Path) -> SharedHolds | None:
     """The cluster's list as host `host` reads it and has `helper` write it; None on a machine that is no node of a cluster."""
-    return Notices(pve / FOLDER, host, partial(put_notice, helper), partial(take_notice, helper)) if pve.is_dir() else None
+    return SharedHolds(pve / FOLDER, host, partial(put_shared_hold, helper), partial(take_shared_hold, helper)) if pve.is_dir() else None
 
 
 def set_maintenance(helper: Path, node: str, enabled: bool) -> None:
@@ -32,12 +32,12 @@ def set_maintenance(helper: Path, node: str, enabled: bool) -> None:
         raise HelperError(f"HA maintenance mode of {node} was not switched: {words or 'the helper gave no answer'}")
 
 
-def put_notice(helper: Path, held: Held) -> None:
+def put_shared_hold(helper: Path, held: Hold) -> None:
     """Put a hold into the cluster's list, or in the place of the same hold; HelperError."""
     _list(helper, f"hold {held.node} {held.job} {int(held.since)} {int(held.maintenance)} {held.host} {held.user}")
 
 
-def take_notice(helper: Path, held: Held) -> None:
+def take_shared_hold(helper: Path, held: Hold) -> None:
     """Take a hold out of the cluster's list; HelperError."""
     _list(helper, f"free {held.node} {held.job}")
 

@@ -12,6 +12,7 @@ from prs.planner.explain import reasons
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
+from prs.planner.quantities import points
 from prs.planner.search import branch_and_bound, order, search
 from prs.planner.search.anneal import Found
 from prs.planner.search.order import Step
@@ -101,7 +102,7 @@ def _cheapened(problem: Problem, steps: list[Step], budget: search.Budget) -> tu
         better[tuple(sorted(goal.items()))] = found
         return len(found) == len(goal)
 
-    found = None if problem.likings else _exact(problem, steps, usable)
+    found = None if problem.preferences else _exact(problem, steps, usable)
     if found is None:
         return steps, 0.0
     if found.best is not None:
@@ -159,7 +160,7 @@ def _blocked(problem: Problem, goal: Mapping[int, int]) -> float:
 
 
 def _nearing(problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
-    """Where the spread is out of reach or budget: the plans near the best found, those first that are worth their cost most."""
+    """Location the spread is out of reach or budget: the plans near the best found, those first that are worth their cost most."""
     method, least = problem.facts.policy.method, problem.facts.policy.spread * problem.facts.policy.aim
     found = _level(problem, budget, guarded)
     if not found:
@@ -227,7 +228,7 @@ def _nothing(problem: Problem, spread: float, goal: Goal) -> str:
     if len(problem.active) < 2:
         return "Nothing to do: fewer than two nodes can take part."
     if goal == "spread" and spread <= limit:
-        here, allowed = reasons.points(spread), reasons.points(limit)
+        here, allowed = points(spread), points(limit)
         return f"Nothing to do: the {reasons.LABEL[method]} spread is {here}, within the {allowed} that count as balanced."
     return ""
 

@@ -98,7 +98,7 @@ def _level(problem: Problem, node: int, method: Method, packed: dict[int, int]) 
         if not lead or start <= 1e-12:
             return goal
         search = Anneal(board, [*lead, *_aims(problem, board, start * price)], [0.0] * len(problem.units), moves,
-                        soft=start * score.UNLIKED)
+                        soft=start * score.PREFERENCE_SHARE)
         found = search.run(Schedule(EFFORT, start * hot, start * 1e-4, seed=seed))
         if found is not None and (spread := _spread(problem, method, found.goal)) < best:
             best, goal = spread, found.goal

@@ -13,8 +13,9 @@ from prs.planner.balance import Goal, choose
 from prs.planner.explain import reasons
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
-from prs.planner.problem.fixed_limits import Facts, gib
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem, seconds
+from prs.planner.quantities import gib, points
 from prs.planner.search import lower_bound, order
 from prs.planner.search.order import Step
 from prs.planner.verify.walk import check_plan
@@ -24,7 +25,7 @@ __all__ = ["Goal", "bounded", "check_plan", "plan_balance", "plan_drain"]
 
 def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spread") -> Plan:
     """Plan the cheapest moves to the policy's spread (`spread`), or the most level cluster within its budget (`level`)."""
-    problem = Problem(Facts(cluster, policy))
+    problem = Problem(FixedLimits(cluster, policy))
     steps, proven, nothing = choose(problem, goal)
     return _build(problem, steps, Plan("balance", policy.method, created=now, warnings=_warnings(problem)), goal, nothing, proven)
 
@@ -36,13 +37,13 @@ def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped:
     """
     if node not in {one.name for one in cluster.nodes}:
         raise PlanError(f"There is no node {node} in this cluster.")
-    problem = Problem(Facts(cluster, policy, node, stopped))
+    problem = Problem(FixedLimits(cluster, policy, node, stopped))
     empty = Plan("drain", policy.method, node, now, warnings=_warnings(problem), stopped=stopped)
     fixed = {v: r for v, r in problem.stays.items() if problem.facts.guests[v].node == node and _blocks(problem, v)}
     place = problem.index[node]
-    wish = None if fixed and not leave else drain.empty(problem, place, policy.method)
-    steps, late = order.sequence(problem, wish or {}, policy.method)
-    if wish is not None and not late:
+    goal = None if fixed and not leave else drain.empty(problem, place, policy.method)
+    steps, late = order.sequence(problem, goal or {}, policy.method)
+    if goal is not None and not late:
         kept = reasons.blockers(problem, Board(problem), (), fixed)
         return _build(problem, steps, replace(empty, blockers=kept), "level", "")
     board, stuck = drain.leftover(problem, place)
@@ -149,7 +150,7 @@ def _summary(problem: Problem, plan: Plan) -> str:
     if not plan.moves:
         if plan.kind == "drain":
             return f"Nothing to do: there is no guest to move on {plan.node}."
-        return f"Nothing to do: no move that is allowed lowers the {reasons.LABEL[plan.method]} spread of {reasons.points(plan.spread_before)}."
+        return f"Nothing to do: no move that is allowed lowers the {reasons.LABEL[plan.method]} spread of {points(plan.spread_before)}."
     work = f"{len(plan.moves)} {'move' if len(plan.moves) == 1 else 'moves'} ({gib(plan.bytes)} to copy, about {_time(plan.seconds)})"
     if plan.kind == "drain":
         if plan.blockers:

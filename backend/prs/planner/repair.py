@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 
 PORTION = 10  # of a budget of moves, repairs get one in so many
@@ -123,7 +123,7 @@ def mended(problem: Problem, fixes: Mapping[int, int]) -> Problem:
     cluster = problem.facts.cluster
     where = {guest.vmid: problem.names[place] for unit, place in fixes.items() for guest in problem.units[unit].guests}
     guests = tuple(replace(guest, node=where.get(guest.vmid, guest.node)) for guest in cluster.guests)
-    after = Problem(Facts(replace(cluster, guests=guests), problem.facts.policy))
+    after = Problem(FixedLimits(replace(cluster, guests=guests), problem.facts.policy))
     after.widest = score.guards(problem, problem.facts.policy.method)
     return after
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import fcntl
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.clock import SystemClock
 from prs.engine.drain.holds import Holds
 from prs.engine.journal.journal import Journal
-from prs.helper.client import SOCKET, notices
+from prs.helper.client import shared_holds
 from prs.model import Cluster
 from prs.pve.api import Api
 from prs.pve.read.snapshot import read_cluster
@@ -22,33 +19,20 @@ from prs.web.access.auth import Caller, Connect, Verifier
 from prs.web.access.guard import Guard
 from prs.web.cache import Cache
 from prs.web.peers import Peers
+from prs.web.site import Site
 
 FRESH = 5.0  # seconds a cluster that was read for display is shown; PVE renews its figures every 10 s
-
-
-PAGES = Path("/usr/share/pve-proxmox-rebalancing-service-ui/www")
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Where things are on this machine."""
-
-    node: str  # this node's name
-    pve: Path = Path("/etc/pve")
-    helper: Path = SOCKET
-    pages: Path = PAGES
-    shared: Mapping[str, Path] = field(default_factory=dict)  # URL folder -> directory of the node's own web files
 
 
 class Context:
     """One per process; safe for many threads."""
 
-    def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, around: Surroundings) -> None:
-        self.settings, self.guard, self.around = settings, guard, around
+    def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, site: Site) -> None:
+        self.settings, self.guard, self.site = settings, guard, site
         self.verifier = Verifier(api, connect)
-        self.peers = Peers(settings.web.port, around, settings.web.api)
+        self.peers = Peers(settings.web.port, site, settings.web.api)
         self._api, self._connect = api, connect
-        self._local, self._notices = threading.local(), notices(around.pve, around.node, around.helper)
+        self._local, self._shared_holds = threading.local(), shared_holds(site.pve, site.node, site.helper)
         self._clusters: Cache[Cluster] = Cache(FRESH, 8)
 
     @property
@@ -62,7 +46,7 @@ class Context:
     @property
     def holds(self) -> Holds:
         """The nodes that are kept empty, by drains of this host and of others."""
-        return Holds(self.journal, SystemClock(), self._notices)
+        return Holds(self.journal, SystemClock(), self._shared_holds)
 
     def api(self, caller: Caller) -> Api:
         """PVE, called as the caller."""

@@ -20,11 +20,11 @@ SHARED = {
 def pages(context: Context) -> Blueprint:
     """Routes to the files; a missing directory is a 404, paths that lead out of it as well."""
     blueprint = Blueprint("pages", __name__)
-    folders = {"ui": context.around.pages, **context.around.shared}
+    folders = {"ui": context.site.pages, **context.site.shared}
 
     @blueprint.get("/")
     def index() -> Response:
-        return send_from_directory(context.around.pages, "index.html", max_age=0)
+        return send_from_directory(context.site.pages, "index.html", max_age=0)
 
     def add(folder: str) -> None:
         def send(name: str) -> Response:

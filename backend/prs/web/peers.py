@@ -8,17 +8,15 @@ import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prs.endpoint import Endpoint
 from prs.errors import PrsError, PveError
 from prs.pve.api import Api
+from prs.web import certificate
 from prs.web.access.login import Login
 from prs.web.cache import Cache
-from prs.web.server import tls
-
-if TYPE_CHECKING:
-    from prs.web.context import Surroundings
+from prs.web.site import Site
 
 TIMEOUT = 4.0  # seconds; PVE's own answer behind it is fast, and a refused ticket has been refused here already
 DOWN = 20.0  # seconds during which a node that did not answer is not asked again
@@ -52,8 +50,8 @@ class Unanswered(PrsError):
 class Peers:
     """The services of the other nodes."""
 
-    def __init__(self, port: int, around: Surroundings, api: Endpoint) -> None:
-        self._port, self._around, self._trust = port, around, api
+    def __init__(self, port: int, site: Site, api: Endpoint) -> None:
+        self._port, self._site, self._trust = port, site, api
         self._known: Cache[tuple[Peer, ...]] = Cache(ADDRESSES, 200)
         self._down: Cache[str] = Cache(DOWN, 200)
 
@@ -66,7 +64,7 @@ class Peers:
             except PveError as error:
                 return (), f"the other nodes' jobs are not shown: {error}"
             nodes = [row for row in rows if isinstance(row, dict) and row.get("type") == "node" and row.get("online")]
-            found = tuple(Peer(str(row["name"]), str(row["ip"])) for row in nodes if row.get("ip") and row.get("name") != self._around.node)
+            found = tuple(Peer(str(row["name"]), str(row["ip"])) for row in nodes if row.get("ip") and row.get("name") != self._site.node)
             self._known.put(login.key, found)
         return found, ""
 
@@ -107,11 +105,11 @@ class Peers:
 
     def _pin(self, peer: Peer) -> bytes | None:
         """The certificate of the node as pmxcfs holds it; None when this machine is not a node (then authorities are asked)."""
-        folder = self._around.pve / "nodes" / peer.node
+        folder = self._site.pve / "nodes" / peer.node
         if not folder.is_dir():
             return None
         # pmxcfs keeps the keys of other nodes readable as well, so the choice is the one that node makes.
-        return tls.leaf(tls.choose(folder).certificate)
+        return certificate.leaf(certificate.choose(folder).certificate)
 
     def _context(self, pin: bytes | None) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=(self._trust.ca_file or None) if pin is None else None)

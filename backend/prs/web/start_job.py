@@ -14,10 +14,11 @@ from prs.errors import PrsError
 from prs.model import Move, Plan, Policy
 from prs.planner.plan import check_plan
 from prs.pve.read.snapshot import read_cluster
-from prs.web.access.actions import require, visible_plan
+from prs.web.access.actions import require
 from prs.web.access.auth import Caller
 from prs.web.api.refusal import Refusal
 from prs.web.context import Context
+from prs.web.visible import visible_plan
 
 
 def start_job(context: Context, who: Caller, asked: dict[str, Any]) -> str:
@@ -60,8 +61,8 @@ def _maintenance(context: Context, who: Caller, plan: Plan, policy: Policy, aske
     node = plan.node if asked else held.node if held and held.maintenance else ""
     if node:
         require(who.rights.refusal("Sys.Console"))
-        if not context.around.helper.exists():
-            raise Refusal(409, "helper", f"HA maintenance mode cannot be switched here: there is no helper at {context.around.helper}")
+        if not context.site.helper.exists():
+            raise Refusal(409, "helper", f"HA maintenance mode cannot be switched here: there is no helper at {context.site.helper}")
     return node
 
 

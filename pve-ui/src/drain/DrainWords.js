@@ -29,8 +29,8 @@ Ext.define('PRS.DrainWords', {
             let words = gettext('Memory afterwards: {0}.');
             sentences.push(Ext.String.format(words, others.join(', ')));
         }
-        if (plan.spare && plan.spare.fits) {
-            sentences.push(plan.spare.sentence);
+        if (plan.headroom && plan.headroom.fits) {
+            sentences.push(plan.headroom.sentence);
         }
         return sentences;
     },

@@ -21,8 +21,8 @@ Ext.define('PRS.PlanWords', {
             let text = gettext('At most {0}% above the cheapest way.');
             parts.push(Ext.String.format(text, Math.ceil(over * 100 - 100.01)));
         }
-        if (plan.spare && plan.spare.fits && whole) {
-            parts.push(plan.spare.sentence);
+        if (plan.headroom && plan.headroom.fits && whole) {
+            parts.push(plan.headroom.sentence);
         }
         return parts.join(' ');
     },

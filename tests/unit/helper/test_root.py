@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from prs.engine.drain.keep_out import Held
-from prs.engine.drain.shared_holds import FOLDER, Notices
+from prs.engine.drain.shared_holds import FOLDER, SharedHolds
+from prs.engine.journal.hold import Hold
 from prs.errors import HelperError
 from prs.helper import client, root
 from prs.helper.client import set_maintenance
@@ -80,9 +80,9 @@ def test_a_hold_is_a_file_that_notices_read_and_free_removes(tmp_path: Path, nod
     assert ask(HOLD.replace(b" 1 pve2", b" 0 pve2"), nodes, "false").startswith("ok")
     assert not (tmp_path / "elsewhere").exists()
     (place / "pve3.0123456789ab.held").write_text("{}")
-    found = Notices(place, "pve9", put=lambda held: None, take=lambda held: None).read()
+    found = SharedHolds(place, "pve9", put=lambda held: None, take=lambda held: None).read()
     assert found is not None
-    assert found["pve1", "0123456789ab"] == Held("pve1", "0123456789ab", 'jörg@pve!"x', 1700000000.0, False, "pve2")
+    assert found["pve1", "0123456789ab"] == Hold("pve1", "0123456789ab", 'jörg@pve!"x', 1700000000.0, False, "pve2")
     assert [path.name for path in sorted(place.iterdir())] == ["pve1.0123456789ab.held", "pve3.0123456789ab.held"]
     for _ in range(2):
         assert ask(b"free pve1 0123456789ab\n", nodes, "false") == "ok free pve1.0123456789ab.held"
@@ -180,8 +180,8 @@ def test_a_hold_goes_through_the_program_to_other_hosts_and_back(tmp_path: Path,
         program = [sys.executable, "-I", root.__file__, "--user", user, "--nodes", str(nodes), "--held", str(tmp_path / FOLDER)]
         assert subprocess.run(program, stdin=connection.fileno(), timeout=20, check=False).returncode == 0
 
-    held = Held("pve1", "0123456789ab", "root@pam", 1700000000.0, True, "pve2")
-    here, there = (client.notices(tmp_path, host, tmp_path / host) for host in ("pve2", "pve3"))
+    held = Hold("pve1", "0123456789ab", "root@pam", 1700000000.0, True, "pve2")
+    here, there = (client.shared_holds(tmp_path, host, tmp_path / host) for host in ("pve2", "pve3"))
     assert here is not None
     assert there is not None
     served(tmp_path / "pve2", start)
@@ -190,11 +190,11 @@ def test_a_hold_goes_through_the_program_to_other_hosts_and_back(tmp_path: Path,
     served(tmp_path / "pve3", start)
     there.take(held)
     assert here.read() == {}
-    assert client.notices(tmp_path / "nowhere", "laptop", tmp_path / "none") is None
+    assert client.shared_holds(tmp_path / "nowhere", "laptop", tmp_path / "none") is None
 
 
 def test_the_client_says_why_the_list_was_not_changed(tmp_path: Path) -> None:
-    held, list_ = Held("pve1", "0123456789ab", "root@pam", 1.0), client.notices(tmp_path, "pve1", tmp_path / "helper")
+    held, list_ = Hold("pve1", "0123456789ab", "root@pam", 1.0), client.shared_holds(tmp_path, "pve1", tmp_path / "helper")
     assert list_ is not None
     with pytest.raises(HelperError, match=r"^there is no helper at .*/helper$"):
         list_.put(held)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prs.model import Cluster, Plan, Policy, Pool, Rule
 from prs.planner import repair
 from prs.planner.plan import check_plan, plan_balance, plan_drain
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 from prs.planner.search import search
 from unit.planner_scenes import GIB, cluster, guest, node
@@ -91,7 +91,7 @@ def test_a_second_run_finds_nothing_once_the_spread_is_reached(snapshot: Cluster
     plan = plan_balance(snapshot, Policy(), 0.0)
     after = carried_out(snapshot, plan)
     # Repairs may set guests free that could go nowhere before, and then there may be more to repair.
-    if plan.spread_after <= Policy().spread and not repair.moves(Problem(Facts(after, Policy())), None):
+    if plan.spread_after <= Policy().spread and not repair.moves(Problem(FixedLimits(after, Policy())), None):
         assert plan_balance(after, Policy(), 0.0).moves == ()
 
 

@@ -30,13 +30,14 @@ from prs.web.access.auth import Caller, Gate
 from prs.web.access.guard import Guard
 from prs.web.access.login import Login
 from prs.web.access.rights import Rights
-from prs.web.api.answers import brief_json, job_json
 from prs.web.api.examples import ANSWERS, REQUESTS
 from prs.web.api.openapi import PREFIX, document
 from prs.web.api.refusal import Refusal, refusal
 from prs.web.app import create_app
 from prs.web.cache import Cache
-from prs.web.context import Context, Surroundings
+from prs.web.context import Context
+from prs.web.routes.json_of import brief_json, job_json
+from prs.web.site import Site
 from unit.samples import running
 
 OUTSIDE = {"/openapi.json", "/ca"}  # served beside what is described: the description itself and a file
@@ -56,7 +57,7 @@ class Silent:
 @pytest.fixture
 def app(tmp_path: Path) -> Any:
     settings = Settings(tmp_path / "prs.conf", state_dir=tmp_path)
-    around = Surroundings("pve1", tmp_path, tmp_path / "helper", tmp_path / "www", {"pve2/css": tmp_path / "css"})
+    around = Site("pve1", tmp_path, tmp_path / "helper", tmp_path / "www", {"pve2/css": tmp_path / "css"})
     guard = Guard(frozenset({"localhost"}), 8017)
     return create_app(Context(settings, Endpoint(("127.0.0.1",)), lambda endpoint: Silent(), guard, around))
 

@@ -13,10 +13,10 @@ from prs.cli.journal_of import held_of
 from prs.cli.plan_view import finding_text, findings_summary
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
-from prs.engine.drain.keep_out import Held
+from prs.engine.journal.hold import Hold
 from prs.errors import ConfigError, PveError
 from prs.model import Policy
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.pve.check.check import check, node_names
 from prs.pve.check.findings import Finding
 from prs.pve.read.snapshot import read_cluster
@@ -54,7 +54,7 @@ def findings(call: Call) -> Iterator[Finding]:
         yield from kept_empty(held, node_names(settings.endpoint) if settings.endpoint else frozenset())
 
 
-def kept_empty(held: Mapping[str, Held], nodes: Collection[str]) -> Iterator[Finding]:
+def kept_empty(held: Mapping[str, Hold], nodes: Collection[str]) -> Iterator[Finding]:
     """Name the nodes that get no guest, and those of them that are no longer in the cluster; `nodes` is empty if it cannot be asked."""
     for node, one in sorted(held.items()):
         if nodes and node not in nodes:
@@ -68,7 +68,7 @@ def placement(call: Call, endpoint: Endpoint, policy: Policy) -> Iterator[Findin
     if not (policy.pools or policy.domains):
         return
     try:
-        warnings = Facts(read_cluster(call.connect(endpoint), time.time()), policy).warnings
+        warnings = FixedLimits(read_cluster(call.connect(endpoint), time.time()), policy).warnings
     except PveError as error:
         yield Finding("placement", None, f"whether pools and domains fit the cluster cannot be seen: {error}")
         return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prs.cli.call import Call
 from prs.cli.carry_out import plan_and_do
+from prs.cli.planned import plan_request_of
 from prs.cli.verbs import rolling
-from prs.cli.verbs.plan import wish_of
 from prs.errors import PlanError
 
 
@@ -22,4 +22,4 @@ def act(call: Call) -> int:
         raise PlanError("--reboot takes an empty node only: leave --leave-blocked away")
     if options.reboot:
         return rolling.act(call, [options.node, *options.others])
-    return plan_and_do(call, wish_of(call))
+    return plan_and_do(call, plan_request_of(call))

@@ -7,12 +7,12 @@ import time
 from prs.cli import exits
 from prs.cli.call import Call
 from prs.cli.carry_out import SWITCH, Worker
-from prs.cli.verbs.plan import show
+from prs.cli.planned import show
 from prs.codec import to_json
-from prs.engine.drain.keep_out import Held
-from prs.engine.drain.release import let_go, plan_release
-from prs.engine.journal.lock import Owner
-from prs.engine.planning import Wish
+from prs.engine.drain.release import plan_release, release_node
+from prs.engine.journal.hold import Hold
+from prs.engine.journal.lock import ExecutorLock
+from prs.engine.planning import PlanRequest
 from prs.pve.read.values import rows
 
 
@@ -20,7 +20,7 @@ def act(call: Call) -> int:
     """Plan the way back, show it, carry it out; PlanError while the drain still goes on, HelperError if HA cannot be told."""
     settings, node = call.settings(), call.options.node
     worker = Worker(call, settings, call.connect(settings.require_endpoint()))
-    with Owner(settings.state_dir) as owner:
+    with ExecutorLock(settings.state_dir) as owner:
         worker.go_on(owner.taken)
         held = worker.holds.held().get(node)
         if held is None:
@@ -37,14 +37,14 @@ def act(call: Call) -> int:
             return _end(call, worker, f"\nNothing was moved, and {node} is still kept empty.\n", code)
         if not plan.moves:
             return _end(call, worker, "\n" + _let_go(worker, held))
-        return worker.do(plan, policy, owner.taken, Wish(), node if held.maintenance else "")
+        return worker.do(plan, policy, owner.taken, PlanRequest(), node if held.maintenance else "")
 
 
-def _let_go(worker: Worker, held: Held, how: str = "") -> str:
+def _let_go(worker: Worker, held: Hold, how: str = "") -> str:
     """Let the node have guests again, and say what that means."""
     exists = any(row.get("node") == held.node for row in rows(worker.api.get("/nodes")))
     mine = worker.holds.own()
-    untold = let_go(worker.holds, held, SWITCH, exists)
+    untold = release_node(worker.holds, held, SWITCH, exists)
     ha = "; the HA manager takes back those it had moved" if held.maintenance and exists else ""
     elsewhere = f"; if job {held.job} is still at work on {held.host}, it is cancelled there" if held.node not in mine else ""
     return f"{held.node} gets guests again{how}{ha}{elsewhere}.\n" + (f"But {untold}.\n" if untold else "")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from prs.cli.call import Call
 from prs.cli.carry_out import plan_and_do
-from prs.cli.verbs.plan import wish_of
+from prs.cli.planned import plan_request_of
 
 
 def act(call: Call) -> int:
     """Plan, show, carry out; the exit code says how it ended."""
-    return plan_and_do(call, wish_of(call))
+    return plan_and_do(call, plan_request_of(call))

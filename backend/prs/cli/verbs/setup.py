@@ -13,7 +13,8 @@ from prs.cli.call import Call
 from prs.config.load import DEFAULT_PATH, Settings, load_settings
 from prs.endpoint import Endpoint
 from prs.errors import LoginFailed, PveError
-from prs.pve.check.cluster import NEEDED, REBOOT
+from prs.pve.check.cluster import NEEDED
+from prs.pve.read.permissions import REBOOT
 from prs.setup import account, conf, firewall, places
 from prs.setup.tools import SetupError, Tools
 

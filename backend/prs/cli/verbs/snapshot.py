@@ -7,7 +7,7 @@ import time
 from prs import snapshot_file
 from prs.cli import exits
 from prs.cli.call import Call
-from prs.engine.planning import ROUNDS, Wish, unexamined, what_if
+from prs.engine.planning import ROUNDS, PlanRequest, unexamined, what_if
 from prs.model import Cluster, Policy
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
@@ -38,7 +38,7 @@ def examined(api: Api, cluster: Cluster, policy: Policy, every: bool) -> Cluster
         return inspect_guests(api, cluster, sorted(guest.vmid for guest in cluster.guests if not guest.template))
     facts = NodeFacts(api)
     for _ in range(ROUNDS):
-        pending = unexamined(cluster, what_if(cluster, policy, cluster.taken, Wish()))
+        pending = unexamined(cluster, what_if(cluster, policy, cluster.taken, PlanRequest()))
         if not pending:
             break
         cluster = inspect_guests(api, cluster, pending, facts)

@@ -15,7 +15,7 @@ from prs.engine.daemon.watchdog import Watchdog
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
-from prs.engine.drain.shared_holds import Notices
+from prs.engine.drain.shared_holds import SharedHolds
 from prs.engine.execution.executor import TICK, Executor
 from prs.engine.journal import credentials
 from prs.engine.journal.jobs import Job
@@ -32,22 +32,22 @@ RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Host:
     """What the daemon is given from outside: how to load the settings, how to log in, the name of this host, and what needs root."""
 
     load: Callable[[], Settings]
     connect: Callable[[Endpoint], Api]
-    host: str
+    name: str
     switch: Switch | None = None  # changes HA maintenance mode; None where there is no helper
-    notices: Notices | None = None  # the cluster's list of nodes that are kept empty; None outside the cluster
+    shared_holds: SharedHolds | None = None  # the cluster's list of nodes that are kept empty; None outside the cluster
 
 
 class Service:
     """One daemon. `stop` and `reload` only set flags, so signal handlers may call them."""
 
-    def __init__(self, around: Surroundings, settings: Settings, journal: Journal, clock: SystemClock, notifier: Notifier) -> None:
-        self._around, self._settings, self._journal, self._clock, self._notifier = around, settings, journal, clock, notifier
-        self._holds = Holds(journal, clock, around.notices)
+    def __init__(self, host: Host, settings: Settings, journal: Journal, clock: SystemClock, notifier: Notifier) -> None:
+        self._host, self._settings, self._journal, self._clock, self._notifier = host, settings, journal, clock, notifier
+        self._holds = Holds(journal, clock, host.shared_holds)
         self._executors: dict[str, Executor] = {}
         self._stopping = self._reloading = False
         self._next_look = 0.0
@@ -102,7 +102,7 @@ class Service:
             if job.id not in self._executors:
                 resumed = " (resumed)" if job.state != "queued" else ""
                 log.info("taking job %s of %s%s", job.id, job.user, resumed, extra={"job": job.id})
-                self._executors[job.id] = Executor(self._account(job), self._holds, self._clock, job.id, self._around.switch)
+                self._executors[job.id] = Executor(self._account(job), self._holds, self._clock, job.id, self._host.switch)
             self._say(f"job {job.id}: {job.count('done')} of {len(job.steps)} migrations done")
             ended = self._executors[job.id].tick()
             api = self._executors[job.id].api
@@ -121,8 +121,8 @@ class Service:
     def _account(self, job: Job) -> Api:
         """A job from the web runs with its user's own ticket, every other with the configured account."""
         if job.credential:
-            return self._around.connect(credentials.open(self._settings.credentials_dir, job.credential))
-        return self._around.connect(self._settings.require_endpoint())
+            return self._host.connect(credentials.open(self._settings.credentials_dir, job.credential))
+        return self._host.connect(self._settings.require_endpoint())
 
     def _give_up(self, job: Job, error: PrsError) -> None:
         """The job cannot be taken at all: end it, and say of each migration that may be running what to look at."""
@@ -157,10 +157,10 @@ class Service:
 
     def _plan_run(self, settings: Settings, now: float) -> bool:
         """Plan and queue one run; False if another daemon leads."""
-        api = self._around.connect(settings.require_endpoint())
+        api = self._host.connect(settings.require_endpoint())
         held = self._holds.held()
         cluster, plan = make_plan(api, settings.policy, now, restrict=lambda cluster: keep_out(cluster, held))
-        leading, why = leads(self._around.host, ha_master(api), cluster.nodes)
+        leading, why = leads(self._host.name, ha_master(api), cluster.nodes)
         if not leading:
             self._say(f"standing by: {why}")
             return False
@@ -181,7 +181,7 @@ class Service:
         self._reloading = False
         self._notifier.reloading()
         try:
-            self._settings = self._around.load()
+            self._settings = self._host.load()
             for warning in self._settings.warnings:
                 log.warning("%s", warning)
             log.info("configuration read again; running jobs keep the limits they started with")

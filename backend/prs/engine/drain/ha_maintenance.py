@@ -11,13 +11,17 @@ from typing import Any
 
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.way_back import home
-from prs.engine.execution.observe import HA_MOVES, HA_MOVING, HA_STARTS
-from prs.engine.execution.waits import Waits
 from prs.engine.journal.jobs import Job, Step
+from prs.engine.waits import Waits
 from prs.errors import HelperError
 from prs.model import Cluster, Guest, Node
 
 Switch = Callable[[str, bool], None]  # node, on; raises HelperError
+HA_MOVING = ("migrate", "relocate")
+# The HA manager works in rounds of about 10 s on two nodes; its own move has started well within this, if it starts.
+HA_STARTS = 120.0
+# A service that the HA manager says it is moving, without a task to follow, is given this long.
+HA_MOVES = 3600.0
 ATTEMPTS = 3  # the HA manager repeats a migration that fails without end, so somebody has to say that it fails
 ENTERS = 90.0  # seconds the HA manager may take to change a node's mode (pve-ha-manager works in rounds of 10 s on two nodes)
 Changes = dict[str, Any]

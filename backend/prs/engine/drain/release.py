@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
-from prs.engine.drain.keep_out import Held, keep_out
+from prs.engine.drain.keep_out import keep_out
 from prs.engine.drain.way_back import home, joined, opened, plan_back, way_back
+from prs.engine.journal.hold import Hold
 from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
 from prs.pve.api import Api
@@ -13,7 +14,7 @@ from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.snapshot import read_cluster
 
 
-def plan_release(api: Api, holds: Holds, held: Held, now: float) -> tuple[Cluster, Plan, Policy]:
+def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluster, Plan, Policy]:
     """The plan that returns every guest of the node's drains that nobody else has moved since.
 
     PlanError while a drain goes on, or when the drain is in another host's journal.
@@ -39,7 +40,7 @@ def plan_release(api: Api, holds: Holds, held: Held, now: float) -> tuple[Cluste
     return cluster, plan_back(opened(cluster, held.node), policy, job, now), policy
 
 
-def let_go(holds: Holds, held: Held, switch: Switch, exists: bool = True) -> str:
+def release_node(holds: Holds, held: Hold, switch: Switch, exists: bool = True) -> str:
     """Let the node have guests again and bring none back; what to tell about other hosts that do not know of it yet.
 
     HelperError, with the node still held, if its HA mode cannot be changed; a node that no longer exists has none.

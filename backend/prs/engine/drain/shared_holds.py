@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from prs.engine.drain.keep_out import Held, Key
+from prs.engine.journal.hold import Hold, HoldKey
 
 log = logging.getLogger(__name__)
 
@@ -23,14 +23,14 @@ _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"({_LABEL})\.([0-9a-f]{{12}})\.held")
 
 
-class Notices:
+class SharedHolds:
     """The list as host `host` reads it from `directory`; `put` and `take` ask the helper to write or remove a hold, HelperError."""
 
-    def __init__(self, directory: Path, host: str, put: Callable[[Held], None], take: Callable[[Held], None]) -> None:
+    def __init__(self, directory: Path, host: str, put: Callable[[Hold], None], take: Callable[[Hold], None]) -> None:
         self.directory, self.host, self.put, self.take = directory, host, put, take
         self._said = ""
 
-    def read(self) -> dict[Key, Held] | None:
+    def read(self) -> dict[HoldKey, Hold] | None:
         """All holds in the list; None where there is none to read, which does not say that no node is held."""
         try:
             names = sorted(path.name for path in self.directory.iterdir())
@@ -49,7 +49,7 @@ class Notices:
         self._said = words
 
 
-def _read(directory: Path, node: str, job: str) -> Held | None:
+def _read(directory: Path, node: str, job: str) -> Hold | None:
     """One hold, None if it has just been taken down; one whose text cannot be used still keeps its node empty, as its name says."""
     value: Any = None
     try:
@@ -61,7 +61,7 @@ def _read(directory: Path, node: str, job: str) -> Held | None:
         log.debug("%s.%s.held: %s", node, job, error)
     facts = value if isinstance(value, dict) else {}
     user, host, since, maintenance = (facts.get(name) for name in ("user", "host", "since", "maintenance"))
-    return Held(
+    return Hold(
         node, job,
         user if isinstance(user, str) and user.isprintable() and len(user) <= 255 else "",
         float(since) if isinstance(since, int | float) and 0 <= since < 1e11 else 0.0,

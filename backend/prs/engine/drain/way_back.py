@@ -8,7 +8,7 @@ from dataclasses import replace
 from prs.engine.journal.jobs import Job, Step
 from prs.model import Cluster, Guest, Move, Plan, Policy, Stay
 from prs.planner.plan import check_plan, plan_balance
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import seconds
 
 _OF, _TO = "way back of job", "back to"  # options that tell such a plan
@@ -95,7 +95,7 @@ def _finish(cluster: Cluster, policy: Policy, job: Job, now: float, moves: list[
     later = replace(cluster, guests=tuple(replace(guest, node=where.get(guest.vmid, guest.node)) for guest in cluster.guests))
     before, after = plan_balance(cluster, measure, now), plan_balance(later, measure, now)
     wall = sum(sorted((move.seconds for move in moves), reverse=True)) / max(1, min(policy.parallel_node, len(moves)))
-    warnings = (*cluster.problems, *Facts(cluster, policy).cautions(moves))
+    warnings = (*cluster.problems, *FixedLimits(cluster, policy).cautions(moves))
     plan = Plan(
         "balance", policy.method, created=now, moves=tuple(moves), stays=tuple(stays), before=before.before, after=after.before,
         spread_before=before.spread_before, spread_after=after.spread_before, seconds=wall, warnings=warnings,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from prs.engine.drain.keep_out import Held, keep_out
-from prs.engine.execution.observe import CANCELLED, HA_MOVING, good
+from prs.engine.drain.ha_maintenance import HA_MOVING
+from prs.engine.drain.keep_out import keep_out
+from prs.engine.execution.observe import CANCELLED, good
+from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, Step
-from prs.engine.planning import Wish, make_plan
+from prs.engine.planning import PlanRequest, make_plan
 from prs.errors import ApiError, PlanError
 from prs.model import Cluster, Move
 from prs.pve.act import migration
-from prs.pve.act.migration import Where
+from prs.pve.act.migration import Location
 from prs.pve.api import Api
 
 RETRIES = 2  # a guest whose migration fails gets another target this often
@@ -22,13 +24,13 @@ CUT_OFF = "unexpected status"  # PVE's word for a task that was killed or went d
 TRIES = 2  # a guest whose step was skipped, because meanwhile its target was full or closed, gets another target this often in all
 
 
-def still_there(job: Job, places: Mapping[int, Where]) -> dict[int, Where]:
+def still_there(job: Job, places: Mapping[int, Location]) -> dict[int, Location]:
     """The guests that keep the job's node from being as empty as was asked, by vmid; templates run nowhere and may stay."""
     here = {vmid: where for vmid, where in sorted(places.items()) if where.node == job.node and not where.template}
     return {vmid: where for vmid, where in here.items() if job.plan.stopped or where.status != "stopped"}
 
 
-def verdict(job: Job, places: Mapping[int, Where]) -> tuple[bool, str]:
+def verdict(job: Job, places: Mapping[int, Location]) -> tuple[bool, str]:
     """Whether the cluster shows the node empty, and that in words."""
     here = still_there(job, places)
     if here:
@@ -40,14 +42,14 @@ def verdict(job: Job, places: Mapping[int, Where]) -> tuple[bool, str]:
     return True, f"no running guest is left on {job.node}, as the cluster shows"
 
 
-def strangers(job: Job, places: Mapping[int, Where]) -> set[int]:
+def newcomers(job: Job, places: Mapping[int, Location]) -> set[int]:
     """The guests on the node that the job has not tried to move, or was kept from moving by something that may have changed."""
     tried = {step.vmid for step in job.steps if step.state != "skipped"} | {stay.vmid for stay in job.plan.blockers}
     skipped = [step.vmid for step in job.steps if step.state == "skipped"]
     return {vmid for vmid in still_there(job, places) if vmid not in tried and skipped.count(vmid) < TRIES}
 
 
-def unlucky(api: Api, job: Job, places: Mapping[int, Where]) -> set[int]:
+def failed_guests(api: Api, job: Job, places: Mapping[int, Location]) -> set[int]:
     """The guests on the node whose migration has certainly failed: they may try another target."""
     here, last = still_there(job, places), {step.vmid: step for step in job.steps}
     calm = [vmid for vmid, where in here.items() if where.node_online and not where.lock and where.ha not in HA_MOVING]
@@ -71,7 +73,7 @@ def _failed(api: Api, step: Step) -> bool:
     return not (task.running or task.gone or good(task.exitstatus) or task.exitstatus == CUT_OFF)
 
 
-def moves_for(api: Api, job: Job, wanted: set[int], held: Mapping[str, Held], now: float) -> tuple[Move, ...]:
+def moves_for(api: Api, job: Job, wanted: set[int], held: Mapping[str, Hold], now: float) -> tuple[Move, ...]:
     """Moves for these guests, each to a target it has not tried, and for others that make room; () if they cannot leave, or not yet."""
     tried = {vmid: tuple((step.target, TRIED) for step in _in_vain(job, vmid)) for vmid in wanted}
 
@@ -81,7 +83,7 @@ def moves_for(api: Api, job: Job, wanted: set[int], held: Mapping[str, Held], no
 
     try:
         # A guest that cannot leave must not keep the others from it.
-        _, plan = make_plan(api, job.policy, now, Wish(job.node, job.plan.stopped, leave=True), restrict)
+        _, plan = make_plan(api, job.policy, now, PlanRequest(job.node, job.plan.stopped, leave=True), restrict)
     except PlanError:
         return ()
     known = {step.vmid for step in job.steps} - wanted

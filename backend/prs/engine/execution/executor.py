@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from prs.engine.clock import Clock
-from prs.engine.drain.ha_maintenance import Maintenance, Switch, moved
+from prs.engine.drain.ha_maintenance import HA_MOVING, Maintenance, Switch, moved
 from prs.engine.drain.holds import Holds, released
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.drain.way_back import home
 from prs.engine.execution import emptiness
+from prs.engine.execution.observe import CANCELLED, CANCELLED_BY_USER, advance, silent
+from prs.engine.execution.outcome import job_outcome
+from prs.engine.execution.preflight import SECOND_LOOK, Preflight
 from prs.engine.execution.ready import startable
-from prs.engine.execution.observe import CANCELLED, CANCELLED_BY_USER, HA_MOVING, advance, silent
-from prs.engine.execution.outcome import ending
-from prs.engine.execution.preflight import SECOND_LOOK, Judge
-from prs.engine.execution.waits import Waits
 from prs.engine.journal.jobs import Job, Step
+from prs.engine.waits import Waits
 from prs.errors import ApiError, LoginFailed, PveError, Unreachable
 from prs.model import Cluster
 from prs.pve.act import migration
-from prs.pve.act.migration import Where
+from prs.pve.act.migration import Location
 from prs.pve.api import Api
 from prs.pve.read.snapshot import read_cluster
 
@@ -31,7 +31,7 @@ TICK = 2.0  # seconds between two looks at running migrations
 GATE_INTERVAL = 10.0  # PVE's own figures are renewed every 10 s: reading them more often tells nothing new
 PATIENCE = 900.0  # how long (s) PVE may be unreachable before the job gives up observing
 LOGIN_PATIENCE = 60.0  # a refused login may be a key rotation; after this it is final
-STRANGER_PATIENCE = 180.0  # how long a guest that came during a drain may take until it can be planned
+NEWCOMER_PATIENCE = 180.0  # how long a guest that came during a drain may take until it can be planned
 CANCEL_PATIENCE = 300.0  # a task that has been told to stop ends within seconds (SIGKILL after 5 s), or never
 STALL = 1800.0  # a migration without progress for this long is cancelled
 
@@ -48,7 +48,7 @@ class Executor:
         self._maintenance = Maintenance(holds, self._waits, switch)
         self._aborted: set[str] = set()
         self._progress: dict[str, migration.Progress] = {}
-        self._judge = Judge(api, self._waits, clock)
+        self._preflight = Preflight(api, self._waits, clock)
         self._gate_opens = 0.0
         self._looked, self._locked = frozenset[int](), frozenset[int]()  # seq of the steps looked at last, vmids locked then
 
@@ -94,7 +94,7 @@ class Executor:
             self._job_state(job, "running")
             self._start_ready(job)
 
-    def _advance(self, job: Job, step: Step, places: Mapping[int, Where]) -> None:
+    def _advance(self, job: Job, step: Step, places: Mapping[int, Location]) -> None:
         known, where = self.journal.known_upids(step.vmid), places.get(step.vmid)
         try:
             changes = advance(self.api, step, places, self._waits.lasted(("state", step.seq), step.state), known)
@@ -165,7 +165,7 @@ class Executor:
 
     def _start(self, job: Job, step: Step, cluster: Cluster, elsewhere: list[Step]) -> bool:
         """Start one step if nothing speaks against it any more; False if it has to wait."""
-        verdict = self._judge.verdict(job, step, cluster, elsewhere)
+        verdict = self._preflight.verdict(job, step, cluster, elsewhere)
         if verdict.state:
             if (verdict.state, verdict.words) != (step.state, step.message):
                 self._step(step, state=verdict.state, message=verdict.words)
@@ -196,7 +196,7 @@ class Executor:
         places = migration.locate_all(self.api) if job.kind == "drain" else {}
         if job.kind == "drain" and not job.request and self._drains_more(job, places):
             return False
-        state, words = ending(job, places)
+        state, words = job_outcome(job, places)
         notes = [self.journal.note(released(job.id)), words, self._maintenance.trouble(job)]
         if state == "cancelled" and job.kind == "drain":
             notes.append(self._maintenance.end(job))
@@ -217,12 +217,12 @@ class Executor:
         kept = "is kept empty" if node in self._holds.own() else "is released"
         return f"the other hosts could not be told that {node} {kept}: {why}" if why else ""
 
-    def _drains_more(self, job: Job, places: Mapping[int, Where]) -> bool:
+    def _drains_more(self, job: Job, places: Mapping[int, Location]) -> bool:
         """Take guests along that came during the drain, or whose migration has failed, to a target that they have not tried.
 
         True while that is possible (a new guest has no load for a while).
         """
-        late, again = emptiness.strangers(job, places), emptiness.unlucky(self.api, job, places)
+        late, again = emptiness.newcomers(job, places), emptiness.failed_guests(self.api, job, places)
         if not late and not again:
             return False
         if self.clock.monotonic() < self._gate_opens:
@@ -231,7 +231,7 @@ class Executor:
         if moves := emptiness.moves_for(self.api, job, late | again, self._holds.held(), self.clock.time()):
             self.journal.append_steps(job.id, moves)
             return True
-        return bool(late) and self._waits.lasted("strangers", len(job.steps)) < STRANGER_PATIENCE
+        return bool(late) and self._waits.lasted("newcomers", len(job.steps)) < NEWCOMER_PATIENCE
 
     def _trouble(self, error: PveError, patience: float) -> bool:
         """PVE cannot be asked: its migrations go on, so wait; past `patience` say what is not known and end the job."""

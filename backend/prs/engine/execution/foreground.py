@@ -36,7 +36,7 @@ class Interrupts:
 
 
 def carry_out(executor: Executor, interrupts: Interrupts, watch: Watch) -> Job:
-    """Execute the job in this process until it ends, calling `watch` after each round; the caller holds the Owner lock."""
+    """Execute the job in this process until it ends, calling `watch` after each round; the caller holds the ExecutorLock lock."""
     journal, clock, job_id = executor.journal, executor.clock, executor.job_id
     while True:
         interrupts.pass_on(journal, job_id)

@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from prs.engine.drain.ha_maintenance import HA_MOVES, HA_MOVING, HA_STARTS
 from prs.engine.journal.jobs import Step
 from prs.errors import PveError
 from prs.pve.act import migration
-from prs.pve.act.migration import Where
+from prs.pve.act.migration import Location
 from prs.pve.api import Api
 
 Changes = dict[str, Any]
 
 # pveproxy gives up on a request after 30 s, but what it started goes on (pve-http-server): only later is a missing task truly missing.
 POST_SETTLES = 45.0
-# The HA manager works in rounds of about 10 s on two nodes; its own move has started well within this, if it starts.
-HA_STARTS = 120.0
-# A service that the HA manager says it is moving, without a task to follow, is given this long.
-HA_MOVES = 3600.0
 # After its task the guest may need a moment to show up as running (a container boots).
 SHOWS_UP = 90.0
 SETTLES = 15.0
@@ -37,11 +34,10 @@ ATTEMPTS = 2
 CANCELLED = "cancelled"
 CANCELLED_BY_USER = "cancelled by the user"
 LOST = "its task can no longer be read"
-HA_MOVING = ("migrate", "relocate")
 NOT_UP = ("stopped", "prelaunch", "inmigrate")
 
 
-def advance(api: Api, step: Step, places: Mapping[int, Where], waited: float, known: frozenset[str]) -> Changes:
+def advance(api: Api, step: Step, places: Mapping[int, Location], waited: float, known: frozenset[str]) -> Changes:
     """The changes to an active step. `waited` is how long (s) it has been in its state, `known` the UPIDs seen before."""
     where = places.get(step.vmid)
     if step.state == "starting":
@@ -51,7 +47,7 @@ def advance(api: Api, step: Step, places: Mapping[int, Where], waited: float, kn
     return _verifying(api, step, where, waited, known)
 
 
-def silent(step: Step, where: Where | None, waited: float, error: PveError) -> Changes:
+def silent(step: Step, where: Location | None, waited: float, error: PveError) -> Changes:
     """What to record while PVE cannot say how a step stands: its node may be down, its task in another user's hands."""
     if where and where.node == step.target:
         return {"state": "verifying", "message": LOST} if step.state != "verifying" else _unheard(step, where, waited)
@@ -63,7 +59,7 @@ def silent(step: Step, where: Where | None, waited: float, error: PveError) -> C
     return {"message": f"no word from {step.source}: {error}"}
 
 
-def _unheard(step: Step, where: Where, waited: float) -> Changes:
+def _unheard(step: Step, where: Location, waited: float) -> Changes:
     """The cluster shows the guest on its target, whose own API does not answer: the cluster's word counts after a while."""
     if waited < SHOWS_UP:
         return {}
@@ -73,7 +69,7 @@ def _unheard(step: Step, where: Where, waited: float) -> Changes:
     return {"state": "unknown", "message": f"listed on {step.target}, which does not answer for it: look at {step.target}"}
 
 
-def _starting(api: Api, step: Step, where: Where | None, waited: float, known: frozenset[str]) -> Changes:
+def _starting(api: Api, step: Step, where: Location | None, waited: float, known: frozenset[str]) -> Changes:
     """The request may or may not have reached PVE: look for its task, for the guest, for a lock, and only then try again."""
     upid = migration.find_task(api, step.source, step.vmid, step.posted - CLOCK_SKEW, known)
     if upid:
@@ -111,7 +107,7 @@ def _running(api: Api, step: Step) -> Changes:
     return {"state": "verifying", "message": task.exitstatus if told in ("", task.exitstatus) else f"{task.exitstatus}: {told}"}
 
 
-def _verifying(api: Api, step: Step, where: Where | None, waited: float, known: frozenset[str]) -> Changes:
+def _verifying(api: Api, step: Step, where: Location | None, waited: float, known: frozenset[str]) -> Changes:
     if step.ha and ":hamigrate:" in step.upid:
         # The HA manager's real migration is a task of its own, by root@pam: follow that one from here.
         real = migration.find_task(api, step.source, step.vmid, step.posted - CLOCK_SKEW, known | {step.upid})
@@ -126,7 +122,7 @@ def _verifying(api: Api, step: Step, where: Where | None, waited: float, known: 
     return _not_arrived(step, where, waited)
 
 
-def _arrived(api: Api, step: Step, where: Where, waited: float) -> Changes:
+def _arrived(api: Api, step: Step, where: Location, waited: float) -> Changes:
     status = migration.sighting(api, step.target, step.kind, step.vmid)
     asleep = step.running and status in NOT_UP
     settled = status and not asleep and where.ha not in HA_MOVING
@@ -141,7 +137,7 @@ def _arrived(api: Api, step: Step, where: Where, waited: float) -> Changes:
     return {"state": "done", "message": note, "done": step.total, "seconds_left": 0.0}
 
 
-def _not_arrived(step: Step, where: Where, waited: float) -> Changes:
+def _not_arrived(step: Step, where: Location, waited: float) -> Changes:
     if where.node_online and step.message.startswith(CANCELLED_BY_USER):
         return {"state": "cancelled", "message": f"{step.message}; the guest is still on {step.source}"}
     if where.node_online and not good(step.message) and step.message != LOST:

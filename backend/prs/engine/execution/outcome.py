@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from prs.engine.execution import emptiness
 from prs.engine.journal.jobs import Job, JobState
-from prs.pve.act.migration import Where
+from prs.pve.act.migration import Location
 
 
-def ending(job: Job, places: Mapping[int, Where]) -> tuple[JobState, str]:
+def job_outcome(job: Job, places: Mapping[int, Location]) -> tuple[JobState, str]:
     """The final state and what there is to say; a drain is done when the cluster shows its node empty, however each guest left it."""
     moved, asked = job.count("done"), len(job.final)
     empty, words = emptiness.verdict(job, places) if job.kind == "drain" else (moved == asked, "")

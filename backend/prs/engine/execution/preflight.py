@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from prs.engine.clock import Clock
+from prs.engine.drain.ha_maintenance import HA_MOVING
 from prs.engine.execution import ready
-from prs.engine.execution.observe import HA_MOVING
-from prs.engine.execution.waits import Waits
 from prs.engine.journal.jobs import Job, Step
+from prs.engine.waits import Waits
 from prs.model import LOCK_PATIENCE, Cluster, Guest, Volume
 from prs.pve.act import migration
 from prs.pve.api import Api
@@ -21,7 +21,7 @@ LOCKED, HELD = "locked", "held"  # what a step waits for; each kind has its own 
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PreflightResult:
     """The step as it would be started; `state` is "" when it may, else what becomes of it: wait (planned) or its end, and why."""
 
     step: Step
@@ -29,22 +29,23 @@ class Verdict:
     words: str = ""
 
 
-class Judge:
+class Preflight:
     """Judges the steps of one job; how long each has been held up is remembered in `waits`."""
 
     def __init__(self, api: Api, waits: Waits, clock: Clock) -> None:
         self._api, self._waits, self._clock = api, waits, clock
 
-    def verdict(self, job: Job, step: Step, cluster: Cluster, elsewhere: Sequence[Step]) -> Verdict:
+    def verdict(self, job: Job, step: Step, cluster: Cluster, elsewhere: Sequence[Step]) -> PreflightResult:
         """Ask everything that can stand against the step; `elsewhere` are the active steps of other jobs."""
         guest = next((guest for guest in cluster.guests if guest.vmid == step.vmid), None)
         if guest is None:
-            return Verdict(step, "skipped", "the guest no longer exists")
+            return PreflightResult(step, "skipped", "the guest no longer exists")
         if step.ha and guest.node == step.target:
             moves = guest.ha in HA_MOVING
-            return Verdict(step, *(("planned", "waiting: the HA manager moves it") if moves else ("done", "the HA manager has moved it")))
+            state, words = ("planned", "waiting: the HA manager moves it") if moves else ("done", "the HA manager has moved it")
+            return PreflightResult(step, state, words)
         if guest.node != step.source:
-            return Verdict(step, "skipped", f"is already on {guest.node}: something else moved it")
+            return PreflightResult(step, "skipped", f"is already on {guest.node}: something else moved it")
         if guest.lock:
             return self._locked(step, guest)
         if guest.vmid in cluster.migrating:
@@ -52,13 +53,13 @@ class Judge:
         # Started or stopped since it was planned: PVE's request has to tell which.
         return self._allowed(job, replace(step, running=guest.running), cluster, elsewhere)
 
-    def _locked(self, step: Step, guest: Guest) -> Verdict:
+    def _locked(self, step: Step, guest: Guest) -> PreflightResult:
         words = f"locked ({guest.lock})"
         if self._waits.lasted((HELD, step.seq), LOCKED) < LOCK_PATIENCE:
-            return Verdict(step, "planned", f"waiting: {words}")
-        return Verdict(step, "failed", f"{words} for more than {LOCK_PATIENCE / 60:.0f} minutes; it is still on {step.source}")
+            return PreflightResult(step, "planned", f"waiting: {words}")
+        return PreflightResult(step, "failed", f"{words} for more than {LOCK_PATIENCE / 60:.0f} minutes; it is still on {step.source}")
 
-    def _allowed(self, job: Job, step: Step, cluster: Cluster, elsewhere: Sequence[Step]) -> Verdict:
+    def _allowed(self, job: Job, step: Step, cluster: Cluster, elsewhere: Sequence[Step]) -> PreflightResult:
         """Our own limits first, because they cost no call, then PVE's own precondition call, then what that does not look at."""
         others = [*(other for other in job.steps if other.active), *elsewhere]
         ahead = [*others, *(other for other in job.steps[: step.seq - 1] if other.state == "planned")]
@@ -77,12 +78,12 @@ class Judge:
             step = replace(step, disk=size, total=step.memory + size)
             cluster = _laden(cluster, step, volumes)
         words = ready.objection(inspect_move(self._api, cluster, step.move), step, ahead, arrived, job.policy, job.node)
-        return self._wait(step, words, HELD, patience) if words else Verdict(step)
+        return self._wait(step, words, HELD, patience) if words else PreflightResult(step)
 
-    def _wait(self, step: Step, words: str, kind: str, patience: float) -> Verdict:
+    def _wait(self, step: Step, words: str, kind: str, patience: float) -> PreflightResult:
         if self._waits.lasted((HELD, step.seq), kind) < patience:
-            return Verdict(step, "planned", f"waiting: {words}")
-        return Verdict(step, "skipped", words)
+            return PreflightResult(step, "planned", f"waiting: {words}")
+        return PreflightResult(step, "skipped", words)
 
 
 def _laden(cluster: Cluster, step: Step, volumes: tuple[Volume, ...]) -> Cluster:

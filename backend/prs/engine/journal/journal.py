@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prs.codec import from_json, to_json
-from prs.engine.drain.keep_out import Held
+from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
 from prs.engine.journal.schema import upgrade
 from prs.errors import JobConflict, JournalError, NotFound
@@ -229,10 +229,10 @@ class Journal:
         """UPIDs of all migrations of the guest that the journal has seen."""
         return frozenset(row["upid"] for row in self.rows("SELECT upid FROM steps WHERE vmid = ? AND upid <> ''", vmid))
 
-    def held(self) -> dict[str, Held]:
+    def held(self) -> dict[str, Hold]:
         """The nodes that are kept empty, by name."""
         found = self.rows("SELECT node, job, user, since, maintenance FROM held ORDER BY node")
-        return {row["node"]: Held(**{**dict(row), "maintenance": bool(row["maintenance"])}) for row in found}
+        return {row["node"]: Hold(**{**dict(row), "maintenance": bool(row["maintenance"])}) for row in found}
 
     def release(self, node: str, job_id: str = "", ended: Iterable[str] = ()) -> None:
         """Let the node get guests again; with `job_id` only if it is held because of that job.

@@ -9,7 +9,7 @@ from types import TracebackType
 from prs.errors import JournalError
 
 
-class Owner:
+class ExecutorLock:
     """A lock file; `taken` says whether this process got it."""
 
     def __init__(self, state_dir: Path, name: str = "executor.lock") -> None:
@@ -31,7 +31,7 @@ class Owner:
         self._file.close()
         self.taken = False
 
-    def __enter__(self) -> Owner:
+    def __enter__(self) -> ExecutorLock:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

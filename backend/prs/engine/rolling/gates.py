@@ -12,7 +12,7 @@ from prs.pve.read.snapshot import read_cluster
 BUSY = ("migrate", "relocate", "fence", "recovery", "freeze", "request_start", "request_stop", "request_start_balance")
 
 
-def shut(api: Api, now: float, leaving: str = "") -> str:
+def closed_gate(api: Api, now: float, leaving: str = "") -> str:
     """The first gate that is shut: quorum now and without `leaving`, all nodes well, HA quiet, Ceph healthy; "" when all are open."""
     try:
         cluster = read_cluster(api, now, history=0.0)

@@ -10,11 +10,11 @@ from prs.engine.clock import Clock
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
-from prs.engine.drain.release import let_go, plan_release
+from prs.engine.drain.release import plan_release, release_node
 from prs.engine.journal.jobs import Job
-from prs.engine.planning import Wish, make_plan
+from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling import gates
-from prs.engine.rolling.tours import Stop, Tour, Tours
+from prs.engine.rolling.runs import RollingRun, RollingRuns, Stop
 from prs.errors import ApiError, HelperError, JobConflict, PlanError, PveError, Unreachable
 from prs.model import Plan, Policy
 from prs.pve.act import power
@@ -27,8 +27,8 @@ SLACK = 60.0  # figures and clocks may be off by this much (s)
 GOES_DOWN = 600.0  # a node that still has its old uptime after this (s) has not obeyed
 
 
-class Halt(Exception):
-    """Why the tour goes no further; `cancelled` when the user asked for that."""
+class Halted(Exception):
+    """Why the rolling_run goes no further; `cancelled` when the user asked for that."""
 
     def __init__(self, words: str, cancelled: bool = False) -> None:
         super().__init__(words)
@@ -36,7 +36,7 @@ class Halt(Exception):
 
 
 @dataclass(frozen=True)
-class Hands:
+class Actions:
     """What carries things out: `work` brings a job to its end, `stopped` tells that the user wants an end, `say` tells people."""
 
     work: Callable[[str], Job]
@@ -48,28 +48,28 @@ class Hands:
 
 
 class Rolling:
-    """One tour over its nodes. Everything that must survive is in the journal, so `go` goes on where an earlier process stopped."""
+    """One rolling_run over its nodes. Everything that must survive is in the journal, so `go` goes on where an earlier process stopped."""
 
-    def __init__(self, api: Api, tours: Tours, clock: Clock, tour_id: str, hands: Hands) -> None:
-        self.api, self.tours, self.journal, self.clock, self.tour_id, self.hands = api, tours, tours.journal, clock, tour_id, hands
+    def __init__(self, api: Api, runs: RollingRuns, clock: Clock, run_id: str, actions: Actions) -> None:
+        self.api, self.runs, self.journal, self.clock, self.run_id, self.actions = api, runs, runs.journal, clock, run_id, actions
 
-    def go(self) -> Tour:
-        """Carry the tour out; its end is in the journal, and true."""
+    def go(self) -> RollingRun:
+        """Carry the rolling_run out; its end is in the journal, and true."""
         try:
-            for stop in self.tours.get(self.tour_id).stops:
+            for stop in self.runs.get(self.run_id).stops:
                 if stop.state == "failed":
-                    raise Halt(stop.message)
+                    raise Halted(stop.message)
                 if stop.state != "done":
                     self._visit(stop)
             self._pass("", PATIENCE, "at the end")
-            self.tours.end(self.tour_id, "done", "", self.clock.time())
-        except Halt as halt:
-            self.tours.end(self.tour_id, "cancelled" if halt.cancelled else "failed", self._left(str(halt)), self.clock.time())
-        return self.tours.get(self.tour_id)
+            self.runs.end(self.run_id, "done", "", self.clock.time())
+        except Halted as halt:
+            self.runs.end(self.run_id, "cancelled" if halt.cancelled else "failed", self._left(str(halt)), self.clock.time())
+        return self.runs.get(self.run_id)
 
     def _left(self, words: str) -> str:
         """The reason with what it leaves behind: nodes that are still kept empty."""
-        nodes = [stop.node for stop in self.tours.get(self.tour_id).stops if stop.node in self.hands.holds.own()]
+        nodes = [stop.node for stop in self.runs.get(self.run_id).stops if stop.node in self.actions.holds.own()]
         return words + "".join(f"; {node} is kept empty (release {node})" for node in nodes)
 
     def _visit(self, stop: Stop) -> None:
@@ -82,7 +82,7 @@ class Rolling:
                 self._end(stop.job, f"{stop.node} was not emptied")
                 uptime = power.uptimes(self.api).get(stop.node, 0.0)
                 if not uptime:
-                    raise Halt(f"the uptime of {stop.node} is not known, so nobody could see whether it has rebooted")
+                    raise Halted(f"the uptime of {stop.node} is not known, so nobody could see whether it has rebooted")
                 self._pass(stop.node, PATIENCE, f"before the reboot of {stop.node}")
                 stop = self._set(stop, state="rebooting", uptime=uptime)
             if stop.state == "rebooting":
@@ -92,72 +92,72 @@ class Rolling:
 
     @contextmanager
     def _failing(self, stop: Stop) -> Iterator[None]:
-        """Whatever stands in the way of a stop halts the tour in its words; a stop that only waits for the user stays as it is."""
+        """Whatever stands in the way of a stop halts the rolling_run in its words; a stop that only waits for the user stays as it is."""
         try:
             yield
-        except Halt as halt:
+        except Halted as halt:
             if not halt.cancelled:
-                self.tours.stop(self.tour_id, stop.seq, state="failed", message=str(halt))
+                self.runs.stop(self.run_id, stop.seq, state="failed", message=str(halt))
             raise
         except (PlanError, JobConflict, PveError, HelperError) as error:
-            self.tours.stop(self.tour_id, stop.seq, state="failed", message=str(error))
-            raise Halt(f"{stop.node}: {error}") from error
+            self.runs.stop(self.run_id, stop.seq, state="failed", message=str(error))
+            raise Halted(f"{stop.node}: {error}") from error
 
     def _pass(self, leaving: str, patience: float, when: str) -> None:
-        """Wait until all gates are open; Halt with the first one that stays shut."""
+        """Wait until all gates are open; Halted with the first one that stays shut."""
         began = self.clock.monotonic()
-        while words := gates.shut(self.api, self.clock.time(), leaving):
+        while words := gates.closed_gate(self.api, self.clock.time(), leaving):
             if self.clock.monotonic() - began >= patience:
-                raise Halt(f"{when}: {words}")
+                raise Halted(f"{when}: {words}")
             self._rest()
 
     def _rest(self) -> None:
-        if self.hands.stopped():
-            raise Halt("stopped by the user", cancelled=True)
+        if self.actions.stopped():
+            raise Halted("stopped by the user", cancelled=True)
         self.clock.sleep(LOOK)
 
     def _drain(self, stop: Stop) -> tuple[Plan, Policy, str]:
-        tour, held = self.tours.get(self.tour_id), self.hands.holds.held()
-        if self.hands.stopped():
-            raise Halt("stopped by the user", cancelled=True)
-        wish = Wish(drain=stop.node)
-        _, plan = make_plan(self.api, tour.policy, self.clock.time(), wish, lambda cluster: keep_out(cluster, held, stop.node))
-        self.hands.say(plan.summary)
+        rolling_run, held = self.runs.get(self.run_id), self.actions.holds.held()
+        if self.actions.stopped():
+            raise Halted("stopped by the user", cancelled=True)
+        request = PlanRequest(drain=stop.node)
+        _, plan = make_plan(self.api, rolling_run.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, stop.node))
+        self.actions.say(plan.summary)
         if not plan.feasible:
-            raise Halt("; ".join([plan.summary, *(f"{stay.vmid} ({stay.name}) {stay.reason}" for stay in plan.blockers)]))
-        return plan, tour.policy, stop.node if self.hands.maintenance else ""
+            raise Halted("; ".join([plan.summary, *(f"{stay.vmid} ({stay.name}) {stay.reason}" for stay in plan.blockers)]))
+        return plan, rolling_run.policy, stop.node if self.actions.maintenance else ""
 
     def _queue(self, plan: Plan, policy: Policy, maintenance: str) -> str:
         plan_id = self.journal.add_plan(plan, policy, self.api.user)
         return self.journal.add_job(plan_id, self.api.user, "cli", self.clock.time(), maintenance=maintenance)
 
     def _end(self, job_id: str, words: str) -> None:
-        job = self.hands.work(job_id)
+        job = self.actions.work(job_id)
         if job.state != "done":
-            raise Halt(f"{words}: {job.message or job.state}", cancelled=job.state == "cancelled")
+            raise Halted(f"{words}: {job.message or job.state}", cancelled=job.state == "cancelled")
 
     def _set(self, stop: Stop, **changes: object) -> Stop:
-        self.tours.stop(self.tour_id, stop.seq, **changes)
-        return next(found for found in self.tours.get(self.tour_id).stops if found.seq == stop.seq)
+        self.runs.stop(self.run_id, stop.seq, **changes)
+        return next(found for found in self.runs.get(self.run_id).stops if found.seq == stop.seq)
 
     def _reboot(self, stop: Stop) -> Stop:
         """Tell the node once, then wait until it is up with a fresh uptime."""
         if not stop.told:
-            self.hands.say(f"{stop.node} is empty and reboots.")
+            self.actions.say(f"{stop.node} is empty and reboots.")
             try:
                 power.reboot(self.api, stop.node)
             except ApiError as error:
-                raise Halt(f"PVE does not reboot {stop.node}: {error}") from error
+                raise Halted(f"PVE does not reboot {stop.node}: {error}") from error
             except Unreachable as error:
-                self.hands.say(f"no answer to the reboot request, which may have been carried out all the same: {error}")
+                self.actions.say(f"no answer to the reboot request, which may have been carried out all the same: {error}")
             stop = self._set(stop, told=self.clock.time())
         began = self.clock.monotonic()
         while not self._is_back(stop):
             waited = self.clock.monotonic() - began
             if waited > REBOOT:
-                raise Halt(f"{stop.node} was told to reboot and is not back after {REBOOT / 60:.0f} minutes")
+                raise Halted(f"{stop.node} was told to reboot and is not back after {REBOOT / 60:.0f} minutes")
             if waited > GOES_DOWN and self._uptime(stop):
-                raise Halt(f"{stop.node} was told to reboot and has not done so within {GOES_DOWN / 60:.0f} minutes")
+                raise Halted(f"{stop.node} was told to reboot and has not done so within {GOES_DOWN / 60:.0f} minutes")
             self._rest()
         self._pass(stop.node, PATIENCE, f"after the reboot of {stop.node}")
         return self._set(stop, state="returning")
@@ -174,15 +174,15 @@ class Rolling:
         return 0.0 < self._uptime(stop) < stop.uptime + since
 
     def _bring_back(self, stop: Stop) -> None:
-        held = self.hands.holds.own().get(stop.node)
+        held = self.actions.holds.own().get(stop.node)
         if stop.back:
             self._end(stop.back, f"not every guest is back on {stop.node}")
         elif held is not None:
-            _, plan, policy = plan_release(self.api, self.hands.holds, held, self.clock.time())
-            self.hands.say(plan.summary)
+            _, plan, policy = plan_release(self.api, self.actions.holds, held, self.clock.time())
+            self.actions.say(plan.summary)
             if plan.moves:
                 stop = self._set(stop, back=self._queue(plan, policy, stop.node if held.maintenance else ""))
                 self._end(stop.back, f"not every guest is back on {stop.node}")
             else:
-                let_go(self.hands.holds, held, self.hands.switch)
+                release_node(self.actions.holds, held, self.actions.switch)
         self._set(stop, state="done")

@@ -8,20 +8,10 @@ from math import ceil
 from prs.model import LOCK_PATIENCE, Guest, Method, Stay
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
-from prs.planner.problem.fixed_limits import gib
 from prs.planner.problem.problem import Problem
+from prs.planner.quantities import gib, percent, points
 
 LABEL = {"memory": "memory", "cpu": "CPU", "disk": "local disk", "all": "memory, CPU and local disk"}
-
-
-def points(value: float) -> str:
-    """A spread in percentage points."""
-    return f"{value * 100:.1f} points"
-
-
-def percent(load: float, total: float) -> str:
-    """A load as a percentage of its capacity."""
-    return f"{load / total * 100:.1f}%" if total else f"{load:.0f}"
 
 
 def move(board: Board, unit: int, target: int, method: Method) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from prs.model import LOCK_PATIENCE, Cluster, Plan, Policy
-from prs.planner.objective.headroom import spare
+from prs.planner.objective.headroom import headroom
 
 
 def noted(cluster: Cluster, policy: Policy, plan: Plan) -> Plan:
@@ -39,8 +39,8 @@ def _balancers(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
 
 def _room(cluster: Cluster, plan: Plan) -> list[str]:
     """That the loss of a node could not be borne; of a plan that moves nothing, that it is so already."""
-    if plan.spare is None or plan.spare.fits or (plan.blockers and not plan.moves):
+    if plan.headroom is None or plan.headroom.fits or (plan.blockers and not plan.moves):
         return []
-    before = spare(cluster, replace(plan, moves=())) if plan.kind == "balance" else None
+    before = headroom(cluster, replace(plan, moves=())) if plan.kind == "balance" else None
     already = before is not None and not before.fits
-    return [plan.spare.sentence + (" That is so already without this plan." if already and plan.moves else "")]
+    return [plan.headroom.sentence + (" That is so already without this plan." if already and plan.moves else "")]

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from prs.model import Cluster, Guest, Plan, Spare
-from prs.planner.problem.fixed_limits import gib
+from prs.model import Cluster, Guest, Headroom, Plan
+from prs.planner.quantities import gib
 
 OTHERS = 3  # plans tried in place of one that leaves no room
 
 
-def spare(cluster: Cluster, plan: Plan) -> Spare | None:
+def headroom(cluster: Cluster, plan: Plan) -> Headroom | None:
     """Whether the running guests of any one node fit in the others' free memory after the plan; None for one node, or a refused drain.
 
     That the sum fits is necessary, a first-fit packing of each guest on one node is sufficient; between the two it is "may not fit".
@@ -35,23 +35,23 @@ def spare(cluster: Cluster, plan: Plan) -> Spare | None:
     return replace(worst, sentence=f"If any one {'more ' if more else ''}node fails, its guests fit on the others.")
 
 
-def _loss(node: str, guests: Sequence[Guest], rooms: list[int], more: str) -> Spare:
+def _loss(node: str, guests: Sequence[Guest], rooms: list[int], more: str) -> Headroom:
     """What the loss of this node would mean, with this much room on each of the others."""
     if sum(guest.memory for guest in guests) > 0 and not rooms:
         need = sum(guest.memory for guest in guests)
-        return Spare(False, node, need, f"{node} is then the only node: if it fails{more}, its guests have nowhere to go.")
+        return Headroom(False, node, need, f"{node} is then the only node: if it fails{more}, its guests have nowhere to go.")
     short = sum(guest.memory for guest in guests) - sum(rooms)
     if short > 0:
-        return Spare(False, node, short, f"If {node} fails{more}, its guests do not all fit on the others ({gib(short)} short).")
+        return Headroom(False, node, short, f"If {node} fails{more}, its guests do not all fit on the others ({gib(short)} short).")
     large = _left_over(guests, rooms)
     if large is None:
-        return Spare(True, node)
+        return Headroom(True, node)
     most = max(rooms)
     if large.memory > most:
         needs = f"it needs {gib(large.memory)}, the most that is free is {gib(most)}"
-        return Spare(False, node, large.memory - most, f"If {node} fails{more}, {large.label} fits on no other node ({needs}).")
+        return Headroom(False, node, large.memory - most, f"If {node} fails{more}, {large.label} fits on no other node ({needs}).")
     words = f"no place was found for {large.label} ({gib(large.memory)}), though the sum would do"
-    return Spare(False, node, 0, f"If {node} fails{more}, its guests may not fit on the others: {words}.")
+    return Headroom(False, node, 0, f"If {node} fails{more}, its guests may not fit on the others: {words}.")
 
 
 def _left_over(guests: Sequence[Guest], rooms: Sequence[int]) -> Guest | None:
@@ -87,14 +87,14 @@ def keeping(cluster: Cluster, plan: Plan, make: Callable[[Cluster], Plan]) -> Pl
 
 
 def _measured(cluster: Cluster, plan: Plan) -> Plan:
-    return replace(plan, spare=spare(cluster, plan))
+    return replace(plan, headroom=headroom(cluster, plan))
 
 
 def _takes(cluster: Cluster, plan: Plan) -> bool:
     """True when the plan leaves no room that, before a balancing plan, was there."""
-    if not plan.moves or plan.spare is None or plan.spare.fits:
+    if not plan.moves or plan.headroom is None or plan.headroom.fits:
         return False
-    before = spare(cluster, replace(plan, moves=()))
+    before = headroom(cluster, replace(plan, moves=()))
     return plan.kind == "drain" or (before is not None and before.fits)
 
 
@@ -102,11 +102,11 @@ def _refused(cluster: Cluster, plan: Plan, make: Callable[[Cluster], Plan]) -> P
     words = f"may not leave, because spare: require is set: {_told(plan).rstrip('.')}"
     here = {guest.vmid for guest in cluster.guests if guest.node == plan.node}
     summary = f"{plan.node} is not emptied, because spare: require is set. {_told(plan)} Nothing is moved."
-    return replace(make(_bound(cluster, here, words)), spare=plan.spare, summary=summary)
+    return replace(make(_bound(cluster, here, words)), headroom=plan.headroom, summary=summary)
 
 
 def _told(plan: Plan) -> str:
-    return plan.spare.sentence if plan.spare else ""
+    return plan.headroom.sentence if plan.headroom else ""
 
 
 def _bound(cluster: Cluster, vmids: Collection[int], why: str) -> Cluster:

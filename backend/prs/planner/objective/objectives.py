@@ -91,7 +91,7 @@ class Band:
                 self.outside[node] = now
                 self.value += now - before
 
-    def wish(self, source: int, target: int) -> float:
+    def ideal_size(self, source: int, target: int) -> float:
         """The size that would best go from one node to the other."""
         room = self.highest[target] - self.load[target]
         need = max(self.load[source] - self.highest[source], self.lowest[target] - self.load[target])
@@ -174,7 +174,7 @@ class Variance:
         """Take over the loads of two nodes after a step."""
         self.center()
 
-    def wish(self, source: int, target: int) -> float:
+    def ideal_size(self, source: int, target: int) -> float:
         """The size that would best go from one node to the other."""
         give, take = self.share[source], self.share[target]
         if not give or not take:

@@ -12,13 +12,13 @@ from prs.planner.problem.problem import Problem
 Loads = Mapping[Resource, Sequence[float]]
 NONE = float("inf")
 WORTH = 2e4  # seconds of moving that a spread lower by 1.0 is worth where the aim is out of reach: 200 for a point
-LIKED = 60.0  # seconds of moving that it is worth to have a guest where the rules prefer it
+PREFERENCE_WORTH = 60.0  # seconds of moving that it is worth to have a guest where the rules prefer it
 BLOCK = 0.01 / 2**30  # seconds of moving that each byte of the largest free memory is worth
 WEIGHTS = {  # in seconds of moving for each unit of the term; a negative weight: the more, the better
-    "spread": {"spread over the aim": WORTH, "moving": 1.0, "deviation": 0.0, "off": LIKED, "free": -BLOCK},
+    "spread": {"spread over the aim": WORTH, "moving": 1.0, "deviation": 0.0, "off": PREFERENCE_WORTH, "free": -BLOCK},
     "level": {"spread over the aim": 0.0, "moving": 1e-6, "deviation": 1e5, "off": 0.0, "free": 0.0},
 }
-UNLIKED = 0.05  # price of a guest off those nodes in a search for the most level cluster: this share of the variance at the start
+PREFERENCE_SHARE = 0.05  # price of a guest off those nodes in a search for the most level cluster: this share of the variance at the start
 
 
 def resources(method: Method) -> tuple[Resource, ...]:
@@ -129,7 +129,7 @@ def terms(problem: Problem, board: Board, method: Method, goal: str, moving: flo
     """The named terms of the objective before and after, each with its weight; those of weight 0 are reported, but not traded for."""
     weight, before, load = WEIGHTS[goal], problem.load, board.load
     homes, start = [unit.home for unit in problem.units], deviation(problem, before, method)
-    off = weight["off"] or weight["deviation"] * start * UNLIKED / 2  # what that share of the variance is as a deviation, near the start
+    off = weight["off"] or weight["deviation"] * start * PREFERENCE_SHARE / 2  # that share of the variance as a deviation
     return (
         Term("spread over the aim", weight["spread over the aim"], max(0.0, spread(problem, before, method) - aim),
              max(0.0, spread(problem, load, method) - aim)),

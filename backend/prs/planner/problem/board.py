@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from prs.model import RESOURCES, Cluster, Policy
-from prs.planner.problem.fixed_limits import Facts, gib
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
+from prs.planner.quantities import gib
 
 SLACK = 1e-9  # cores: sums of floats in another order may differ by this much
 
@@ -168,7 +169,7 @@ class Packing(Board):
 
 def why_not(cluster: Cluster, policy: Policy, vmid: int, target: str, drain: str = "") -> str:
     """Why this guest cannot go to that node in the cluster as it is now, in words; "" when nothing stands against it."""
-    facts = Facts(cluster, policy, drain)
+    facts = FixedLimits(cluster, policy, drain)
     guest = facts.guests.get(vmid)
     if guest is None:
         return f"there is no guest {vmid}"

@@ -10,18 +10,13 @@ from fnmatch import fnmatchcase
 from prs.model import Cluster, Guest, Move, Node, Policy, Rule
 from prs.planner.problem.domains import Domains
 from prs.planner.problem.hardware import Hardware
-from prs.planner.problem.tags_and_pools import wishes
+from prs.planner.problem.tags_and_pools import read_tags_and_pools
+from prs.planner.quantities import gib
 
-GIB = 2**30
 MOVABLE = ("running", "paused", "stopped")
 
 
-def gib(size: float) -> str:
-    """The size in bytes as people read it."""
-    return f"{size / GIB:.1f} GiB"
-
-
-class Facts:
+class FixedLimits:
     """The fixed limits of a snapshot: those that do not depend on where other guests are. `drain` names the node being emptied."""
 
     def __init__(self, cluster: Cluster, policy: Policy, drain: str = "", stopped: bool = True) -> None:
@@ -35,7 +30,7 @@ class Facts:
         self._ignored_words = frozenset(policy.ignore_guests)
         self._ignored_patterns = tuple(word for word in policy.ignore_guests if any(mark in word for mark in "*?["))
         self._migrating = frozenset(cluster.migrating)
-        found = wishes(cluster, policy, (bool(drain) and stopped) or policy.stopped)
+        found = read_tags_and_pools(cluster, policy, (bool(drain) and stopped) or policy.stopped)
         self._kept = found.stays
         self.rules = tuple(sorted((*cluster.rules, *found.rules), key=lambda rule: (rule.name, rule.source, rule.kind)))
         self.domains = Domains(policy, self.nodes, self.open, drain)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from prs.model import RESOURCES, Guest, Policy, Resource
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 
 UNLIMITED = float("inf")
 
@@ -51,7 +51,7 @@ def seconds(policy: Policy, guest: Guest, disk: int) -> float:
 class Problem:
     """Everything a search may look at. `stays` has the reason of each guest that is no part of a unit."""
 
-    facts: Facts
+    facts: FixedLimits
     names: tuple[str, ...] = ()
     index: dict[str, int] = field(default_factory=dict)
     active: tuple[int, ...] = ()  # nodes that count for the spread
@@ -83,9 +83,9 @@ class Problem:
         self.sizes: dict[Resource, list[float]] = {r: [unit.size(r) for unit in self.units] for r in RESOURCES}
         self.widest: dict[Resource, float] = {}  # spreads allowed to other resources where they do not count from the loads here
         self.peaks: dict[Resource, float] = {}  # bounds of the fullest node's load, once worked out
-        self.likings = self._likings()
+        self.preferences = self._preferences()
 
-    def _likings(self) -> dict[int, list[int]]:
+    def _preferences(self) -> dict[int, list[int]]:
         """By unit that rules bind to nodes: how many more of its guests are off the preferred nodes on each node than at home."""
         found, facts = dict[int, list[int]](), self.facts
         for unit in sorted({self.unit_of[vmid] for vmid in facts.bound if vmid in self.unit_of}):

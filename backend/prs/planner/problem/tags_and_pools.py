@@ -18,7 +18,7 @@ IGNORE, TOGETHER, APART, PIN = "plb_ignore", "plb_affinity", "plb_anti_affinity"
 
 
 @dataclass
-class Wishes:
+class TagsAndPools:
     """What tags and pools say: rules with source `tag` or `pool`, guests that stay with the reason, and what in it cannot be."""
 
     rules: list[Rule] = field(default_factory=list)
@@ -26,12 +26,12 @@ class Wishes:
     warnings: list[str] = field(default_factory=list)
 
 
-def wishes(cluster: Cluster, policy: Policy, stopped: bool = False) -> Wishes:
+def read_tags_and_pools(cluster: Cluster, policy: Policy, stopped: bool = False) -> TagsAndPools:
     """The wishes of the guests' tags and of the policy's pools; templates run nowhere and are bound by none.
 
     A stopped guest keeps with others only where such guests are moved too (`stopped`), else it would hold them back.
     """
-    found = Wishes()
+    found = TagsAndPools()
     nodes = {node.name.lower(): node.name for node in cluster.nodes}
     if policy.tags:
         _tags([guest for guest in cluster.guests if guest.tags and not guest.template], nodes, policy, stopped, found)
@@ -47,7 +47,7 @@ def wishes(cluster: Cluster, policy: Policy, stopped: bool = False) -> Wishes:
     return found
 
 
-def _tags(guests: Iterable[Guest], nodes: dict[str, str], policy: Policy, stopped: bool, found: Wishes) -> None:
+def _tags(guests: Iterable[Guest], nodes: dict[str, str], policy: Policy, stopped: bool, found: TagsAndPools) -> None:
     """Add what tags say."""
     sets: dict[str, list[Guest]] = defaultdict(list)
     pins: dict[tuple[str, ...], list[Guest]] = defaultdict(list)
@@ -72,7 +72,7 @@ def _keep(source: str, name: str, kind: Literal["together", "apart"], guests: It
     return Rule(name, kind, tuple(sorted(bound)), source=source)
 
 
-def _pin(marks: tuple[str, ...], guests: list[Guest], nodes: dict[str, str], found: Wishes) -> None:
+def _pin(marks: tuple[str, ...], guests: list[Guest], nodes: dict[str, str], found: TagsAndPools) -> None:
     """Bind guests to any of the nodes that their tags name; a pin to nowhere must not set a guest free."""
     places = {mark: nodes.get(mark.removeprefix(PIN).removeprefix("_"), "") for mark in marks}
     allowed = sorted(name for name in places.values() if name)
@@ -89,7 +89,7 @@ def _pin(marks: tuple[str, ...], guests: list[Guest], nodes: dict[str, str], fou
                 found.stays.update({guest.vmid: f"tag {mark} pins it to a node that this cluster does not have" for guest in guests})
 
 
-def _pool(pool: Pool, members: list[Guest], nodes: dict[str, str], policy: Policy, stopped: bool, found: Wishes) -> None:
+def _pool(pool: Pool, members: list[Guest], nodes: dict[str, str], policy: Policy, stopped: bool, found: TagsAndPools) -> None:
     """Add what the configuration says of a pool."""
     if not members:
         found.warnings.append(f"Pool {pool.name} of the configuration does not exist, or no guest of it can be seen.")

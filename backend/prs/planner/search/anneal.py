@@ -50,10 +50,10 @@ class Anneal:
                  leads: int = 1, soft: float = 0.0) -> None:
         self.board, self.aims, self.where = board, aims, board.where
         self.weighers = [(aim.change, aim.sizes) for aim in aims]
-        self.heads, self.weight = [len(unit.guests) for unit in board.units], [unit.bytes for unit in board.units]
+        self.guest_counts, self.weight = [len(unit.guests) for unit in board.units], [unit.bytes for unit in board.units]
         self.cost, self.most, self.largest = cost, moves, size  # price of moving each unit; most guests and bytes to move
-        likings = board.problem.likings if soft else {}  # by unit that soft rules bind: the price of each node, that of its home being 0
-        self.liking = {unit: [soft * price for price in row] for unit, row in likings.items()}
+        preferences = board.problem.preferences if soft else {}  # by unit: the price of each node, its home's being 0
+        self.preference = {unit: [soft * price for price in row] for unit, row in preferences.items()}
         self.home = [unit.home for unit in board.units]
         self.leaders = [(aim, self._rows(aim.sizes)) for aim in aims[:leads]]
         self._follow(0)
@@ -63,7 +63,7 @@ class Anneal:
         for unit, place in enumerate(self.where):
             if place != self.home[unit]:
                 self._leave(unit)
-                self.paid += self.liking[unit][place] if unit in self.liking else 0.0
+                self.paid += self.preference[unit][place] if unit in self.preference else 0.0
         self.random = Random(0).random
         self.strict = False
 
@@ -192,7 +192,7 @@ class Anneal:
         source, target = self._pair()
         if source == target:
             return False
-        unit = self._near(source, self.lead.wish(source, target))
+        unit = self._near(source, self.lead.ideal_size(source, target))
         return unit >= 0 and self._single(unit, target, heat)
 
     def _single(self, unit: int, target: int, heat: float) -> bool:
@@ -201,8 +201,8 @@ class Anneal:
         if source == target:
             return False
         change = self.cost[unit] if source == home else -self.cost[unit] if target == home else 0.0
-        if unit in self.liking:
-            change += self.liking[unit][target] - self.liking[unit][source]
+        if unit in self.preference:
+            change += self.preference[unit][target] - self.preference[unit][source]
         for weigh, sizes in self.weighers:
             if sizes[unit]:
                 change += weigh(sizes[unit], source, target)
@@ -226,7 +226,7 @@ class Anneal:
         if source == target or not row:
             return False
         unit = row[int(self.random() * len(row))][1]
-        other = self._near(target, self.sizes[unit] - self.lead.wish(source, target))
+        other = self._near(target, self.sizes[unit] - self.lead.ideal_size(source, target))
         return other >= 0 and self._trade(unit, other, heat)
 
     def _trade(self, unit: int, other: int, heat: float) -> bool:
@@ -238,11 +238,11 @@ class Anneal:
         for one, source, target in ((unit, here, there), (other, there, here)):
             home = self.home[one]
             if source == home:
-                change, guests, size = change + self.cost[one], guests + self.heads[one], size + self.weight[one]
+                change, guests, size = change + self.cost[one], guests + self.guest_counts[one], size + self.weight[one]
             elif target == home:
-                change, guests, size = change - self.cost[one], guests - self.heads[one], size - self.weight[one]
-            if one in self.liking:
-                change += self.liking[one][target] - self.liking[one][source]
+                change, guests, size = change - self.cost[one], guests - self.guest_counts[one], size - self.weight[one]
+            if one in self.preference:
+                change += self.preference[one][target] - self.preference[one][source]
         if guests > self.most or size > self.largest:
             return False
         for weigh, sizes in self.weighers:
@@ -257,14 +257,14 @@ class Anneal:
 
     def _beyond(self, unit: int) -> bool:
         """True when moving this unit too would move more than allowed."""
-        return self.guests + self.heads[unit] > self.most or self.bytes + self.weight[unit] > self.largest
+        return self.guests + self.guest_counts[unit] > self.most or self.bytes + self.weight[unit] > self.largest
 
     def _go(self, unit: int, target: int) -> None:
         """Move the unit and keep all counts."""
         source, home = self.where[unit], self.home[unit]
         self.board.move(unit, target)
-        if unit in self.liking:
-            self.paid += self.liking[unit][target] - self.liking[unit][source]
+        if unit in self.preference:
+            self.paid += self.preference[unit][target] - self.preference[unit][source]
         for aim, rows in self.leaders:
             row, key = rows[source], (aim.sizes[unit], unit)
             del row[bisect_left(row, key)]
@@ -277,12 +277,14 @@ class Anneal:
             aim.note(source, target)
 
     def _leave(self, unit: int) -> None:
-        self.paid, self.guests, self.bytes = self.paid + self.cost[unit], self.guests + self.heads[unit], self.bytes + self.weight[unit]
+        self.paid, self.guests = self.paid + self.cost[unit], self.guests + self.guest_counts[unit]
+        self.bytes += self.weight[unit]
         self.place[unit] = len(self.moved)
         self.moved.append(unit)
 
     def _return(self, unit: int) -> None:
-        self.paid, self.guests, self.bytes = self.paid - self.cost[unit], self.guests - self.heads[unit], self.bytes - self.weight[unit]
+        self.paid, self.guests = self.paid - self.cost[unit], self.guests - self.guest_counts[unit]
+        self.bytes -= self.weight[unit]
         place, last = self.place.pop(unit), self.moved.pop()
         if last != unit:
             self.moved[place], self.place[last] = last, place

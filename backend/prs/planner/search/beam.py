@@ -40,13 +40,13 @@ class Beam:
     around: int = 3  # units looked at on either side of the ideal size
     guards: Mapping[Resource, float] = field(default_factory=dict)  # the widest spread of each other resource
     on: list[list[tuple[float, int]]] = field(default_factory=list)
-    heads: list[int] = field(default_factory=list)
+    guest_counts: list[int] = field(default_factory=list)
     weight: list[int] = field(default_factory=list)
 
     def run(self) -> Position:
         """The best position met."""
         self.on = [[] for _ in self.board.problem.names]
-        self.heads, self.weight = [len(unit.guests) for unit in self.board.units], [unit.bytes for unit in self.board.units]
+        self.guest_counts, self.weight = [len(unit.guests) for unit in self.board.units], [unit.bytes for unit in self.board.units]
         for unit, place in enumerate(self.board.where):
             self.on[place].append((self.aims[0].sizes[unit], unit))
         for row in self.on:
@@ -57,7 +57,7 @@ class Beam:
             ranked = sorted(levels.pop(count, {}).values(), key=lambda one: (one.value, one.goal))[: self.width]
             for position in ranked:
                 for after in self._expand(position):
-                    guests = sum([self.heads[unit] for unit, _ in after.goal])
+                    guests = sum([self.guest_counts[unit] for unit, _ in after.goal])
                     levels.setdefault(guests, {}).setdefault(tuple(sorted(after.goal)), after)
                     best = min(best, after, key=lambda one: (one.value, one.goal))
             if not levels:
@@ -72,13 +72,14 @@ class Beam:
             aim.center()
         gone = {unit for unit, _ in position.goal}
         bytes_left = self.size - sum(self.weight[unit] for unit in gone)
-        guests_left = self.moves - sum(self.heads[unit] for unit in gone)
+        guests_left = self.moves - sum(self.guest_counts[unit] for unit in gone)
         now = sum(aim.worth for aim in self.aims)
         options, found = self._options(gone), list[Position]()
         heapify(options)
         while options:
             change, changes = heappop(options)
-            if sum([self.heads[unit] for unit, _ in changes]) > guests_left or sum([self.weight[unit] for unit, _ in changes]) > bytes_left:
+            guests, size = sum([self.guest_counts[unit] for unit, _ in changes]), sum([self.weight[unit] for unit, _ in changes])
+            if guests > guests_left or size > bytes_left:
                 continue
             if self._possible(changes):
                 found.append(Position(now + change, (*position.goal, *self._ordered(changes))))
@@ -104,7 +105,7 @@ class Beam:
 
     def _singles(self, options: list[Option], source: int, target: int, curves: Sequence[Curve], gone: set[int]) -> None:
         """Add the moves of units of about the best size."""
-        for unit in self._near(source, self.aims[0].wish(source, target), gone, self.around):
+        for unit in self._near(source, self.aims[0].ideal_size(source, target), gone, self.around):
             change = 0.0
             for bend, slope, sizes in curves:
                 change += (bend * sizes[unit] + slope) * sizes[unit]
@@ -112,12 +113,12 @@ class Beam:
 
     def _pairs(self, options: list[Option], source: int, target: int, curves: Sequence[Curve], gone: set[int]) -> None:
         """Add the swaps of two units whose difference is about the best size."""
-        wish = self.aims[0].wish(source, target)
+        ideal = self.aims[0].ideal_size(source, target)
         row, others = self.on[source], self.on[target]
-        for size, unit in row[bisect_left(row, (wish, -1)):]:
+        for size, unit in row[bisect_left(row, (ideal, -1)):]:
             if unit in gone:
                 continue
-            place = bisect_left(others, (size - wish, 0))
+            place = bisect_left(others, (size - ideal, 0))
             for _, other in others[place - 1 if place else 0: place + 1]:
                 if other in gone:
                     continue

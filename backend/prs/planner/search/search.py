@@ -99,7 +99,7 @@ def _bands(
         leads = len(aims)
         if guarded:
             aims += _fences(problem, board, score.guards(problem, method), GUARD * sum(costs))
-        found = Anneal(board, aims, costs, leads=leads, soft=score.LIKED).run(run) if aims else None
+        found = Anneal(board, aims, costs, leads=leads, soft=score.PREFERENCE_WORTH).run(run) if aims else None
         if found is not None:
             yield found
 
@@ -144,7 +144,7 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
         if guarded:
             every += _fences(problem, board, score.guards(problem, method), start * units)
         costs = [unit.cost * 1e-12 for unit in problem.units]
-        one = Anneal(board, every, costs, moves, size, leads, start * score.UNLIKED).run(schedule)
+        one = Anneal(board, every, costs, moves, size, leads, start * score.PREFERENCE_SHARE).run(schedule)
         return [one] if one else []
 
     for seed, (goal, hot, cold, strict) in enumerate(starts, 1):

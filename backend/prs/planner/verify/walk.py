@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from prs.model import RESOURCES, Cluster, Guest, Move, Plan, Policy
-from prs.planner.problem.fixed_limits import Facts, gib
+from prs.planner.problem.fixed_limits import FixedLimits
+from prs.planner.quantities import gib
 from prs.planner.verify.rules import Reading
 
 TOLERANCE = 1e-6  # cores
@@ -15,7 +16,7 @@ TOLERANCE = 1e-6  # cores
 class Walk:
     """The cluster as it is after some moves."""
 
-    def __init__(self, facts: Facts, leaving: Mapping[int, str] | None = None) -> None:
+    def __init__(self, facts: FixedLimits, leaving: Mapping[int, str] | None = None) -> None:
         """`leaving` are guests under way, which are on the node they come from as well, by vmid."""
         self.facts, self.broken, self.leaving = facts, list[str](), leaving or {}
         self.where = {vmid: guest.node for vmid, guest in facts.guests.items()}
@@ -102,7 +103,7 @@ def objection(cluster: Cluster, policy: Policy, move: Move, drain: str = "", lea
 
     `leaving` are guests that are under way: their nodes of origin by vmid, while the cluster shows them where they go.
     """
-    facts = Facts(cluster, policy, drain)
+    facts = FixedLimits(cluster, policy, drain)
     guest = facts.guests.get(move.vmid)
     if guest is None or move.target not in facts.nodes:
         return "no such guest or node"
@@ -111,7 +112,7 @@ def objection(cluster: Cluster, policy: Policy, move: Move, drain: str = "", lea
 
 def check_plan(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
     """Every limit that the plan breaks at any step, one sentence each; an empty list when it is good."""
-    walk = Walk(Facts(cluster, policy, plan.node if plan.kind == "drain" else "", plan.stopped))
+    walk = Walk(FixedLimits(cluster, policy, plan.node if plan.kind == "drain" else "", plan.stopped))
     for number, move in enumerate(plan.moves, 1):
         walk.step(number, move)
     walk.end()

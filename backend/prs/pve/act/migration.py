@@ -10,19 +10,18 @@ from prs.errors import ApiError, Unreachable
 from prs.model import Kind, Move, Volume
 from prs.pve.act.task_log import Log, amount, read
 from prs.pve.api import Api, quote
-from prs.pve.read.preconditions import Verdict, qemu_verdict, refusals
+from prs.pve.read.migrations import COPYING, MIGRATIONS, running_migrations
+from prs.pve.read.preconditions import Preconditions, qemu_preconditions, refusals
 from prs.pve.read.resources import ha_state
 from prs.pve.read.values import Row, flag, rows, table, text, whole
 
 # The HA manager's `hamigrate` only passes a request on; the other two copy (qemu-server API2/Qemu.pm, pve-container API2/LXC.pm).
-COPYING = ("qmigrate", "vzmigrate")
-MIGRATIONS = (*COPYING, "hamigrate")
 LOG_LINES = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Where a guest's configuration is now, and how it stands."""
+class Location:
+    """Location a guest's configuration is now, and how it stands."""
 
     node: str
     status: str = ""  # PVE's word; "unknown" when its node is silent
@@ -55,23 +54,23 @@ class Progress:
     log: Log = field(default=Log(), repr=False)
 
 
-def locate_all(api: Api) -> dict[int, Where]:
-    """Where every guest is that the caller may see, by vmid; one call."""
+def locate_all(api: Api) -> dict[int, Location]:
+    """Location every guest is that the caller may see, by vmid; one call."""
     data = rows(api.get("/cluster/resources"))
     online = {text(row, "node"): text(row, "status") == "online" for row in data if row.get("type") == "node"}
     return {whole(row, "vmid"): _where(row, online) for row in data if row.get("type") in ("qemu", "lxc")}
 
 
-def locate(api: Api, vmid: int, kind: Kind | None = None) -> Where | None:
-    """Where one guest is; None if there is none of that vmid (and kind)."""
+def locate(api: Api, vmid: int, kind: Kind | None = None) -> Location | None:
+    """Location one guest is; None if there is none of that vmid (and kind)."""
     found = locate_all(api).get(vmid)
     return found if found is None or kind in (None, found.kind) else None
 
 
-def _where(row: Row, online: dict[str, bool]) -> Where:
+def _where(row: Row, online: dict[str, bool]) -> Location:
     kind: Kind = "lxc" if row.get("type") == "lxc" else "qemu"
     node = text(row, "node")
-    return Where(
+    return Location(
         node, text(row, "status") or "unknown", text(row, "lock"), ha_state(row), online.get(node, False), kind, text(row, "name"),
         flag(row, "template"),
     )  # fmt: skip
@@ -105,7 +104,7 @@ def precheck(api: Api, move: Move) -> tuple[str, tuple[Volume, ...]]:
         if error.status == 501:
             return "", ()  # PVE 8 has no such call for containers (pve-container before 6.0.8)
         return f"PVE: {error}", ()
-    verdict = qemu_verdict(data) if move.kind == "qemu" else Verdict(refused=refusals(data.get("not-allowed-nodes")))
+    verdict = qemu_preconditions(data) if move.kind == "qemu" else Preconditions(refused=refusals(data.get("not-allowed-nodes")))
     reasons = [*verdict.blockers, *(words for node, words in verdict.refused if node == move.target)]
     if verdict.targets is not None and move.target not in verdict.targets and not reasons:
         reasons.append(f"PVE does not allow {move.target}")
@@ -194,15 +193,6 @@ def cancel(api: Api, upid: str) -> None:
 def migrating(api: Api) -> dict[int, str]:
     """The UPIDs of the migration tasks that run anywhere in the cluster, by vmid."""
     return running_migrations(rows(api.get("/cluster/tasks")))
-
-
-def running_migrations(tasks: list[Row]) -> dict[int, str]:
-    """The running migrations among rows of /cluster/tasks, where a running task has no end time."""
-    found: dict[int, str] = {}
-    for row in sorted(tasks, key=lambda row: text(row, "type") in COPYING):
-        if text(row, "type") in MIGRATIONS and not whole(row, "endtime") and text(row, "id").isdigit():
-            found[int(text(row, "id"))] = text(row, "upid")
-    return found
 
 
 def _task_path(upid: str) -> str:

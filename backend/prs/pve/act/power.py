@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prs.errors import ApiError
 from prs.pve.api import Api, quote
-from prs.pve.check.cluster import REBOOT, granted
+from prs.pve.read.permissions import REBOOT, granted
 from prs.pve.read.values import number, rows, table, text
 
 

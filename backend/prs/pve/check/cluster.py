@@ -8,7 +8,8 @@ from prs.errors import ApiError, Unreachable
 from prs.pve.api import Api, quote
 from prs.pve.check.findings import Finding
 from prs.pve.read import ha, resources
-from prs.pve.read.values import Row, flag, rows, table, text
+from prs.pve.read.permissions import REBOOT, granted
+from prs.pve.read.values import flag, rows, table, text
 
 # What each is for; without the first four parts of the cluster are invisible or nothing can be moved.
 NEEDED = {
@@ -22,7 +23,6 @@ USEFUL = {
     "SDN.Audit": ("/sdn", "see whether a node has the bridges of a guest"),
     "VM.Config.Disk": ("/vms", "see how much of a local storage each guest uses (method disk)"),
 }
-REBOOT = "Sys.PowerMgmt"  # reboot a node, which only rolling maintenance needs
 BAD_STATES = {"fence": "being fenced", "unknown": "unknown to the HA manager", "gone": "gone for the HA manager"}
 
 
@@ -53,17 +53,6 @@ def _privileges(api: Api) -> list[Finding]:
         if not granted(held, path, name):
             findings.append(Finding("privileges", None, f"{name} on {path} is missing; it would allow to {purpose}"))
     return findings
-
-
-def granted(held: Row, path: str, privilege: str) -> bool:
-    """Whether /access/permissions grants the privilege on the path: a key there is a grant, its value only says if it is inherited."""
-    if privilege in table(held.get(path)):
-        return True
-    while path != "/":
-        path = path.rpartition("/")[0] or "/"
-        if flag(table(held.get(path)), privilege):
-            return True
-    return False
 
 
 def _grant(user: str, path: str) -> str:

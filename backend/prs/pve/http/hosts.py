@@ -1,4 +1,4 @@
-"""Where a host of the list is, and as whom the calls are made."""
+"""Location a host of the list is, and as whom the calls are made."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from prs.pve.api import Api, quote
 from prs.pve.read import rrd
 from prs.pve.read.guest_facts import with_config
 from prs.pve.read.node_facts import NodeFacts
-from prs.pve.read.preconditions import Verdict, lock_of, lxc_verdict, qemu_verdict
+from prs.pve.read.preconditions import Preconditions, lock_of, lxc_preconditions, qemu_preconditions
 from prs.pve.read.rrd import GuestMean
 from prs.pve.read.values import Row, number, rows, table, text
 
@@ -26,7 +26,7 @@ HIDDEN = "Whether other nodes have bridge "
 class _Look:
     """What was learned of a guest; no configuration or mean where PVE did not tell them."""
 
-    verdict: Verdict
+    verdict: Preconditions
     config: Row = field(default_factory=dict)
     mean: GuestMean | None = None
 
@@ -51,7 +51,7 @@ def inspect_guests(api: Api, cluster: Cluster, vmids: Iterable[int], facts: Node
             look = _look(api, cluster, guest, silent)
         except Unreachable as error:
             facts.silent[guest.node], silent[guest.node] = str(error), f"PVE cannot be asked about it: {error}"
-            look = _Look(Verdict((silent[guest.node],)))
+            look = _Look(Preconditions((silent[guest.node],)))
         seen = _inspected(guest, look, nodes.get(guest.node))
         if guest.node in nodes:
             nodes[guest.node] = _without(nodes[guest.node], guest, seen)
@@ -98,7 +98,7 @@ def _with_bridges(facts: NodeFacts, cluster: Cluster, names: list[str]) -> Clust
 
 def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str]) -> _Look:
     if guest.node in silent:
-        return _Look(Verdict((silent[guest.node],)))
+        return _Look(Preconditions((silent[guest.node],)))
     here = f"/nodes/{quote(guest.node)}/{guest.kind}/{guest.vmid}"
     config: Row = {}
     try:
@@ -110,8 +110,8 @@ def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str]) -> _
     except ApiError as error:
         lock = lock_of(error)
         if lock not in PASSING_LOCKS:
-            return _Look(Verdict((f"PVE: {error}",)))
-        verdict = Verdict(lock=lock)
+            return _Look(Preconditions((f"PVE: {error}",)))
+        verdict = Preconditions(lock=lock)
     return _Look(verdict, config or _config(api, here), _mean(api, cluster, here) if guest.running else None)
 
 
@@ -123,17 +123,17 @@ def _config(api: Api, here: str) -> Row:
         return {}
 
 
-def _qemu(api: Api, cluster: Cluster, guest: Guest, here: str) -> Verdict:
+def _qemu(api: Api, cluster: Cluster, guest: Guest, here: str) -> Preconditions:
     replicated = any(job.vmid == guest.vmid for job in cluster.replications)
     # PVE answers only while the guest has no lock (qemu-server API2/Qemu.pm).
     chained = frozenset(storage.name for storage in cluster.storages if storage.chains)
-    return replace(qemu_verdict(table(api.get(f"{here}/migrate")), _plugins(cluster), replicated, chained), lock="")
+    return replace(qemu_preconditions(table(api.get(f"{here}/migrate")), _plugins(cluster), replicated, chained), lock="")
 
 
-def _lxc(cluster: Cluster, guest: Guest, config: Row) -> Verdict:
+def _lxc(cluster: Cluster, guest: Guest, config: Row) -> Preconditions:
     """Containers have no useful preconditions call (none on PVE 8, HA only on 9), so their configuration is judged here."""
     shared = frozenset(storage.name for storage in cluster.storages if storage.shared)
-    verdict = lxc_verdict(config, _plugins(cluster), shared)
+    verdict = lxc_preconditions(config, _plugins(cluster), shared)
     used = {text(config, key).partition(":")[0] for key in config if key == "rootfs" or (key.startswith("mp") and ":" in text(config, key))}
     return replace(verdict, refused=_storage_refusals(cluster, guest.node, used))
 

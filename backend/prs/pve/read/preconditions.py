@@ -28,7 +28,7 @@ _SIZE = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Preconditions:
     """What PVE says to moving a guest: facts that keep it, nodes allowed (None: not told) and refused, what travels with it."""
 
     blockers: tuple[str, ...] = ()
@@ -45,9 +45,9 @@ def lock_of(error: Exception) -> str:
     return found[1] if found else ""
 
 
-def qemu_verdict(
+def qemu_preconditions(
     data: Row, plugins: Mapping[str, str] | None = None, replicated: bool = True, chained: Collection[str] = ()
-) -> Verdict:
+) -> Preconditions:
     """Read GET .../qemu/{vmid}/migrate. `plugins` gives storage types by storage; `replicated`: its snapshots travel by replication;
     `chained` are storages that keep snapshots as chains of volumes.
     """
@@ -57,7 +57,7 @@ def qemu_verdict(
         words = _disk(disk, running, plugins or {}, replicated, text(disk, "volid").partition(":")[0] in chained)
         blockers += [words] if words else []
     allowed = data.get("allowed_nodes")
-    return Verdict(
+    return Preconditions(
         blockers=tuple(blockers),
         volumes=tuple(sorted((_volume(disk) for disk in listed if _travels(disk)), key=lambda volume: volume.name)),
         targets=tuple(sorted(map(str, allowed))) if isinstance(allowed, list) else None,
@@ -142,7 +142,7 @@ def companions(data: Row) -> tuple[int, ...]:
     return tuple(sorted({vmid for sid in data.get("dependent-ha-resources") or [] for vmid in vmids(str(sid))}))
 
 
-def lxc_verdict(config: Row, plugins: Mapping[str, str], shared: frozenset[str]) -> Verdict:
+def lxc_preconditions(config: Row, plugins: Mapping[str, str], shared: frozenset[str]) -> Preconditions:
     """Read a container's configuration; `plugins` as above, `shared` are the storages whose volumes stay where they are."""
     blockers, volumes = [], []
     for key in sorted(key for key in config if _MOUNT.match(str(key))):
@@ -161,7 +161,7 @@ def lxc_verdict(config: Row, plugins: Mapping[str, str], shared: frozenset[str])
         blockers += [words] if words else []
     devices = sorted(key for key in config if re.match(r"dev\d+$", key))
     blockers += [f"uses device {text(config, key).partition(',')[0]} of its node ({key})" for key in devices]
-    return Verdict(tuple(blockers), tuple(volumes))
+    return Preconditions(tuple(blockers), tuple(volumes))
 
 
 def _volume_blocker(volid: str, plugin: str, snapshots: bool) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from prs.model import Cluster, Guest, Node, Replication, Rule, Storage
-from prs.pve.act.migration import running_migrations
 from prs.pve.api import Api, quote
 from prs.pve.read import disks, ha, resources
 from prs.pve.read.load import Histories, with_load
+from prs.pve.read.migrations import running_migrations
 from prs.pve.read.tolerant import Reader
 from prs.pve.read.values import Row, flag, number, rows, text, whole
 

@@ -1,13 +1,9 @@
-"""Which privileges each action needs, said before PVE is asked, and who may see what is stored."""
+"""Which privileges each action needs, said before PVE is asked."""
 
 from __future__ import annotations
 
-from prs.errors import NotFound
-from prs.model import Plan
-from prs.web.access.auth import Caller
 from prs.web.access.rights import Rights
 from prs.web.api.refusal import Refusal
-from prs.web.context import Context
 
 
 def require(reason: str) -> None:
@@ -31,11 +27,3 @@ def refusals(rights: Rights) -> dict[str, str]:
         "cancel_others": rights.refusal("Sys.Modify"),
         "see_all_jobs": rights.refusal("Sys.Audit"),
     }
-
-
-def visible_plan(context: Context, plan_id: str, who: Caller) -> tuple[Plan, str]:
-    """A stored plan of the caller's, or anybody's for an auditor; NotFound for others, which does not tell whether it exists."""
-    plan, user = context.journal.plan(plan_id)
-    if not (who.owns(user) or who.rights.may("Sys.Audit", "/")):
-        raise NotFound(f"there is no plan {plan_id}")
-    return plan, user

@@ -6,7 +6,7 @@ from typing import Any
 
 from prs.codec import to_json
 from prs.engine.journal.jobs import Step
-from prs.model import Move, NodeLoad, Plan, Spare, Stay, Term
+from prs.model import Headroom, Move, NodeLoad, Plan, Stay, Term
 
 GIB = 2**30
 _UPID = "UPID:pve1:0000013B:00032F5A:6B02B9EC:qmigrate:102:admin@pve:"
@@ -43,7 +43,7 @@ def _plan() -> dict[str, Any]:
         spread_before=0.65, spread_after=0.29, spread_reachable=0.02, seconds=41.0, terms=(Term("deviation", 1.0, 0.27, 0.12),),
         summary="1 move (16.0 GiB to copy, about 41 seconds): the memory spread goes from 65 to 29 points.",
         options=(("method", "memory"), ("containers", "no")),
-        spare=Spare(True, "pve1", 0, "If any one more node fails, its guests fit on the others."),
+        headroom=Headroom(True, "pve1", 0, "If any one more node fails, its guests fit on the others."),
     )  # fmt: skip
     found = to_json(plan)
     found["moves"] = [{**found["moves"][0], "how": "live", "bytes": move.bytes}]

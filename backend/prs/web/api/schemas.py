@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from prs.engine.drain.keep_out import Held
+from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
-from prs.model import RESOURCES, Guest, Method, Move, NodeLoad, Plan, Spare, Stay, Storage, Term
+from prs.model import RESOURCES, Guest, Headroom, Method, Move, NodeLoad, Plan, Stay, Storage, Term
 from prs.web.api.reflect import OF_PLANS, Schema, listing, record, ref, schema_of
 
 TEXT: Schema = {"type": "string"}
@@ -116,11 +116,11 @@ def _cluster() -> dict[str, Schema]:
         active={**FLAG, "description": "takes part in the spread"},
         guests=COUNT,
         running=COUNT,
-        held={"anyOf": [ref("Held"), {"type": "null"}], "description": "the drain that keeps the node empty until it is released"},
+        held={"anyOf": [ref("Hold"), {"type": "null"}], "description": "the drain that keeps the node empty until it is released"},
         **_each(RESOURCES, usage),
     )
     return {
-        "Held": schema_of(Held),
+        "Hold": schema_of(Hold),
         "Node": node,
         "Guest": schema_of(Guest, drop=OF_PLANS, may_migrate=FLAG),
         "Storage": schema_of(Storage, drop=OF_PLANS),
@@ -141,7 +141,7 @@ def _cluster() -> dict[str, Schema]:
 
 
 def _plans() -> dict[str, Schema]:
-    changed: Any = {"moves": listing(ref("Move")), "options": PAIRS, "spare": {"anyOf": [ref("Spare"), {"type": "null"}]}}
+    changed: Any = {"moves": listing(ref("Move")), "options": PAIRS, "headroom": {"anyOf": [ref("Headroom"), {"type": "null"}]}}
     feasible = {**FLAG, "description": "false: a drain that would leave guests behind"}
     more: Any = {"id": ID, "user": TEXT, "bytes": BYTES, "feasible": feasible}
     return {
@@ -149,7 +149,7 @@ def _plans() -> dict[str, Schema]:
         "Stay": schema_of(Stay),
         "NodeLoad": schema_of(NodeLoad),
         "Term": schema_of(Term),
-        "Spare": schema_of(Spare),
+        "Headroom": schema_of(Headroom),
         "Plan": schema_of(Plan, drop=tuple(changed), **changed, **more),
     }
 

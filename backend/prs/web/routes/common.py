@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import g, request
 
-from prs.engine.drain.keep_out import Held, keep_out
+from prs.engine.drain.keep_out import keep_out
+from prs.engine.journal.hold import Hold
 from prs.model import Cluster, Guest
 from prs.web.access.auth import Caller
 from prs.web.access.rights import Rights
@@ -57,7 +58,7 @@ def number(name: str, default: int, low: int, high: int) -> int:
     return int(given[0])
 
 
-def restriction(rights: Rights, held: Mapping[str, Held], but: str = "") -> Callable[[Cluster], Cluster]:
+def restriction(rights: Rights, held: Mapping[str, Hold], but: str = "") -> Callable[[Cluster], Cluster]:
     """Marks the guests that the caller has no right to migrate, and the nodes that are kept empty, except `but`."""
 
     def mark(guest: Guest) -> Guest:

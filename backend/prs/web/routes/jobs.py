@@ -14,7 +14,7 @@ from prs.errors import NotFound
 from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.snapshot import read_cluster
 from prs.web.access.auth import Caller
-from prs.web.api.answers import answer, brief_json, job_json, plan_json, tagged
+from prs.web.api.answers import answer, tagged
 from prs.web.api.openapi import PREFIX
 from prs.web.api.reflect import ref
 from prs.web.api.refusal import Refusal
@@ -23,6 +23,7 @@ from prs.web.api.validate import mistakes
 from prs.web.context import Context
 from prs.web.peers import Reply
 from prs.web.routes.common import body, caller, number, query, restriction
+from prs.web.routes.json_of import brief_json, job_json, plan_json
 from prs.web.routes.plans import complete
 from prs.web.start_job import start_job
 
@@ -40,7 +41,7 @@ def add(api: Blueprint, context: Context) -> None:
     def start_job_of_caller() -> Response:
         who = caller()
         job_id = start_job(context, who, body(ref("JobRequest")))
-        return answer(job_json(context.journal.job(job_id), who, context.around.node), 201)
+        return answer(job_json(context.journal.job(job_id), who, context.site.node), 201)
 
     @api.get("/jobs/<job_id>")
     def show_job(job_id: str) -> Response:
@@ -48,7 +49,7 @@ def add(api: Blueprint, context: Context) -> None:
         job = _find(context, job_id, who)
         if job is None:
             return tagged(_elsewhere(context, who, job_id, scope, "")[0])
-        return tagged(job_json(job, who, context.around.node))
+        return tagged(job_json(job, who, context.site.node))
 
     @api.post("/jobs/<job_id>/<verb>")
     def steer(job_id: str, verb: str) -> Response:
@@ -62,7 +63,7 @@ def add(api: Blueprint, context: Context) -> None:
         if verb == "undo":
             return _undo(context, who, job)
         _steer(context, who, job, verb, given)
-        return answer(job_json(context.journal.job(job_id), who, context.around.node))
+        return answer(job_json(context.journal.job(job_id), who, context.site.node))
 
 
 def _visible(job: Job, who: Caller) -> bool:
@@ -81,7 +82,7 @@ def _find(context: Context, job_id: str, who: Caller) -> Job | None:
 
 
 def _list(context: Context, who: Caller, limit: int, scope: str) -> dict[str, Any]:
-    jobs = [brief_json(job, who, context.around.node) for job in context.journal.brief_jobs(limit) if _visible(job, who)]
+    jobs = [brief_json(job, who, context.site.node) for job in context.journal.brief_jobs(limit) if _visible(job, who)]
     asked = []
     if scope == "cluster":
         peers, trouble = context.peers.others(who.login, context.api(who))

@@ -8,20 +8,21 @@ from functools import partial
 from flask import Blueprint, Response
 
 from prs import __version__
-from prs.engine.drain.release import let_go
+from prs.engine.drain.release import release_node
 from prs.errors import PveError
 from prs.helper.client import set_maintenance
 from prs.model import Cluster
 from prs.planner.plan import plan_balance
 from prs.web.access.actions import refusals, require
 from prs.web.access.auth import Caller
-from prs.web.api.answers import answer, cluster_json, right
+from prs.web.api.answers import answer
 from prs.web.api.reflect import ref
 from prs.web.api.refusal import Refusal
 from prs.web.api.schemas import NODE
 from prs.web.api.validate import mistakes
 from prs.web.context import Context
 from prs.web.routes.common import body, caller
+from prs.web.routes.json_of import cluster_json, right
 
 
 def add(api: Blueprint, context: Context) -> None:
@@ -32,7 +33,7 @@ def add(api: Blueprint, context: Context) -> None:
         who = caller()
         policy = context.settings.policy
         return answer({
-            "version": __version__, "node": context.around.node, "user": who.name, "token": bool(who.login.token_name),
+            "version": __version__, "node": context.site.node, "user": who.name, "token": bool(who.login.token_name),
             "daemon": context.daemon(),
             "defaults": {"method": policy.method, "spread": policy.spread, "containers": policy.containers},
             "may": {name: right(reason) for name, reason in refusals(who.rights).items()},
@@ -55,7 +56,7 @@ def add(api: Blueprint, context: Context) -> None:
             raise Refusal(404, "not_found", "this node is not kept empty by a drain")
         require("" if who.owns(held.user) else who.rights.refusal("Sys.Modify"))
         require(who.rights.refusal("Sys.Console") if held.maintenance else "")
-        untold = let_go(holds, held, partial(set_maintenance, context.around.helper))
+        untold = release_node(holds, held, partial(set_maintenance, context.site.helper))
         return answer({"node": node, "released": True, "message": f"{untold[0].upper()}{untold[1:]}." if untold else ""})
 
     @api.post("/nodes/<node>/maintenance")
@@ -66,7 +67,7 @@ def add(api: Blueprint, context: Context) -> None:
         require(caller().rights.refusal("Sys.Console"))
         if node not in {found.name for found in context.cluster(caller()).nodes}:
             raise Refusal(404, "not_found", f"there is no node {node}")
-        set_maintenance(context.around.helper, node, enabled)
+        set_maintenance(context.site.helper, node, enabled)
         words = f"put {node} into" if enabled else f"take {node} out of"
         return answer({"node": node, "enabled": enabled, "message": f"The HA manager will {words} maintenance within about 20 seconds."})
 

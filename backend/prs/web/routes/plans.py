@@ -7,14 +7,16 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from prs.engine.planning import Wish, make_plan
+from prs.engine.planning import PlanRequest, make_plan
 from prs.model import Cluster, Plan, Policy
-from prs.planner.objective.headroom import spare
-from prs.web.access.actions import refusals, require, visible_plan
-from prs.web.api.answers import answer, options, plan_json
+from prs.planner.objective.headroom import headroom
+from prs.web.access.actions import refusals, require
+from prs.web.api.answers import answer
 from prs.web.api.reflect import ref
 from prs.web.context import Context
 from prs.web.routes.common import body, caller, restriction
+from prs.web.routes.json_of import options, plan_json
+from prs.web.visible import visible_plan
 
 _LIMITS = ("method", "containers", "max_moves", "max_bytes")
 
@@ -30,11 +32,11 @@ def add(api: Blueprint, context: Context) -> None:
         require(denied["drain" if asked["kind"] == "drain" else "plan"])
         policy = asked_policy(context.settings.policy, asked)
         node, goal = asked.get("node", ""), asked.get("goal", "spread")
-        wish = Wish(node, asked.get("stopped", True), goal, asked.get("leave", False))
-        restrict = restriction(who.rights, context.holds.held(), wish.drain)
-        cluster, plan = make_plan(context.api(who), policy, context.now(), wish, restrict)
+        request = PlanRequest(node, asked.get("stopped", True), goal, asked.get("leave", False))
+        restrict = restriction(who.rights, context.holds.held(), request.drain)
+        cluster, plan = make_plan(context.api(who), policy, context.now(), request, restrict)
         plan = complete(plan, cluster, {**{name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None},
-                                        **({"stopped": wish.stopped} if wish.drain else {"goal": wish.goal})})  # fmt: skip
+                                        **({"stopped": request.stopped} if request.drain else {"goal": request.goal})})  # fmt: skip
         return answer(plan_json(context.journal.add_plan(plan, policy, who.name), who.name, plan), 201)
 
     @api.get("/plans/<plan_id>")
@@ -59,5 +61,5 @@ def complete(plan: Plan, cluster: Cluster, chosen: dict[str, object]) -> Plan:
         stays=tuple(replace(stay, kind=guests[stay.vmid].kind) for stay in plan.stays),
         blockers=tuple(replace(stay, kind=guests[stay.vmid].kind) for stay in plan.blockers),
         options=plan.options or options(chosen),
-        spare=plan.spare or spare(cluster, plan),
+        headroom=plan.headroom or headroom(cluster, plan),
     )

@@ -1,1 +1,1 @@
-"""gunicorn around the application."""
+"""gunicorn site the application."""

@@ -19,10 +19,10 @@ from prs.endpoint import Endpoint
 from prs.errors import ConfigError
 from prs.helper.client import SOCKET
 from prs.logs import set_up
+from prs.web import certificate
 from prs.web.access.allow_from import AccessRules, read_rules
-from prs.web.context import PAGES, Surroundings
 from prs.web.pages import SHARED
-from prs.web.server import tls
+from prs.web.site import PAGES, Site
 
 THREADS = 24
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
             log.error("%s; the old settings stay in force", error)
         settings = self._settings
         set_up(settings.log_level, sys.stderr, daemon=True)
-        pair = tls.choose(self._arguments.pve / "local")
+        pair = certificate.choose(self._arguments.pve / "local")
         for name, value in {
             "bind": _bind(settings.web), "worker_class": "prs.web.server.worker.Worker", "workers": 1, "threads": THREADS,
             "certfile": str(pair.certificate), "keyfile": str(pair.key),  # says that this is HTTPS; the worker follows the files itself
@@ -85,14 +85,14 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
 
         settings, given = self._settings, self._arguments
         assert settings is not None
-        pair = tls.choose(given.pve / "local")
-        Worker.rules, Worker.contexts = self._rules, tls.Contexts(given.pve / "local")
+        pair = certificate.choose(given.pve / "local")
+        Worker.rules, Worker.contexts = self._rules, certificate.Contexts(given.pve / "local")
         own = {"localhost", given.node.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
-        names = frozenset(own | tls.names(pair.certificate))
+        names = frozenset(own | certificate.names(pair.certificate))
         shared = {name: Path(path) for name, path in SHARED.items()} | given.shared
-        around = Surroundings(given.node, given.pve, given.helper, given.pages, shared)
+        site = Site(given.node, given.pve, given.helper, given.pages, shared)
         guard = Guard(names, settings.web.port, settings.web.origins)
-        return create_app(Context(settings, _api(settings.web, given.pve, given.node), connect, guard, around))
+        return create_app(Context(settings, _api(settings.web, given.pve, given.node), connect, guard, site))
 
 
 def _quiet(worker: Any) -> None:
@@ -110,11 +110,11 @@ def _api(web: Web, pve: Path, node: str) -> Endpoint:
     """The API in prs.conf, or this node's own pveproxy, trusted by the very certificate that it shows."""
     if web.api.hosts:
         return replace(web.api, renew=False)
-    pair = tls.choose(pve / "local")
+    pair = certificate.choose(pve / "local")
     if pair.certificate.name == "pve-ssl.pem":
         return replace(web.api, hosts=("127.0.0.1",), ca_file=web.api.ca_file or str(pve / "pve-root-ca.pem"), renew=False)
     # A certificate of the administrator's own is not made for 127.0.0.1.
-    name = next((name for name in sorted(tls.names(pair.certificate)) if "*" not in name), node)
+    name = next((name for name in sorted(certificate.names(pair.certificate)) if "*" not in name), node)
     return replace(web.api, hosts=(name,), ca_file=str(pair.certificate), renew=False)
 
 
@@ -130,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="prs-web", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("-c", "--config", type=Path, default=DEFAULT_PATH, help="configuration file (default %(default)s)")
     parser.add_argument("--node", default=socket.gethostname().partition(".")[0], help="name of this node (default %(default)s)")
-    parser.add_argument("--pve", type=Path, default=tls.PVE, help="PVE's configuration file system (default %(default)s)")
+    parser.add_argument("--pve", type=Path, default=certificate.PVE, help="PVE's configuration file system (default %(default)s)")
     parser.add_argument("--pveproxy", type=Path, default=Path("/etc/default/pveproxy"), help="access rules (default %(default)s)")
     parser.add_argument("--helper", type=Path, default=SOCKET, help="socket of the helper for HA maintenance (default %(default)s)")
     parser.add_argument("--pages", type=Path, default=PAGES, help="files of the stand-alone panel (default %(default)s)")

@@ -18,8 +18,8 @@ from gunicorn import http
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from prs.web.access.allow_from import AccessRules
+from prs.web.certificate import Contexts
 from prs.web.server.arrival import Arrival
-from prs.web.server.tls import Contexts
 
 PATIENCE = 5.0  # seconds from the connection, or from the first byte of a further request, to the last byte of the request
 SEND = 5.0  # seconds a client may take to accept a part of the answer

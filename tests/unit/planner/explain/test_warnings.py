@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from prs.engine.planning import Wish, what_if
+from prs.engine.planning import PlanRequest, what_if
 from prs.model import PASSING_LOCKS, Cluster, Plan, Policy, Rule
 from prs.planner.plan import plan_balance
 from prs.planner.verify.walk import check_plan
@@ -17,7 +17,7 @@ WAIT = "the drain waits up to 30 minutes for"
 
 def drain(snapshot: Cluster, policy: Policy | None = None) -> Plan:
     """Plan the drain of pve1, and insist that it breaks nothing."""
-    plan = what_if(snapshot, policy or Policy(), 0.0, Wish("pve1"))
+    plan = what_if(snapshot, policy or Policy(), 0.0, PlanRequest("pve1"))
     assert check_plan(snapshot, policy or Policy(), plan) == []
     return plan
 
@@ -99,7 +99,7 @@ def managed(auto: int) -> Cluster:
 
 def test_pves_own_auto_rebalance_balances_what_it_is_told_to() -> None:
     """Guests that are excluded from it are ours, the others are left to it; the plan says who balances what."""
-    plan = what_if(managed(3), Policy(), 0.0, Wish())
+    plan = what_if(managed(3), Policy(), 0.0, PlanRequest())
     moved = {move.vmid for move in plan.moves}
     assert moved
     assert not moved & {100, 101, 102}
@@ -110,21 +110,21 @@ def test_pves_own_auto_rebalance_balances_what_it_is_told_to() -> None:
 
 
 def test_the_administrator_may_have_both_balance() -> None:
-    plan = what_if(managed(10), Policy(ha_guests="move"), 0.0, Wish())
+    plan = what_if(managed(10), Policy(ha_guests="move"), 0.0, PlanRequest())
     assert plan.moves
     assert all(move.ha for move in plan.moves)
     assert plan.warnings == (
         "PVE's own auto-rebalance is on and balances 10 of 10 guests under HA, and so does this service (ha_guests: move): they may be "
         "moved to and fro; better turn one of the two off.",
     )
-    assert what_if(managed(10), Policy(), 0.0, Wish()).moves == ()
+    assert what_if(managed(10), Policy(), 0.0, PlanRequest()).moves == ()
 
 
 def test_a_drain_warns_of_guests_that_come_back() -> None:
-    plan = what_if(managed(10), Policy(), 0.0, Wish("pve1"))
+    plan = what_if(managed(10), Policy(), 0.0, PlanRequest("pve1"))
     assert len(plan.moves) == 8
     assert plan.warnings[0] == (
         "PVE's own auto-rebalance is on and balances 10 of 10 guests under HA: unless HA maintenance mode is on, it may put guests on pve1 "
         "again."
     )
-    assert what_if(lopsided(auto_rebalance=True), Policy(), 0.0, Wish()).warnings == ()
+    assert what_if(lopsided(auto_rebalance=True), Policy(), 0.0, PlanRequest()).warnings == ()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from prs.engine.planning import Wish, what_if
+from prs.engine.planning import PlanRequest, what_if
 from prs.model import Cluster, Move, Plan, Policy
-from prs.planner.objective.headroom import spare
+from prs.planner.objective.headroom import headroom
 from unit.planner_scenes import GIB, cluster, guest, node
 
 NOW = 1_795_000_000.0
@@ -15,7 +15,7 @@ STAY = Plan("balance", "memory")
 
 def told(snapshot: Cluster, plan: Plan = STAY) -> tuple[bool, str, int, str]:
     """What is said of the loss of a node: fits, node, bytes short, sentence."""
-    found = spare(snapshot, plan)
+    found = headroom(snapshot, plan)
     assert found is not None
     return found.fits, found.node, found.short, found.sentence
 
@@ -55,11 +55,11 @@ def test_stopped_guests_and_the_host_count_as_they_are() -> None:
 def test_the_last_node() -> None:
     """A drain of one of two nodes leaves a node whose loss nothing can bear; a single node is no cluster."""
     snapshot = cluster(node("a"), node("b"), guest(1, "a", 5), guest(2, "b", 5))
-    plan = what_if(snapshot, Policy(), NOW, Wish("a"))
+    plan = what_if(snapshot, Policy(), NOW, PlanRequest("a"))
     sentence = "b is then the only node: if it fails as well, its guests have nowhere to go."
-    assert plan.spare is not None
-    assert (plan.feasible, plan.spare.short, plan.warnings) == (True, 10 * GIB, (sentence,))
-    assert spare(cluster(node("a"), guest(1, "a", 5)), STAY) is None
+    assert plan.headroom is not None
+    assert (plan.feasible, plan.headroom.short, plan.warnings) == (True, 10 * GIB, (sentence,))
+    assert headroom(cluster(node("a"), guest(1, "a", 5)), STAY) is None
 
 
 def tight() -> Cluster:
@@ -68,18 +68,18 @@ def tight() -> Cluster:
 
 
 def test_a_drain_that_leaves_no_room_is_flagged() -> None:
-    plan = what_if(tight(), Policy(), NOW, Wish("a"))
+    plan = what_if(tight(), Policy(), NOW, PlanRequest("a"))
     assert plan.moves
-    assert plan.spare is not None
-    assert not plan.spare.fits
-    assert plan.warnings == (plan.spare.sentence,)
-    assert "fails as well" in plan.spare.sentence
+    assert plan.headroom is not None
+    assert not plan.headroom.fits
+    assert plan.warnings == (plan.headroom.sentence,)
+    assert "fails as well" in plan.headroom.sentence
 
 
 @pytest.mark.parametrize("leave", [False, True])
 def test_a_drain_that_leaves_no_room_can_be_forbidden(leave: bool) -> None:
     """Each guest of the node is told why it stays, in numbers; the drain counts as infeasible."""
-    plan = what_if(tight(), Policy(spare="require"), NOW, Wish("a", leave=leave))
+    plan = what_if(tight(), Policy(spare="require"), NOW, PlanRequest("a", leave=leave))
     assert (plan.moves, plan.feasible) == ((), False)
     assert [stay.vmid for stay in plan.blockers] == [1, 2]
     assert all(stay.reason.startswith("may not leave, because spare: require is set: If ") for stay in plan.blockers)
@@ -91,7 +91,7 @@ def test_a_drain_that_leaves_no_room_can_be_forbidden(leave: bool) -> None:
 
 def test_a_drain_with_room_goes_on_where_room_is_required() -> None:
     snapshot = cluster(node("a"), node("b"), node("c"), node("d"), guest(1, "a", 10), guest(2, "b", 10))
-    assert what_if(snapshot, Policy(spare="require"), NOW, Wish("a")).moves
+    assert what_if(snapshot, Policy(spare="require"), NOW, PlanRequest("a")).moves
 
 
 def packed() -> Cluster:
@@ -106,32 +106,32 @@ def packed() -> Cluster:
 def test_balancing_may_not_take_the_room_away() -> None:
     """Only warned of by default; where room is required, another plan is made."""
     assert told(packed())[0]
-    free = what_if(packed(), Policy("cpu"), NOW, Wish())
+    free = what_if(packed(), Policy("cpu"), NOW, PlanRequest())
     assert [(move.vmid, move.target) for move in free.moves] == [(5, "b")]
     words = "If a fails, 1 (vm1) fits on no other node (it needs 60.0 GiB, the most that is free is 55.0 GiB)."
     assert free.warnings == (words,)
-    kept = what_if(packed(), Policy("cpu", spare="require"), NOW, Wish())
+    kept = what_if(packed(), Policy("cpu", spare="require"), NOW, PlanRequest())
     assert {(move.vmid, move.target) for move in kept.moves} == {(6, "b"), (7, "b")}
-    assert kept.spare is not None
-    assert (kept.spare.fits, kept.warnings) == (True, ())
+    assert kept.headroom is not None
+    assert (kept.headroom.fits, kept.warnings) == (True, ())
     reason = next(stay.reason for stay in kept.stays if stay.vmid == 5)
     assert reason == "moving it as planned would leave no room for the loss of a node, which spare: require forbids"
 
 
 def test_without_any_plan_that_keeps_the_room_nothing_moves() -> None:
     """Every guest says why it stays, and the summary what the best plan would have done."""
-    plan = what_if(packed(), Policy("cpu", spare="require", ignore_guests=("6", "7")), NOW, Wish())
+    plan = what_if(packed(), Policy("cpu", spare="require", ignore_guests=("6", "7")), NOW, PlanRequest())
     assert plan.moves == ()
     none = "no plan was found that leaves room for the loss of a node, which spare: require asks for"
     assert plan.summary.startswith(f"Nothing is moved: {none}. With the best plan: If a fails, 1 (vm1) fits on no other node")
     ignored = "is ignored by the configuration"
     assert {stay.vmid: stay.reason for stay in plan.stays} == {1: none, 3: none, 4: none, 5: none, 6: ignored, 7: ignored}
-    assert plan.spare is not None
-    assert plan.spare.fits
+    assert plan.headroom is not None
+    assert plan.headroom.fits
 
 
 def test_a_cluster_without_room_may_be_levelled_all_the_same() -> None:
     snapshot = cluster(node("a"), node("b"), *(guest(number, "a", 15) for number in range(1, 7)), guest(9, "b", 20))
-    plan = what_if(snapshot, Policy(spare="require"), NOW, Wish())
+    plan = what_if(snapshot, Policy(spare="require"), NOW, PlanRequest())
     assert plan.moves
     assert plan.warnings[-1].endswith("That is so already without this plan.")

@@ -10,7 +10,7 @@ import pytest
 from prs.model import RESOURCES, Cluster, Policy, Pool
 from prs.planner.objective import score
 from prs.planner.plan import plan_balance
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem, seconds
 from unit.planner_scenes import GIB, cluster, guest, node
 
@@ -61,7 +61,7 @@ def test_a_soft_preference_is_no_limit() -> None:
 
 
 def test_it_is_traded_for_the_largest_free_block() -> None:
-    problem = Problem(Facts(cluster(node("a"), node("b"), guest(1, "a", 60)), Policy()))
+    problem = Problem(FixedLimits(cluster(node("a"), node("b"), guest(1, "a", 60)), Policy()))
     term = {term.name: term for term in plan_balance(problem.facts.cluster, Policy(), 0.0).terms}["largest free memory"]
     assert term.weight == -score.BLOCK < 0
 

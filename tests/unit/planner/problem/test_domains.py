@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from prs.engine.execution.ready import objection, startable
+from prs.engine.execution import ready
+from prs.engine.execution.ready import startable
 from prs.engine.journal.jobs import Step
 from prs.model import Cluster, Guest, Move, Plan, Policy, Pool, Rule
 from prs.planner.plan import plan_balance, plan_drain
 from prs.planner.problem.board import why_not
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 from prs.planner.search import order
 from prs.planner.verify.walk import check_plan, objection
@@ -114,7 +115,7 @@ def test_on_one_node_of_a_full_cluster_at_least_the_node_is_left() -> None:
 def test_one_leaves_the_rack_before_the_other_comes() -> None:
     """A chain over the racks: at no step are both guests in one, and the second move waits for the first in a round of its own."""
     snapshot = scene(guest(1, "pve1", 4, **DB), guest(2, "pve5", 4, **DB), names=(*NAMES, "pve5"))
-    problem = Problem(Facts(snapshot, POLICY))
+    problem = Problem(FixedLimits(snapshot, POLICY))
     one, two = problem.unit_of[1], problem.unit_of[2]
     found, late = order.sequence(problem, {one: problem.index["pve5"], two: problem.index["pve2"]}, "memory")
     assert late or any(step.parking for step in found)
@@ -122,7 +123,7 @@ def test_one_leaves_the_rack_before_the_other_comes() -> None:
     assert [step.unit for step in found] == [one, two]
     moves = [Move(1, "vm1", "qemu", "pve1", "pve3"), Move(2, "vm2", "qemu", "pve5", "pve2")]
     assert order.rounds(problem, moves) == [1, 2]
-    assert order.rounds(Problem(Facts(snapshot, Policy())), moves) == [1, 1]
+    assert order.rounds(Problem(FixedLimits(snapshot, Policy())), moves) == [1, 1]
 
 
 def steps(*moves: tuple[int, str, str, int]) -> tuple[Step, ...]:
@@ -144,17 +145,17 @@ def test_the_gate_counts_a_guest_under_way_in_both_racks() -> None:
     snapshot = scene(guest(1, "pve5", 4, **DB), guest(2, "pve3", 4, **DB), names=(*NAMES, "pve5"))
     leaving, coming = steps((2, "pve3", "pve1", 1), (1, "pve5", "pve4", 2))
     running = replace(leaving, state="running")
-    assert "keeps it apart from 2 (vm2), which is in the same domain r2" in objection(snapshot, coming, [running], [], POLICY, "")
+    assert "keeps it apart from 2 (vm2), which is in the same domain r2" in ready.objection(snapshot, coming, [running], [], POLICY, "")
     arrived = replace(snapshot, guests=(snapshot.guests[0], replace(snapshot.guests[1], node="pve1")))
-    assert objection(arrived, coming, [running], [], POLICY, "") == ""
+    assert ready.objection(arrived, coming, [running], [], POLICY, "") == ""
     # What is only planned before it has left by the time the step may start.
-    assert objection(snapshot, coming, [leaving], [], POLICY, "") == ""
+    assert ready.objection(snapshot, coming, [leaving], [], POLICY, "") == ""
 
 
 def test_a_locked_guest_does_not_go_last_where_its_rack_is_waited_for() -> None:
     snapshot = scene(guest(1, "pve1", 4, lock="backup", **DB), guest(2, "pve5", 4, **DB), names=(*NAMES, "pve5"))
     for policy, order_of_vmids in ((POLICY, [1, 2]), (Policy(), [2, 1])):
-        problem = Problem(Facts(snapshot, policy, "pve1"))
+        problem = Problem(FixedLimits(snapshot, policy, "pve1"))
         goal = {problem.unit_of[1]: problem.index["pve3"], problem.unit_of[2]: problem.index["pve2"]}
         found, late = order.sequence(problem, goal, "memory")
         assert not late

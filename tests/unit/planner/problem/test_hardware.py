@@ -10,7 +10,7 @@ import pytest
 from prs.model import Cluster, Guest, Node, Plan, Policy
 from prs.planner.plan import plan_balance, plan_drain
 from prs.planner.problem.board import Board, why_not
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 from prs.planner.verify.walk import check_plan, objection
 from unit.planner_scenes import GIB, cluster, guest, lopsided, node
@@ -60,7 +60,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("here", "there", "more", "words"), CASES)
 def test_why_a_guest_may_not_go_there(here: dict[str, Any], there: dict[str, Any], more: dict[str, Any], words: str) -> None:
-    facts = Facts(two(here, there, **more), Policy())
+    facts = FixedLimits(two(here, there, **more), Policy())
     assert facts.refusal(facts.guests[100], "pve2") == words
     assert facts.plain(facts.guests[100]) <= (words == "")
 
@@ -72,13 +72,13 @@ def test_what_is_not_known_of_either_node_is_not_judged(
 ) -> None:
     known = [here, there]
     known[side] = {}
-    facts = Facts(two(known[0], known[1], **{**more, "arch": ""}), Policy())
+    facts = FixedLimits(two(known[0], known[1], **{**more, "arch": ""}), Policy())
     assert facts.refusal(facts.guests[100], "pve2") == ""
 
 
 def test_equal_nodes_need_no_asking() -> None:
     alike = {"cpu_model": INTEL, "version": "9.2.11", "machine": "x86_64", "bridges": ("vmbr0",)}
-    facts = Facts(two(alike, alike, **{**HOST, "bridges": ("vmbr0",)}), Policy())
+    facts = FixedLimits(two(alike, alike, **{**HOST, "bridges": ("vmbr0",)}), Policy())
     assert facts.plain(facts.guests[100])
 
 
@@ -129,7 +129,7 @@ def test_unlike_cpus_are_excluded_or_warned_of() -> None:
 
 def test_a_detour_over_a_newer_node_is_found_out() -> None:
     snapshot = cluster(node("pve1", qemu="10.0"), node("pve2", qemu="10.1"), node("pve3", qemu="10.0"), guest(100, "pve1", 4))
-    facts = Facts(snapshot, Policy())
+    facts = FixedLimits(snapshot, Policy())
     move = plan_drain(snapshot, Policy(), "pve1", 0.0).moves[0]
     detour = (replace(move, target="pve2", parking=True), replace(move, source="pve2", target="pve3"))
     broken = check_plan(snapshot, Policy(), Plan("balance", "memory", moves=detour))
@@ -164,7 +164,7 @@ def test_a_drain_counts_what_a_guest_uses_now() -> None:
 
 def test_the_growth_of_several_guests_adds_up_and_goes_with_them() -> None:
     guests = [guest(vmid, "pve1", 8, grows=12 * GIB) for vmid in (100, 101, 102)]
-    problem = Problem(Facts(cluster(node("pve1", 100, 60), node("pve2", 100, 50), *guests), Policy()))
+    problem = Problem(FixedLimits(cluster(node("pve1", 100, 60), node("pve2", 100, 50), *guests), Policy()))
     board = Board(problem)
     assert board.fits(0, 1)
     board.move(0, 1)
@@ -180,5 +180,5 @@ def test_the_growth_of_several_guests_adds_up_and_goes_with_them() -> None:
 
 
 def test_a_node_without_facts_is_like_any_other() -> None:
-    facts = Facts(cluster(Node("pve1"), node("pve2", version="9.2.11"), Guest(100, "a", "qemu", "gone")), Policy())
+    facts = FixedLimits(cluster(Node("pve1"), node("pve2", version="9.2.11"), Guest(100, "a", "qemu", "gone")), Policy())
     assert facts.refusal(facts.guests[100], "pve2") == ""

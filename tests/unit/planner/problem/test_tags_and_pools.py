@@ -11,8 +11,8 @@ from prs.codec import from_json, to_json
 from prs.model import Cluster, Plan, Policy, Pool, Rule
 from prs.planner.plan import check_plan, plan_balance, plan_drain
 from prs.planner.problem.board import why_not
-from prs.planner.problem.fixed_limits import Facts
-from prs.planner.problem.tags_and_pools import wishes
+from prs.planner.problem.fixed_limits import FixedLimits
+from prs.planner.problem.tags_and_pools import read_tags_and_pools
 from prs.planner.verify.walk import Walk, objection
 from unit.planner_scenes import cluster, guest, lopsided, node
 
@@ -69,7 +69,7 @@ def test_affinity_moves_together() -> None:
     after = places(snapshot, drain(snapshot))
     assert after[100] == after[101]
     assert after[102] == after[103]
-    walk = Walk(Facts(snapshot, Policy()))
+    walk = Walk(FixedLimits(snapshot, Policy()))
     walk.step(1, next(move for move in drain(snapshot).moves if move.vmid == 100))
     walk.end()
     assert walk.broken == ["after the last move: tag plb_affinity_app is broken, its guests are on several nodes"]
@@ -142,7 +142,7 @@ def test_an_ignored_or_stopped_mate() -> None:
     assert stay(balance(ignored), 100) == words
     stopped = tagged(lopsided(), dict.fromkeys(range(100, 108), "plb_affinity_app"))
     asleep = replace(stopped, guests=tuple(replace(one, status="stopped", memory=0) if one.vmid > 101 else one for one in stopped.guests))
-    assert wishes(asleep, Policy()).rules == [Rule("plb_affinity_app", "together", (100, 101), source="tag")]
+    assert read_tags_and_pools(asleep, Policy()).rules == [Rule("plb_affinity_app", "together", (100, 101), source="tag")]
     after = places(asleep, drain(asleep))
     assert len({after[vmid] for vmid in range(100, 108)}) == 1
 
@@ -156,7 +156,7 @@ def test_templates_are_bound_by_nothing() -> None:
     snapshot = cluster(node("pve1"), node("pve2"), guest(1, "pve1", 8, tags=("plb_anti_affinity_x",)),
                        guest(2, "pve2", 0, status="stopped", tags=("plb_anti_affinity_x", "plb_pin_pve7"), template=True))  # fmt: skip
     assert [move.target for move in drain(snapshot).moves] == ["pve2"]
-    assert wishes(snapshot, Policy()).warnings == []
+    assert read_tags_and_pools(snapshot, Policy()).warnings == []
 
 
 # Pools

@@ -11,11 +11,11 @@ from prs.model import RESOURCES, Method, Policy, Resource
 from prs.planner.objective import score
 from prs.planner.plan import plan_balance
 from prs.planner.problem.board import Board
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 from prs.planner.search import branch_and_bound
-from unit.planner_scenes import cluster, guest, lopsided, node
 from unit.planner.search.test_lower_bound import cheapest, small
+from unit.planner_scenes import cluster, guest, lopsided, node
 
 MANY = 10**6
 
@@ -31,7 +31,7 @@ def search(
 def test_finds_the_cheapest_placement_there_is(method: Method) -> None:
     found = 0
     for seed, width in itertools.product(range(40), (0.02, 0.1, 0.25)):
-        problem = Problem(Facts(small(seed), Policy(dirty_rate=0.0)))
+        problem = Problem(FixedLimits(small(seed), Policy(dirty_rate=0.0)))
         best = cheapest(problem, method, width)
         if not best:  # level already, or nothing is level enough
             continue
@@ -54,7 +54,7 @@ def test_finds_the_cheapest_placement_there_is(method: Method) -> None:
 def test_a_search_that_is_cut_short_promises_no_more_than_it_has_shown(visits: int) -> None:
     short = 0
     for seed in range(40):
-        problem = Problem(Facts(small(seed), Policy(dirty_rate=0.0)))
+        problem = Problem(FixedLimits(small(seed), Policy(dirty_rate=0.0)))
         if best := cheapest(problem, "memory", 0.1):
             done = search(problem, "memory", 0.1, best * 1.2, visits)
             assert done.bound <= best + 1e-6
@@ -64,7 +64,7 @@ def test_a_search_that_is_cut_short_promises_no_more_than_it_has_shown(visits: i
 
 
 def test_what_cannot_be_used_is_passed_over_but_bounds() -> None:
-    problem = Problem(Facts(cluster(node("a"), node("b"), guest(1, "a", 20), guest(2, "a", 24)), Policy(dirty_rate=0.0)))
+    problem = Problem(FixedLimits(cluster(node("a"), node("b"), guest(1, "a", 20), guest(2, "a", 24)), Policy(dirty_rate=0.0)))
     done = branch_and_bound.Exact(problem, {"memory": 0.1}, {}, 100.0, MANY, lambda goal: 1 in goal).run()
     assert done.best is not None
     assert done.best.goal == {1: 1}
@@ -73,7 +73,7 @@ def test_what_cannot_be_used_is_passed_over_but_bounds() -> None:
 
 def test_a_guard_is_kept() -> None:
     guests = guest(1, "a", 20, cpu=0.0), guest(2, "a", 24, cpu=8.0), guest(3, "b", 1, cpu=8.0)
-    problem = Problem(Facts(cluster(node("a"), node("b"), *guests), Policy(dirty_rate=0.0)))
+    problem = Problem(FixedLimits(cluster(node("a"), node("b"), *guests), Policy(dirty_rate=0.0)))
     done = search(problem, "memory", 0.1, 100.0, guards={"cpu": 0.1})
     assert done.best is not None
     assert done.best.goal == {0: 1}

@@ -11,7 +11,7 @@ from prs.model import Cluster, Method, Policy
 from prs.planner.objective import score
 from prs.planner.plan import plan_balance, plan_drain
 from prs.planner.problem.board import Board
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 from prs.planner.search import lower_bound
 from unit.planner_scenes import GIB, cluster, guest, lopsided, node
@@ -45,7 +45,7 @@ def cheapest(problem: Problem, method: Method, width: float) -> float | None:
 def test_never_above_the_cheapest_placement(method: Method) -> None:
     useful = 0
     for seed, width in itertools.product(range(25), (0.02, 0.1, 0.25)):
-        problem = Problem(Facts(small(seed), Policy(dirty_rate=0.0)))
+        problem = Problem(FixedLimits(small(seed), Policy(dirty_rate=0.0)))
         best, found = cheapest(problem, method, width), lower_bound.to_spread(problem, method, width)
         if best is not None:
             assert found is not None
@@ -55,12 +55,12 @@ def test_never_above_the_cheapest_placement(method: Method) -> None:
 
 
 def test_counts_overhead_whole_and_copying_in_part() -> None:
-    problem = Problem(Facts(cluster(node("a"), node("b"), guest(1, "a", 20), guest(2, "a", 20)), Policy(dirty_rate=0.0)))
+    problem = Problem(FixedLimits(cluster(node("a"), node("b"), guest(1, "a", 20), guest(2, "a", 20)), Policy(dirty_rate=0.0)))
     assert lower_bound.to_spread(problem, "memory", 0.05) == pytest.approx(10 + 17.5, rel=1e-5)  # the move costs 30, but 17.5 GiB would do
 
 
 def test_unreachable_is_said() -> None:
-    problem = Problem(Facts(cluster(node("a"), node("b"), guest(1, "a", 60)), Policy(dirty_rate=0.0)))
+    problem = Problem(FixedLimits(cluster(node("a"), node("b"), guest(1, "a", 60)), Policy(dirty_rate=0.0)))
     assert lower_bound.to_spread(problem, "memory", 0.05) is None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from prs.errors import Unreachable
-from prs.pve.check.cluster import check_cluster, granted
+from prs.pve.check.cluster import check_cluster
 from prs.pve.check.findings import Finding
+from prs.pve.read.permissions import granted
 from prs.pve.read.values import Row
 from simcluster import InProcessApi
 from simcluster.ha_rules import Resource

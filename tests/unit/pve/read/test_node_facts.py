@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from prs import snapshot_file
-from prs.engine.planning import Wish, make_plan
+from prs.engine.planning import PlanRequest, make_plan
 from prs.errors import ApiError, Unreachable
 from prs.model import Cluster, Guest, Node, Policy
-from prs.planner.problem.fixed_limits import Facts
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.guest_facts import with_config
 from prs.pve.read.node_facts import NodeFacts, with_bridges, with_machines, with_status
@@ -187,7 +187,7 @@ def test_a_simulated_cluster_tells_everything(flavour: Flavour) -> None:
 def test_bridges_that_the_account_may_not_see_are_not_judged_and_named_once() -> None:
     world = small()
     world.access.roles["PRS"] -= {"SDN.Audit"}
-    _, plan = make_plan(InProcessApi(world, "prs@pve!daemon"), Policy(), world.clock.time(), Wish())
+    _, plan = make_plan(InProcessApi(world, "prs@pve!daemon"), Policy(), world.clock.time(), PlanRequest())
     assert plan.moves
     told = [words for words in plan.warnings if "bridge" in words]
     assert told == [
@@ -198,7 +198,7 @@ def test_bridges_that_the_account_may_not_see_are_not_judged_and_named_once() ->
 
 def test_nodes_are_asked_once_for_all_rounds_of_a_plan() -> None:
     world = small()
-    make_plan(InProcessApi(world), Policy(), world.clock.time(), Wish())
+    make_plan(InProcessApi(world), Policy(), world.clock.time(), PlanRequest())
     asked = world.requests
     assert asked["GET /nodes/{node}/qemu/{vmid}/config"] >= 2
     assert (asked["GET /nodes/{node}/status"], asked["GET /nodes/{node}/network"]) == (3, 3)
@@ -213,6 +213,6 @@ def test_a_saved_snapshot_gives_the_same_reasons_and_no_secrets() -> None:
     text = snapshot_file.dump(found, ("prs@pve!daemon",))
     assert snapshot_file.parse(text) == found
     assert not [word for word in ("hunter", "alice", "prs@pve") if word in text]
-    facts = Facts(snapshot_file.parse(text), Policy())
+    facts = FixedLimits(snapshot_file.parse(text), Policy())
     assert facts.refusal(facts.guests[101], "pve2") == "pve2 runs QEMU 10.0, older than the 11.0 it runs on"
     assert facts.refusal(facts.guests[101], "pve3") == "pve3 has no bridge vmbr0"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prs.model import Volume
-from prs.pve.read.preconditions import lxc_verdict, qemu_verdict, refusals
+from prs.pve.read.preconditions import lxc_preconditions, qemu_preconditions, refusals
 
 GiB = 2**30
 
@@ -25,13 +25,13 @@ def disk(volid: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_plain_vm_may_go_anywhere() -> None:
-    found = qemu_verdict(answer())
+    found = qemu_preconditions(answer())
     assert (found.blockers, found.refused, found.volumes) == ((), (), ())
     assert found.targets == ("pve2", "pve3")
 
 
 def test_without_a_list_of_nodes_nothing_is_known_about_targets() -> None:
-    assert qemu_verdict({"running": 1, "local_disks": [], "local_resources": []}).targets is None
+    assert qemu_preconditions({"running": 1, "local_disks": [], "local_resources": []}).targets is None
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_without_a_list_of_nodes_nothing_is_known_about_targets() -> None:
     ],
 )
 def test_a_device_of_the_node_keeps_the_guest(key: str, words: str) -> None:
-    assert qemu_verdict(answer(local_resources=[key])).blockers == (words,)
+    assert qemu_preconditions(answer(local_resources=[key])).blockers == (words,)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_a_device_of_the_node_keeps_the_guest(key: str, words: str) -> None:
     ],
 )
 def test_a_mapped_device_moves_offline_or_when_marked_for_live_migration(running: int, info: dict[str, Any], blocked: bool) -> None:
-    found = qemu_verdict(answer(running=running, local_resources=["hostpci0"], **{"mapped-resource-info": info}))
+    found = qemu_preconditions(answer(running=running, local_resources=["hostpci0"], **{"mapped-resource-info": info}))
     assert bool(found.blockers) is blocked
 
 
 def test_the_older_list_of_mapped_devices_counts_too() -> None:
     stopped = {"running": 0, "local_resources": ["hostpci0"], "mapped-resources": ["hostpci0"]}
-    assert qemu_verdict(stopped).blockers == ()
-    assert qemu_verdict({**stopped, "running": 1}).blockers != ()
+    assert qemu_preconditions(stopped).blockers == ()
+    assert qemu_preconditions({**stopped, "running": 1}).blockers != ()
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_the_older_list_of_mapped_devices_counts_too() -> None:
 )
 def test_a_disk_that_cannot_travel_keeps_the_guest(entry: dict[str, Any], words: str) -> None:
     plugins = {"local": "dir", "local-zfs": "zfspool", "iscsi": "iscsidirect"}
-    assert qemu_verdict(answer(local_disks=[entry]), plugins).blockers == (words,)
+    assert qemu_preconditions(answer(local_disks=[entry]), plugins).blockers == (words,)
 
 
 def test_a_template_is_no_linked_clone_of_itself() -> None:
-    assert qemu_verdict(answer(local_disks=[disk("local-zfs:base-900-disk-0")]), {"local-zfs": "zfspool"}).blockers == ()
+    assert qemu_preconditions(answer(local_disks=[disk("local-zfs:base-900-disk-0")]), {"local-zfs": "zfspool"}).blockers == ()
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_a_template_is_no_linked_clone_of_itself() -> None:
 )
 def test_snapshots_of_local_disks(running: int, plugin: str, name: str, replicated: bool, blocked: bool) -> None:
     entry = disk(f"store:{name}", referenced_in_snapshot={"before": 1})
-    found = qemu_verdict(answer(running=running, local_disks=[entry]), {"store": plugin}, replicated)
+    found = qemu_preconditions(answer(running=running, local_disks=[entry]), {"store": plugin}, replicated)
     assert bool(found.blockers) is blocked
 
 
 def test_snapshots_that_are_chains_of_volumes_are_not_copied() -> None:
     entry = disk("store:100/vm-100-disk-0.qcow2", referenced_in_snapshot={"before": 1})
-    found = qemu_verdict(answer(running=0, local_disks=[entry]), {"store": "dir"}, False, {"store"})
+    found = qemu_preconditions(answer(running=0, local_disks=[entry]), {"store": "dir"}, False, {"store"})
     assert found.blockers == (
         "has snapshots of local disk store:100/vm-100-disk-0.qcow2, "
         "which storage type dir keeps as chains of volumes, which PVE does not copy; delete them",
@@ -129,14 +129,14 @@ def test_the_state_of_a_tpm_and_of_efi_travel_with_the_guest() -> None:
         disk("local-lvm:vm-100-disk-1", drivename="tpmstate0", is_tpmstate=1, size=4 * 2**20),
         disk("local-lvm:vm-100-state-before", drivename="", is_vmstate=1, size=9 * GiB, referenced_in_snapshot={"before": 1}),
     ]  # fmt: skip
-    found = qemu_verdict(answer(running=0, local_disks=disks), {"local-lvm": "lvmthin"})
+    found = qemu_preconditions(answer(running=0, local_disks=disks), {"local-lvm": "lvmthin"})
     assert found.blockers == ()
     assert sum(volume.size for volume in found.volumes) == 41 * GiB + 8 * 2**20
 
 
 def test_a_disk_left_out_of_the_replication_is_not_replicated() -> None:
     entry = disk("store:vm-100-disk-0", referenced_in_snapshot={"before": 1}, replicate=0)
-    assert qemu_verdict(answer(local_disks=[entry]), {"store": "zfspool"}, replicated=True).blockers
+    assert qemu_preconditions(answer(local_disks=[entry]), {"store": "zfspool"}, replicated=True).blockers
 
 
 def test_all_volumes_that_travel_are_listed_with_their_size() -> None:
@@ -146,7 +146,7 @@ def test_all_volumes_that_travel_are_listed_with_their_size() -> None:
         disk("local-zfs:vm-100-disk-2", is_unused=1, is_attached=0, size=None),
         disk("local:iso/x.iso", cdrom=1),
     ]
-    assert qemu_verdict(answer(local_disks=disks)).volumes == (
+    assert qemu_preconditions(answer(local_disks=disks)).volumes == (
         Volume("local-zfs", 4194304, "local-zfs:vm-100-cloudinit"),
         Volume("local-zfs", GiB, "local-zfs:vm-100-disk-1"),
         Volume("local-zfs", 0, "local-zfs:vm-100-disk-2"),
@@ -170,7 +170,7 @@ def test_nodes_are_refused_with_reasons_and_an_empty_entry_is_none() -> None:
 
 
 def test_ha_moves_others_along() -> None:
-    assert qemu_verdict(answer(**{"dependent-ha-resources": ["vm:103", "ct:102"]})).companions == (102, 103)
+    assert qemu_preconditions(answer(**{"dependent-ha-resources": ["vm:103", "ct:102"]})).companions == (102, 103)
 
 
 def test_a_container_with_local_volumes() -> None:
@@ -178,7 +178,7 @@ def test_a_container_with_local_volumes() -> None:
         "rootfs": "local-zfs:subvol-101-disk-0,size=8G", "mp0": "ceph:vm-101-disk-1,mp=/data,size=1T", "hostname": "web",
         "mp1": "local-zfs:subvol-101-disk-2,mp=/x,size=512M", "unused0": "local-zfs:subvol-101-disk-3",
     }  # fmt: skip
-    found = lxc_verdict(config, {"local-zfs": "zfspool", "ceph": "rbd"}, frozenset({"ceph"}))
+    found = lxc_preconditions(config, {"local-zfs": "zfspool", "ceph": "rbd"}, frozenset({"ceph"}))
     assert found.blockers == ()
     assert [(volume.storage, volume.size) for volume in found.volumes] == [("local-zfs", 2**29), ("local-zfs", 8 * GiB), ("local-zfs", 0)]
 
@@ -193,11 +193,11 @@ def test_a_container_with_local_volumes() -> None:
     ],
 )
 def test_a_containers_mounts_and_devices(line: dict[str, str], words: str) -> None:
-    found = lxc_verdict({"rootfs": "ceph:vm-101-disk-0,size=8G", **line}, {}, frozenset({"ceph"}))
+    found = lxc_preconditions({"rootfs": "ceph:vm-101-disk-0,size=8G", **line}, {}, frozenset({"ceph"}))
     assert found.blockers == ((words,) if words else ())
 
 
 @pytest.mark.parametrize(("plugin", "blocked"), [("zfspool", False), ("btrfs", False), ("lvmthin", True), ("dir", True)])
 def test_a_containers_snapshots(plugin: str, blocked: bool) -> None:
-    found = lxc_verdict({"rootfs": "store:subvol-101-disk-0,size=8G", "parent": "before"}, {"store": plugin}, frozenset())
+    found = lxc_preconditions({"rootfs": "store:subvol-101-disk-0,size=8G", "parent": "before"}, {"store": plugin}, frozenset())
     assert bool(found.blockers) is blocked

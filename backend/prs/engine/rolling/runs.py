@@ -1,4 +1,4 @@
-"""Rolling maintenance in the journal: a tour over nodes and how far it is with each; written before anything happens."""
+"""Rolling maintenance in the journal: a rolling_run over nodes and how far it is with each; written before anything happens."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from prs.engine.journal.journal import Journal
 from prs.errors import NotFound
 from prs.model import Policy
 
-TourState = Literal["running", "done", "failed", "cancelled"]
+RunState = Literal["running", "done", "failed", "cancelled"]
 StopState = Literal["planned", "draining", "rebooting", "returning", "done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One node of a tour: its drain's `job`, its way `back`, its `uptime` (s) before the reboot, and when (Unix) that was `told`."""
+    """One node of a rolling_run: its drain's `job`, its way `back`, its `uptime` (s) before the reboot, and when (Unix) that was `told`."""
 
     seq: int
     node: str
@@ -32,60 +32,60 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Tour:
+class RollingRun:
     """Several nodes, one after the other; times Unix seconds."""
 
     id: str
     user: str
     policy: Policy
-    state: TourState
+    state: RunState
     created: float
     ended: float
     message: str
     stops: tuple[Stop, ...]
 
 
-class Tours:
-    """The tours of a journal."""
+class RollingRuns:
+    """The runs of a journal."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
 
     def add(self, nodes: Sequence[str], policy: Policy, user: str, now: float) -> str:
-        """Store a new tour and give its id."""
-        tour_id = secrets.token_hex(6)
+        """Store a new rolling_run and give its id."""
+        run_id = secrets.token_hex(6)
         with self.journal.transaction() as db:
-            values = (tour_id, user, json.dumps(to_json(policy)), now)
+            values = (run_id, user, json.dumps(to_json(policy)), now)
             db.execute("INSERT INTO tours (id, user, policy, state, created) VALUES (?, ?, ?, 'running', ?)", values)
             for seq, node in enumerate(nodes, 1):
-                db.execute("INSERT INTO stops (tour, seq, node, state) VALUES (?, ?, ?, 'planned')", (tour_id, seq, node))
-        return tour_id
+                db.execute("INSERT INTO stops (tour, seq, node, state) VALUES (?, ?, ?, 'planned')", (run_id, seq, node))
+        return run_id
 
-    def get(self, tour_id: str) -> Tour:
-        """The tour with its stops; NotFound."""
-        found = self.journal.rows("SELECT * FROM tours WHERE id = ?", tour_id)
+    def get(self, run_id: str) -> RollingRun:
+        """The rolling_run with its stops; NotFound."""
+        found = self.journal.rows("SELECT * FROM tours WHERE id = ?", run_id)
         if not found:
-            raise NotFound(f"there is no rolling maintenance {tour_id}")
-        stops = self.journal.rows("SELECT * FROM stops WHERE tour = ? ORDER BY seq", tour_id)
+            raise NotFound(f"there is no rolling maintenance {run_id}")
+        stops = self.journal.rows("SELECT * FROM stops WHERE tour = ? ORDER BY seq", run_id)
         names = [item.name for item in fields(Stop)]
-        return Tour(
+        return RollingRun(
             stops=tuple(Stop(**{name: row[name] for name in names}) for row in stops),
             **{**{name: found[0][name] for name in ("id", "user", "state", "created", "ended", "message")},
                "policy": from_json(Policy, json.loads(found[0]["policy"]))},
         )  # fmt: skip
 
-    def latest(self) -> Tour | None:
-        """The newest tour."""
+    def latest(self) -> RollingRun | None:
+        """The newest rolling_run."""
         found = self.journal.rows("SELECT id FROM tours ORDER BY created DESC, rowid DESC LIMIT 1")
         return self.get(found[0]["id"]) if found else None
 
-    def stop(self, tour_id: str, seq: int, **changes: Any) -> None:
+    def stop(self, run_id: str, seq: int, **changes: Any) -> None:
         """Set fields of a stop."""
         columns = ", ".join(f"{name} = ?" for name in changes)
         with self.journal.transaction() as db:
-            db.execute(f"UPDATE stops SET {columns} WHERE tour = ? AND seq = ?", (*changes.values(), tour_id, seq))
+            db.execute(f"UPDATE stops SET {columns} WHERE tour = ? AND seq = ?", (*changes.values(), run_id, seq))
 
-    def end(self, tour_id: str, state: TourState, message: str, now: float) -> None:
-        """Record the end of a tour."""
+    def end(self, run_id: str, state: RunState, message: str, now: float) -> None:
+        """Record the end of a rolling_run."""
         with self.journal.transaction() as db:
-            db.execute("UPDATE tours SET state = ?, message = ?, ended = ? WHERE id = ?", (state, message, now, tour_id))
+            db.execute("UPDATE tours SET state = ?, message = ?, ended = ? WHERE id = ?", (state, message, now, run_id))

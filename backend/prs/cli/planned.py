@@ -1,0 +1,28 @@
+"""What the options ask to be planned, and a plan as every verb shows it."""
+
+from __future__ import annotations
+
+from prs.cli.call import Call
+from prs.cli.plan_view import plan_page
+from prs.codec import to_json
+from prs.engine.planning import PlanRequest
+from prs.errors import PlanError
+from prs.model import Cluster, Plan
+
+
+def plan_request_of(call: Call) -> PlanRequest:
+    """Take from the options what to plan."""
+    options = call.options
+    drain = getattr(options, "drain", None) or getattr(options, "node", None) or ""
+    stopped, blocked = getattr(options, "leave_stopped", False), getattr(options, "leave_blocked", False)
+    if (stopped or blocked) and not drain:
+        raise PlanError(f"--leave-{'stopped' if stopped else 'blocked'} belongs to a drain: name the node with --drain NODE")
+    return PlanRequest(drain, not stopped, getattr(options, "goal", "spread"), blocked)
+
+
+def show(call: Call, cluster: Cluster, plan: Plan) -> None:
+    """Write a plan for people, or as JSON."""
+    if call.json:
+        call.print_json({"plan": to_json(plan), "feasible": plan.feasible, "bytes": plan.bytes, "problems": list(cluster.problems)})
+    else:
+        call.print(plan_page(cluster, plan, call.style))

@@ -1,0 +1,43 @@
+"""The nouns of the product as immutable values: what a cluster looks like, what is wanted of a plan, and what a plan says."""
+
+from prs.model.cluster import (
+    LOCK_PATIENCE,
+    PASSING_LOCKS,
+    RESOURCES,
+    Cluster,
+    Guest,
+    Kind,
+    Method,
+    Node,
+    Replication,
+    Resource,
+    Rule,
+    Storage,
+    Volume,
+)
+from prs.model.plan import Headroom, Move, NodeLoad, Plan, Stay, Term
+from prs.model.policy import Policy, Pool
+
+__all__ = [
+    "LOCK_PATIENCE",
+    "PASSING_LOCKS",
+    "RESOURCES",
+    "Cluster",
+    "Guest",
+    "Headroom",
+    "Kind",
+    "Method",
+    "Move",
+    "Node",
+    "NodeLoad",
+    "Plan",
+    "Policy",
+    "Pool",
+    "Replication",
+    "Resource",
+    "Rule",
+    "Stay",
+    "Storage",
+    "Term",
+    "Volume",
+]

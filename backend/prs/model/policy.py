@@ -1,0 +1,51 @@
+"""What the administrator wants of a plan, as immutable values; units as in prs.model.cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from prs.model.cluster import Method
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What the administrator wants of the guests of one pool: left alone, kept together or apart, and on these nodes only.
+
+    `strict` False: the nodes are preferred only. Node names count without case.
+    """
+
+    name: str
+    ignore: bool = False
+    keep: Literal["", "together", "apart"] = ""
+    nodes: tuple[str, ...] = ()
+    strict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the administrator wants of a plan; the planner's only settings."""
+
+    method: Method = "memory"
+    ignore_nodes: tuple[str, ...] = ()
+    ignore_guests: tuple[str, ...] = ()  # name or vmid, `*` and `?` wildcards
+    spread: float = 0.05  # at or under this spread the cluster counts as balanced and nothing is planned
+    max_moves: int | None = None
+    max_bytes: int | None = None
+    containers: bool = False  # may running containers be moved (each move restarts one)
+    memory_reserve: int = 0  # bytes of each target's memory that a plan leaves free
+    parallel_total: int = 4
+    parallel_node: int = 2
+    link_speed: float = 2.0**30  # bytes per second one migration copies
+    overhead: float = 10.0  # seconds each migration takes beside copying
+    dirty_rate: float = 2.0**25  # bytes per second of memory that a guest writes anew, and so has copied again, for each core it uses
+    aim: float = 0.8  # share of `spread` that a plan aims at; much lower, and plans would follow the jitter of the loads
+    guard: float = 0.05  # a plan may not raise the spread of another resource by more than this
+    stopped: bool = False  # stopped guests may move outside a drain too: the way back after one
+    ignored: bool = False  # guests that are to be left alone may move too: the way back after a drain
+    tags: bool = True  # ProxLB's tags (plb_*) are rules
+    pools: tuple[Pool, ...] = ()
+    domains: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (name of a rack or room, its nodes): apart rules hold across them
+    unlike_cpus: Literal["exclude", "warn"] = "exclude"  # a running guest that is tied to CPUs like its node's: may it go to others
+    ha_guests: Literal["leave", "move"] = "leave"  # while PVE's own auto-rebalance is on: guests under HA are left to it, or moved too
+    spare: Literal["warn", "require"] = "warn"  # room for the loss of one more node: say when there is none, or plan nothing without
