@@ -147,7 +147,7 @@ def test_no_room_for_another_loss_is_told_or_refused(site: Site) -> None:
     code, text = site.run("drain", "pve3", "--json")
     assert code == 4, text
     plan = json.loads(text)["plan"]
-    assert (plan["moves"], plan["spare"]["fits"]) == ([], False)
+    assert (plan["moves"], plan["headroom"]["fits"]) == ([], False)
     assert plan["summary"].startswith("pve3 is not emptied, because spare: require is set. If ")
     assert not site.world.started
 

@@ -70,7 +70,7 @@ class Context:
         return time.time()
 
     def daemon(self) -> bool:
-        """True while a process holds the lock of whoever carries jobs out (prs.engine.owner)."""
+        """True while a process holds the lock of whoever carries jobs out (prs.engine.journal.lock)."""
         try:
             with (self.settings.state_dir / "executor.lock").open() as file:
                 # Shared: it only fails while the daemon holds it, and is given back at once.
