@@ -1,5 +1,5 @@
 # Everything a developer needs; each target makes what it is missing first (see .ci/venv).
-.PHONY: help venv test test-python lint types bench soak demo clean
+.PHONY: help venv test test-python lint types bench soak demo play scenario clean
 .DEFAULT_GOAL := help
 
 # ARGS is passed on: make test-python ARGS='tests/unit -k config -n0', make demo ARGS='--help'
@@ -37,6 +37,12 @@ soak: ## 1000 randomised jobs with random faults, in virtual time
 demo: ## level and drain a simulated cluster; on a terminal the web interface then stays up
 	@if [ -t 1 ]; then $(MAKE) --no-print-directory ui ui-ext >/dev/null; fi
 	@$(RUN) -m simcluster.demo --cache $(UI_CACHE) $(ARGS)
+
+play: ## play the case in DIR (any folder, see CONTRIBUTING.md): its plan, steps and end, and nothing else
+	@$(RUN) -m play "$(DIR)"
+
+scenario: ## turn SNAPSHOT, a file that a user saved, into a case in DIR that `make play` plays
+	@$(RUN) -m play "$(DIR)" --snapshot "$(SNAPSHOT)"
 
 clean: ## remove what was built, and caches; the Python environment stays
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis backend/*.egg-info
