@@ -83,6 +83,13 @@ def rrddata(world: World, call: Call) -> list[dict[str, float]]:
     return rows
 
 
+@route("GET", "/nodes/{node}/config")
+def config(world: World, call: Call) -> dict[str, Any]:
+    """Give the node's own settings; `location` since pve-manager 9.1.13 (PVE/NodeConfig.pm)."""
+    node = world.nodes[call.node]
+    return {"digest": "da39a3ee5e6b4b0d3255bfef95601890afd80709", **({"location": node.location} if node.location else {})}
+
+
 @route("GET", "/nodes/{node}/network")
 def network(world: World, call: Call) -> list[dict[str, Any]]:
     """List a node's bridges (other interfaces are not simulated), those the user may see."""

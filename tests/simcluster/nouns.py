@@ -30,6 +30,7 @@ class Node:
     arc: int = 0  # bytes in the cache of ZFS, which gives way to guests
     bridges: tuple[str, ...] = ("vmbr0",)
     address: str = ""
+    location: str = ""  # property string of its configuration, as pve-node-location
     alive: bool = True
     died: float = 0.0
     rebooting: bool = False  # down on purpose: HA waits for it instead of fencing it

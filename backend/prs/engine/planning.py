@@ -10,8 +10,10 @@ from prs.model import Cluster, Plan, Policy
 from prs.planner.explain.warnings import noted
 from prs.planner.objective.headroom import headroom, keeping
 from prs.planner.plan import Goal, bounded, plan_balance, plan_drain
+from prs.planner.problem.locations import located, wanted
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
+from prs.pve.read.locations import with_locations
 from prs.pve.read.node_facts import NodeFacts
 from prs.pve.read.snapshot import read_cluster
 
@@ -45,6 +47,8 @@ def make_plan(
     cluster = restrict(cluster) if restrict else cluster
     if not cluster.quorate:
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
+    if wanted(cluster, policy):
+        cluster = with_locations(api, cluster)
     facts = NodeFacts(api)
     if request.drain:
         here = [guest.vmid for guest in cluster.guests if guest.node == request.drain and not guest.template]
@@ -70,6 +74,7 @@ def _as_good(settled: Plan, plan: Plan, policy: Policy) -> bool:
 
 def what_if(cluster: Cluster, policy: Policy, now: float, request: PlanRequest) -> Plan:
     """The plan for a cluster as it was read, without asking PVE anything; with what it warns of."""
+    policy = located(cluster, policy)
 
     def make(cluster: Cluster) -> Plan:
         if request.drain:
@@ -78,7 +83,7 @@ def what_if(cluster: Cluster, policy: Policy, now: float, request: PlanRequest) 
         return plan_balance(cluster, policy, now, goal=request.goal)
 
     plan = make(cluster)
-    plan = replace(plan, headroom=headroom(cluster, plan))
+    plan = replace(plan, headroom=headroom(cluster, plan), domains=policy.domains)
     return noted(cluster, policy, keeping(cluster, plan, make) if policy.spare == "require" else plan)
 
 

@@ -36,6 +36,7 @@ class Node:
     cpu_model: str = ""  # "" = not read
     cpu_types: tuple[str, ...] | None = None  # PVE's generic CPU types (x86-64-v3, ...) that its CPU can stand for; None = not read
     bridges: tuple[str, ...] | None = None  # bridges and SDN vnets that PVE shows on it, None = not read
+    location: str = ""  # name (or coordinates) of the rack, room or site that PVE's configuration puts it in, "" = not said
     squeezes: bool = False  # so full of memory that PVE takes some back from the balloons of its guests
     ha: str = ""  # HA manager's view: online, maintenance, unknown, fence, gone; "" = HA never ran
     problem: str = ""  # why its figures cannot be used, in words ("no metrics for 5 minutes"); "" = usable

@@ -101,6 +101,7 @@ class Plan:
     stopped: bool = True  # drain: stopped guests have to leave too
     headroom: Headroom | None = None  # None = not worked out
     cost: float = 0.0  # seconds that all moves take one after the other
+    domains: tuple[tuple[str, tuple[str, ...]], ...] = ()  # failure domains that it was made with, as Policy.domains
     cost_bound: float | None = None  # proven: no plan that levels (or empties) as far costs fewer seconds; None = unknown
 
     @cached_property
