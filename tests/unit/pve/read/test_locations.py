@@ -18,7 +18,8 @@ CLUSTER = Cluster(version="9.2.11", nodes=tuple(Node(name) for name in ("pve1", 
 def read(version: str = "9.2.11", **answers: object) -> Cluster:
     """The cluster with what these nodes' configurations say."""
     paths = {"options": "/cluster/options"}
-    named: dict[str, object] = {f"/nodes/{node.name}/config": {} for node in CLUSTER.nodes} | {"/cluster/options": {}}
+    named = dict[str, object]({f"/nodes/{node.name}/config": {} for node in CLUSTER.nodes})
+    named["/cluster/options"] = {}
     named |= {paths.get(name, f"/nodes/{name}/config"): data for name, data in answers.items()}
     return with_locations(FakeApi(named), replace(CLUSTER, version=version))
 
