@@ -1,18 +1,15 @@
-"""What the browser tests click on: a simulated cluster, a node's real services, and a page like PVE's with the panel in it.
-
-Prints one JSON line when all is up, then obeys JSON lines of standard input, {"do": NAME, "with": {...}}, one answer line each.
-"""
+"""What the browser tests click on: a simulated cluster, a node's real services, and a page like PVE's with the panel in it."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import mimetypes
 import ssl
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -62,8 +59,8 @@ class Page(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, site: Site, *arguments: Any) -> None:
-        self._site = site
+    def __init__(self, stage: Stage, *arguments: Any) -> None:
+        self._stage = stage
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
@@ -73,7 +70,7 @@ class Page(BaseHTTPRequestHandler):
             body = json.dumps({"data": [{"filename": "pve-root-ca.pem", "pem": "-----BEGIN CERTIFICATE-----\n"}]}).encode()
             self._send(200, "application/json", body)
             return
-        for prefix, folder in self._site.folders.items():
+        for prefix, folder in self._stage.folders.items():
             if path.startswith(prefix):
                 file = (folder / path.removeprefix(prefix)).resolve()
                 if file.is_file() and file.is_relative_to(folder):
@@ -92,12 +89,11 @@ class Page(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-class Site:
-    """The whole scene; its public methods are the commands."""
+class Stage:
+    """The whole scene: where it answers, and what may happen in it."""
 
     def __init__(self, found: House, cache: Path) -> None:
         self._house, self._world = found, found.server.world
-        self._speed = found.server.speed
         self.folders = {
             "/pve2/js/": FILES, "/pve2/ext6/": cache / "ext", "/pve2/fa/": cache / "fa",
             "/css/": HERE.parents[1] / "pve-ui" / "standalone",
@@ -106,22 +102,25 @@ class Site:
         self._shared = ["--pages", str(BUILT / "www"), "--shared", f"pve2/ext6={cache / 'ext'}", "--shared", f"pve2/fa={cache / 'fa'}",
                         "--shared", f"pwt={HERE / 'page'}"]  # fmt: skip
         self._helper = FakeHelper(found.helper, self._world, found.pve)
+        self._server = ThreadingHTTPServer((found.address, 8006), partial(Page, self))
+        self.page, self.backend, self.port = f"https://{found.address}:8006/index.html", found.url, found.port
 
-    def open(self) -> dict[str, Any]:
-        """Start everything; give addresses and logins."""
+    def open(self) -> None:
+        """Start everything."""
         self._helper.start()
         self.start("daemon")
         self.start("web")
-        server = ThreadingHTTPServer((self._house.address, 8006), partial(Page, self))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         local = self._house.pve / "local"
         context.load_cert_chain(local / "pve-ssl.pem", local / "pve-ssl.key")
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return {
-            "page": f"https://{self._house.address}:8006/index.html", "backend": self._house.url, "port": self._house.port,
-            "logins": self._house.server.logins, "folder": str(self._house.folder),
-        }  # fmt: skip
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Serve the page no longer; the services end with their house."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._helper.close()
 
     def ticket(self, user: str) -> dict[str, str]:
         """Log the user in at PVE."""
@@ -140,7 +139,7 @@ class Site:
             self._world.faults.add(what)
 
     def homes(self) -> dict[str, str]:
-        """Give the node of each guest."""
+        """Give the node of each guest by its number."""
         with self._world.clock.lock:
             return {str(vmid): guest.node for vmid, guest in self._world.guests.items()}
 
@@ -166,29 +165,14 @@ class Site:
             self._house._start("daemon", ["-c", DAEMON, str(self._house.helper), "-c", str(self._house.config)])
             self._house.wait(self._house._daemon_holds_the_lock)
 
-    def logs(self) -> dict[str, str]:
-        """Give what the services have written."""
-        return {name: self._house.log(name) for name in self._house.processes}
 
-
-def main() -> None:
-    """Serve until standard input ends."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--scene", choices=("small", "hostile", "ha", "stuck", "large"), default="small")
-    parser.add_argument("--speed", type=float, default=10.0, help="seconds of the cluster per second")
-    parser.add_argument("--cache", type=Path, required=True, help="where ExtJS and Font Awesome are")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="prs-ui-") as folder, house(Path(folder), make_world(options.scene), options.speed) as found:
-        site = Site(found, options.cache)
-        print(json.dumps(site.open()), flush=True)
-        for line in sys.stdin:
-            command = json.loads(line)
-            try:
-                answer: Any = {"answer": getattr(site, command["do"])(**command.get("with", {}))}
-            except Exception as error:  # noqa: BLE001 - the test has to see whatever went wrong here
-                answer = {"error": repr(error)}
-            print(json.dumps(answer), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+@contextmanager
+def open_stage(scene: str, speed: float, cache: Path) -> Iterator[Stage]:
+    """Open a scene (see make_world) that lives `speed` times as fast as the wall; `cache` is where ExtJS and Font Awesome are."""
+    with tempfile.TemporaryDirectory(prefix="prs-ui-") as folder, house(Path(folder), make_world(scene), speed) as found:
+        stage = Stage(found, cache)
+        stage.open()
+        try:
+            yield stage
+        finally:
+            stage.close()
