@@ -22,7 +22,7 @@ ui-lint: ## check the panel's style
 
 test-ui: ui ui-ext ## click through the panel in Chromium
 	@tests/ui/need chromium
-	@UI_CACHE=$(UI_CACHE) $(RUN) -m pytest -n 3 --dist loadfile tests/ui $(ARGS)
+	@export UI_CACHE=$(UI_CACHE); $(RUN) -m pytest -n 3 --dist loadfile tests/ui $(ARGS)
 
 screenshots: ui ui-ext ## draw the pictures of the README
 	@tests/ui/need chromium

@@ -29,9 +29,9 @@ FILES = BUILT / "js"
 DAEMON = """
 import sys
 from pathlib import Path
-from prs import ha_client
-ha_client.SOCKET = Path(sys.argv.pop(1))
-from prs.cli import main
+from prs.helper import client
+client.SOCKET = Path(sys.argv.pop(1))
+from prs.cli.main import main
 sys.exit(main())
 """
 HOSTILE = "<img src=x onerror=hacked()>\"'&amp;</td>"
