@@ -182,6 +182,10 @@ POOL_OPTIONS = (
         "Keep the pool's guests together on one node, or apart on different ones.", "apart",
     ),
     Option(
+        "pool NAME", "apart_from", values.items(values.pool_name), "", "a comma list of names of pools",
+        "Pools with whose guests the pool's own never share a node; the pool's own guests may share one.", "db,web/front",
+    ),
+    Option(
         "pool NAME", "nodes", values.items(values.node_name), "", "a comma list of node names",
         "Nodes on which the pool's guests may be.", "node01,node02",
     ),

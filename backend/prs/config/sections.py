@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from prs.config.ini import Entry, Lines
 from prs.config.mistakes import read_value, shown, similar
 from prs.config.options import DOMAIN, POOL_OPTIONS
+from prs.config.values import POOL_NAME
 from prs.model import Pool
 
 Domains = tuple[tuple[str, tuple[str, ...]], ...]
 SECTIONS = ("pool NAME", "domains")
-_POOL_NAME = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,2}")  # pve-access-control PVE/AccessControl.pm, pve-poolid
 
 
 def is_place(section: str) -> bool:
@@ -28,7 +27,7 @@ def read_pools(lines: Lines, mistakes: list[tuple[int, str]]) -> tuple[Pool, ...
         word, _, name = section.partition(" ")
         if word != "pool":
             continue
-        if not _POOL_NAME.fullmatch(name):
+        if not POOL_NAME.fullmatch(name):
             mistakes.append((line, f"[{shown(section)}] names no pool: write [pool NAME], with letters, digits and . _ - in the name"))
         pools.append(_pool(name, line, [entry for entry in lines.entries if entry.section == section], mistakes))
     return tuple(pools)
@@ -51,6 +50,9 @@ def _pool(name: str, line: int, entries: Sequence[Entry], mistakes: list[tuple[i
             values |= {entry.name: value} if value is not None else {}
     if "strict" in seen and "nodes" not in seen:
         mistakes.append((seen["strict"], f"[pool {shown(name)}] strict says how nodes are meant, and there are no nodes"))
+    if name in values.get("apart_from", ()):
+        words = "apart_from names the pool itself: keep: apart keeps its own guests apart"
+        mistakes.append((seen["apart_from"], f"[pool {shown(name)}] {words}"))
     if not entries:
         mistakes.append((line, f"[pool {shown(name)}] says nothing: give it {', '.join(list(options)[:-1])}"))
     return Pool(name, **values)

@@ -17,6 +17,7 @@ _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?
 _NODE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _GUEST_PATTERN = re.compile(r"[A-Za-z0-9._*?-]{1,253}")
 _USER = re.compile(r"(?=.{1,64}\Z)[^\s:/]+@[A-Za-z][A-Za-z0-9._-]+")  # pve-access-control PVE/Auth/Plugin.pm, pve-userid
+POOL_NAME = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,2}")  # pve-access-control PVE/AccessControl.pm, pve-poolid
 _TOKEN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]+")
 
 
@@ -127,6 +128,13 @@ def node_name(value: str) -> str:
     """Read the name of a cluster node (pve-common PVE/JSONSchema.pm, format pve-node)."""
     if not _NODE_NAME.fullmatch(value):
         raise ValueError(f"{value!r:.60} is no node name")
+    return value
+
+
+def pool_name(value: str) -> str:
+    """Read the name of a pool, with those it lies in: a/b/c."""
+    if not POOL_NAME.fullmatch(value):
+        raise ValueError
     return value
 
 

@@ -10,7 +10,7 @@ from prs.model.cluster import Method
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What the administrator wants of the guests of one pool: left alone, kept together or apart, and on these nodes only.
+    """What the administrator wants of the guests of one pool: left alone, together or apart, apart from those of other pools, and where.
 
     `strict` False: the nodes are preferred only. Node names count without case.
     """
@@ -20,6 +20,7 @@ class Pool:
     keep: Literal["", "together", "apart"] = ""
     nodes: tuple[str, ...] = ()
     strict: bool = True
+    apart_from: tuple[str, ...] = ()  # pools with whose guests none of its own may share a node
 
 
 @dataclass(frozen=True, slots=True)

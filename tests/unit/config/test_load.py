@@ -203,13 +203,13 @@ r4: a b
 r5: pve4 # the new one
 """
     assert mistakes(tmp_path, text) == [
-        "FILE line 2: [pool web] has no option 'kep' (did you mean 'keep'?); allowed are ignore, keep, nodes, strict.",
+        "FILE line 2: [pool web] has no option 'kep' (did you mean 'keep'?); allowed are ignore, keep, apart_from, nodes, strict.",
         "FILE line 3: [pool web] keep = 'near': allowed: together or apart.",
         "FILE line 4: [pool web] keep is given a second time (first on line 3).",
         "FILE line 5: [pool web] strict says how nodes are meant, and there are no nodes.",
         "FILE line 6: [pool] names no pool: write [pool NAME], with letters, digits and . _ - in the name.",
         "FILE line 8: [pool a b] names no pool: write [pool NAME], with letters, digits and . _ - in the name.",
-        "FILE line 8: [pool a b] says nothing: give it ignore, keep, nodes.",
+        "FILE line 8: [pool a b] says nothing: give it ignore, keep, apart_from, nodes.",
         "FILE line 9: section [pool web] begins a second time (first on line 1).",
         "FILE line 12: [domains] r2: PVE2 is in domain r1 already (line 11).",
         "FILE line 13: [domains] r1 is given a second time (first on line 11).",

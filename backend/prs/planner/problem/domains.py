@@ -37,7 +37,7 @@ class Domains:
                 else:
                     what = f"{rule.source[:1].upper()}{rule.source[1:]} {rule.name}"
                     words.append(f"{what} keeps {placed} guests apart, but there are {domains} domains for them: it holds by node only.")
-        return frozenset(found), tuple(words)
+        return frozenset(found), tuple(dict.fromkeys(words))
 
     def _wanting(self, rule: Rule, guests: Mapping[int, Guest]) -> tuple[int, int]:
         """How many guests the `apart` rule has to place, and how many domains there are for them.

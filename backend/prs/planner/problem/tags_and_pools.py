@@ -8,11 +8,12 @@ alone, guests with the same `plb_affinity*` tag belong together and those with t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from prs.model import Cluster, Guest, Policy, Pool, Rule
+from prs.planner.problem import groups_apart
 
 IGNORE, TOGETHER, APART, PIN = "plb_ignore", "plb_affinity", "plb_anti_affinity", "plb_pin"
 
@@ -41,10 +42,21 @@ def read_tags_and_pools(cluster: Cluster, policy: Policy, stopped: bool = False)
             members[guest.pool].append(guest)
     for pool in sorted(policy.pools, key=lambda pool: pool.name):
         _pool(pool, members.get(pool.name, []), nodes, policy, stopped, found)
+    _groups(cluster, policy, members, found)
     for domain, names in sorted(policy.domains):
         if unknown := _unknown(names, nodes):
             found.warnings.append(f"Domain {domain} of the configuration names {unknown}.")
     return found
+
+
+def _groups(cluster: Cluster, policy: Policy, members: Mapping[str, list[Guest]], found: TagsAndPools) -> None:
+    """Add the groups that are kept apart from groups."""
+    guests = [guest for guest in cluster.guests if not guest.template]
+    vmids = {name: [guest.vmid for guest in bound if not guest.template] for name, bound in members.items()}
+    tagged = groups_apart.of_tags(groups_apart.grouped(guests)) if policy.tags else ([], [])
+    for rules, odd in (tagged, groups_apart.of_pools(sorted(policy.pools, key=lambda pool: pool.name), vmids)):
+        found.rules.extend(rules)
+        found.warnings.extend(odd)
 
 
 def _tags(guests: Iterable[Guest], nodes: dict[str, str], policy: Policy, stopped: bool, found: TagsAndPools) -> None:

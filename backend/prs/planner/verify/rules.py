@@ -35,6 +35,9 @@ class Reading:
                 self.together.append(Bond(f"{rule.source} {rule.name}", vmids))
             elif rule.kind == "apart":
                 self.apart.append(Bond(f"{rule.source} {rule.name}", vmids, bool(policy.domains) and self._suffices(vmids)))
+        for label, one, other in self._parted():
+            vmids = frozenset((one, other))
+            self.apart.append(Bond(label, vmids, bool(policy.domains) and self._suffices(vmids)))
 
     def domain(self, node: str) -> str:
         """The name of the node's domain; its own name where it has none."""
@@ -71,6 +74,21 @@ class Reading:
             if pool.keep:
                 vmids = [guest.vmid for guest in self._guests.values() if guest.pool == pool.name and not guest.template]
                 yield self._rule("pool", pool.name, pool.keep, vmids)
+
+    def _parted(self) -> Iterator[tuple[str, int, int]]:
+        """Guests of groups that are apart from each other, two by two."""
+        marks = re.compile(r"plb_apart_(.+)_([^_]+)", re.IGNORECASE)
+        bearers = [guest for guest in self._guests.values() if self.policy.tags and not guest.template]
+        matched = ((guest.vmid, marks.fullmatch(tag)) for guest in bearers for tag in guest.tags)
+        found = [(vmid, mark[1].lower(), mark[2].lower()) for vmid, mark in matched if mark]
+        for one, name, group in found:
+            for other, same, another in found:
+                if one < other and name == same and group != another:
+                    yield f"tag plb_apart_{name}", one, other
+        for pool in self.policy.pools:
+            living = [guest for guest in self._guests.values() if not guest.template]
+            mine, theirs = ([guest.vmid for guest in living if guest.pool in pools] for pools in ((pool.name,), pool.apart_from))
+            yield from ((f"pool {pool.name}", one, other) for one in mine for other in theirs if one != other)
 
     def _rule(self, source: str, name: str, kind: str, vmids: list[int]) -> Rule:
         """The rule; a stopped guest that stays where it is keeps no other one from leaving it."""
