@@ -160,6 +160,17 @@ def handler_for(stream: Stream, form: Form) -> logging.Handler:
     return LineHandler(stream, form)
 
 
+def brief(error: BaseException | None) -> str:
+    """An error and where it comes from in one line: its own place first, then who called."""
+    places, trace = list[str](), error.__traceback__ if error else None
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name}")
+        trace = trace.tb_next
+    words = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {words} ({' < '.join(places[:-6:-1])})"
+
+
 def set_up(
     level: str, stream: Stream, secrets: Iterable[str] = (), daemon: bool = False, environ: Mapping[str, str] = os.environ
 ) -> Redactor:

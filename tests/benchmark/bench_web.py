@@ -1,15 +1,18 @@
-"""The web service under twenty panels: how fast a poll is while a drain runs, how much memory it holds, how often it asks PVE."""
+"""The web service under twenty panels, idle and slow clients: how fast a poll is, how much memory it holds, how often it asks PVE."""
 
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import statistics
 import tempfile
 import threading
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from integration.hostile import api, plain, request, secure
 from integration.web_house import PREFIX, House, Person, house
 from simcluster.scenario import from_json
 from simcluster.scenes import add_accounts
@@ -17,6 +20,7 @@ from simcluster.world import World
 
 PANELS, EVERY, SECONDS = 20, 2.0, 30.0  # as the panel polls a running job
 IDLE = 20.0
+SILENT, SLOW = 300, 50  # clients that say nothing, and that send a body a byte at a time, from ten addresses
 
 
 class Panel(threading.Thread):
@@ -47,6 +51,46 @@ class Panel(threading.Thread):
             tag = response.headers["ETag"]
             self.stop.wait(EVERY)
         connection.close()
+
+
+class Crowd(threading.Thread):
+    """Silent and slow clients that come back as soon as they are thrown out."""
+
+    def __init__(self, home: House) -> None:
+        super().__init__()
+        self._home, self.stop, self.came = home, threading.Event(), 0
+
+    def run(self) -> None:
+        """Keep all of them connected until stopped."""
+        with ExitStack() as stack:
+            found: list[socket.socket | None] = [None] * (SILENT + SLOW)
+            while not self.stop.is_set():
+                for number, sock in enumerate(found):
+                    if sock is None or self._gone(sock, slow=number >= SILENT):
+                        found[number] = self._come(stack, number)
+                self.stop.wait(0.5)
+
+    def _come(self, stack: ExitStack, number: int) -> socket.socket | None:
+        source = f"127.0.77.{1 + number % 10}"
+        with suppress(OSError):
+            sock = stack.enter_context(plain(self._home, source) if number < SILENT else secure(self._home, source))
+            if number >= SILENT:
+                sock.sendall(request(self._home, "POST", api("/login"), "Content-Type: application/json", "Content-Length: 60000"))
+            sock.setblocking(False)
+            self.came += 1
+            return sock
+        return None
+
+    @staticmethod
+    def _gone(sock: socket.socket, slow: bool) -> bool:
+        try:
+            if slow:
+                sock.send(b" ")
+            return sock.recv(1000) == b""
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        except OSError:
+            return True
 
 
 def scene() -> World:
@@ -88,19 +132,22 @@ def main() -> None:
         plan = root.post("/plans", {"kind": "drain", "node": "pve1"})
         job = root.post("/jobs", {"plan": plan["id"]})["id"]
         panels = [Panel(home, root, job, EVERY * number / PANELS) for number in range(PANELS)]
-        for panel in panels:
-            panel.start()
+        crowd = Crowd(home)
+        threads: list[Crowd | Panel] = [crowd, *panels]
+        for thread in threads:
+            thread.start()
         busy = calls(home, SECONDS)
         assert root.get(f"/jobs/{job}")["state"] == "running"
-        for panel in panels:
-            panel.stop.set()
-        for panel in panels:
-            panel.join()
         resident, proportional = memory(home)
+        for thread in threads:
+            thread.stop.set()
+        for thread in threads:
+            thread.join()
         times = sorted(value for panel in panels for value in panel.times)
         unchanged = sum(panel.unchanged for panel in panels)
         p95 = statistics.quantiles(times, n=20)[-1]
-        print(f"{PANELS} panels poll GET /jobs/ID every {EVERY:.0f} s while a drain runs (the simulated cluster shares the processor)")
+        print(f"{PANELS} panels poll GET /jobs/ID every {EVERY:.0f} s while a drain runs, beside {SILENT} silent and {SLOW} slow clients "
+              f"(which came {crowd.came} times; they and the simulated cluster share the processor)")  # fmt: skip
         print(f"  {len(times)} polls, {unchanged} of them 304: median {1000 * statistics.median(times):.1f} ms, p95 {1000 * p95:.1f} ms, "
               f"slowest {1000 * times[-1]:.1f} ms")  # fmt: skip
         print(f"  memory of master and worker: {proportional / 2**20:.0f} MiB with shared pages once ({resident / 2**20:.0f} twice)")

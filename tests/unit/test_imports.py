@@ -45,12 +45,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "web.access": ("web.api", "web.cache"),
     "web.peers": ("web.access", "web.api", "web.certificate", "web.site", "web.cache"),
     "web.context": ("web.peers", "web.access", "web.site", "web.cache"),
+    "web.apart": ("web.context", "web.access", "web.api"),
     "web.visible": ("web.context", "web.access"),
     "web.pages": ("web.context",),
     "web.start_job": ("web.context", "web.visible", "web.access", "web.api"),
     "web.routes": ("web.start_job", "web.visible", "web.context", "web.peers", "web.access", "web.api", "web.cache"),
     "web.app": ("web.routes", "web.pages", "web.context", "web.access", "web.api"),
-    "web.server": ("web.app", "web.pages", "web.context", "web.access", "web.certificate", "web.site"),
+    "web.server": ("web.app", "web.apart", "web.pages", "web.context", "web.access", "web.certificate", "web.site"),
     "cli.exits": (),
     "cli": ("cli.exits",),
     "cli.verbs": ("cli", "cli.exits"),
@@ -80,7 +81,9 @@ LIBRARIES = {
     "systemd": {"prs.logs"},
     "flask": {"prs.web."},
     "werkzeug": {"prs.web."},
+    "jsonschema": {"prs.web.api."},
     "gunicorn": {"prs.web.server."},
+    "gevent": {"prs.web.server."},
 }
 # What runs as root on a node, or decides, keeps away from the rest of the product.
 BARE = {"helper.root": (), "planner": ("model", "errors")}

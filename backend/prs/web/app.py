@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from prs.errors import PrsError
+from prs.logs import brief
 from prs.web.access import guard
 from prs.web.access.login import read_login
 from prs.web.api.answers import refused
@@ -76,5 +77,5 @@ def _plain(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    log.error("%s %s failed: %s", request.method, request.path[:200], brief(error))
     return refused(Refusal(500, "fault", "The service made a mistake; its log says more."))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
@@ -24,16 +26,33 @@ from prs.web.site import Site
 FRESH = 5.0  # seconds a cluster that was read for display is shown; PVE renews its figures every 10 s
 
 
-class Context:
-    """One per process; safe for many threads."""
+Run = Callable[..., Any]  # run(context, work, who, *arguments) gives what work(context, who, *arguments) gives
 
-    def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, site: Site) -> None:
-        self.settings, self.guard, self.site = settings, guard, site
+
+def here(context: Context, work: Callable[..., Any], who: Caller, *arguments: Any) -> Any:
+    """Do the work in this process."""
+    return work(context, who, *arguments)
+
+
+class Context:
+    """One per process; safe for many threads. `run` carries out what computes for long."""
+
+    def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, site: Site, run: Run = here) -> None:
+        self.settings, self.guard, self.site, self._run = settings, guard, site, run
         self.verifier = Verifier(api, connect)
         self.peers = Peers(settings.web.port, site, settings.web.api)
         self._api, self._connect = api, connect
         self._local, self._shared_holds = threading.local(), shared_holds(site.pve, site.node, site.helper)
         self._clusters: Cache[Cluster] = Cache(FRESH, 8)
+
+    @property
+    def parts(self) -> tuple[Settings, Endpoint, Guard, Site]:
+        """What another process needs to make the same context."""
+        return self.settings, self._api, self.guard, self.site
+
+    def run(self, work: Callable[..., Any], who: Caller, *arguments: Any) -> Any:
+        """What `work(context, who, *arguments)` gives, wherever it is done; `work` is a function of a module."""
+        return self._run(self, work, who, *arguments)
 
     @property
     def journal(self) -> Journal:

@@ -6,16 +6,6 @@ from flask import Blueprint, Response, send_from_directory
 
 from prs.web.context import Context
 
-# URL folder -> directory, as pveproxy maps them (pve-manager PVE/Service/pveproxy.pm).
-SHARED = {
-    "pve2/ext6": "/usr/share/javascript/extjs",
-    "pve2/fa": "/usr/share/fonts-font-awesome",
-    "pve2/css": "/usr/share/pve-manager/css",
-    "pve2/images": "/usr/share/pve-manager/images",
-    "pwt": "/usr/share/javascript/proxmox-widget-toolkit",
-    "pve2/locale": "/usr/share/pve-i18n",
-}
-
 
 def pages(context: Context) -> Blueprint:
     """Routes to the files; a missing directory is a 404, paths that lead out of it as well."""

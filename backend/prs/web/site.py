@@ -1,4 +1,4 @@
-"""Location things are on this machine."""
+"""Where things are on this machine."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ from pathlib import Path
 from prs.helper.client import SOCKET
 
 PAGES = Path("/usr/share/pve-proxmox-rebalancing-service-ui/www")
+# URL folder -> directory, as pveproxy maps them (pve-manager PVE/Service/pveproxy.pm).
+SHARED = {
+    "pve2/ext6": "/usr/share/javascript/extjs",
+    "pve2/fa": "/usr/share/fonts-font-awesome",
+    "pve2/css": "/usr/share/pve-manager/css",
+    "pve2/images": "/usr/share/pve-manager/images",
+    "pwt": "/usr/share/javascript/proxmox-widget-toolkit",
+    "pve2/locale": "/usr/share/pve-i18n",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Location things are on this machine."""
+    """Where things are on this machine."""
 
     node: str  # this node's name
     pve: Path = Path("/etc/pve")

@@ -40,7 +40,7 @@ def add(api: Blueprint, context: Context) -> None:
     @api.post("/jobs")
     def start_job_of_caller() -> Response:
         who = caller()
-        job_id = start_job(context, who, body(ref("JobRequest")))
+        job_id = context.run(start_job, who, body(ref("JobRequest")))
         return answer(job_json(context.journal.job(job_id), who, context.site.node), 201)
 
     @api.get("/jobs/<job_id>")
@@ -61,7 +61,7 @@ def add(api: Blueprint, context: Context) -> None:
         if job is None:
             return answer(*_elsewhere(context, who, job_id, scope, verb, given))
         if verb == "undo":
-            return _undo(context, who, job)
+            return answer(context.run(undo, who, job), 201)
         _steer(context, who, job, verb, given)
         return answer(job_json(context.journal.job(job_id), who, context.site.node))
 
@@ -137,7 +137,7 @@ def _steer(context: Context, who: Caller, job: Job, verb: str, given: dict[str, 
         raise Refusal(409, "state", "Not possible: the job has ended or is being cancelled.")
 
 
-def _undo(context: Context, who: Caller, job: Job) -> Response:
+def undo(context: Context, who: Caller, job: Job) -> dict[str, Any]:
     """The way back as a new plan of the caller's, to be confirmed like any other."""
     why = job_json(job, who, "")["may"]["undo"]
     if not why["allowed"]:
@@ -154,6 +154,6 @@ def _undo(context: Context, who: Caller, job: Job) -> Response:
         cluster = inspect_guests(api, cluster, sorted({step.vmid for step in job.steps if step.state == "done"} & there))
         plan = plan_back(opened(cluster, job.node), policy, job, context.now())
     plan = replace(complete(replace(plan, stays=()), cluster, {}), stays=plan.stays)  # a guest that stays may no longer exist
-    return answer(plan_json(journal.add_plan(plan, policy, who.name), who.name, plan), 201)
+    return plan_json(journal.add_plan(plan, policy, who.name), who.name, plan)
 
 

@@ -11,6 +11,7 @@ from prs.engine.planning import PlanRequest, make_plan
 from prs.model import Cluster, Plan, Policy
 from prs.planner.objective.headroom import headroom
 from prs.web.access.actions import refusals, require
+from prs.web.access.auth import Caller
 from prs.web.api.answers import answer
 from prs.web.api.reflect import ref
 from prs.web.context import Context
@@ -27,22 +28,25 @@ def add(api: Blueprint, context: Context) -> None:
     @api.post("/plans")
     def make_plan_of_caller() -> Response:
         asked = body({"oneOf": [ref("BalanceRequest"), ref("DrainRequest")]})
-        who = caller()
-        denied = refusals(who.rights)
-        require(denied["drain" if asked["kind"] == "drain" else "plan"])
-        policy = asked_policy(context.settings.policy, asked)
-        node, goal = asked.get("node", ""), asked.get("goal", "spread")
-        request = PlanRequest(node, asked.get("stopped", True), goal, asked.get("leave", False))
-        restrict = restriction(who.rights, context.holds.held(), request.drain)
-        cluster, plan = make_plan(context.api(who), policy, context.now(), request, restrict)
-        plan = complete(plan, cluster, {**{name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None},
-                                        **({"stopped": request.stopped} if request.drain else {"goal": request.goal})})  # fmt: skip
-        return answer(plan_json(context.journal.add_plan(plan, policy, who.name), who.name, plan), 201)
+        require(refusals(caller().rights)["drain" if asked["kind"] == "drain" else "plan"])
+        return answer(context.run(plan_for_caller, caller(), asked), 201)
 
     @api.get("/plans/<plan_id>")
     def show_plan(plan_id: str) -> Response:
         plan, user = visible_plan(context, plan_id, caller())
         return answer(plan_json(plan_id, user, plan))
+
+
+def plan_for_caller(context: Context, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
+    """Plan as asked, keep the plan, and give it as JSON."""
+    policy = asked_policy(context.settings.policy, asked)
+    request = PlanRequest(asked.get("node", ""), asked.get("stopped", True), asked.get("goal", "spread"), asked.get("leave", False))
+    restrict = restriction(who.rights, context.holds.held(), request.drain)
+    cluster, plan = make_plan(context.api(who), policy, context.now(), request, restrict)
+    chosen: dict[str, object] = {name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None}
+    chosen["stopped" if request.drain else "goal"] = request.stopped if request.drain else request.goal
+    plan = complete(plan, cluster, chosen)
+    return plan_json(context.journal.add_plan(plan, policy, who.name), who.name, plan)
 
 
 def asked_policy(policy: Policy, asked: dict[str, Any]) -> Policy:

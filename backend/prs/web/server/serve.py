@@ -1,8 +1,9 @@
-"""The web service as a program: gunicorn with one worker of threads over the application, all settings from prs.conf."""
+"""The web service as a program: gunicorn with one worker of greenlets over the application, all settings from prs.conf."""
 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import socket
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
 
 from prs.config.load import DEFAULT_PATH, Settings, Web, load_settings
 from prs.endpoint import Endpoint
@@ -21,28 +21,10 @@ from prs.helper.client import SOCKET
 from prs.logs import set_up
 from prs.web import certificate
 from prs.web.access.allow_from import AccessRules, read_rules
-from prs.web.pages import SHARED
-from prs.web.site import PAGES, Site
+from prs.web.server.log import Bounded, Log
+from prs.web.site import PAGES, SHARED, Site
 
-THREADS = 24
 log = logging.getLogger(__name__)
-
-
-class Log(Logger):  # type: ignore[misc]  # gunicorn is untyped
-    """gunicorn's messages in the service's own log, where tickets are taken out; slow and vanished clients are not worth a traceback."""
-
-    def setup(self, cfg: Any) -> None:
-        """Send everything up to the root logger."""
-        super().setup(cfg)
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
-
-    def exception(self, msg: Any, *arguments: Any, **named: Any) -> None:
-        """A traceback, unless a client did not take its answer in time."""
-        if isinstance(sys.exc_info()[1], OSError):
-            self.debug(msg, *arguments, **named)
-        else:
-            super().exception(msg, *arguments, **named)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
@@ -65,13 +47,13 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
             log.error("%s; the old settings stay in force", error)
         settings = self._settings
         set_up(settings.log_level, sys.stderr, daemon=True)
-        pair = certificate.choose(self._arguments.pve / "local")
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(Bounded())
         for name, value in {
-            "bind": _bind(settings.web), "worker_class": "prs.web.server.worker.Worker", "workers": 1, "threads": THREADS,
-            "certfile": str(pair.certificate), "keyfile": str(pair.key),  # says that this is HTTPS; the worker follows the files itself
-            "worker_connections": 1000, "keepalive": 15, "timeout": 60, "graceful_timeout": 15, "backlog": 512,
+            "bind": _bind(settings.web), "worker_class": "prs.web.server.worker.Worker", "workers": 1,
+            "limit_request_fields": 50, "timeout": 60, "graceful_timeout": 15, "backlog": 512,
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None, "logger_class": Log, "loglevel": settings.log_level,
-            "forwarded_allow_ips": "", "proc_name": "prs-web", "sendfile": False, "post_worker_init": _quiet,
+            "forwarded_allow_ips": "", "proc_name": "prs-web", "sendfile": False, "pre_fork": _settle, "post_worker_init": _quiet,
         }.items():  # fmt: skip
             self.cfg.set(name, value)
 
@@ -79,6 +61,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         """The application, in the worker: the master stays small."""
         from prs.pve.http.client import connect
         from prs.web.access.guard import Guard
+        from prs.web.apart import Apart
         from prs.web.app import create_app
         from prs.web.context import Context
         from prs.web.server.worker import Worker
@@ -92,7 +75,13 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         shared = {name: Path(path) for name, path in SHARED.items()} | given.shared
         site = Site(given.node, given.pve, given.helper, given.pages, shared)
         guard = Guard(names, settings.web.port, settings.web.origins)
-        return create_app(Context(settings, _api(settings.web, given.pve, given.node), connect, guard, site))
+        return create_app(Context(settings, _api(settings.web, given.pve, given.node), connect, guard, site, Apart()))
+
+
+def _settle(server: Any, worker: Any) -> None:
+    """What the master holds stays shared with the worker: its garbage collector would touch every page."""
+    gc.collect()
+    gc.freeze()
 
 
 def _quiet(worker: Any) -> None:

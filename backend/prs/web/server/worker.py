@@ -1,33 +1,73 @@
-"""gunicorn's threaded worker, hardened: slow and idle connections wait in the event loop, where they hold no thread.
+"""gunicorn's gevent worker with deadlines: each connection is a greenlet, and how long and how much it may take is bounded here.
 
-Works on gunicorn 20.1 (a connection takes a thread as soon as it is accepted, and keeps it while it says nothing) and on 23 (half a
-request takes one). Both pass every new and every reused connection through `enqueue_req`, in the thread of the event loop.
+gunicorn's parser alone decides what a request is (20.1 of Debian 12 takes more for one than 23 does); what two readers of the same
+bytes may take differently is refused by what that parser has found, and no byte behind a body is ever read as a request.
 """
 
 from __future__ import annotations
 
-import selectors
+import errno
+import io
+import re
 import socket
+import struct
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from functools import partial
 from typing import Any
 
-from gunicorn import http
-from gunicorn.workers.gthread import TConn, ThreadWorker
+import gevent
+import gevent.socket
+from gunicorn.http.errors import InvalidHeader, InvalidRequestMethod, NoMoreData
+from gunicorn.workers.ggevent import GeventWorker
 
 from prs.web.access.allow_from import AccessRules
+from prs.web.access.guard import BODY_LIMIT
 from prs.web.certificate import Contexts
-from prs.web.server.arrival import Arrival
+from prs.web.server.places import TOTAL, Place, Places, client_of
 
-PATIENCE = 5.0  # seconds from the connection, or from the first byte of a further request, to the last byte of the request
-SEND = 5.0  # seconds a client may take to accept a part of the answer
+PATIENCE = 5.0  # seconds from the connection to the last byte of its first request's head, and again from there to the end of its body
+KEPT = 15.0  # seconds from an answer to the last byte of the head of the next request
+GRACE, RATE = 10.0, 32 * 1024  # an answer may take so many seconds and one more for each so many bytes,
+LONGEST = 180.0  # but no more than this
+BUFFER = 128 * 1024  # bytes of an answer that wait in the kernel: one that does not fit in there is paced
 LINGER = 1.0  # seconds the rest of a refused body is read, so that the refusal arrives
-_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_LENGTH = re.compile(r"[0-9]{1,10}", re.ASCII)
+_TOKEN = re.compile(r"[A-Z]{3,10}")
+_OPEN_ENDED = frozenset({"GET", "HEAD", "OPTIONS"})  # without a body these may be followed by a further request
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
+class Paced:
+    """A client's socket as gunicorn uses it; an answer that is not taken at the least rate ends as a connection that was reset."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.begin()
+
+    def begin(self) -> None:
+        """A new answer."""
+        self._size, self._spent = 0, 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of it in time, or OSError."""
+        began = time.monotonic()
+        self._size += len(data)
+        allowed = min(GRACE + self._size / RATE, LONGEST) - self._spent
+        try:
+            with gevent.Timeout(max(allowed, 0.01)) as late:
+                self._sock.sendall(data)
+        except gevent.Timeout as error:
+            if error is not late:
+                raise
+            # What waits in the kernel goes as well: closing politely would feed the client for as long as it likes.
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise _gone("the client takes its answer too slowly") from None
+        finally:
+            self._spent += time.monotonic() - began
+
+
+class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
     """gunicorn makes the worker itself, so serve.py hands over rules and TLS contexts as class attributes, before the loop starts."""
 
     rules = AccessRules()
@@ -35,125 +75,107 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._arrivals: dict[TConn, tuple[Arrival, float]] = {}
-        self._leave_by = 0.0  # when to stop at the latest; 0 = nobody asked
+        self.worker_connections = 2 * TOTAL  # of greenlets; the places are the limit
+        self._places = Places()
+        self._of: dict[Any, Place] = {}  # greenlet -> its place
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM, also at a reload: accept nothing more, but let what is just arriving arrive."""
-        self._leave_by = self._leave_by or time.monotonic() + PATIENCE
+        """SIGTERM, also at a reload: accept nothing more, let what is just arriving arrive, keep no connection for later."""
+        super().handle_exit(sig, frame)
+        gevent.spawn(self._places.close_kept)
 
-    def accept(self, server: Any, listener: socket.socket) -> None:
-        """Take a connection, or close it without a word where pveproxy would (its ALLOW_FROM, DENY_FROM and POLICY)."""
-        try:
-            sock, client = listener.accept()
-        except OSError:
-            return  # gone again, or no file handle left: the next turn of the loop tries anew
-        if not self.rules.admits(str(client[0])):
-            sock.close()
+    def timeout_ctx(self) -> Any:
+        """The time for TLS and the head of a request."""
+        place = self._of[gevent.getcurrent()]
+        return gevent.Timeout(KEPT if place.served else max(0.01, place.since + PATIENCE - time.monotonic()), False)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """One connection, in a greenlet of its own; closed without a word where pveproxy would (ALLOW_FROM, DENY_FROM, POLICY)."""
+        own = gevent.getcurrent()
+        leave = lambda: own.kill(_gone("its place is needed"), block=False)  # noqa: E731
+        place = self._places.take(client_of(str(addr[0])), leave) if self.rules.admits(str(addr[0])) else None
+        if place is None:
+            client.close()
             return
-        self.nr_conns += 1
-        self.enqueue_req(TConn(self.cfg, sock, client, server))
-
-    def enqueue_req(self, conn: TConn) -> None:
-        """A new connection, or a kept one on which something has come in: read until the request is complete."""
-        fresh = conn.parser is None
-        if fresh and not self._wrap(conn):
-            self._drop(conn)
-            return
-        conn.sock.setblocking(False)
-        self._arrivals[conn] = Arrival(conn.sock, fresh and self.contexts is not None), time.monotonic() + PATIENCE
-        self._watch(conn, selectors.EVENT_READ)
-        self._proceed(conn, conn.sock)
-
-    def _wrap(self, conn: TConn) -> bool:
+        self._of[own] = place
         try:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+            with gevent.Timeout(PATIENCE, _gone("it says nothing")):
+                gevent.socket.wait_read(client.fileno())  # until then it costs no more than a greenlet
             if self.contexts is not None:
-                conn.sock = self.contexts.get().wrap_socket(conn.sock, server_side=True, do_handshake_on_connect=False)
+                client = self.contexts.get().wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+            super().handle(listener, Paced(client), addr)
+        except ConnectionResetError:
+            pass  # it has gone, or had to
         except OSError as error:
             self.log.error("no TLS connection is possible: %s", error)
-            return False
-        conn.parser = http.RequestParser(self.cfg, conn.sock, conn.client)
-        conn.initialized = True  # as gunicorn 23's own init would say
-        return True
+        finally:
+            self._places.give_back(place)
+            del self._of[own]
+            client.close()
 
-    def _watch(self, conn: TConn, events: int) -> None:
-        with self._lock:
-            self.poller.register(conn.sock, events, partial(self._proceed, conn))
-
-    def _unwatch(self, conn: TConn) -> None:
-        with self._lock:
-            self.poller.unregister(conn.sock)
-
-    def _proceed(self, conn: TConn, _: Any) -> None:
-        arrival, _deadline = self._arrivals[conn]
-        state = arrival.advance()
-        if state in ("read", "write"):
-            wanted = selectors.EVENT_READ if state == "read" else selectors.EVENT_WRITE
-            with self._lock:
-                self.poller.modify(conn.sock, wanted, partial(self._proceed, conn))
-            return
-        del self._arrivals[conn]
-        self._unwatch(conn)
-        if state == "ready":
-            conn.unread = arrival.unread
-            conn.parser.unreader.unread(bytes(arrival.data))
-            future = self.tpool.submit(self.handle, conn)
-            self._wrap_future(future, conn)
-            return
-        if state == "too long":
-            self._say(conn, _TOO_LONG)
-        self._drop(conn)
+    def handle_request(self, listener_name: Any, req: Any, sock: Paced, addr: Any) -> Any:
+        """Read the body in time, then have the request answered; the client's deadlines stand still meanwhile."""
+        place = self._of[gevent.getcurrent()]
+        length = judge(req)
+        whole = length is not None and length <= BODY_LIMIT
+        body = self._body(req, sock, length or 0) if whole else b""
+        req.body = io.BytesIO(body)
+        if length != 0 or req.method not in _OPEN_ENDED:
+            req.headers = [header for header in req.headers if header[0] != "CONNECTION"] + [("CONNECTION", "close")]
+        sock.begin()
+        place.busy = True
+        try:
+            return super().handle_request(listener_name, req, sock, addr)
+        finally:
+            place.served += 1
+            if not whole:
+                _linger(sock)
+            place.busy = False
 
     @staticmethod
-    def _say(conn: TConn, words: bytes) -> None:
-        try:
-            conn.sock.send(words)
-        except OSError:
-            return  # the client does not even take a line
-
-    def _drop(self, conn: TConn) -> None:
-        """Close a connection the way gunicorn accounts for it: as one whose request has been dealt with."""
-        future: Future[tuple[bool, TConn]] = Future()
-        future.set_result((False, conn))
-        self._wrap_future(future, conn)
-
-    def murder_keepalived(self) -> None:
-        """Called at every turn of the loop: close what is overdue, kept connections and arriving requests alike."""
-        super().murder_keepalived()
-        now = time.monotonic()
-        for conn in [conn for conn, (_, deadline) in self._arrivals.items() if deadline < now]:
-            del self._arrivals[conn]
-            self._unwatch(conn)
-            self._drop(conn)
-        if self._leave_by:
-            self._leave(now)
-
-    def _leave(self, now: float) -> None:
-        with self._lock:
-            for listener in self.sockets:
-                if listener in self.poller.get_map():
-                    self.poller.unregister(listener)
-        if not self._arrivals or now > self._leave_by:
-            self.alive = False
-
-    def handle(self, conn: TConn) -> tuple[bool, TConn]:
-        """In a thread: answer the request; a client that does not take the answer is given up after SEND seconds."""
-        conn.sock.settimeout(SEND)
-        handled: Callable[[TConn], tuple[bool, TConn]] = super().handle
-        keep, conn = handled(conn)
-        if conn.unread:
-            _linger(conn.sock)
-            return False, conn
-        return keep, conn
+    def _body(req: Any, sock: Paced, length: int) -> bytes:
+        """All of the body; NoMoreData when it does not come."""
+        if length and any(header == ("EXPECT", "100-continue") for header in req.headers):
+            sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        req.headers = [header for header in req.headers if header[0] != "EXPECT"]
+        body: bytes = b""
+        with gevent.Timeout(PATIENCE, False):
+            body = req.body.read(length)
+        if len(body) < length:
+            raise NoMoreData
+        return body
 
 
-def _linger(sock: socket.socket) -> None:
+def judge(req: Any) -> int | None:
+    """The length of the request's body, None if only its end would tell; InvalidHeader for a head that can be read in two ways.
+
+    Names with an underscore are left out, as gunicorn 23 does: in WSGI they cannot be told from those with a hyphen.
+    """
+    if req.version not in ((1, 0), (1, 1)) or not _TOKEN.fullmatch(req.method):
+        raise InvalidRequestMethod(req.method)
+    if any(character in value for _, value in req.headers for character in "\r\n\0"):
+        raise InvalidHeader("a line break in a header")
+    req.headers = [header for header in req.headers if "_" not in header[0]]
+    lengths = [value for name, value in req.headers if name == "CONTENT-LENGTH"]
+    if len(lengths) > 1 or not all(_LENGTH.fullmatch(value) for value in lengths):
+        raise InvalidHeader("CONTENT-LENGTH")
+    if any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
+        return None
+    return int(lengths[0]) if lengths else 0
+
+
+def _gone(words: str) -> ConnectionResetError:
+    """What gunicorn takes for a client that has gone away: nothing to answer, nothing to log."""
+    return ConnectionResetError(errno.ECONNRESET, words)
+
+
+def _linger(sock: Paced) -> None:
     """Say that no more will be sent and read on for a moment: closing at once would destroy an answer that is still on its way."""
     try:
         sock.shutdown(socket.SHUT_WR)
-        sock.settimeout(LINGER)
-        end = time.monotonic() + LINGER
-        while time.monotonic() < end and sock.recv(64 * 1024):
-            pass
+        with gevent.Timeout(LINGER, False):
+            while sock.recv(64 * 1024):
+                pass
     except OSError:
         return  # the client is gone already

@@ -13,8 +13,6 @@ from prs.web.access.guard import Guard
 from prs.web.access.login import read_login
 from prs.web.access.rights import Rights
 from prs.web.api.refusal import Refusal
-from prs.web.api.validate import mistakes
-from prs.web.server.arrival import judge
 
 GUARD = Guard(frozenset({"pve1", "pve1.example.org", "*.lab.example.org"}), 8017, ("https://panel.example.org",))
 
@@ -117,46 +115,3 @@ def test_rights_follow_the_nearest_listed_path() -> None:
     assert rights.anywhere("VM.Migrate")
     assert rights.refusal("Sys.Modify") == "needs Sys.Modify on /"
     assert Rights({}).refusal("VM.Audit", "/vms") == "needs VM.Audit on /vms"
-
-
-@pytest.mark.parametrize(("data", "state"), [
-    (b"", "read"), (b"GET / HTTP/1.1\r\nHost: a\r\n", "read"), (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "ready"),
-    (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabc", "read"), (b"POST / HTTP/1.1\r\ncontent-length:5\r\n\r\nabcde", "ready"),
-    (b"POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n", "unread"), (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "unread"),
-    (b"POST / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 9\r\n\r\n", "gone"), (b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "gone"),
-    (b"GET / HTTP/1.1\r\nA: " + b"b" * 17000, "too long"),
-])  # fmt: skip
-def test_a_request_is_ready_only_when_it_is_all_there(data: bytes, state: str) -> None:
-    assert judge(data) == state
-
-
-LIMITED = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "pattern": "^[a-z]+$", "maxLength": 5},
-        "count": {"type": "integer", "minimum": 1, "maximum": 9},
-        "list": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 3, "uniqueItems": True},
-        "flag": {"type": "boolean"},
-        "word": {"type": "string", "enum": ["a", "b"]},
-    },
-    "required": ["name"],
-    "additionalProperties": False,
-}
-
-
-@pytest.mark.parametrize(("value", "words"), [
-    ({"name": "ab", "count": 9.0, "list": [1, 2], "flag": False, "word": "a"}, []),
-    ([], ["body: object is expected"]),
-    ({}, ["name: is missing"]),
-    ({"name": "ab\n"}, ["name: is not of the expected form"]),
-    ({"name": "abcdef"}, ["name: 0 to 5 characters are expected"]),
-    ({"name": "ab", "count": True}, ["count: integer is expected"]),
-    ({"name": "ab", "count": 10}, ["count: a number from 1 to 9 is expected"]),
-    ({"name": "ab", "list": [1, 1]}, ["list: an item is there twice"]),
-    ({"name": "ab", "list": []}, ["list: 1 to 3 items are expected"]),
-    ({"name": "ab", "list": [0, "x"]}, ["list[0]: a number from 1 to None is expected", "list[1]: integer is expected"]),
-    ({"name": "ab", "word": "c", "more": 1}, ["more: is not known", "word: 'c' is not one of a, b"]),
-    ({"name": "ab", "flag": 1}, ["flag: boolean is expected"]),
-])  # fmt: skip
-def test_values_are_held_against_their_schema(value: object, words: list[str]) -> None:
-    assert mistakes(LIMITED, value) == words

@@ -1,0 +1,77 @@
+"""Who is connected: each client gets so many places, and whoever has waited longest for nothing makes room for the next one."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+EACH = 100  # connections of one client at the same time
+TOTAL = 500  # of all clients together
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """One connection since a monotonic time: `leave` ends it, `busy` while it is being worked for, `served` answers it has had."""
+
+    client: str
+    leave: Callable[[], None]
+    busy: bool = False
+    served: int = 0
+    since: float = field(default_factory=time.monotonic)
+
+
+class Places:
+    """The places that are taken, oldest first. Not for threads: a greenlet is not interrupted here."""
+
+    def __init__(self, each: int = EACH, total: int = TOTAL) -> None:
+        self._each, self._total = each, total
+        self._taken: dict[str, dict[Place, None]] = {}
+
+    def take(self, client: str, leave: Callable[[], None]) -> Place | None:
+        """A place for a new connection, for which an idle one of the same client, or of the one with most of them, may have to leave.
+
+        None when there is no room, because all of them are being worked on.
+        """
+        mine = self._taken.get(client, {})
+        crowded = mine if len(mine) >= self._each else None
+        if crowded is None and sum(map(len, self._taken.values())) >= self._total:
+            crowded = max(self._taken.values(), key=len)
+        if crowded is not None and not self._make_room(crowded):
+            return None
+        place = Place(client, leave)
+        self._taken.setdefault(client, {})[place] = None
+        return place
+
+    def give_back(self, place: Place) -> None:
+        """The connection has ended, or is about to."""
+        mine = self._taken.get(place.client, {})
+        mine.pop(place, None)
+        if not mine:
+            self._taken.pop(place.client, None)
+
+    def close_kept(self) -> None:
+        """End the connections that are only kept for a further request."""
+        for place in [place for mine in self._taken.values() for place in mine]:
+            if place.served and not place.busy:
+                place.leave()
+
+    def _make_room(self, taken: dict[Place, None]) -> bool:
+        """End the oldest connection that waits; those that never asked anything first."""
+        waiting = sorted((place for place in taken if not place.busy), key=lambda place: place.served > 0)
+        if waiting:
+            self.give_back(waiting[0])
+            waiting[0].leave()
+        return bool(waiting)
+
+
+def client_of(address: str) -> str:
+    """Whom an address belongs to: IPv4 addresses each their own, IPv6 ones by /64, which is what one machine gets."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))

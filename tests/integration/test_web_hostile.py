@@ -1,0 +1,195 @@
+"""Everything that has knocked the web service over once, each time with another client that has to be served meanwhile."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from integration.hostile import SOON, SlowReader, api, crowd, exchange, plain, request, secure, served_soon
+from integration.web_house import House, Person, house
+from simcluster.scenes import small
+
+JSON = "Content-Type: application/json"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("home")
+    pages = folder / "www"
+    pages.mkdir()
+    (pages / "large.js").write_bytes(b"// line of a large script\n" * 90_000)
+    with house(folder / "node", small(start=time.time())) as found:
+        found.start_web("--pages", str(pages))
+        yield found
+
+
+@pytest.fixture(scope="module")
+def root(home: House) -> Person:
+    return home.log_in("root@pam")
+
+
+SLOW_BODIES = {
+    "a body that does not come": ("Content-Length: 60000",),
+    "22 digits": ("Content-Length: 0000000000000000060000",),
+    "22 digits, all large": ("Content-Length: 9999999999999999999999",),
+    "a sign": ("Content-Length: +60000",),
+    "an underscore": ("Content-Length: 60_000",),
+    "digits of another alphabet": ("Content-Length: \u0666\u0660",),
+    "two lengths": ("Content-Length: 60000", "Content-Length: 60000"),
+    "a list": ("Content-Length: 60000, 60000",),
+    "chunks": ("Transfer-Encoding: chunked",),
+    "chunks in disguise": ("Transfer-Encoding: xchunked",),
+    "both": ("Content-Length: 60000", "Transfer-Encoding: chunked"),
+    "a blank before the colon": ("Content-Length : 60000",),
+    "a folded line": ("X-Folded: a\r\n Content-Length: 60000",),
+    "a bare newline": ("X: a\nContent-Length: 60000",),
+}
+
+
+@pytest.mark.parametrize("headers", SLOW_BODIES.values(), ids=SLOW_BODIES)
+def test_slow_bodies_in_any_disguise_hold_up_nobody(home: House, root: Person, headers: tuple[str, ...]) -> None:
+    with crowd(home, 60, request(home, "POST", api("/login"), JSON, *headers)):
+        assert served_soon(root, "/jobs?scope=node") < SOON
+
+
+@pytest.mark.parametrize("headers", [SLOW_BODIES[name] for name in list(SLOW_BODIES)[1:]], ids=list(SLOW_BODIES)[1:])
+def test_a_length_that_two_readers_may_take_differently_is_refused_at_once(home: House, headers: tuple[str, ...]) -> None:
+    start = time.monotonic()
+    answer = exchange(home, request(home, "POST", api("/login"), JSON, *headers))
+    assert answer == b"" or answer.split()[1] in (b"400", b"413", b"501"), answer
+    assert time.monotonic() - start < 3
+
+
+def test_slow_requests_behind_a_good_one_in_one_packet_hold_up_nobody(home: House, root: Person) -> None:
+    behind = request(home, "POST", api("/login"), JSON, "Content-Length: 60000")
+    with crowd(home, 60, request(home, "GET", api("/healthz")) + behind):
+        assert served_soon(root, "/jobs?scope=node") < SOON
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "PUT", "DELETE"])
+def test_bytes_behind_a_request_with_a_body_are_never_a_request(home: House, method: str) -> None:
+    body = b'{"username": "a@pve", "password": "x"}'
+    first = request(home, method, api("/login"), JSON, f"Content-Length: {len(body)}", body=body)
+    answer = exchange(home, first + request(home, "GET", api("/healthz")))
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"alive" not in answer
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
+def test_slow_readers_of_a_large_file_hold_up_nobody_and_are_cut_off(home: House, root: Person) -> None:
+    readers = [SlowReader(home, "/ui/large.js", 4500) for _ in range(40)]
+    for reader in readers:
+        reader.start()
+    end = time.monotonic() + 45
+    while time.monotonic() < end and not all(reader.taken for reader in readers):
+        assert served_soon(root, "/jobs?scope=node", 1) < SOON
+        time.sleep(0.5)
+    for reader in readers:
+        reader.stop.set()
+    assert all(reader.taken for reader in readers), "some would have been fed for ever"
+
+
+def test_a_reader_that_is_only_slow_gets_the_whole_file(home: House) -> None:
+    """Two hundred kilobytes a second: a poor line, but an honest one."""
+    size, answer = 90_000 * 26, 0
+    with secure(home, buffer=32 * 1024) as sock:
+        sock.sendall(request(home, "GET", "/ui/large.js", "Connection: close"))
+        while part := sock.recv(20_000):
+            answer += len(part)
+            time.sleep(len(part) / 200_000)
+    assert answer > size
+
+
+def test_one_client_cannot_take_all_places(home: House, root: Person) -> None:
+    """Six hundred silent connections from one address: the oldest make room, everybody is served, those with a right to stay are kept."""
+    with secure(home, "127.0.0.77") as kept:
+        for _ in range(2):
+            kept.sendall(request(home, "GET", api("/healthz")))
+            assert b"alive" in kept.recv(65536)
+        with crowd(home, 600, b"", "127.0.0.77", tls=False) as found:
+            assert served_soon(root) < SOON
+            start = time.monotonic()
+            with secure(home, "127.0.0.77") as own:  # also for the address that does it
+                own.sendall(request(home, "GET", api("/healthz")))
+                assert b"alive" in own.recv(65536)
+            assert time.monotonic() - start < SOON
+            assert closed(found[0])
+            kept.sendall(request(home, "GET", api("/healthz")))
+            assert b"alive" in kept.recv(65536)
+
+
+def closed(sock: socket.socket) -> bool:
+    """True when the other side has closed the connection already."""
+    sock.settimeout(0.5)
+    with suppress(ConnectionError):
+        try:
+            return sock.recv(100) == b""
+        except TimeoutError:
+            return False
+    return True
+
+
+def test_a_kept_connection_that_says_nothing_is_closed(home: House) -> None:
+    with secure(home) as sock:
+        sock.sendall(request(home, "GET", api("/healthz")))
+        start = time.monotonic()
+        while sock.recv(65536):
+            pass
+        assert 5 < time.monotonic() - start < 25
+
+
+def test_a_storm_of_connections_leaves_nothing_behind(home: House, root: Person) -> None:
+    for _ in range(300):
+        plain(home).close()
+    assert served_soon(root) < SOON
+    process = Path(f"/proc/{home.processes['web'].pid}/task/{home.processes['web'].pid}/children")
+    worker = process.read_text().split()[0]
+
+    def settled() -> bool:
+        return len(list(Path(f"/proc/{worker}/fd").iterdir())) < 60
+
+    home.wait(settled, 25)
+
+
+def test_bodies_with_half_characters_are_refused_without_a_traceback(home: House, root: Person) -> None:
+    before = home.log("web")
+    odd = ['{"username": "a@pve", "password": "\\udc80"}', '{"username": "\\udc80@pve", "password": "x"}',
+           '{"username": "a", "realm": "\\ud800", "password": "x"}', '{"username": "a@pve", "password": "x", "challenge": "\\udfff"}',
+           '{"username": "a\\u0000@pve", "password": "\\u0000"}', '"\\udc80"', '{"\\udc80": 1}']  # fmt: skip
+    for body in odd:
+        raw = request(home, "POST", api("/login"), JSON, f"Content-Length: {len(body)}", body=body.encode())
+        answer = exchange(home, raw)
+        assert answer.split()[1] in (b"400", b"401", b"429"), (body, answer)
+    for header in ("\udc80", "PVEAuthCookie=\udcff", "PVE\u00e9"):
+        answer = exchange(home, b"GET /api/v1/status HTTP/1.1\r\nHost: pve1\r\nAuthorization: "
+                          + header.encode("utf-8", "surrogateescape") + b"\r\nConnection: close\r\n\r\n")  # fmt: skip
+        assert answer.split()[1] in (b"400", b"401"), answer
+    written = home.log("web")[len(before) :]
+    assert "Traceback" not in written
+    assert len(written.splitlines()) <= len(odd)
+
+
+def test_no_client_makes_the_log_grow_beyond_a_bounded_rate(home: House, root: Person) -> None:
+    """A thousand requests of every wrong kind within seconds: fewer lines than requests, and at most some hundred."""
+    before, sent = len(home.log("web").splitlines()), 0
+    wrong = [b"\x00\xff\n\n\r\n\r\n", b"GET\r\n\r\n", request(home, "BREW", api("/healthz"), "Connection: close"),
+             request(home, "POST", api("/login"), JSON, "Content-Length: 1", "Connection: close", body=b"{")]  # fmt: skip
+
+    def attack() -> None:
+        nonlocal sent
+        for number in range(125):
+            exchange(home, wrong[number % len(wrong)], 5)
+            sent += 1
+
+    threads = [threading.Thread(target=attack) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(home.log("web").splitlines()) - before < min(sent, 200)

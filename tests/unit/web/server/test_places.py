@@ -1,0 +1,85 @@
+"""Who has to go when another client comes."""
+
+from __future__ import annotations
+
+import pytest
+
+from prs.web.server.places import Place, Places, client_of
+
+
+class House:
+    """Places whose connections note that they were ended."""
+
+    def __init__(self, each: int, total: int) -> None:
+        self.places, self.left = Places(each, total), list[str]()
+
+    def come(self, client: str, name: str) -> Place | None:
+        return self.places.take(client, lambda: self.left.append(name))
+
+
+def test_the_oldest_silent_connection_of_a_crowded_client_makes_room() -> None:
+    house = House(3, 100)
+    first, second, third = (house.come("a", name) for name in "123")
+    assert first
+    assert second
+    assert third
+    first.served, second.busy = 1, True
+    assert house.come("b", "other")
+    assert house.come("a", "4")
+    assert house.left == ["3"]  # the first has had an answer, the second is at work
+    assert house.come("a", "5")
+    assert house.left == ["3", "4"]
+    fifth = house.places.take("a", lambda: None)
+    assert fifth
+    assert house.left == ["3", "4", "5"]
+    fifth.busy = True
+    assert house.come("a", "6")
+    assert house.left[-1] == "1"
+
+
+def test_a_client_whose_connections_are_all_at_work_gets_no_further_one() -> None:
+    house = House(2, 100)
+    for name in "12":
+        place = house.come("a", name)
+        assert place
+        place.busy = True
+    assert house.come("a", "3") is None
+    assert house.come("b", "1")
+
+
+def test_a_full_house_takes_the_place_from_whoever_has_most() -> None:
+    house = House(100, 5)
+    for name in ("a1", "b1", "a2", "a3", "b2"):
+        assert house.come(name[0], name)
+    assert house.come("c", "c1")
+    assert house.left == ["a1"]
+
+
+def test_a_place_that_is_given_back_counts_no_more() -> None:
+    house = House(1, 100)
+    place = house.come("a", "1")
+    assert place
+    house.places.give_back(place)
+    house.places.give_back(place)
+    assert house.come("a", "2")
+    assert house.left == []
+
+
+def test_only_connections_kept_for_later_are_closed_at_the_end() -> None:
+    house = House(10, 10)
+    kept, working, fresh = (house.come("a", name) for name in ("kept", "working", "fresh"))
+    assert kept
+    assert working
+    assert fresh
+    kept.served = working.served = 1
+    working.busy = True
+    house.places.close_kept()
+    assert house.left == ["kept"]
+
+
+@pytest.mark.parametrize(("address", "client"), [
+    ("192.0.2.7", "192.0.2.7"), ("::ffff:192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3::9", "2001:db8:1:2::/64"),
+    ("fe80::1%eth0", "fe80::/64"), ("nowhere", "nowhere"),
+])  # fmt: skip
+def test_an_ipv6_client_is_its_whole_network(address: str, client: str) -> None:
+    assert client_of(address) == client

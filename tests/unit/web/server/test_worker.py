@@ -1,0 +1,47 @@
+"""What gunicorn's parser makes of a head, and what is then refused as ambiguous."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.http import RequestParser
+from gunicorn.http.errors import ParseException
+
+from prs.web.server.worker import judge
+
+
+def parsed(*headers: str, line: str = "POST / HTTP/1.1") -> Any:
+    data = "\r\n".join([line, "Host: a", *headers]) + "\r\n\r\n"
+    return next(RequestParser(Config(), iter([data.encode("latin-1")]), ("192.0.2.1", 1)))
+
+
+@pytest.mark.parametrize(("headers", "length"), [
+    ((), 0), (("Content-Length: 5",), 5), (("content-length:0005",), 5), (("Content-Length: 9999999999",), 9_999_999_999),
+    (("Transfer-Encoding: chunked",), None),
+])  # fmt: skip
+def test_the_length_of_a_body_is_told_by_one_plain_number(headers: tuple[str, ...], length: int | None) -> None:
+    assert judge(parsed(*headers)) == length
+
+
+@pytest.mark.parametrize("headers", [
+    ("Content-Length: +5",), ("Content-Length: -5",), ("Content-Length: 5_0",), ("Content-Length: 0x5",), ("Content-Length: \xb2",),
+    ("Content-Length: 5 5",), ("Content-Length: 5, 5",), ("Content-Length:",), ("Content-Length: 5", "Content-Length: 5"),
+    ("Content-Length: 00000000000000000000005",), ("Content-Length : 5",), ("X: a\r\n b",), ("X: a\nContent-Length: 5",),
+])  # fmt: skip
+def test_what_two_readers_may_take_differently_is_refused(headers: tuple[str, ...]) -> None:
+    with pytest.raises(ParseException):
+        judge(parsed(*headers))
+
+
+@pytest.mark.parametrize("line", ["get / HTTP/1.1", "GET / HTTP/1.2", "GET / HTTP/2.0", "GE.T / HTTP/1.1"])
+def test_only_plain_methods_of_http_1_are_taken(line: str) -> None:
+    with pytest.raises(ParseException):
+        judge(parsed(line=line))
+
+
+def test_names_with_an_underscore_are_left_out() -> None:
+    request = parsed("Script_Name: /x", "Content_Length: 5")
+    assert judge(request) == 0
+    assert [name for name, _ in request.headers] == ["HOST"]
