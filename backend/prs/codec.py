@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from prs.errors import ModelError
 
 T = TypeVar("T")
+_LARGEST = 2**63  # no size, time or id of ours comes near; infinite and NaN are not below it
 
 
 def to_json(value: Any) -> Any:
@@ -69,8 +70,10 @@ def _tuple(args: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
 
 
 def _scalar(hint: Any, data: Any, where: str) -> Any:
-    if hint is float and isinstance(data, int) and not isinstance(data, bool):
+    if hint is float and isinstance(data, (int, float)) and not isinstance(data, bool):
+        if not abs(data) < _LARGEST:
+            raise ModelError(f"{where}: a number is expected, found {data!r:.60}")
         return float(data)
-    if hint in (int, float, str, bool) and (type(data) is not hint):
+    if hint in (int, float, str, bool) and (type(data) is not hint or (hint is int and abs(data) >= _LARGEST)):
         raise ModelError(f"{where}: {hint.__name__} is expected, found {data!r:.60}")
     return data

@@ -13,6 +13,10 @@ class ConfigError(PrsError):
         self.mistakes = mistakes
 
 
+class UsageError(PrsError):
+    """The command line asks for something that makes no sense, whatever the cluster looks like."""
+
+
 class ModelError(PrsError):
     """A saved snapshot or plan is not of the expected shape; the text names the field."""
 

@@ -22,6 +22,7 @@ Form = Literal["journal", "prefix", "person"]
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _WORDS = {logging.WARNING: "warning: ", logging.ERROR: "error: ", logging.CRITICAL: "error: "}
 _SHORTEST = 4  # a shorter secret is not looked for: it would black out ordinary words
+_LONG = 16  # a shorter one is hidden where it stands alone, and not as a part of other words
 # What a secret looks like when nobody registered it: tokens, tickets (pve-access-control PVE/AccessControl.pm, PVE/Ticket.pm), form fields.
 _PATTERNS = tuple(
     re.compile(pattern, flags)
@@ -42,17 +43,18 @@ class Redactor(logging.Filter):
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
         self._secrets: tuple[str, ...] = ()
+        self._pattern: re.Pattern[str] | None = None
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:
         """Hide these from now on, also in their URL-encoded forms."""
         forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in (secret, quote(secret, ""), quote_plus(secret))}
         self._secrets = tuple(sorted({*self._secrets, *forms}, key=lambda form: (-len(form), form)))
+        self._pattern = re.compile("|".join(map(_searched, self._secrets))) if self._secrets else None
 
     def redact(self, text: str) -> str:
         """Give text with every secret replaced."""
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
+        text = self._pattern.sub(HIDDEN, text) if self._pattern else text
         for pattern in _PATTERNS:
             text = pattern.sub(lambda found: found[1] + HIDDEN, text)
         return text
@@ -68,6 +70,14 @@ class Redactor(logging.Filter):
             if isinstance(value := getattr(record, name, None), str):
                 setattr(record, name, self.redact(value))
         return True
+
+
+def _searched(secret: str) -> str:
+    """The pattern that finds a secret: a short one has no letter, digit or joining sign right beside its own ends."""
+    if len(secret) >= _LONG:
+        return re.escape(secret)
+    before = r"(?<![\w-])" if re.match(r"\w", secret) else ""
+    return before + re.escape(secret) + (r"(?![\w-])" if re.search(r"\w\Z", secret) else "")
 
 
 def _message(record: logging.LogRecord) -> str:

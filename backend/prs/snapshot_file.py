@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,30 @@ def parse(text: str) -> Cluster:
         raise ModelError("this is not a snapshot of proxmox-rebalancing-service")
     if data.get("version") != VERSION:
         raise ModelError(f"this snapshot has version {data.get('version')!r:.20}, this program reads version {VERSION}")
-    return from_json(Cluster, data.get("cluster"), "cluster")
+    cluster = from_json(Cluster, data.get("cluster"), "cluster")
+    for name in ("nodes", "guests"):
+        if name not in data["cluster"]:
+            raise ModelError(f"cluster: field {name} is missing")
+    return _sound(cluster)
+
+
+def _sound(cluster: Cluster) -> Cluster:
+    """The cluster, if it could be one: names once, guests on its nodes, no figure below zero; ModelError naming the field."""
+    lists: dict[str, tuple[Any, ...]] = {"nodes": cluster.nodes, "guests": cluster.guests, "storages": cluster.storages}
+    for kind, things in lists.items():
+        for index, one in enumerate(things):
+            for item in fields(one):
+                value = getattr(one, item.name)
+                if isinstance(value, (int, float)) and value < 0:
+                    raise ModelError(f"cluster.{kind}[{index}].{item.name}: {value} is below zero")
+    for kind, keys in (("nodes", [one.name for one in cluster.nodes]), ("guests", [one.vmid for one in cluster.guests])):
+        if double := next((key for key, times in Counter(keys).items() if times > 1), None):
+            raise ModelError(f"cluster.{kind}: {double!r:.60} is there twice")
+    names = {node.name for node in cluster.nodes}
+    for index, guest in enumerate(cluster.guests):
+        if guest.node not in names:
+            raise ModelError(f"cluster.guests[{index}].node: the snapshot has no node {guest.node!r:.60}")
+    return cluster
 
 
 def read(path: Path) -> Cluster:

@@ -57,7 +57,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "cli.verbs": ("cli", "cli.exits"),
 }  # fmt: skip
 # Package -> packages it may import; the ground is every module that stands beside the packages, and the nouns.
-GROUND = ("model", "errors", "codec", "endpoint", "terminal", "logs", "snapshot_file")
+GROUND = ("model", "errors", "codec", "endpoint", "similar", "terminal", "logs", "snapshot_file")
 PACKAGES: dict[str, tuple[str, ...]] = {
     "config": GROUND,
     "planner": GROUND,
@@ -70,7 +70,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 }
 # What the ground's own modules may import of it: no arrow runs back up.
 FLOOR: dict[str, tuple[str, ...]] = {
-    "errors": (), "endpoint": (), "terminal": (), "model": ("errors",), "codec": ("errors", "model"), "logs": ("terminal",),
+    "errors": (), "endpoint": (), "similar": (), "terminal": (), "model": ("errors",), "codec": ("errors", "model"), "logs": ("terminal",),
     "snapshot_file": ("codec", "errors", "model"),
 }  # fmt: skip
 # Library -> the modules that may import it; a name ending in a dot stands for a whole package.
@@ -86,7 +86,7 @@ LIBRARIES = {
     "gevent": {"prs.web.server."},
 }
 # What runs as root on a node, or decides, keeps away from the rest of the product.
-BARE = {"helper.root": (), "planner": ("model", "errors")}
+BARE = {"helper.root": (), "planner": ("model", "errors", "similar")}
 
 
 def within(name: str, prefix: str) -> bool:

@@ -160,6 +160,20 @@ def test_a_secret_is_hidden_in_its_url_encoded_forms_too() -> None:
     assert redactor.redact("x a%2Bb%20c%2Fd%3D%C3%A9 y a%2Bb+c%2Fd%3D%C3%A9") == "x [hidden] y [hidden]"
 
 
+@pytest.mark.parametrize(
+    ("secret", "text", "redacted"),
+    [
+        ("node", "the nodes of node-3: node01 and mynode", "the nodes of node-3: node01 and mynode"),
+        ("node", "password is node, node: node", "password is [hidden], [hidden]: [hidden]"),
+        ("pass!", "login?p=pass!&x=1 pass!word", "login?p=[hidden]&x=1 [hidden]word"),
+        ("0123456789abcdef", "x0123456789abcdefx", "x[hidden]x"),
+        ("abc", "abc", "abc"),
+    ],
+)
+def test_a_short_secret_is_hidden_where_it_stands_alone(secret: str, text: str, redacted: str) -> None:
+    assert logs.Redactor([secret]).redact(text) == redacted
+
+
 def test_a_secret_learned_later_is_hidden_from_then_on() -> None:
     redactor = logs.Redactor(["longer secret", ""])
     redactor.add("secret")

@@ -55,3 +55,27 @@ def test_completion_knows_every_verb() -> None:
     found = re.search(r"local verbs='([^']+)'", text)
     assert found
     assert found[1].split() == [verb.name for verb in VERBS]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered", "missing"),
+    [
+        ("--", {"--config", "--version", "--help"}, {"--drain", "--method", "--snapshot"}),
+        ("drain --", {"--each", "--reboot", "--leave-stopped", "--json"}, {"--method", "--last", "--version"}),
+        ("status --", {"--last", "--json"}, {"--drain"}),
+        ("", {verb.name for verb in VERBS}, set()),
+    ],
+)
+def test_completion_offers_what_fits_there(words: str, offered: set[str], missing: set[str], tmp_path: Path) -> None:
+    """Bash itself completes, with the program's own help behind it."""
+    program = tmp_path / "proxmox-rebalancing-service"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}/backend" exec "{sys.executable}" -m prs.cli.main "$@"\n')
+    program.chmod(0o755)
+    given = [str(program), *words.split(" ")]
+    script = (
+        f". '{ROOT}/packaging/completion/proxmox-rebalancing-service'\nCOMP_WORDS=({' '.join(repr(word) for word in given)})\n"
+        f'COMP_CWORD={len(given) - 1}\n_proxmox_rebalancing_service\nprintf "%s\\n" "${{COMPREPLY[@]}}"\n'
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert offered <= set(done.stdout.split()), (done.stdout, done.stderr)
+    assert not missing & set(done.stdout.split())

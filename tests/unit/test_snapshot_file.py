@@ -6,11 +6,15 @@ import json
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
 from prs import snapshot_file
+from prs.engine.planning import PlanRequest, what_if
 from prs.errors import ModelError
+from prs.model import Policy
 from unit import samples
 
 
@@ -38,6 +42,8 @@ def test_users_are_left_out() -> None:
         ('{"format": "prs-snapshot"}', "this snapshot has version None, this program reads version 1"),
         ('{"format": "prs-snapshot", "version": 1}', "cluster: an object is expected, found NoneType"),
         ('{"format": "prs-snapshot", "version": 1, "cluster": {"nodes": 1}}', "cluster.nodes: a list is expected, found int"),
+        ('{"format": "prs-snapshot", "version": 1, "cluster": {"nodes": []}}', "cluster: field guests is missing"),
+        ('{"format": "prs-snapshot", "version": 1, "cluster": {"guests": []}}', "cluster: field nodes is missing"),
     ],
 )
 def test_anything_else_is_refused(tmp_path: Path, text: str, words: str) -> None:
@@ -64,3 +70,46 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
 def test_the_text_is_json_for_others() -> None:
     data = json.loads(snapshot_file.dump(samples.CLUSTER))
     assert [node["name"] for node in data["cluster"]["nodes"]] == ["pve1", "pve2", "pve3"]
+
+
+@pytest.mark.parametrize(
+    ("where", "field", "value", "words"),
+    [
+        ("guests", "cpu", "NaN", "cluster.guests[0].cpu: a number is expected, found nan"),
+        ("guests", "cpu", "1e999", "cluster.guests[0].cpu: a number is expected, found inf"),
+        ("guests", "cpu", "-0.5", "cluster.guests[0].cpu: -0.5 is below zero"),
+        ("guests", "memory", "Infinity", "cluster.guests[0].memory: int is expected, found inf"),
+        ("guests", "memory", "1" + "0" * 30, "cluster.guests[0].memory: int is expected, found 1"),
+        ("guests", "vmid", "104", "cluster.guests: 104 is there twice"),
+        ("guests", "node", '"pve9"', "cluster.guests[0].node: the snapshot has no node 'pve9'"),
+        ("nodes", "memory", "-1", "cluster.nodes[0].memory: -1 is below zero"),
+        ("nodes", "name", '"pve2"', "cluster.nodes: 'pve2' is there twice"),
+    ],
+)
+def test_figures_and_names_that_no_cluster_has(where: str, field: str, value: str, words: str) -> None:
+    data = json.loads(snapshot_file.dump(samples.CLUSTER))
+    data["cluster"][where][0][field] = "HERE"
+    with pytest.raises(ModelError) as caught:
+        snapshot_file.parse(json.dumps(data).replace('"HERE"', value))
+    assert str(caught.value).startswith(words)
+
+
+@given(data=strategies.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_snapshot_is_refused_or_planned_for(data: strategies.DataObject, saved: Path) -> None:
+    """Any single value of the file may be replaced by any other: words, or a plan, and never a traceback."""
+    whole = json.loads(saved.read_text())
+    kind = data.draw(strategies.sampled_from(("nodes", "guests")))
+    thing = whole["cluster"][kind][data.draw(strategies.integers(0, len(whole["cluster"][kind]) - 1))]
+    odd: Any = strategies.one_of(
+        strategies.none(), strategies.booleans(), strategies.floats(), strategies.integers(), strategies.text(), strategies.just([]),
+    )  # fmt: skip
+    name = data.draw(strategies.sampled_from(sorted(thing)))
+    thing[name] = data.draw(odd)
+    try:
+        cluster = snapshot_file.parse(json.dumps(whole))
+    except ModelError:
+        return
+    for method in ("memory", "cpu", "disk", "all"):
+        what_if(cluster, Policy(method), cluster.taken, PlanRequest())
+    what_if(cluster, Policy(), cluster.taken, PlanRequest(drain=cluster.nodes[0].name))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from prs.cli.plan_view import heading, label
+from prs.engine.drain.way_back import home, undone
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.rolling.runs import RollingRun
 from prs.terminal import Cell, Style, clean, counted, duration, paint, paragraph, percent, size, speed, table
@@ -30,8 +31,14 @@ def _job_row(job: Job, now: float) -> list[str | Cell]:
 
 
 def what(job: Job) -> str:
-    """Say what a job does: `drain pve1`, `level memory`."""
-    return f"drain {clean(job.node or job.plan.node)}" if job.kind == "drain" else f"level {clean(job.plan.method)}"
+    """Say what a job does: `drain pve1`, `release pve1`, `bring back what job 12ab moved`, `level memory`."""
+    if job.kind == "drain":
+        return f"drain {clean(job.node or job.plan.node)}"
+    if node := home(job):
+        return f"release {clean(node)}"
+    if other := undone(job):
+        return f"bring back what job {clean(other)} moved"
+    return f"level {clean(job.plan.method)}"
 
 
 def state_cell(state: str) -> Cell:

@@ -18,7 +18,7 @@ from prs.cli.options import PROGRAM
 from prs.config.load import DEFAULT_PATH, load_settings
 from prs.endpoint import Endpoint
 from prs.engine.daemon.systemd import Notifier
-from prs.errors import ConfigError, PrsError
+from prs.errors import ConfigError, PrsError, UsageError
 from prs.pve.api import Api
 from prs.terminal import clean, paint, style_of, write
 
@@ -97,6 +97,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return act(Call(options, sys.stdout, sys.stderr, _connect))
     except ConfigError as error:
         _complain(*error.mistakes)
+        return exits.USAGE
+    except UsageError as error:
+        _complain(str(error))
         return exits.USAGE
     except PrsError as error:
         _complain(str(error))

@@ -36,8 +36,9 @@ def _value(read: Callable[[str], Any], allowed: str) -> Callable[[str], Any]:
             if not text.strip():
                 raise ValueError
             return read(text.strip())
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text[:60]!r}: allowed: {allowed}") from None
+        except ValueError as error:
+            hint = f" ({error})" if str(error).startswith("did you mean") else ""
+            raise argparse.ArgumentTypeError(f"{text[:60]!r}{hint}: allowed: {allowed}") from None
 
     return convert
 

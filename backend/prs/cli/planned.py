@@ -6,7 +6,7 @@ from prs.cli.call import Call
 from prs.cli.plan_view import plan_page
 from prs.codec import to_json
 from prs.engine.planning import PlanRequest
-from prs.errors import PlanError
+from prs.errors import UsageError
 from prs.model import Cluster, Plan
 
 
@@ -16,7 +16,7 @@ def plan_request_of(call: Call) -> PlanRequest:
     drain = getattr(options, "drain", None) or getattr(options, "node", None) or ""
     stopped, blocked = getattr(options, "leave_stopped", False), getattr(options, "leave_blocked", False)
     if (stopped or blocked) and not drain:
-        raise PlanError(f"--leave-{'stopped' if stopped else 'blocked'} belongs to a drain: name the node with --drain NODE")
+        raise UsageError(f"--leave-{'stopped' if stopped else 'blocked'} belongs to a drain: name the node with --drain NODE")
     return PlanRequest(drain, not stopped, getattr(options, "goal", "spread"), blocked)
 
 

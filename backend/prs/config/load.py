@@ -8,11 +8,12 @@ from typing import Any
 
 from prs.config import sections
 from prs.config.ini import Entry, Lines, read_lines
-from prs.config.mistakes import read_value, shown, similar
+from prs.config.mistakes import read_value, shown
 from prs.config.options import BY_NAME, OPTIONS, SECTIONS
 from prs.endpoint import Endpoint
 from prs.errors import ConfigError
 from prs.model import Policy
+from prs.similar import in_brackets
 
 DEFAULT_PATH = Path("/etc/proxmox-rebalancing-service/prs.conf")
 
@@ -58,16 +59,32 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """The value of every option, given or default, and the line of each given one."""
+    """The value of every option, given or default, the line of each given one, and which of those are given empty."""
 
     values: dict[tuple[str, str], Any]
     lines: dict[tuple[str, str], int]
+    empty: set[tuple[str, str]] = field(default_factory=set)
 
     def get(self, section: str, name: str) -> Any:
         return self.values[section, name]
 
     def line(self, name: str) -> int:
         return self.lines.get(("proxmox", name), 0)
+
+    def lacks(self, name: str) -> bool:
+        """Whether an option of [proxmox] is not given, or given empty (one that is given wrongly is told of already)."""
+        return not self.line(name) or ("proxmox", name) in self.empty
+
+
+_TOKEN = "a token is written api_token: user@realm!name=secret"
+# What other programs around Proxmox VE call these options.
+_ELSEWHERE = {
+    **dict.fromkeys(("token_id", "token_secret", "token_name", "token_value", "token", "api_token_id", "api_token_secret"), _TOKEN),
+    **dict.fromkeys(("user", "username", "login"), "the user is written api_user: user@realm"),
+    **dict.fromkeys(("pass", "password", "api_password"), "the password is written api_pass: PASSWORD"),
+    **dict.fromkeys(("host", "hosts", "api_hosts", "api_url", "url_api"), "the API's hosts are written api_host: HOST,HOST"),
+    **dict.fromkeys(("ssl_verification", "verify_tls", "insecure"), "checking the API's certificate is written verify_ssl: 1 or 0"),
+}
 
 
 def load_settings(path: Path | str) -> Settings:
@@ -76,8 +93,8 @@ def load_settings(path: Path | str) -> Settings:
     lines = read_lines(path)
     mistakes = list(lines.mistakes)
     found = _judge(lines, mistakes)
-    missing = _credentials(found, mistakes)
     pools, domains = sections.read_pools(lines, mistakes), sections.read_domains(lines, mistakes)
+    missing = _credentials(found, mistakes)
     if mistakes:
         raise ConfigError([f"{path} line {line}: {sentence}." for line, sentence in sorted(mistakes)])
     return Settings(
@@ -103,7 +120,7 @@ def _judge(lines: Lines, mistakes: list[tuple[int, str]]) -> _Values:
         if name not in SECTIONS and not sections.is_place(name):
             known = (*SECTIONS, *sections.SECTIONS)
             allowed = ", ".join(f"[{section}]" for section in known)
-            mistakes.append((line, f"unknown section [{shown(name)}]{similar(name, known)}; allowed are {allowed}"))
+            mistakes.append((line, f"unknown section [{shown(name)}]{in_brackets(name, known)}; allowed are {allowed}"))
     for entry in lines.entries:
         option = BY_NAME.get((entry.section, entry.name))
         key = entry.section, entry.name
@@ -114,6 +131,7 @@ def _judge(lines: Lines, mistakes: list[tuple[int, str]]) -> _Values:
             mistakes.append((entry.line, f"[{entry.section}] {entry.name} is given a second time (first on line {found.lines[key]})"))
         else:
             found.lines[key] = entry.line
+            found.empty.update(() if entry.value else (key,))
             found.values[key] = read_value(option, entry, mistakes, found.values[key])
     return found
 
@@ -121,13 +139,15 @@ def _judge(lines: Lines, mistakes: list[tuple[int, str]]) -> _Values:
 def _unknown(entry: Entry) -> str:
     """Say why no option has this name, and which one may have been meant."""
     homes = [option.section for option in OPTIONS if option.name == entry.name]
+    if other := _ELSEWHERE.get(entry.name):
+        return f"[{entry.section or 'proxmox'}] has no option '{entry.name}': {other}"
     if not entry.section:
         home = f"; it belongs under [{homes[0]}]" if homes else ""
         return f"option '{entry.name}' stands before the first [section]{home}"
     names = [option.name for option in OPTIONS if option.section == entry.section]
     if homes:
         return f"[{entry.section}] has no option '{entry.name}'; it belongs under [{homes[0]}]"
-    return f"[{entry.section}] has no option '{entry.name}'{similar(entry.name, names)}; allowed are {', '.join(names)}"
+    return f"[{entry.section}] has no option '{entry.name}'{in_brackets(entry.name, names)}; allowed are {', '.join(names)}"
 
 
 def _credentials(found: _Values, mistakes: list[tuple[int, str]]) -> list[str]:
@@ -144,10 +164,12 @@ def _credentials(found: _Values, mistakes: list[tuple[int, str]]) -> list[str]:
         mistakes.append((tokens, f"[proxmox] api_token belongs to '{shown(owner)}', but api_user is '{shown(user)}'"))
     if password and not user and not found.line("api_user"):
         mistakes.append((passwords, "[proxmox] api_pass is given without api_user"))
-    if user and not (password or token or tokens):
+    if user and not (password or token) and found.lacks("api_token"):
         mistakes.append((found.line("api_user"), "[proxmox] api_user is given without api_pass or api_token"))
-    if (user or token) and not (hosts or found.line("api_host")):
+    if (user or token) and not found.line("api_host"):
         mistakes.append((max(found.line("api_user"), tokens), "[proxmox] a user is given without api_host"))
+    if (user or token or mistakes) and ("proxmox", "api_host") in found.empty:
+        mistakes.append((found.line("api_host"), "[proxmox] api_host is empty: name at least one host"))
     missing = [] if hosts else ["[proxmox] api_host is not set"]
     return missing if token or (user and password) else [*missing, "[proxmox] api_user and api_pass, or api_token, are not set"]
 

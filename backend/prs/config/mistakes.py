@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from prs.config.ini import Entry
 from prs.config.options import Option
 
+# What a value may hold of a secret that was written into the wrong option: a token's, and the password in a URL.
+_SECRETS = re.compile(r"(![A-Za-z][A-Za-z0-9._-]*[=:]|//[^/@\s:]*:)(?!SECRET\b)[^@\s,]+")
 
-def shown(value: str) -> str:
-    """Make a value fit for a message: escapes instead of unprintable characters, 60 characters at most."""
+
+def shown(value: str, longest: int = 60) -> str:
+    """Make a value fit for a message: without secrets, with escapes for unprintable characters, `longest` characters at most."""
+    value = _SECRETS.sub(lambda found: f"{found[1]}(not shown)", value)
     plain = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
-    return plain if len(plain) <= 60 else plain[:57] + "..."
-
-
-def similar(word: str, known: Sequence[str]) -> str:
-    """Ask whether the known word was meant that is most like this one; "" when none is."""
-    close = difflib.get_close_matches(word, known, 1)
-    return f" (did you mean '{close[0]}'?)" if close else ""
+    return plain if len(plain) <= longest else plain[: longest - 3] + "..."
 
 
 def read_value(option: Option, entry: Entry, mistakes: list[tuple[int, str]], default: Any = None) -> Any:
@@ -31,7 +27,7 @@ def read_value(option: Option, entry: Entry, mistakes: list[tuple[int, str]], de
         return option.read(entry.value)
     except ValueError as error:
         value = "(not shown)" if option.secret else f"'{shown(entry.value)}'"
-        hint = f" ({error})" if error.args else ""
+        hint = f" ({shown(str(error), 160)})" if str(error) else ""
         if re.search(r"\s[#;]", entry.value):
             hint += " (a comment needs a line of its own)"
         mistakes.append((entry.line, f"[{shown(entry.section)}] {entry.name} = {value}{hint}: allowed: {option.allowed}"))

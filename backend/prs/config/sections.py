@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from prs.config.ini import Entry, Lines
-from prs.config.mistakes import read_value, shown, similar
+from prs.config.mistakes import read_value, shown
 from prs.config.options import DOMAIN, POOL_OPTIONS
 from prs.config.values import POOL_NAME
 from prs.model import Pool
+from prs.similar import in_brackets
 
 Domains = tuple[tuple[str, tuple[str, ...]], ...]
 SECTIONS = ("pool NAME", "domains")
@@ -40,7 +41,7 @@ def _pool(name: str, line: int, entries: Sequence[Entry], mistakes: list[tuple[i
     for entry in entries:
         section = f"[{shown(entry.section)}]"
         if entry.name not in options:
-            mistakes.append((entry.line, f"{section} has no option '{entry.name}'{similar(entry.name, list(options))}; "
+            mistakes.append((entry.line, f"{section} has no option '{entry.name}'{in_brackets(entry.name, list(options))}; "
                              f"allowed are {', '.join(options)}"))
         elif entry.name in seen:
             mistakes.append((entry.line, f"{section} {entry.name} is given a second time (first on line {seen[entry.name]})"))

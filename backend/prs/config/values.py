@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from prs.similar import similar
+
 GIB = 2**30
 _SIZES = {"": GIB, "g": GIB, "gb": GIB, "gib": GIB, "m": 2**20, "mb": 2**20, "mib": 2**20, "t": 2**40, "tb": 2**40, "tib": 2**40}
 _SECONDS = {"": 3600.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -19,6 +21,7 @@ _GUEST_PATTERN = re.compile(r"[A-Za-z0-9._*?-]{1,253}")
 _USER = re.compile(r"(?=.{1,64}\Z)[^\s:/]+@[A-Za-z][A-Za-z0-9._-]+")  # pve-access-control PVE/Auth/Plugin.pm, pve-userid
 POOL_NAME = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,2}")  # pve-access-control PVE/AccessControl.pm, pve-poolid
 _TOKEN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]+")
+_TOKEN_ID = re.compile(r"[A-Za-z0-9._-]{1,40}@[A-Za-z0-9._-]{1,20}![A-Za-z0-9._-]{1,40}")
 
 
 def text(value: str) -> str:
@@ -40,7 +43,7 @@ def choice(*allowed: str) -> Callable[[str], str]:
 
     def read(value: str) -> str:
         if value.lower() not in allowed:
-            raise ValueError
+            raise ValueError(similar(value.lower(), allowed))
         return value.lower()
 
     return read
@@ -192,21 +195,40 @@ def _ipv6(name: str) -> str:
 def user(value: str) -> str:
     """Read user@realm, or nothing."""
     if value and not _USER.fullmatch(value):
-        raise ValueError("" if "@" in value else "the realm is missing: root@pam is a user of the system, name@pve one of Proxmox VE")
+        raise ValueError(_not_a_user(value))
     return value
+
+
+def _not_a_user(value: str) -> str:
+    """What somebody may have meant who wrote this as the user."""
+    if "!" in value:
+        token_id = value.partition("=")[0]
+        named = token_id if _TOKEN_ID.fullmatch(token_id) else "user@realm!name"
+        return f"this is a token: write api_token: {named}=SECRET instead of api_user and api_pass"
+    if re.search(r"\s", value):
+        return "it holds a blank, which no name of a user in Proxmox VE has"
+    if "@" not in value:
+        return "the realm is missing: root@pam is a user of the system, name@pve one of Proxmox VE"
+    return "a name before the @ and a realm behind it are expected, without : and /"
 
 
 def token(value: str) -> tuple[str, str, str]:
     """Read `user@realm!name=secret` or `name=secret`; give (user, name, secret), all empty for an empty value."""
     if not value:
         return "", "", ""
+    if re.match(r"(authorization:\s*)?pveapitoken\s*[=:\s]", value, re.IGNORECASE):
+        raise ValueError("write only what follows PVEAPIToken=")
     identity, equals, secret = value.partition("=")
     owner, _, name = identity.rpartition("!")
     name, secret = name.strip(), secret.strip()
+    if not equals and ":" in name:
+        raise ValueError("between the token's name and its secret stands a =, not a :")
     if not equals or not secret or re.search(r"\s", secret):
         raise ValueError("the secret is missing after '='" if not secret else "the secret holds a blank")
-    if not _TOKEN_NAME.fullmatch(name) or ("!" in identity and not _USER.fullmatch(owner)):
-        raise ValueError
+    if "!" in identity and not _USER.fullmatch(owner):
+        raise ValueError("before the ! stands the token's user with its realm, such as prs@pve")
+    if not _TOKEN_NAME.fullmatch(name):
+        raise ValueError("the token's name begins with a letter and holds letters, digits and . _ - only")
     return owner, name, secret
 
 

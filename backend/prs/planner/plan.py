@@ -19,6 +19,7 @@ from prs.planner.quantities import gib, points
 from prs.planner.search import lower_bound, order
 from prs.planner.search.order import Step
 from prs.planner.verify.walk import check_plan
+from prs.similar import in_brackets
 
 __all__ = ["Goal", "bounded", "check_plan", "plan_balance", "plan_drain"]
 
@@ -36,7 +37,7 @@ def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped:
     A guest that cannot leave is a blocker, and with one nothing is moved; with `leave` all others are.
     """
     if node not in {one.name for one in cluster.nodes}:
-        raise PlanError(f"There is no node {node} in this cluster.")
+        raise PlanError(f"There is no node {node} in this cluster{in_brackets(node, [one.name for one in cluster.nodes])}.")
     problem = Problem(FixedLimits(cluster, policy, node, stopped))
     empty = Plan("drain", policy.method, node, now, warnings=_warnings(problem), stopped=stopped)
     fixed = {v: r for v, r in problem.stays.items() if problem.facts.guests[v].node == node and _blocks(problem, v)}

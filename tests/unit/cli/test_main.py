@@ -67,6 +67,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["plan", "--method", "memroy"], "argument --method: 'memroy' (did you mean 'memory'?): allowed: memory, disk, cpu or all"),
         (["plan", "--method", "ram"], "argument --method: 'ram': allowed: memory, disk, cpu or all"),
         (["run", "--max-moves", "0"], "argument --max-moves: '0': allowed: a whole number from 1"),
         (["run", "--max-gib", ""], "argument --max-gib: '': allowed: GiB (100, 1.5TiB)"),
@@ -100,6 +101,22 @@ def test_options_go_over_the_configuration(conf: Path) -> None:
 
 
 # Errors and exit codes.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["drain", "a", "b"], "several nodes are drained one after the other with --each --reboot"),
+        (["drain", "--each", "pve1"], "--each needs --reboot"),
+        (["drain", "--each", "--reboot", "a", "b", "a"], "a is named twice"),
+        (["drain", "--reboot", "--leave-stopped", "a"], "--reboot empties the node of stopped guests too"),
+        (["plan", "--leave-stopped"], "--leave-stopped belongs to a drain"),
+        (["plan", "--leave-blocked"], "--leave-blocked belongs to a drain"),
+    ],
+)
+def test_options_that_do_not_go_together(arguments: list[str], words: str, conf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*arguments, "-c", str(conf)]) == exits.USAGE
+    assert words in capsys.readouterr().err
 
 
 def test_every_mistake_of_the_configuration_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -239,6 +239,9 @@ def test_a_comment_behind_a_value_is_named_as_the_cause(tmp_path: Path) -> None:
         ("api_host: a\napi_pass: secret1", "api_pass is given without api_user"),
         ("api_host: a\napi_user: u@pve", "api_user is given without api_pass or api_token"),
         ("api_user: u@pve\napi_pass: secret1", "a user is given without api_host"),
+        ("api_host:\napi_user: u@pve\napi_pass: secret1", "api_host is empty: name at least one host"),
+        ("api_host: a\napi_user: u@pve\napi_token:", "api_user is given without api_pass or api_token"),
+        ("api_host: a\napi_user: u@pve\napi_pass:\napi_token:", "api_user is given without api_pass or api_token"),
     ],
 )
 def test_credentials_that_do_not_go_together(tmp_path: Path, lines: str, sentence: str) -> None:
@@ -271,6 +274,52 @@ def test_a_token_takes_its_user_from_itself_or_from_api_user(tmp_path: Path) -> 
     for lines in ("api_token: u@pve!t1=s=1", "api_user: u@pve\napi_token: t1=s=1", "api_user: u@pve\napi_token: u@pve!t1=s=1"):
         endpoint = load(tmp_path, f"[proxmox]\napi_host: a\n{lines}\n").require_endpoint()
         assert (endpoint.user, endpoint.token_name, endpoint.token_value) == ("u@pve", "t1", "s=1")
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("api_user: prs@pve!tok", "(this is a token: write api_token: prs@pve!tok=SECRET instead of api_user and api_pass)"),
+        ("api_user: prs@pve!tok=hunter2", "(this is a token: write api_token: prs@pve!tok=SECRET instead of api_user and api_pass)"),
+        ("api_token: PVEAPIToken=prs@pve!tok=hunter2", "(write only what follows PVEAPIToken=)"),
+        ("api_token: Authorization: PVEAPIToken prs@pve!tok=hunter2", "(write only what follows PVEAPIToken=)"),
+        ("api_token: prs@pve!tok:hunter2", "(between the token's name and its secret stands a =, not a :)"),
+        ("api_token: prs@pve!tok", "(the secret is missing after '=')"),
+        ("api_token: prs!tok=hunter2", "(before the ! stands the token's user with its realm, such as prs@pve)"),
+        ("api_token: prs@pve!1=hunter2", "(the token's name begins with a letter and holds letters, digits and . _ - only)"),
+        ("token_id: prs@pve!tok", "has no option 'token_id': a token is written api_token: user@realm!name=secret"),
+        ("token_secret: hunter2", "has no option 'token_secret': a token is written api_token: user@realm!name=secret"),
+        ("password: hunter2", "has no option 'password': the password is written api_pass: PASSWORD"),
+        ("api_user: John Doe@ldap", "(it holds a blank, which no name of a user in Proxmox VE has)"),
+        ("api_user: a/b@pve", "(a name before the @ and a realm behind it are expected, without : and /)"),
+        ("api_host: https://root:hunter2@pve1:8006", "is a URL: write the host without https:// and path"),
+    ],
+)
+def test_what_somebody_may_have_meant_is_told_without_the_secret(tmp_path: Path, line: str, hint: str) -> None:
+    text = "\n".join(mistakes(tmp_path, f"[proxmox]\n{line}\n[balancing]\n"))
+    assert hint in text
+    assert "()" not in text
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("[balancing]\nmethod: memroy", "(did you mean 'memory'?): allowed: memory, disk, cpu or all"),
+        ("[balancing]\nunlike_cpus: exlude", "(did you mean 'exclude'?)"),
+        ("[balancing]\nspare: requier", "(did you mean 'require'?)"),
+        ("[service]\nlog_level: warn", "(did you mean 'warning'?)"),
+        ("[pool web]\nkeep: appart", "(did you mean 'apart'?)"),
+    ],
+)
+def test_a_misspelt_word_is_asked_about(tmp_path: Path, line: str, hint: str) -> None:
+    assert hint in mistakes(tmp_path, f"{line}\n")[0]
+
+
+def test_an_empty_host_is_told_beside_other_mistakes(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, "[proxmox]\napi_host:\n[balancing]\nspread: x\n[pool web]\n")
+    assert [sentence.split(": ", 1)[0] for sentence in found] == ["FILE line 2", "FILE line 4", "FILE line 5"]
+    assert "api_host is empty: name at least one host" in found[0]
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])

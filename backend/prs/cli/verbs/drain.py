@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from prs.cli.call import Call
 from prs.cli.carry_out import plan_and_do
 from prs.cli.planned import plan_request_of
 from prs.cli.verbs import rolling
-from prs.errors import PlanError
+from prs.errors import UsageError
 
 
 def act(call: Call) -> int:
     """Plan, show, carry out; the exit code tells a drain that cannot succeed from one that was only partly done."""
     options = call.options
     if options.others and not options.each:
-        raise PlanError("several nodes are drained one after the other with --each --reboot")
+        raise UsageError("several nodes are drained one after the other with --each --reboot")
     if options.each and not options.reboot:
-        raise PlanError("--each needs --reboot: a node has to be back before the next one is emptied")
+        raise UsageError("--each needs --reboot: a node has to be back before the next one is emptied")
+    if repeated := [node for node, times in Counter([options.node, *options.others]).items() if times > 1]:
+        raise UsageError(f"{', '.join(repeated)} is named twice")
     if options.reboot and options.leave_stopped:
-        raise PlanError("--reboot empties the node of stopped guests too: leave --leave-stopped away")
+        raise UsageError("--reboot empties the node of stopped guests too: leave --leave-stopped away")
     if options.reboot and options.leave_blocked:
-        raise PlanError("--reboot takes an empty node only: leave --leave-blocked away")
+        raise UsageError("--reboot takes an empty node only: leave --leave-blocked away")
     if options.reboot:
         return rolling.act(call, [options.node, *options.others])
     return plan_and_do(call, plan_request_of(call))

@@ -13,7 +13,9 @@ from prs.engine.drain.release import plan_release, release_node
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.lock import ExecutorLock
 from prs.engine.planning import PlanRequest
-from prs.pve.read.values import rows
+from prs.errors import PlanError
+from prs.pve.read.values import rows, text
+from prs.similar import in_brackets
 
 
 def act(call: Call) -> int:
@@ -24,6 +26,7 @@ def act(call: Call) -> int:
         worker.go_on(owner.taken)
         held = worker.holds.held().get(node)
         if held is None:
+            _refuse_unknown(worker, node)
             return _end(call, worker, f"Nothing to do: {node} is not kept empty by a drain.\n")
         if call.options.stay:
             if settings.dry_run:
@@ -38,6 +41,13 @@ def act(call: Call) -> int:
         if not plan.moves:
             return _end(call, worker, "\n" + _let_go(worker, held))
         return worker.do(plan, policy, owner.taken, PlanRequest(), node if held.maintenance else "")
+
+
+def _refuse_unknown(worker: Worker, node: str) -> None:
+    """PlanError for a node that is neither in the cluster nor kept empty."""
+    known = [text(row, "node") for row in rows(worker.api.get("/nodes"))]
+    if node not in known:
+        raise PlanError(f"there is no node {node}{in_brackets(node, [*known, *worker.holds.held()])}")
 
 
 def _let_go(worker: Worker, held: Hold, how: str = "") -> str:

@@ -19,6 +19,7 @@ from prs.errors import PlanError
 from prs.helper.client import SOCKET
 from prs.pve.act.power import may_reboot, uptimes
 from prs.pve.read.permissions import REBOOT
+from prs.similar import in_brackets
 
 _EXITS = {"done": exits.DONE, "failed": exits.PARTIAL, "cancelled": exits.CANCELLED, "running": exits.ERROR}
 
@@ -63,10 +64,8 @@ def _check(worker: Worker, nodes: list[str]) -> None:
     known, here = uptimes(worker.api), socket.gethostname().split(".")[0]
     for node in nodes:
         if node not in known:
-            raise PlanError(f"there is no node {node} that is online")
+            raise PlanError(f"there is no node {node} that is online{in_brackets(node, list(known))}")
         if node == here:
             raise PlanError(f"this command runs on {node} and would end with its reboot: run it on another node")
         if not may_reboot(worker.api, node):
             raise PlanError(f"{worker.api.user} may not reboot {node}: it needs {REBOOT} on /nodes/{node} (setup --reboot grants it)")
-    if len(set(nodes)) < len(nodes):
-        raise PlanError("a node is named twice")

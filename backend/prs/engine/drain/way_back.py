@@ -19,6 +19,11 @@ def home(job: Job) -> str:
     return dict(job.plan.options).get(_TO, "")
 
 
+def undone(job: Job) -> str:
+    """The job whose moves a way back turns round, "" for every other job."""
+    return dict(job.plan.options).get(_OF, "")
+
+
 def joined(jobs: Sequence[Job]) -> Job:
     """Several drains of one node, oldest first, as one job with all their steps: what there is to bring back."""
     steps = [step for job in jobs for step in job.steps]

@@ -142,6 +142,17 @@ def test_release_without_the_helper_says_what_is_missing(node: Node) -> None:
     assert Journal(node.journal).rows("SELECT node, job FROM ended_holds")[0]["node"] == "pve3"
 
 
+@pytest.mark.parametrize(("name", "words"), [("nosuch", "no node nosuch$"), ("PVE1", r"no node PVE1 \(did you mean 'pve1'\?\)")])
+def test_release_of_a_node_that_is_not_there(node: Node, name: str, words: str) -> None:
+    with pytest.raises(PlanError, match=words):
+        release.act(node.call("release", name))
+
+
+def test_release_of_a_node_that_is_not_held_has_nothing_to_do(node: Node) -> None:
+    assert release.act(call := node.call("release", "pve1")) == exits.DONE
+    assert text_of(call) == "Nothing to do: pve1 is not kept empty by a drain."
+
+
 def _status(node: Node) -> Call:
     call = node.call("status")
     status.act(call)

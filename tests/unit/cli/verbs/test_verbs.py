@@ -86,12 +86,12 @@ def test_what_can_leave_may_leave_though_not_all_can(saved: Path, conf: Path) ->
 
 
 def test_leave_blocked_belongs_to_a_drain(saved: Path, conf: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["plan", "--snapshot", str(saved), "-c", str(conf), "--leave-blocked"]) == exits.ERROR
+    assert cli.main(["plan", "--snapshot", str(saved), "-c", str(conf), "--leave-blocked"]) == exits.USAGE
     assert "--leave-blocked belongs to a drain" in capsys.readouterr().err
 
 
 def test_leave_stopped_belongs_to_a_drain(saved: Path, conf: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["plan", "--snapshot", str(saved), "-c", str(conf), "--leave-stopped"]) == exits.ERROR
+    assert cli.main(["plan", "--snapshot", str(saved), "-c", str(conf), "--leave-stopped"]) == exits.USAGE
     assert "name the node with --drain NODE" in capsys.readouterr().err
 
 
