@@ -59,6 +59,8 @@ class Call:
         names = {"method": "method", "max_moves": "max_moves", "max_gib": "max_bytes", "containers": "containers"}
         given = {field: getattr(self.options, name, None) for name, field in names.items()}
         policy = replace(settings.policy, **{field: value for field, value in given.items() if value is not None})
+        relax = ("*",) if getattr(self.options, "relax", False) else tuple(getattr(self.options, "relax_rule", None) or ())
+        policy = replace(policy, relax=relax) if relax else policy
         return replace(settings, policy=policy, dry_run=settings.dry_run or bool(getattr(self.options, "dry_run", False)))
 
     def set_up_logs(self, settings: Settings, stream: Stream, daemon: bool = False) -> None:

@@ -64,6 +64,7 @@ def plan(parser: argparse.ArgumentParser) -> None:
     _levelling(parser)
     parser.add_argument("--drain", metavar="NODE", type=_NODE, help="plan to empty this node")
     _leave(parser)
+    _relax(parser)
     parser.add_argument("--snapshot", metavar="FILE", type=Path, help="plan for the cluster saved in FILE, without any connection")
     _json(parser)
 
@@ -75,6 +76,7 @@ def drain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--each", action="store_true", help="one node after the other; needs --reboot")
     parser.add_argument("--reboot", action="store_true", help="reboot the node when it is empty, then bring its guests back")
     _leave(parser)
+    _relax(parser)
     _containers(parser)
     _dry_run(parser)
     _json(parser)
@@ -136,6 +138,11 @@ def _containers(parser: argparse.ArgumentParser) -> None:
 def _leave(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--leave-stopped", action="store_true", help="leave stopped guests on the node to empty")
     parser.add_argument("--leave-blocked", action="store_true", help="move what can leave, even if some guests cannot")
+
+
+def _relax(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--relax", action="store_true", help="break rules of tags and pools while the node is away, as few as it needs")
+    parser.add_argument("--relax-rule", metavar="RULE", action="append", help="only this rule, such as 'pool db'; may be repeated")
 
 
 def _dry_run(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from prs.planner.explain.warnings import noted
 from prs.planner.objective.headroom import headroom, keeping
 from prs.planner.plan import Goal, bounded, plan_balance, plan_drain
 from prs.planner.problem.locations import located, wanted
+from prs.planner.relax import softened
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.locations import with_locations
@@ -78,13 +79,17 @@ def what_if(cluster: Cluster, policy: Policy, now: float, request: PlanRequest) 
 
     def make(cluster: Cluster) -> Plan:
         if request.drain:
-            drained = plan_drain(cluster, policy, request.drain, now, stopped=request.stopped, leave=request.leave)
+            drained = softened(lambda rules: _drain(cluster, rules, now, request), cluster, policy)
             return replace(drained, stopped=request.stopped)
         return plan_balance(cluster, policy, now, goal=request.goal)
 
     plan = make(cluster)
     plan = replace(plan, headroom=headroom(cluster, plan), domains=policy.domains)
     return noted(cluster, policy, keeping(cluster, plan, make) if policy.spare == "require" else plan)
+
+
+def _drain(cluster: Cluster, policy: Policy, now: float, request: PlanRequest) -> Plan:
+    return plan_drain(cluster, policy, request.drain, now, stopped=request.stopped, leave=request.leave)
 
 
 def unexamined(cluster: Cluster, plan: Plan) -> list[int]:

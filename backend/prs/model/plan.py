@@ -102,6 +102,8 @@ class Plan:
     headroom: Headroom | None = None  # None = not worked out
     cost: float = 0.0  # seconds that all moves take one after the other
     domains: tuple[tuple[str, tuple[str, ...]], ...] = ()  # failure domains that it was made with, as Policy.domains
+    relaxed: tuple[str, ...] = ()  # drain: rules of tags and pools that it breaks while the node is away, as in Policy.relax
+    relaxable: tuple[str, ...] = ()  # refused drain: such rules without which it could be done
     cost_bound: float | None = None  # proven: no plan that levels (or empties) as far costs fewer seconds; None = unknown
 
     @cached_property

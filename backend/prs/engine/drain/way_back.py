@@ -65,7 +65,7 @@ def plan_back(cluster: Cluster, policy: Policy, job: Job, now: float) -> Plan:
 
 def way_back(policy: Policy) -> Policy:
     """The policy of a plan back: what was moved once may move again, stopped guests and containers included."""
-    return replace(policy, max_moves=None, max_bytes=None, ignored=True, stopped=True, containers=True)
+    return replace(policy, max_moves=None, max_bytes=None, relax=(), relaxed=(), ignored=True, stopped=True, containers=True)
 
 
 def _homeward(job: Job) -> list[Step]:

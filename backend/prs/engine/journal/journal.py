@@ -75,8 +75,8 @@ class Journal:
     def add_plan(self, plan: Plan, policy: Policy, user: str) -> str:
         """Store a plan as shown to `user`, with the policy it was made with, and give its new id."""
         plan_id = secrets.token_hex(6)
-        # Failure domains that came from PVE's locations bind the job as they bound its plan.
-        policy = replace(policy, domains=policy.domains or plan.domains)
+        # Failure domains that came from PVE's locations bind the job as they bound its plan, and relaxed rules bind neither.
+        policy = replace(policy, domains=policy.domains or plan.domains, relaxed=plan.relaxed)
         values = (plan_id, plan.created, user, json.dumps(to_json(policy)), json.dumps(to_json(plan)))
         with self.transaction() as db:
             db.execute("INSERT INTO plans (id, created, user, policy, body) VALUES (?, ?, ?, ?, ?)", values)

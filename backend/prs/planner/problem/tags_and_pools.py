@@ -46,6 +46,7 @@ def read_tags_and_pools(cluster: Cluster, policy: Policy, stopped: bool = False)
     for domain, names in sorted(policy.domains):
         if unknown := _unknown(names, nodes):
             found.warnings.append(f"Domain {domain} of the configuration names {unknown}.")
+    found.rules = [rule for rule in found.rules if f"{rule.source} {rule.name}" not in policy.relaxed]
     return found
 
 

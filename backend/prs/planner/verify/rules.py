@@ -29,13 +29,15 @@ class Reading:
         homes = {name.casefold(): domain for domain, names in policy.domains for name in names}
         self._domains = {node.name: homes.get(node.name.casefold(), f"({node.name})") for node in cluster.nodes}
         self.together, self.apart = list[Bond](), list[Bond]()
-        for rule in (*cluster.rules, *self._tagged(), *self._pooled()):
+        loose = set(policy.relaxed)
+        asked = [rule for rule in (*self._tagged(), *self._pooled()) if f"{rule.source} {rule.name}" not in loose]
+        for rule in (*cluster.rules, *asked):
             vmids = frozenset(rule.guests) & self._guests.keys()
             if rule.kind == "together":
                 self.together.append(Bond(f"{rule.source} {rule.name}", vmids))
             elif rule.kind == "apart":
                 self.apart.append(Bond(f"{rule.source} {rule.name}", vmids, bool(policy.domains) and self._suffices(vmids)))
-        for label, one, other in self._parted():
+        for label, one, other in (found for found in self._parted() if found[0] not in loose):
             vmids = frozenset((one, other))
             self.apart.append(Bond(label, vmids, bool(policy.domains) and self._suffices(vmids)))
 
@@ -51,11 +53,14 @@ class Reading:
         if any(kind.lower() == "ignore" for kind, _ in marks) and not self.policy.ignored:
             return "a tag leaves it where it is"
         wanted = {name.casefold() for kind, name in marks if kind.lower() == "pin"}
-        if wanted and target.casefold() not in wanted:
+        pins = " or ".join(sorted(tag.lower() for tag in guest.tags if tag.lower().startswith("plb_pin")))
+        if wanted and target.casefold() not in wanted and f"tag {pins}" not in self.policy.relaxed:
             return f"its tags pin it to {', '.join(sorted(wanted))}"
         for pool in self.policy.pools:
             if pool.name == guest.pool and pool.ignore and not self.policy.ignored:
                 return f"its pool {pool.name} is ignored"
+            if pool.name == guest.pool and f"pool {pool.name}" in self.policy.relaxed:
+                continue
             if pool.name == guest.pool and pool.nodes and pool.strict and target.casefold() not in map(str.casefold, pool.nodes):
                 return f"its pool {pool.name} is bound to {', '.join(pool.nodes)}"
         return ""
@@ -87,8 +92,10 @@ class Reading:
                     yield f"tag plb_apart_{name}", one, other
         for pool in self.policy.pools:
             living = [guest for guest in self._guests.values() if not guest.template]
-            mine, theirs = ([guest.vmid for guest in living if guest.pool in pools] for pools in ((pool.name,), pool.apart_from))
-            yield from ((f"pool {pool.name}", one, other) for one in mine for other in theirs if one != other)
+            for theirs in pool.apart_from:
+                label = f"pool {min(pool.name, theirs)} and {max(pool.name, theirs)}"
+                mine, others = ([guest.vmid for guest in living if guest.pool == name] for name in (pool.name, theirs))
+                yield from ((label, first, second) for first in mine for second in others if first != second)
 
     def _rule(self, source: str, name: str, kind: str, vmids: list[int]) -> Rule:
         """The rule; a stopped guest that stays where it is keeps no other one from leaving it."""

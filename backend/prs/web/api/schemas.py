@@ -55,8 +55,9 @@ def _requests() -> dict[str, Schema]:
         "stopped": {**FLAG, "description": "move stopped guests too (default true)"},
         "leave": {**FLAG, "description": "move what can leave even if something cannot (default false)"},
         "containers": {**FLAG, "description": "move running containers too, each move restarts one"},
+        "relax": {**listing({**TEXT, "maxLength": 256}, "rules that may be broken meanwhile (see `relaxable`); * = any"), "maxItems": 200},
     }
-    later = ("method", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave")
+    later = ("method", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave", "relax")
     return {
         "BalanceRequest": record("Level the cluster by one method.", later, **balance),
         "DrainRequest": record("Empty one node.", later, **drain),

@@ -53,7 +53,7 @@ def asked_policy(policy: Policy, asked: dict[str, Any]) -> Policy:
     """The administrator's policy with what the caller chose."""
     whole: Any = {name: int(asked[name]) for name in ("max_moves", "max_bytes") if name in asked}
     chosen: Any = {name: asked[name] for name in ("method", "containers") if name in asked}
-    return replace(policy, **chosen, **whole)
+    return replace(policy, **chosen, **whole, relax=tuple(asked.get("relax", ())))
 
 
 def complete(plan: Plan, cluster: Cluster, chosen: dict[str, object]) -> Plan:

@@ -1,0 +1,71 @@
+"""Rules of tags and pools that a drain may break while the node is away: as few as it needs, of those that the user agreed to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from prs.model import Cluster, Plan, Policy, Rule
+from prs.planner.problem.tags_and_pools import read_tags_and_pools
+
+ANY = "*"  # in Policy.relax: whichever rules of tags and pools are in the way
+Make = Callable[[Policy], Plan]
+
+
+def rule_name(rule: Rule) -> str:
+    """The name by which people and `Policy.relax` know a rule: its source and its own name."""
+    return f"{rule.source} {rule.name}"
+
+
+def softened(make: Make, cluster: Cluster, policy: Policy) -> Plan:
+    """The drain that `make` gives; where it cannot be done, with the fewest of the allowed rules relaxed that let it be done.
+
+    A refused drain names in `relaxable` the rules of tags and pools without which it could be done, if there are such.
+    """
+    plan = make(policy)
+    if plan.feasible:
+        return _told(plan, cluster, policy)
+    names = soft(cluster, policy, plan)
+    allowed = tuple(name for name in names if ANY in policy.relax or name in policy.relax)
+    if allowed and (found := _fewest(make, policy, allowed)):
+        return _told(found[1], cluster, replace(policy, relaxed=found[0]))
+    needed = _fewest(make, policy, names) if names else None
+    relaxable = tuple(name for name in needed[0] if name not in policy.relaxed) if needed else ()
+    return replace(_told(plan, cluster, policy), relaxable=relaxable)
+
+
+def soft(cluster: Cluster, policy: Policy, plan: Plan) -> tuple[str, ...]:
+    """Names of the rules of tags and pools that are not relaxed yet; those that bind a blocker of the plan first."""
+    blocked = {stay.vmid for stay in plan.blockers}
+    rules = read_tags_and_pools(cluster, policy).rules
+    ordered = sorted(rules, key=lambda rule: (blocked.isdisjoint(rule.guests), rule_name(rule)))
+    return tuple(dict.fromkeys(rule_name(rule) for rule in ordered))
+
+
+def _fewest(make: Make, policy: Policy, names: tuple[str, ...]) -> tuple[tuple[str, ...], Plan] | None:
+    """Rules none of which can be kept if the drain is to be done, and its plan; None if it cannot be done without all of them either."""
+    given = policy.relaxed
+    plan = make(replace(policy, relaxed=(*given, *names)))
+    if not plan.feasible:
+        return None
+    left = list(names)
+    for name in reversed(names):
+        fewer = [other for other in left if other != name]
+        kept = make(replace(policy, relaxed=(*given, *fewer)))
+        if kept.feasible:
+            left, plan = fewer, kept
+    return (*given, *left), plan
+
+
+def _told(plan: Plan, cluster: Cluster, policy: Policy) -> Plan:
+    """The plan with a sentence for each rule that does not bind, and for each name of `relax` that is no rule of a tag or pool."""
+    known = {rule_name(rule) for rule in read_tags_and_pools(cluster, replace(policy, relaxed=())).rules}
+    broken = [name for name in policy.relaxed if name in known]
+    words = [f"{name[:1].upper()}{name[1:]} does not bind while {plan.node} is away; bringing its guests back mends it." for name in broken]
+    hard = {rule.name for rule in cluster.rules}
+    for name in policy.relax:
+        if name != ANY and name not in known:
+            there = f"the rules are: {', '.join(sorted(known)) or 'none'}"
+            why = "HA rules are never relaxed" if name.removeprefix("HA rule ") in hard else there
+            words.append(f"There is no rule of a tag or pool named {name!r} to relax; {why}.")
+    return replace(plan, relaxed=policy.relaxed, warnings=(*plan.warnings, *words))
