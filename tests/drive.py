@@ -59,7 +59,7 @@ class Drive:
 
     def plan(self, drain: str = "", stopped: bool = True) -> Plan:
         """What make_plan gives now."""
-        request, held = PlanRequest(drain, stopped), self.holds.held()
+        request, held = PlanRequest(drain, stopped, maintenance=self.switch is not None), self.holds.held()
         return make_plan(self.api, self.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, drain))[1]
 
     def queue(self, plan: Plan, maintenance: str = "") -> str:

@@ -66,7 +66,7 @@ def play(folder: Path) -> Iterator[str]:
         drive = Drive(world, Path(name), policy, user=user, switch=world.ha_maintenance if (folder / "helper").exists() else None)
         if answers := _module(folder, "answers.py"):
             drive.api = Patched(drive.api, answers.patch)  # type: ignore[assignment]
-        yield from _lines(drive, world, policy, PlanRequest(drain=node, leave=verb == "drain-leave"), only_plan or verb == "plan")
+        yield from _lines(drive, world, policy, _request(folder, verb, node), only_plan or verb == "plan")
 
 
 def _lines(drive: Drive, world: World, policy: Policy, request: PlanRequest, only_plan: bool) -> Iterator[str]:
@@ -83,6 +83,10 @@ def _lines(drive: Drive, world: World, policy: Policy, request: PlanRequest, onl
         yield from (f"BROKEN: {event}" for event in (*world.overfilled, *world.clashes))
         for name in sorted(world.nodes):
             yield f"{name} really holds {sorted(vmid for vmid, guest in world.guests.items() if guest.node == name)}"
+
+
+def _request(folder: Path, verb: str, node: str) -> PlanRequest:
+    return PlanRequest(drain=node, leave=verb == "drain-leave", maintenance=(folder / "helper").exists())
 
 
 def _planned(cluster: Cluster, plan: Plan) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Stories: each directory here is a cluster, a configuration, faults and a command, and the golden log of what came of it.
 
 README says what the story is about, cluster.json is read by simcluster.scenario (with its faults), prs.conf by the product,
-`command` is what is asked for (`run` or `drain NODE`). A missing expected.log is written, and fails the test so that somebody reads it.
+`command` is what is asked for (`run`, `drain NODE` or `drain-leave NODE`), a file `helper` stands for root's helper for HA maintenance.
+A missing expected.log is written, and fails the test so that somebody reads it.
 A story that names no flavour is told the same on PVE 8 and 9; one that does is about something that only this release has.
 """
 
@@ -36,9 +37,10 @@ def tell(story: Path, flavour: str, folder: Path) -> list[str]:
     world = add_accounts(from_json(data))
     world.clock.sleep(SETTLED)
     settings = load_settings(story / "prs.conf")
-    drive = Drive(world, folder, settings.policy)
+    helper = (story / "helper").exists()
+    drive = Drive(world, folder, settings.policy, switch=world.ha_maintenance if helper else None)
     verb, *rest = (story / "command").read_text().split()
-    request = PlanRequest(drain=rest[0]) if verb == "drain" else PlanRequest()
+    request = PlanRequest(rest[0], leave=verb == "drain-leave", maintenance=helper) if rest else PlanRequest()
     cluster, plan = make_plan(drive.api, settings.policy, drive.clock.time(), request)
     log = [f"{verb} {' '.join(rest)}".strip(), f"plan: {plan.summary}"]
     log += [f"note: {text}" for text in (*cluster.problems, *plan.warnings)]
@@ -80,4 +82,4 @@ def test_every_story_has_its_readme() -> None:
     assert STORIES
     for story in STORIES:
         assert (story / "README").read_text().strip()
-        assert (story / "command").read_text().split()[0] in ("run", "drain")
+        assert (story / "command").read_text().split()[0] in ("run", "drain", "drain-leave")

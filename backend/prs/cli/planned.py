@@ -7,6 +7,7 @@ from prs.cli.plan_view import plan_page
 from prs.codec import to_json
 from prs.engine.planning import PlanRequest
 from prs.errors import UsageError
+from prs.helper.client import SOCKET
 from prs.model import Cluster, Plan
 
 
@@ -17,7 +18,7 @@ def plan_request_of(call: Call) -> PlanRequest:
     stopped, blocked = getattr(options, "leave_stopped", False), getattr(options, "leave_blocked", False)
     if (stopped or blocked) and not drain:
         raise UsageError(f"--leave-{'stopped' if stopped else 'blocked'} belongs to a drain: name the node with --drain NODE")
-    return PlanRequest(drain, not stopped, getattr(options, "goal", "spread"), blocked)
+    return PlanRequest(drain, not stopped, getattr(options, "goal", "spread"), blocked, SOCKET.exists())
 
 
 def show(call: Call, cluster: Cluster, plan: Plan) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
 from prs.planner.explain.warnings import noted
+from prs.planner.ha_choice import kept_by_ha, told
 from prs.planner.objective.headroom import headroom, keeping
 from prs.planner.plan import Goal, bounded, plan_balance, plan_drain
 from prs.planner.problem.locations import located, wanted
@@ -34,6 +35,7 @@ class PlanRequest:
     stopped: bool = True
     goal: Goal = "spread"
     leave: bool = False  # drain: move what can leave even if something cannot
+    maintenance: bool = True  # drain: HA maintenance mode can be switched, which alone keeps some guests from being taken back
 
 
 def make_plan(
@@ -84,6 +86,13 @@ def what_if(cluster: Cluster, policy: Policy, now: float, request: PlanRequest) 
         return plan_balance(cluster, policy, now, goal=request.goal)
 
     plan = make(cluster)
+    # Each round keeps at least one guest more where it is.
+    while request.drain and (kept := kept_by_ha(cluster, policy, plan, request.maintenance)):
+        guests = (replace(one, blockers=(*one.blockers, kept[one.vmid])) if one.vmid in kept else one for one in cluster.guests)
+        cluster = replace(cluster, guests=tuple(guests))
+        plan = make(cluster)
+    if request.drain and request.maintenance:
+        plan = replace(plan, warnings=(*plan.warnings, *told(cluster, plan)))
     plan = replace(plan, headroom=headroom(cluster, plan), domains=policy.domains)
     return noted(cluster, policy, keeping(cluster, plan, make) if policy.spare == "require" else plan)
 

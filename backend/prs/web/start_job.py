@@ -12,6 +12,7 @@ from prs.engine.journal import credentials
 from prs.engine.journal.jobs import Job
 from prs.errors import PrsError
 from prs.model import Move, Plan, Policy
+from prs.planner.ha_choice import taken_back
 from prs.planner.plan import check_plan
 from prs.pve.read.snapshot import read_cluster
 from prs.web.access.actions import require
@@ -30,7 +31,7 @@ def start_job(context: Context, who: Caller, asked: dict[str, Any]) -> str:
     node = _maintenance(context, who, plan, policy, bool(asked.get("maintenance")))
     if not context.daemon():
         raise Refusal(503, "daemon", "The service that carries jobs out is not running here: systemctl start proxmox-rebalancing-service.")
-    _check_drift(context, who, plan, moves, policy)
+    _check_drift(context, who, plan, moves, policy, node)
     return _queue(context, who, asked["plan"], None if moves == plan.moves else moves, node)
 
 
@@ -73,13 +74,16 @@ def _check_rights(who: Caller, moves: tuple[Move, ...]) -> None:
         raise Refusal(403, "forbidden", "The plan moves guests that you may not migrate.", details)
 
 
-def _check_drift(context: Context, who: Caller, plan: Plan, moves: tuple[Move, ...], policy: Policy) -> None:
+def _check_drift(context: Context, who: Caller, plan: Plan, moves: tuple[Move, ...], policy: Policy, maintenance: str) -> None:
     """Hold the moves against a fresh reading; a selection is judged by its steps alone, not by whether it empties the node."""
     back = filled(plan, policy)
     cluster = read_cluster(context.api(who), context.now(), plan.method)
     cluster = opened(keep_out(cluster, context.holds.held(), back or plan.node), back)
     if not cluster.quorate:
         raise Refusal(409, "drift", "The cluster has no quorum: nothing can be migrated.")
+    theirs = {} if maintenance or plan.kind != "drain" else taken_back(cluster, plan.node)
+    if back_again := [f"{move.vmid} ({move.name}): {theirs[move.vmid].name}" for move in moves if move.vmid in theirs]:
+        raise Refusal(409, "maintenance", "The HA manager would take guests back at once: choose HA maintenance mode too.", back_again)
     whole = moves == plan.moves
     judged = replace(plan, moves=moves) if whole else replace(plan, kind="balance", moves=moves)
     changed = check_plan(cluster, replace(policy, max_moves=None, max_bytes=None), judged)

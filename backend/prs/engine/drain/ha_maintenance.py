@@ -1,20 +1,25 @@
-"""HA maintenance mode around a drain and its way back, and the moves that the HA manager then makes by itself: they count as ours.
+"""HA maintenance mode around a drain and its way back. It comes last: guests under HA leave by the plan, and the mode then keeps HA away.
 
-A node enters and leaves the mode in the manager's next rounds (10 to 30 s); meanwhile and while the manager moves guests, the rest waits.
+Two kinds of guests leave by the HA manager's own doing: those that it would take back as long as the mode is off, and all of them
+where somebody else has put the node into the mode. A node changes its mode in the manager's next rounds (10 to 30 s).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.way_back import home
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.waits import Waits
-from prs.errors import HelperError
-from prs.model import Cluster, Guest, Node
+from prs.errors import ApiError, HelperError
+from prs.model import PASSING_LOCKS, Cluster, Node
+from prs.planner.ha_choice import taken_back
+from prs.pve.act.migration import Location
+from prs.pve.api import Api
+from prs.pve.read.ha import node_state
 
 Switch = Callable[[str, bool], None]  # node, on; raises HelperError
 HA_MOVING = ("migrate", "relocate")
@@ -24,46 +29,100 @@ HA_STARTS = 120.0
 HA_MOVES = 3600.0
 ATTEMPTS = 3  # the HA manager repeats a migration that fails without end, so somebody has to say that it fails
 ENTERS = 90.0  # seconds the HA manager may take to change a node's mode (pve-ha-manager works in rounds of 10 s on two nodes)
+LOOK = 10.0  # seconds between two looks at the mode: the manager's own rounds
+MOVES_IT = "waiting: the HA manager moves it"
 Changes = dict[str, Any]
 
 
 class Maintenance:
-    """The mode of the node that one job empties or fills again; `switch` is the root helper, None where there is none."""
+    """The mode of the node that one job empties or fills again; `switch` is the root helper, None where there is none.
 
-    def __init__(self, holds: Holds, waits: Waits, switch: Switch | None) -> None:
-        self._holds, self._journal, self._waits, self._switch = holds, holds.journal, waits, switch
-        self._told = False
+    `theirs` are the guests that leave the node by the HA manager's own doing, by vmid, as far as the cluster was seen.
+    """
+
+    def __init__(self, api: Api, holds: Holds, waits: Waits, switch: Switch | None) -> None:
+        self._api, self._holds, self._journal, self._waits, self._switch = api, holds, holds.journal, waits, switch
+        self.theirs: frozenset[int] = frozenset()
+        self._told = self._on = False  # on: the node was seen in the mode
+        self._mode: tuple[str, bool] | None = None  # as node_state gave it last
         self._moving, self._failures = set[int](), Counter[int]()  # seq of steps
 
-    def settle(self, job: Job, cluster: Cluster) -> str:
-        """Bring the node into the mode that the job needs; why the job has to wait for that, "" when it need not."""
-        node, on = _node(job, cluster), job.kind == "drain"
+    def see(self, job: Job, cluster: Cluster) -> None:
+        """Learn which guests of a node to drain are the HA manager's business, from a reading of the cluster."""
+        node = _node(job, cluster)
+        if job.kind != "drain" or node is None:
+            return
         state, _ = self._journal.maintenance(job.id)
-        if node is None:
+        self._on = node.ha == "maintenance"
+        if self._on:
+            found = {one.vmid for one in cluster.guests if one.node == node.name and one.ha and one.running}
+            found |= {step.vmid for step in job.steps if step.state == "planned" and step.ha and step.source == node.name}
+        else:
+            found = set(taken_back(cluster, node.name)) if state in ("wanted", "asked") else set()
+        self.theirs = frozenset(found)
+
+    def leaves(self, step: Step) -> bool:
+        """Whether the step is to be left to the HA manager for now."""
+        return step.vmid in self.theirs and not (self._on and self._waits.lasted(("ha", step.seq)) >= HA_STARTS)
+
+    def before(self, job: Job, cluster: Cluster) -> str:
+        """End the mode before a way back, and then the hold; why the job has to wait for that, "" when it need not."""
+        node, (state, _) = _node(job, cluster), self._journal.maintenance(job.id)
+        if job.kind == "drain" or not state or node is None:
             return ""
         if state == "wanted":
-            state = self._first(job, node, on)
-        if not on and state and node.ha != "maintenance":
+            state = self._first(job, node.name, node.ha)
+        if node.ha != "maintenance":
             self._holds.release(node.name)
-        if state != "asked" or (node.ha == "maintenance") == on:
-            return ""
-        if not self._told and not self._ask(job, node.name, on):
-            return ""
-        if self._waits.lasted("maintenance") < ENTERS:
-            return f"waiting: {node.name} is to {'enter' if on else 'leave'} HA maintenance mode"
-        words = f"the HA manager did not {'put' if on else 'take'} {node.name} {'into' if on else 'out of'} maintenance mode"
-        self._journal.set_maintenance(job.id, node.name, "late", words)
-        return ""
+        return self._await(job, node.name, node.ha == "maintenance") if state == "asked" else ""
 
-    def _first(self, job: Job, node: Node, on: bool) -> str:
+    def after(self, job: Job, places: Mapping[int, Location]) -> str:
+        """Switch the mode on once the guests under HA have left the node; what is still waited for, "" for nothing."""
+        state, _ = self._journal.maintenance(job.id)
+        if job.kind != "drain" or state not in ("wanted", "asked"):
+            return ""
+        if state == "wanted":
+            left = {vmid for vmid, where in places.items() if where.node == job.node and where.ha and _runs(where)}
+            if left - self.theirs or any(step.active and step.ha and step.source == job.node for step in job.steps):
+                return ""
+        try:
+            ha, begun = self._state(job.node)
+        except ApiError as error:
+            self._journal.set_maintenance(job.id, job.node, "failed", f"the HA state of {job.node} may not be read: {error}")
+            return ""
+        if state == "wanted":
+            state = self._first(job, job.node, ha)
+        return self._await(job, job.node, begun) if state == "asked" else ""
+
+    def _state(self, node: str) -> tuple[str, bool]:
+        """The node's HA state and whether the mode has begun, asked for as often as it can change. ApiError."""
+        if self._mode is None or self._waits.lasted("mode") >= LOOK:
+            self._mode = node_state(self._api, node)
+            self._waits.forget("mode")
+            self._waits.lasted("mode")
+        self._on = self._mode[1]
+        return self._mode
+
+    def _first(self, job: Job, node: str, ha: str) -> str:
         """Whether there is anything to switch: HA may be idle, or the mode have been set by somebody else, who then also ends it."""
         state = "asked"
-        if node.ha not in ("online", "maintenance"):
+        if ha not in ("online", "maintenance"):
             state = "idle"
-        elif (node.ha == "maintenance") == on:
+        elif (ha == "maintenance") == (job.kind == "drain"):
             state = "found"
-        self._journal.set_maintenance(job.id, node.name, state)
+        self._journal.set_maintenance(job.id, node, state)
         return state
+
+    def _await(self, job: Job, node: str, now: bool) -> str:
+        """Tell the helper, and wait until the HA manager has obeyed, for a while."""
+        on = job.kind == "drain"
+        if now == on or (not self._told and not self._ask(job, node, on)):
+            return ""
+        if self._waits.lasted("maintenance") < ENTERS:
+            return f"waiting: {node} is to {'enter' if on else 'leave'} HA maintenance mode"
+        words = f"the HA manager did not {'put' if on else 'take'} {node} {'into' if on else 'out of'} maintenance mode"
+        self._journal.set_maintenance(job.id, node, "late", words)
+        return ""
 
     def _ask(self, job: Job, node: str, on: bool) -> bool:
         """Tell the helper, once in this process: to be told twice does no harm. False if it could not be told."""
@@ -90,43 +149,59 @@ class Maintenance:
         except HelperError as error:
             return f"{job.node} stays in HA maintenance mode: {error}"
         self._journal.set_maintenance(job.id, job.node, "ended")
-        return f"HA maintenance mode of {job.node} was ended: the HA manager takes its guests back there"
+        return f"HA maintenance mode of {job.node} was ended"
 
-    def trouble(self, job: Job) -> str:
-        """What to tell at the end about a mode that could not be switched."""
+    def trouble(self, job: Job, places: Mapping[int, Location]) -> str:
+        """What to tell at the end about a mode that could not be switched, or was not because guests under HA stay."""
         state, words = self._journal.maintenance(job.id)
+        if state == "wanted" and job.kind == "drain":
+            left = [vmid for vmid, where in sorted(places.items()) if where.node == job.node and where.ha and _runs(where)]
+            names = ", ".join(map(str, left[:5])) + (" ..." if len(left) > 5 else "")
+            return f"HA maintenance mode of {job.node} stays off, because {names} under HA is still there" if left else ""
         return words if state in ("failed", "late") else ""
 
-    def follow(self, job: Job, cluster: Cluster) -> tuple[dict[int, Changes], str]:
-        """What the HA manager has done to planned steps by itself, by seq, and what it is still doing ("" = nothing)."""
-        node, (state, _) = _node(job, cluster), self._journal.maintenance(job.id)
-        leaving = job.kind == "drain" and node is not None and node.ha == "maintenance"
-        coming = job.kind == "balance" and state == "asked"
-        if node is None or not (leaving or coming):
-            return {}, ""
-        guests, found, busy = {guest.vmid: guest for guest in cluster.guests}, dict[int, Changes](), list[int]()
+    def follow(self, job: Job, places: Mapping[int, Location]) -> dict[int, Changes]:
+        """What becomes of planned steps whose guests leave by the HA manager's own doing, by seq."""
+        found = {}
         for step in job.steps:
-            guest = guests.get(step.vmid)
-            ours = step.source == node.name if leaving else step.target == node.name
-            if step.state != "planned" or guest is None or not ours or not (guest.ha and guest.running):
-                continue
-            if guest.node != step.source and guest.ha not in HA_MOVING:
-                found[step.seq] = moved(step, guest.node)
-            elif guest.occupied:
-                # The manager tries in vain until the lock has gone; then it has its time anew.
-                self._waits.forget(("ha", step.seq))
-                self._waits.forget(("ha alone", step.seq))
-                self._moving.discard(step.seq)
-            elif self._hopeless(step, guest, job.count("done")):
-                found[step.seq] = {"state": "failed", "message": f"the HA manager does not get it away: look at the tasks of {step.source}"}
-            elif guest.ha in HA_MOVING or self._waits.lasted(("ha", step.seq)) < HA_STARTS or self._failures[step.seq]:
-                busy.append(step.vmid)
-        names = ", ".join(map(str, busy[:5])) + (" ..." if len(busy) > 5 else "")
-        return found, f"waiting: the HA manager moves {names} {'away from' if leaving else 'back to'} {node.name}" if busy else ""
+            where = places.get(step.vmid)
+            if step.state == "planned" and where is not None and step.vmid in self.theirs:
+                found[step.seq] = self._followed(job, step, where)
+        return found
 
-    def _hopeless(self, step: Step, guest: Guest, done: int) -> bool:
+    def _followed(self, job: Job, step: Step, where: Location) -> Changes:
+        if where.node != step.source and where.ha not in HA_MOVING:
+            return moved(step, where.node)
+        state, words = self._journal.maintenance(job.id)
+        if not self._on:
+            if state in ("failed", "idle", "late"):
+                why = words or "the HA manager is idle"
+                return {"state": "failed", "message": f"only HA maintenance mode keeps it from being taken back to {step.source}: {why}"}
+            return self._until_on(job, step)
+        if where.lock in PASSING_LOCKS:
+            # The manager tries in vain until the lock has gone; then it has its time anew.
+            self._waits.forget(("ha", step.seq))
+            self._waits.forget(("ha alone", step.seq))
+            self._moving.discard(step.seq)
+            return {"message": f"waiting: locked ({where.lock})"}
+        if self._hopeless(step, where.ha in HA_MOVING, job.count("done")):
+            return {"state": "failed", "message": f"the HA manager does not get it away: look at the tasks of {step.source}"}
+        if where.ha in HA_MOVING or self._failures[step.seq]:
+            self._waits.forget(("ha", step.seq))
+        return {"message": MOVES_IT} if self.leaves(step) else {}
+
+    def _until_on(self, job: Job, step: Step) -> Changes:
+        """A guest that leaves by the mode waits for the other steps of guests under HA, and not at all if one of those stays for good."""
+        others = [one for one in job.steps if one.ha and one.source == job.node and one.vmid not in self.theirs]
+        if any(one.open for one in others) or self._journal.maintenance(job.id)[0] == "asked":
+            return {"message": "waiting: leaves by HA maintenance mode, after the other guests under HA"}
+        if self._waits.lasted(("on", step.seq)) < ENTERS:
+            return {"message": "waiting: leaves by HA maintenance mode"}
+        words = f"only HA maintenance mode keeps it from being taken back to {step.source}, and that stays off while others under HA stay"
+        return {"state": "skipped", "message": words}
+
+    def _hopeless(self, step: Step, moving: bool, done: int) -> bool:
         """True when the HA manager has often tried to move the guest in vain, or for very long has moved no guest at all."""
-        moving = guest.ha in HA_MOVING
         if not moving and step.seq in self._moving:
             self._failures[step.seq] += 1
         (self._moving.add if moving else self._moving.discard)(step.seq)
@@ -136,6 +211,11 @@ class Maintenance:
 def _node(job: Job, cluster: Cluster) -> Node | None:
     name = job.node if job.kind == "drain" else home(job)
     return next((node for node in cluster.nodes if node.name == name), None)
+
+
+def _runs(where: Location) -> bool:
+    """HA maintenance mode drives away what runs, and what may (its node is silent); a stopped service stays."""
+    return where.status != "stopped" and not where.template
 
 
 def moved(step: Step, node: str) -> Changes:

@@ -43,23 +43,22 @@ def plan_back(cluster: Cluster, policy: Policy, job: Job, now: float) -> Plan:
     """
     policy = way_back(policy)
     guests = {guest.vmid: guest for guest in cluster.guests}
-    moves, stays = list[Move](), list[Stay]()
-    waiting = _homeward(job)
+    homeward = {step.vmid: _back(step, guests.get(step.vmid), policy) for step in _homeward(job)}
+    moves, waiting = list[Move](), _units(cluster, policy, [move for move in homeward.values() if isinstance(move, Move)])
     progress = True
     # A guest may have to wait until another one has made room, so those that do not fit are tried again.
     while progress:
         progress = False
-        for step in list(waiting):
-            move = _back(step, guests.get(step.vmid), policy)
-            if isinstance(move, Move) and not _objections(cluster, policy, [*moves, move]):
-                moves.append(replace(move, round=len(moves) + 1))
-                waiting.remove(step)
+        for unit in list(waiting):
+            if not _objections(cluster, policy, [*moves, *unit]):
+                moves += [replace(move, round=len(moves) + 1) for move in unit]
+                waiting.remove(unit)
                 progress = True
-    for step in waiting:
-        move = _back(step, guests.get(step.vmid), policy)
-        why = move if isinstance(move, str) else _objections(cluster, policy, [*moves, move])[0].partition(": ")[2]
-        where = guests[step.vmid].node if step.vmid in guests else step.target
-        stays.append(Stay(step.vmid, step.name, where, why, step.kind))
+    left = {move.vmid: _objections(cluster, policy, [*moves, *unit])[0].partition(": ")[2] for unit in waiting for move in unit}
+    stays = [
+        Stay(step.vmid, step.name, guests[step.vmid].node if step.vmid in guests else step.target, why, step.kind)
+        for step in _homeward(job) if (why := left.get(step.vmid) or (words if isinstance(words := homeward[step.vmid], str) else ""))
+    ]  # fmt: skip
     return _finish(cluster, policy, job, now, moves, stays)
 
 
@@ -77,6 +76,17 @@ def _homeward(job: Job) -> list[Step]:
     return sorted(found, key=lambda step: -step.seq)
 
 
+def _units(cluster: Cluster, policy: Policy, moves: Sequence[Move]) -> list[list[Move]]:
+    """The moves, with those of guests that are kept together as one: alone each would break the rule, so that none went home."""
+    units = [[move] for move in moves]
+    for rule in FixedLimits(cluster, policy).rules:
+        bound = [unit for unit in units if any(move.vmid in rule.guests for move in unit)] if rule.kind == "together" else []
+        for unit in bound[1:]:
+            bound[0].extend(unit)
+            units.remove(unit)
+    return units
+
+
 def _back(step: Step, guest: Guest | None, policy: Policy) -> Move | str:
     if guest is None:
         return "the guest no longer exists"
@@ -89,7 +99,7 @@ def _back(step: Step, guest: Guest | None, policy: Policy) -> Move | str:
 
 
 def _objections(cluster: Cluster, policy: Policy, moves: Sequence[Move]) -> list[str]:
-    """What speaks against the last of the moves after the others."""
+    """What speaks against the moves, those before the last unit's being good."""
     return check_plan(cluster, policy, Plan("balance", policy.method, moves=tuple(moves)))
 
 

@@ -73,8 +73,13 @@ def _failed(api: Api, step: Step) -> bool:
     return not (task.running or task.gone or good(task.exitstatus) or task.exitstatus == CUT_OFF)
 
 
-def moves_for(api: Api, job: Job, wanted: set[int], held: Mapping[str, Hold], now: float) -> tuple[Move, ...]:
-    """Moves for these guests, each to a target it has not tried, and for others that make room; () if they cannot leave, or not yet."""
+def moves_for(
+    api: Api, job: Job, wanted: set[int], held: Mapping[str, Hold], maintenance: bool, now: float
+) -> tuple[Move, ...]:
+    """Moves for these guests, each to a target it has not tried, and for others that make room; () if they cannot leave, or not yet.
+
+    `maintenance`: the job may still switch HA maintenance mode.
+    """
     tried = {vmid: tuple((step.target, TRIED) for step in _in_vain(job, vmid)) for vmid in wanted}
 
     def restrict(cluster: Cluster) -> Cluster:
@@ -83,7 +88,7 @@ def moves_for(api: Api, job: Job, wanted: set[int], held: Mapping[str, Hold], no
 
     try:
         # A guest that cannot leave must not keep the others from it.
-        _, plan = make_plan(api, job.policy, now, PlanRequest(job.node, job.plan.stopped, leave=True), restrict)
+        _, plan = make_plan(api, job.policy, now, PlanRequest(job.node, job.plan.stopped, leave=True, maintenance=maintenance), restrict)
     except PlanError:
         return ()
     known = {step.vmid for step in job.steps} - wanted

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from prs.engine.clock import Clock
-from prs.engine.drain.ha_maintenance import HA_MOVING
+from prs.engine.drain.ha_maintenance import HA_MOVES, HA_MOVING, MOVES_IT
 from prs.engine.execution import ready
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.waits import Waits
@@ -17,7 +17,7 @@ from prs.pve.read.candidates import inspect_move
 
 SECOND_LOOK = 60.0  # an objection to a step must last this long: figures of one 10 s sample jump
 FIGURES_LAG = 30.0  # a node's memory in use shows an arrived guest only after its next report
-LOCKED, HELD = "locked", "held"  # what a step waits for; each kind has its own patience
+LOCKED, HELD, MOVING = "locked", "held", "moving"  # what a step waits for; each kind has its own patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,17 @@ class Preflight:
             return PreflightResult(step, "skipped", "the guest no longer exists")
         if step.ha and guest.node == step.target:
             moves = guest.ha in HA_MOVING
-            state, words = ("planned", "waiting: the HA manager moves it") if moves else ("done", "the HA manager has moved it")
+            state, words = ("planned", MOVES_IT) if moves else ("done", "the HA manager has moved it")
             return PreflightResult(step, state, words)
         if guest.node != step.source:
             return PreflightResult(step, "skipped", f"is already on {guest.node}: something else moved it")
+        if partner := _partner(job, step, cluster):
+            return PreflightResult(step, "planned", f"{MOVES_IT} together with {partner}")
+        if guest.ha in HA_MOVING:
+            waited = self._waits.lasted((MOVING, step.seq))
+            if waited < HA_MOVES:
+                return PreflightResult(step, "planned", MOVES_IT)
+            return PreflightResult(step, "skipped", f"the HA manager has been moving it for {waited / 60:.0f} minutes")
         if guest.lock:
             return self._locked(step, guest)
         if guest.vmid in cluster.migrating:
@@ -84,6 +91,14 @@ class Preflight:
         if self._waits.lasted((HELD, step.seq), kind) < patience:
             return PreflightResult(step, "planned", f"waiting: {words}")
         return PreflightResult(step, "skipped", words)
+
+
+def _partner(job: Job, step: Step, cluster: Cluster) -> str:
+    """A guest under way with which the HA manager moves the step's guest, because a rule of PVE 9 keeps them together; "" for none."""
+    rules = [rule for rule in cluster.rules if rule.kind == "together" and rule.source == "HA rule" and step.vmid in rule.guests]
+    bound = {vmid for rule in rules for vmid in rule.guests}
+    mates = (one for one in job.steps if one.active and one.ha and one.target == step.target and one.vmid in bound)
+    return next((one.label for one in mates), "") if step.ha else ""
 
 
 def _laden(cluster: Cluster, step: Step, volumes: tuple[Volume, ...]) -> Cluster:

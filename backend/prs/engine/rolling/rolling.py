@@ -123,7 +123,7 @@ class Rolling:
         rolling_run, held = self.runs.get(self.run_id), self.actions.holds.held()
         if self.actions.stopped():
             raise Halted("stopped by the user", cancelled=True)
-        request = PlanRequest(drain=stop.node)
+        request = PlanRequest(drain=stop.node, maintenance=self.actions.maintenance)
         _, plan = make_plan(self.api, rolling_run.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, stop.node))
         self.actions.say(plan.summary)
         if not plan.feasible:

@@ -39,6 +39,13 @@ def ha_master(api: Api) -> str:
         return ""
 
 
+def node_state(api: Api, node: str) -> tuple[str, bool]:
+    """The HA manager's state of a node ("" while HA is idle), a requested maintenance included, and whether that has begun. ApiError."""
+    data = table(api.get("/cluster/ha/status/manager_status"))
+    begun = table(table(data.get("manager_status")).get("node_status")).get(node) == "maintenance"
+    return dict(manager(data).states).get(node, ""), begun
+
+
 def auto_rebalance(options: Row) -> bool:
     """True if PVE itself moves HA guests: /cluster/options crs, which does so with static or dynamic scheduling only."""
     crs = properties(options.get("crs"))

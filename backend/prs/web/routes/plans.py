@@ -40,7 +40,8 @@ def add(api: Blueprint, context: Context) -> None:
 def plan_for_caller(context: Context, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
     """Plan as asked, keep the plan, and give it as JSON."""
     policy = asked_policy(context.settings.policy, asked)
-    request = PlanRequest(asked.get("node", ""), asked.get("stopped", True), asked.get("goal", "spread"), asked.get("leave", False))
+    node, goal = asked.get("node", ""), asked.get("goal", "spread")
+    request = PlanRequest(node, asked.get("stopped", True), goal, asked.get("leave", False), context.site.helper.exists())
     restrict = restriction(who.rights, context.holds.held(), request.drain)
     cluster, plan = make_plan(context.api(who), policy, context.now(), request, restrict)
     chosen: dict[str, object] = {name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None}

@@ -1,0 +1,92 @@
+"""Starts the steps of a job whose turn has come: one fresh reading of the cluster, then every objection, then the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prs.engine.clock import Clock
+from prs.engine.drain.ha_maintenance import Maintenance
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.keep_out import keep_out
+from prs.engine.drain.way_back import home
+from prs.engine.execution.preflight import SECOND_LOOK, Preflight
+from prs.engine.execution.ready import startable
+from prs.engine.execution.record import Record
+from prs.engine.journal.jobs import Job, Step
+from prs.engine.waits import Waits
+from prs.errors import ApiError, Unreachable
+from prs.model import Cluster
+from prs.pve.act import migration
+from prs.pve.act.migration import Location
+from prs.pve.api import Api
+from prs.pve.read.snapshot import read_cluster
+
+GATE_INTERVAL = 10.0  # PVE's own figures are renewed every 10 s: reading them more often tells nothing new
+
+
+class Starter:
+    """The planned steps of one job. `waiting` says in words why none of them may start, "" when nothing holds all of them up."""
+
+    def __init__(self, api: Api, holds: Holds, clock: Clock, record: Record, waits: Waits, maintenance: Maintenance) -> None:
+        self._api, self._holds, self._clock, self._record, self._waits = api, holds, clock, record, waits
+        self._maintenance = maintenance
+        self._preflight = Preflight(api, waits, clock)
+        self.waiting = ""
+        self._opens = 0.0
+        self._looked, self._locked = frozenset[int](), frozenset[int]()  # seq of the steps looked at last, vmids locked then
+
+    def look(self, job: Job, places: Mapping[int, Location]) -> None:
+        """Start what may start; what has to wait says why in its row."""
+        for seq, changes in self._maintenance.follow(job, places).items():
+            self._record.differing(job.steps[seq - 1], **changes)
+        job = self._record.read()
+        elsewhere = [step for other, step in self._record.journal.active_steps() if other != job.id]
+        ready = startable(job.steps, elsewhere, job.policy, self._aside)
+        if not ready:
+            self.waiting = ""
+        # Steps that have to wait do not hold up others whose turn has just come.
+        if not ready or (self._clock.monotonic() < self._opens and self._looked.issuperset(step.seq for step in ready)):
+            return
+        cluster = read_cluster(self._api, self._clock.time(), job.policy.method, history=0.0)
+        cluster = keep_out(cluster, self._holds.held(), job.node or home(job))
+        self._locked = frozenset(guest.vmid for guest in cluster.guests if guest.lock)
+        self._maintenance.see(job, cluster)
+        ready = startable(job.steps, elsewhere, job.policy, self._aside)
+        self._looked = frozenset(step.seq for step in ready)
+        self.waiting = "waiting: the cluster has no quorum" if not cluster.quorate else self._maintenance.before(job, cluster)
+        waits = [self.waiting or not self._start(self._record.read(), step, cluster, elsewhere) for step in ready]
+        if any(waits):
+            self._opens = self._clock.monotonic() + GATE_INTERVAL
+
+    @property
+    def _aside(self) -> frozenset[int]:
+        """Guests that take nobody's turn: they are locked, or leave by the HA manager's own doing."""
+        return self._locked | self._maintenance.theirs
+
+    def _start(self, job: Job, step: Step, cluster: Cluster, elsewhere: list[Step]) -> bool:
+        """Start one step if nothing speaks against it any more; False if it has to wait."""
+        if self._maintenance.leaves(step):
+            return False
+        verdict = self._preflight.verdict(job, step, cluster, elsewhere)
+        if verdict.state:
+            self._record.differing(step, state=verdict.state, message=verdict.words)
+            return verdict.state != "planned"
+        step = verdict.step
+        changes: dict[str, Any] = {"running": step.running, "disk": step.disk, "total": step.total}
+        changes |= {"posted": self._clock.time(), "attempts": step.attempts + 1}
+        self._record.step(step, state="starting", message="", **changes)
+        try:
+            upid = migration.start(self._api, step.move)
+        except ApiError as error:
+            # A plain no starts nothing. What changed since the last reading (started, locked, no quorum) is seen at the next one.
+            if error.status == 500 and self._waits.lasted(("refused", step.seq)) < SECOND_LOOK:
+                self._record.step(step, state="planned", message=f"waiting: PVE: {error}", attempts=step.attempts)
+                return False
+            self._record.step(step, state="failed", message=str(error))
+        except Unreachable as error:
+            # PVE may have started it all the same: the next ticks look for its task before anything is sent again.
+            self._record.step(step, message=f"no answer to the migrate request ({error}); looking for its task")
+        else:
+            self._record.step(step, state="running", upid=upid, started=self._clock.time())
+        return True
