@@ -44,7 +44,7 @@ def house(flavour: Flavour) -> Iterator[tuple[SimServer, Client]]:
 
 
 def test_the_same_snapshot_as_in_process(flavour: Flavour) -> None:
-    world = small(flavour)
+    world = small(flavour, start=time.time())
     with served(world) as server, connect(endpoint(server)) as api:
         now = world.clock.time()
         seen = inspect_guests(api, read_cluster(api, now, "all"), [101, 106, 110])
@@ -53,6 +53,21 @@ def test_the_same_snapshot_as_in_process(flavour: Flavour) -> None:
         assert api.calls == plain.calls
     assert seen.problems == ()
     assert not world.schema_errors
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, -140.0, 0.0, 60.0, 140.0, 3600.0])
+def test_loads_are_the_same_whatever_the_cluster_s_clock_shows(flavour: Flavour, ahead: float) -> None:
+    """A minute after a guest has come the means must not reach back to when it was not there, by PVE's clock and not by ours."""
+    began, passes = time.time(), 3600.0
+    world = small(flavour, start=began + ahead - passes - 150.0)
+    world.clock.sleep(passes)
+    migration.start(InProcessApi(world), Move(101, "db01", "qemu", "pve1", "pve3", memory=14 * GiB))
+    world.clock.sleep(150.0)
+    with served(world) as server, connect(endpoint(server)) as api:
+        there = world.clock.time()
+        seen, plain = read_cluster(api, time.time()), read_cluster(InProcessApi(world, "prs@pve!daemon"), there)
+    assert {guest.vmid: guest.node for guest in seen.guests}[101] == "pve3"
+    assert (seen.nodes, seen.guests, seen.problems) == (plain.nodes, plain.guests, ())
 
 
 def test_a_migration_from_start_to_end(house: tuple[SimServer, Client]) -> None:

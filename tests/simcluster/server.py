@@ -9,6 +9,8 @@ import asyncio
 import ssl
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -109,6 +111,8 @@ class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
             await asyncio.sleep(self.auth_delay)
         if _bare(request, response):
             response = web.Response(status=response.status, reason=response.reason)
+        # pveproxy tells the node's own time (pve-http-server PVE/APIServer/AnyEvent.pm), which is not that of whoever asks.
+        response.headers["Date"] = format_datetime(datetime.fromtimestamp(self.world.clock.time(), UTC), usegmt=True)
         if response.status >= 400 or served >= PER_CONNECTION:
             response.force_close()
         return response

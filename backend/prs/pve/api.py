@@ -41,6 +41,20 @@ class Renewed(Protocol):
         """The present ticket and CSRF token, for whoever keeps them over a restart; ("", "") for a token's login."""
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """An Api that sees its host's clock."""
+
+    @property
+    def skew(self) -> float | None:
+        """Seconds by which the host's clock is ahead of this machine's; None as long as no answer has told it."""
+
+
+def clock_ahead(api: Api) -> float:
+    """Seconds to add to this machine's time before it is compared with a time that PVE gives; 0 where PVE's clock is not known."""
+    return (api.skew or 0.0) if isinstance(api, Timed) else 0.0
+
+
 def quote(value: object) -> str:
     """One element of a path, percent-encoded (a UPID has colons, a token's has "!"); ApiError for what would lead to another path."""
     text = str(value)

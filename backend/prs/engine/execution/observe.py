@@ -14,7 +14,7 @@ from prs.engine.journal.jobs import Step
 from prs.errors import PveError
 from prs.pve.act import migration
 from prs.pve.act.migration import Location
-from prs.pve.api import Api
+from prs.pve.api import Api, clock_ahead
 
 Changes = dict[str, Any]
 
@@ -28,7 +28,7 @@ CUT_OFF = 15.0
 NODE_RETURNS = 300.0
 # A step about which PVE says nothing for this long, although its node is up, is left to the user's own eyes.
 GIVES_UP = 900.0
-# How far the clocks of this machine and of a node may differ.
+# How far the clocks of two nodes may differ, and this machine's from theirs where PVE does not tell its time.
 CLOCK_SKEW = 300.0
 ATTEMPTS = 2
 CANCELLED = "cancelled"
@@ -71,7 +71,7 @@ def _unheard(step: Step, where: Location, waited: float) -> Changes:
 
 def _starting(api: Api, step: Step, where: Location | None, waited: float, known: frozenset[str]) -> Changes:
     """The request may or may not have reached PVE: look for its task, for the guest, for a lock, and only then try again."""
-    upid = migration.find_task(api, step.source, step.vmid, step.posted - CLOCK_SKEW, known)
+    upid = migration.find_task(api, step.source, step.vmid, _asked(api, step), known)
     if upid:
         return {"state": "running", "upid": upid}
     if where is None:
@@ -92,6 +92,11 @@ def _starting(api: Api, step: Step, where: Location | None, waited: float, known
     return {"state": "failed", "message": f"PVE did not answer {step.attempts} requests and started nothing"}
 
 
+def _asked(api: Api, step: Step) -> float:
+    """The earliest time, by PVE's clock, at which a task of the step's last request can have begun."""
+    return step.posted + clock_ahead(api) - CLOCK_SKEW
+
+
 def _running(api: Api, step: Step) -> Changes:
     task = migration.task(api, step.upid)
     if task.running:
@@ -110,7 +115,7 @@ def _running(api: Api, step: Step) -> Changes:
 def _verifying(api: Api, step: Step, where: Location | None, waited: float, known: frozenset[str]) -> Changes:
     if step.ha and ":hamigrate:" in step.upid:
         # The HA manager's real migration is a task of its own, by root@pam: follow that one from here.
-        real = migration.find_task(api, step.source, step.vmid, step.posted - CLOCK_SKEW, known | {step.upid})
+        real = migration.find_task(api, step.source, step.vmid, _asked(api, step), known | {step.upid})
         if real and ":hamigrate:" not in real:
             return {"state": "running", "upid": real}
     if where is None:

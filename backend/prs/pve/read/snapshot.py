@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from prs.model import Cluster, Guest, Node, Replication, Rule, Storage
-from prs.pve.api import Api, quote
+from prs.pve.api import Api, clock_ahead, quote
 from prs.pve.read import disks, ha, resources
 from prs.pve.read.load import Histories, with_load
 from prs.pve.read.migrations import running_migrations
@@ -18,7 +18,7 @@ HA_RULES_SINCE = 9  # PVE 9 has rules where PVE 8 has groups
 
 
 def read_cluster(api: Api, now: float, method: str = "memory", history: float = 1800.0) -> Cluster:
-    """The cluster at `now`; loads are means over the last `history` seconds (0: of the last report) and since the node's last change.
+    """The cluster at `now`, this machine's time; loads are means over `history` seconds (0: the last report) since the node's last change.
 
     Without /cluster/resources there is no snapshot (PveError); everything else that cannot be read is named in `problems`.
     """
@@ -41,7 +41,8 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
     if method in ("disk", "all"):
         guests = _with_disks(reader, guests, storages, offline)
     nodes = _with_capacity(nodes, guests, storages, {text(row, "storage"): row for row in defined})
-    past = _histories(reader, nodes, storages, now, history)
+    # Uptimes, tasks and figures tell PVE's time: against a clock that is a minute off, means would reach back over a guest's arrival.
+    past = _histories(reader, nodes, storages, now + clock_ahead(api), history)
     nodes, guests = with_load(nodes, guests, data, tasks, past)
     cluster_row = next((row for row in status if row.get("type") == "cluster"), {})
     return Cluster(
