@@ -6,7 +6,8 @@
 ARGS ?=
 # Half of the time a test waits for a process or a timer, so that twice as many run at once as there are processors.
 WORKERS ?= $(shell expr 2 \* $$(nproc))
-RUN = venv=$$(.ci/venv) && PYTHONPATH=backend:tests "$$venv/bin/python"
+# The shell gives way to Python, so that whoever ends make ends what runs.
+RUN = venv=$$(.ci/venv) && export PYTHONPATH=backend:tests && exec "$$venv/bin/python"
 
 include pve-ui/ui.mk
 include packaging/packaging.mk
@@ -17,7 +18,8 @@ help: ## show this list
 venv: ## make the Python environment with the pinned development tools
 	@.ci/venv
 
-test: lint types test-python test-ui ## run all tests but those of the packages
+test: ## run all tests but those of the packages; every part, then a summary
+	@MAKE="$(MAKE)" .ci/parts lint ui-lint types test-python test-ui
 
 test-python: ## run the Python tests
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
@@ -35,7 +37,9 @@ soak: ## 1000 randomised jobs with random faults, in virtual time
 	@$(RUN) -m soak --seeds 1000 $(ARGS)
 
 demo: ## level and drain a simulated cluster; on a terminal the web interface then stays up
-	@if [ -t 1 ]; then $(MAKE) --no-print-directory ui ui-ext >/dev/null; fi
+	@.ci/venv >/dev/null
+	@if [ -t 1 ]; then $(MAKE) --no-print-directory ui && { $(MAKE) --no-print-directory ui-ext || \
+	    echo "Without ExtJS the web interface answers programs, but shows no panel." >&2; }; fi
 	@$(RUN) -m simcluster.demo --cache $(UI_CACHE) $(ARGS)
 
 play: ## play the case in DIR (any folder, see CONTRIBUTING.md): its plan, steps and end, and nothing else

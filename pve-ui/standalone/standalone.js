@@ -162,16 +162,20 @@
             },
         });
         let get = (name) => window_.down(`#${name}`);
+        // PVE writes a user as name@realm, so whoever types that means it, whichever realm is chosen below.
+        let account = function () {
+            let typed = get('username').getValue().trim();
+            let named = realms.find(({ realm }) => typed.endsWith(`@${realm}`));
+            return named
+                ? { username: typed.slice(0, -named.realm.length - 1), realm: named.realm }
+                : { username: typed, realm: get('realm').getValue() };
+        };
         let send = async function () {
             if (!get('password').isValid() || !get('username').isValid()) {
                 return;
             }
             let code = get('otp').getValue().trim();
-            let body = {
-                username: get('username').getValue(),
-                realm: get('realm').getValue(),
-                password: get('password').getValue(),
-            };
+            let body = { ...account(), password: get('password').getValue() };
             if (challenge) {
                 let kind = /^\d{6,8}$/.test(code) ? 'totp' : 'recovery';
                 Ext.apply(body, { password: `${kind}:${code}`, challenge: challenge });

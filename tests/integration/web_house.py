@@ -122,6 +122,11 @@ class House:
         self._start("web", command)
         self.wait(lambda: self.anyone().call("GET", "/healthz").status_code == 200)
 
+    def as_on_node(self, config: Path | None = None) -> list[str]:
+        """Arguments for Python that run the command line as on this node, with its /etc/pve and its root helper."""
+        places = (Path(__file__).with_name("on_node.py"), self.node, self.pve, self.helper)
+        return [*map(str, places), "-c", str(config or self.config)]
+
     def start_daemon(self) -> None:
         """Start the core daemon (if `fast`, living as fast as the cluster) and wait until it holds its lock."""
         pace = f"{self.server.speed if self.fast else 1.0},{self.origin}"

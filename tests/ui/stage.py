@@ -25,15 +25,6 @@ from simcluster.world import World
 HERE = Path(__file__).resolve().parent
 BUILT = HERE.parents[1] / "build" / "ui"
 FILES = BUILT / "js"
-# The packages' place of the helper's socket is this machine's own; the daemon of a test has to ask the test's helper.
-DAEMON = """
-import sys
-from pathlib import Path
-from prs.helper import client
-client.SOCKET = Path(sys.argv.pop(1))
-from prs.cli.main import main
-sys.exit(main())
-"""
 HOSTILE = "<img src=x onerror=hacked()>\"'&amp;</td>"
 
 
@@ -162,7 +153,7 @@ class Stage:
         if name == "web":
             self._house.start_web(*self._shared)
         else:
-            self._house._start("daemon", ["-c", DAEMON, str(self._house.helper), "-c", str(self._house.config)])
+            self._house._start("daemon", self._house.as_on_node())
             self._house.wait(self._house._daemon_holds_the_lock)
 
 

@@ -74,6 +74,16 @@ def test_a_wrong_password_is_refused_in_words_the_right_one_opens_the_panel(visi
     assert alone.foreign == []
 
 
+@pytest.mark.parametrize(("typed", "password"), [("audit@pve", "audit-secret"), ("root@pam", "secret")])
+def test_a_name_with_its_realm_is_understood(visit: Visit, browser: BrowserContext, typed: str, password: str) -> None:
+    browser.clear_cookies()
+    alone = visit()
+    log_in(alone.page, typed, password)
+    shown(alone.page, "prsNodesGrid")
+    sees(alone.page, typed)
+    assert alone.errors == []
+
+
 def test_who_is_logged_in_at_pve_is_logged_in_here_and_the_address_keeps_method_and_plan(visit: Visit) -> None:
     alone = visit("#method=cpu")
     page = alone.page
