@@ -160,15 +160,14 @@ def test_sixteen_browsers_while_peers_are_silent(home: House, root: Person) -> N
         for thread in threads:
             thread.start()
         for _ in range(6):
-            assert served_soon(root, "/jobs?scope=node", 1) < SOON
+            assert served_soon(root, "/jobs?scope=node") < SOON
             assert tasks(home) < 20
             time.sleep(0.3)
         for thread in threads:
             thread.join()
         assert answers == [200] * 48
-        start = time.monotonic()
+        assert served_soon(root, "/jobs") < SOON
         peers = {peer["node"]: peer for peer in root.get("/jobs")["peers"]}
-        assert time.monotonic() - start < SOON
         assert not peers["pve2"]["reached"]
         assert "does not answer within" in peers["pve2"]["message"]
     assert "Traceback" not in home.log("web")
