@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prs import logs
+from prs.cli.output import Output
 from prs.cli.progress import Lines, Live, Quiet, display
 from prs.codec import to_json
 from prs.config.load import DEFAULT_PATH, Settings, load_settings
@@ -80,6 +81,10 @@ class Call:
         if isinstance(shown, Live):
             self.set_up_logs(settings, shown)
         return shown
+
+    def out_ready(self) -> bool:
+        """Whether writing to the output would not have to wait for its reader."""
+        return self.out.ready() if isinstance(self.out, Output) else True
 
     def print(self, text: str) -> None:
         """Write text to the output."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from functools import partial
 
 from prs.cli import exits
 from prs.cli.call import Call
-from prs.cli.job_view import job_end
+from prs.cli.job_view import job_end, what
 from prs.cli.journal_of import holds_of, journal_of
 from prs.cli.plan_view import nodes_table
 from prs.cli.planned import show
@@ -18,7 +19,7 @@ from prs.engine.clock import SystemClock
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.execution.executor import TICK, Executor
-from prs.engine.execution.foreground import Interrupts, carry_out, follow, unfinished
+from prs.engine.execution.foreground import Interrupts, carry_out, follow, queue_up, unfinished
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.lock import ExecutorLock
 from prs.engine.planning import PlanRequest, make_plan, what_if
@@ -28,18 +29,25 @@ from prs.pve.api import Api
 from prs.pve.read.rrd import REPORT
 from prs.pve.read.snapshot import read_cluster
 
+log = logging.getLogger(__name__)
+
 SWITCH: Switch = partial(set_maintenance, SOCKET)  # HA maintenance mode, through the root helper
 # A guest has no load of its own for its first minute on a node; then PVE renews its figures every 10 s.
 SETTLES = 90.0
 _EXITS = {"done": exits.DONE, "partial": exits.PARTIAL, "failed": exits.PARTIAL, "cancelled": exits.CANCELLED}
 
 
+def exit_of(job: Job) -> int:
+    """The exit code that tells how a job ended; one that is still open was left, paused or to another process."""
+    return _EXITS.get(job.state, exits.CANCELLED)
+
+
 def plan_and_do(call: Call, request: PlanRequest) -> int:
     """Finish what an earlier process left behind, then plan, show the plan, carry it out and show what the cluster looks like."""
     settings = call.settings()
     worker = Worker(call, settings, call.connect(settings.require_endpoint()))
-    with ExecutorLock(settings.state_dir) as owner:
-        worker.go_on(owner.taken)
+    with ExecutorLock(settings.state_dir, call.options.verb) as lock:
+        worker.begin(lock)
         held = worker.holds.held()
         only = lambda cluster: keep_out(cluster, held, request.drain)  # noqa: E731
         cluster, plan = make_plan(worker.api, settings.policy, time.time(), request, only)
@@ -48,15 +56,15 @@ def plan_and_do(call: Call, request: PlanRequest) -> int:
         # A drain of a node that is empty already still keeps it empty from now on.
         idle = not plan.moves and plan.kind != "drain"
         refused = not plan.feasible and not (request.leave and plan.moves)
-        if refused or idle or settings.dry_run or worker.interrupts.count:
+        if refused or idle or settings.dry_run or worker.interrupts.any:
             return _without_moves(call, settings, plan, worker)
-        return worker.do(plan, settings.policy, owner.taken, request, plan.node if SOCKET.exists() else "")
+        return worker.do(plan, settings.policy, request, plan.node if SOCKET.exists() else "")
 
 
 def _without_moves(call: Call, settings: Settings, plan: Plan, worker: Worker) -> int:
     if call.json:
         call.print_json({"plan": to_json(plan), "job": None})
-    if worker.interrupts.count:
+    if worker.interrupts.any:
         worker.say("\nInterrupted: nothing was started.\n")
         return exits.CANCELLED
     if settings.dry_run and plan.moves:
@@ -80,43 +88,72 @@ class Worker:
         self.holds = holds_of(self.journal, self._clock)
         self.interrupts = Interrupts(self._clock)
         self.interrupts.install()
+        self._lock: ExecutorLock | None = None
 
     def say(self, text: str) -> None:
         """Tell a person something; a program reads only the result."""
         if not self._call.json:
             self._call.print(text)
 
-    def go_on(self, mine: bool) -> None:
-        """Finish what an earlier process left behind, if this one carries jobs out."""
-        for job in unfinished(self.journal) if mine else ():
+    def begin(self, lock: ExecutorLock) -> None:
+        """Wait for another command that carries jobs out, then finish what an earlier process left behind."""
+        self.wait_for(lock)
+        for job in unfinished(self.journal) if lock.taken else ():
             self.say(f"Going on with job {job.id}, which was interrupted.\n")
-            self.work(job.id, mine=True)
+            self.work(job.id)
+        for job in self.journal.jobs(only_open=True) if lock.taken else ():
+            if job.request == "pause" and not job.credential:
+                self.say(f"Job {job.id} ({what(job)}) is paused: `resume {job.id}` goes on with it.\n")
 
-    def do(self, plan: Plan, policy: Policy, mine: bool, request: PlanRequest, maintenance: str = "") -> int:
+    def wait_for(self, lock: ExecutorLock) -> None:
+        """Wait while another command carries jobs out, and work with the lock from then on; KeyboardInterrupt if a signal ends the wait."""
+        self._lock = lock
+        if not lock.taken and not lock.holder.service:
+            words = f"waiting: {lock.holder.words} is at work on this host; this one goes on when it has ended"
+            if self._call.json:
+                log.warning("%s", words)
+            else:
+                self.say(f"{words[0].upper()}{words[1:]}. Ctrl-C ends the wait.\n")
+        if not queue_up(lock, self._clock, self.interrupts):
+            raise KeyboardInterrupt
+
+    def do(self, plan: Plan, policy: Policy, request: PlanRequest, maintenance: str = "") -> int:
         """Carry out a plan that was shown, and say how it ended; `maintenance`: the node whose HA maintenance mode may be switched."""
         plan_id = self.journal.add_plan(plan, policy, self.api.user)
         job_id = self.journal.add_job(plan_id, self.api.user, "cli", time.time(), maintenance=maintenance)
-        if not mine:
+        if self._lock and not self._lock.taken:
             self.say("\nThe service of this host carries the plan out; Ctrl-C here cancels it there.\n")
         self.say("\n")
-        job, call = self.work(job_id, mine=mine), self._call
-        if call.json:
-            call.print_json({"plan": to_json(plan), "job": to_json(job)})
-        else:
-            call.print("\n" + job_end(job, call.style))
-            call.print(seen(self.settled(job), self._settings, request, call))
-        return _EXITS[job.state]
+        return self.tell(self.work(job_id), request)
 
-    def work(self, job_id: str, mine: bool) -> Job:
-        """Carry the job out in this process, or follow the service that does, until it ends."""
+    def tell(self, job: Job, request: PlanRequest, figures: bool = True) -> int:
+        """Say how a job ended, and with `figures` how the nodes are now; the exit code."""
+        call = self._call
+        if call.json:
+            call.print_json({"plan": to_json(job.plan), "job": to_json(job)})
+            return exit_of(job)
+        call.print("\n" + job_end(job, call.style))
+        if job.open:
+            call.print(f"Job {job.id} is {job.state}: `status {job.id}` shows it, `resume {job.id}` goes on with it.\n")
+        elif figures:
+            call.print(seen(self.settled(job), self._settings, request, call))
+        return exit_of(job)
+
+    def work(self, job_id: str) -> Job:
+        """Carry the job out in this process, or follow the one that does and take over when that has gone, until it ends or is left."""
         display = self._call.display(self._settings)
 
         def watch(job: Job) -> None:
-            display.show(job, self._clock.time())
+            # A display that nobody takes is left out: what changed is shown as soon as somebody does.
+            if self._call.out_ready():
+                display.show(job, self._clock.time())
 
         try:
-            if not mine:
-                return follow(self.journal, self._clock, job_id, self.interrupts, watch)
+            if self._lock and not self._lock.taken:
+                job = follow(self.journal, self._clock, job_id, self.interrupts, watch, self._lock)
+                if not job.open or not self._lock.taken:
+                    return job
+                log.warning("the service has gone: this process carries job %s out from here on", job_id)
             return carry_out(Executor(self.api, self.holds, self._clock, job_id, SWITCH), self.interrupts, watch)
         finally:
             display.close()
@@ -129,8 +166,9 @@ class Worker:
             cluster = read_cluster(self.api, self._clock.time(), self._settings.policy.method, history=0.0)
             blank = [guest for guest in cluster.guests if guest.vmid in moved and guest.problem]
             waited = self._clock.monotonic() - began
+            ended = waited > SETTLES or self.interrupts.count > pressed or self.interrupts.hung_up
             # The nodes that the guests have left report that a little later, too.
-            if (not blank and (not moved or waited >= REPORT)) or waited > SETTLES or self.interrupts.count > pressed:
+            if ended or (not blank and (not moved or waited >= REPORT)):
                 return cluster
             if not told:
                 told = True

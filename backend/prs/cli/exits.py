@@ -10,6 +10,6 @@ MEANINGS = {
     USAGE: "wrong arguments, or mistakes in the configuration",
     PARTIAL: "some migrations failed, were skipped, or have an unknown outcome, or guests were left that could not leave",
     INFEASIBLE: "the node cannot be emptied; nothing was moved",
-    CANCELLED: "cancelled before everything was moved",
+    CANCELLED: "cancelled, or left for `resume`, before everything was moved",
     FOUND: "check found problems",
 }

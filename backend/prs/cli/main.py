@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
+import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 from prs import __version__
 from prs.cli import exits, options
 from prs.cli.call import Call
 from prs.cli.options import PROGRAM
+from prs.cli.output import Output, occupy_standard_streams
 from prs.config.load import DEFAULT_PATH, load_settings
 from prs.endpoint import Endpoint
 from prs.engine.daemon.systemd import Notifier
@@ -55,6 +58,12 @@ VERBS = (
         options.drain,
     ),
     Verb(
+        "resume", "Go on with jobs that were left: paused, or without a process that carries them out.",
+        "A job is left when its command was killed, or paused when its terminal was closed; `status` names it. Rolling maintenance that "
+        "was left goes on too. With JOB only that job.",
+        options.resume,
+    ),
+    Verb(
         "release", "End a drain: bring the guests back and let the node have guests again.",
         "Ends the HA maintenance mode that the drain has begun and returns every guest that nobody else has moved since; one that no "
         "longer fits stays where it is, with the reason. Guests can be brought back only on the host that has drained the node; on any "
@@ -90,27 +99,55 @@ _DESCRIPTION = (
 )
 
 
+_ARGUMENTS = "arguments"  # stands for a verb where it went no further: help, version, or wrong arguments
+# The exit code of these says what became of guests, also if it could not be shown; that of all others that it was shown.
+_ACTING = ("run", "drain", "resume", "release", None)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with these arguments (the process's own by default) and give its exit code."""
-    options = parser().parse_args(argv)
+    """Run the command with these arguments (the process's own by default) and give its exit code; SystemExit as argparse raises it."""
+    occupy_standard_streams()
+    out, err = Output(sys.stdout), Output(sys.stderr)
+    words = list(sys.argv[1:] if argv is None else argv)
+    verb, code, sentences = _run(words, out, err)
+    if out.lost and verb not in _ACTING:
+        code = code or exits.ERROR
+        sentences = sentences or ([] if out.reader_left else [f"the output could not be written: {_reason(out.lost)}"])
+    style = style_of(err)
+    for sentence in sentences:
+        write(err, f"{paint('error:', 'red', style)} {clean(sentence)}\n")
+    if code and sentences and "--json" in words:
+        write(out, json.dumps({"error": {"exit": code, "messages": sentences}}, indent=2) + "\n")
+    if verb == _ARGUMENTS:
+        raise SystemExit(code)
+    return code
+
+
+def _run(words: list[str], out: Output, err: Output) -> tuple[str | None, int, list[str]]:
+    """The verb, the exit code, and what is to be complained about."""
+    told = StringIO()
     try:
-        return act(Call(options, sys.stdout, sys.stderr, _connect))
+        with redirect_stdout(cast("IO[str]", out)), redirect_stderr(told):
+            options = parser().parse_args(words)
+    except SystemExit as error:
+        # argparse's own: help, version, or wrong arguments with the usage before the sentence
+        usage, _, sentence = told.getvalue().rpartition(": error: ")
+        write(err, usage.rpartition("\n")[0] + "\n" if usage else "")
+        return _ARGUMENTS, int(error.code or 0), [sentence.strip()] if sentence.strip() else []
+    try:
+        return options.verb, act(Call(options, out, err, _connect)), []
     except ConfigError as error:
-        _complain(*error.mistakes)
-        return exits.USAGE
+        return options.verb, exits.USAGE, error.mistakes
     except UsageError as error:
-        _complain(str(error))
-        return exits.USAGE
+        return options.verb, exits.USAGE, [str(error)]
     except PrsError as error:
-        _complain(str(error))
-        return exits.ERROR
+        return options.verb, exits.ERROR, [str(error)]
     except KeyboardInterrupt:
-        _complain("interrupted; nothing was started")
-        return exits.CANCELLED
-    except BrokenPipeError:
-        # Whoever read the output has gone; without this Python would complain again when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.ERROR
+        return options.verb, exits.CANCELLED, ["interrupted; nothing was started"]
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def act(call: Call) -> int:
@@ -138,12 +175,6 @@ def _connect(endpoint: Endpoint) -> Api:
     from prs.pve.http.client import connect
 
     return connect(endpoint)
-
-
-def _complain(*sentences: str) -> None:
-    style = style_of(sys.stderr)
-    for sentence in sentences:
-        write(sys.stderr, f"{paint('error:', 'red', style)} {clean(sentence)}\n")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -82,6 +82,12 @@ def drain(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def resume(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `resume`."""
+    parser.add_argument("job", metavar="JOB", nargs="?", help="go on with this job only")
+    _json(parser)
+
+
 def release(parser: argparse.ArgumentParser) -> None:
     """Add the options of `release`."""
     parser.add_argument("node", metavar="NODE", type=_NODE, help="the node that was emptied")

@@ -108,7 +108,7 @@ def test_options_go_over_the_configuration(conf: Path) -> None:
     [
         (["drain", "a", "b"], "several nodes are drained one after the other with --each --reboot"),
         (["drain", "--each", "pve1"], "--each needs --reboot"),
-        (["drain", "--each", "--reboot", "a", "b", "a"], "a is named twice"),
+        (["drain", "--each", "--reboot", "a", "b", "a"], "a node is named twice: a"),
         (["drain", "--reboot", "--leave-stopped", "a"], "--reboot empties the node of stopped guests too"),
         (["plan", "--leave-stopped"], "--leave-stopped belongs to a drain"),
         (["plan", "--leave-blocked"], "--leave-blocked belongs to a drain"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 
@@ -12,23 +13,49 @@ from prs.cli.journal_of import journal_of, shared_holds_here
 from prs.engine.clock import SystemClock
 from prs.engine.daemon.service import Host, Service
 from prs.engine.daemon.systemd import Notifier
-from prs.engine.journal.lock import ExecutorLock
+from prs.engine.execution.executor import TICK
+from prs.engine.journal.lock import SERVICE, ExecutorLock
 from prs.engine.journal.ownership import become_owner
 from prs.errors import JournalError
+
+log = logging.getLogger(__name__)
 
 
 def act(call: Call) -> int:
     """Serve jobs and the schedule until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
     settings = call.settings(daemon=True)
     become_owner(settings.state_dir)
-    with ExecutorLock(settings.state_dir) as owner:
-        if not owner.taken:
-            raise JournalError(f"another process carries jobs out of {settings.state_dir} already: the service runs once per host")
+    clock, notifier, stopped = SystemClock(), Notifier(), list[int]()
+
+    def stop(number: int, _: object) -> None:
+        stopped.append(number)
+        clock.wake()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    with ExecutorLock(settings.state_dir, SERVICE) as lock:
+        _wait(lock, clock, notifier, stopped)
+        if stopped:
+            return exits.DONE
         name = socket.gethostname().split(".")[0]
         host = Host(lambda: call.settings(daemon=True), call.connect, name, SWITCH, shared_holds_here())
-        service = Service(host, settings, journal_of(settings), SystemClock(), Notifier())
+        service = Service(host, settings, journal_of(settings), clock, notifier)
         signal.signal(signal.SIGTERM, lambda *_: service.stop())
         signal.signal(signal.SIGINT, lambda *_: service.stop())
         signal.signal(signal.SIGHUP, lambda *_: service.reload())
         service.run()
     return exits.DONE
+
+
+def _wait(lock: ExecutorLock, clock: SystemClock, notifier: Notifier, stopped: list[int]) -> None:
+    """Wait while a command that was called by hand carries jobs out; JournalError if that is another service."""
+    told = False
+    while not lock.take() and not stopped:
+        if lock.holder.service:
+            raise JournalError(f"{lock.holder.words} is running already: it runs once per host")
+        if not told:
+            words = f"waiting: {lock.holder.words} carries jobs out; the service goes on when it has ended"
+            told = notifier.ready(words) or True
+            log.info("%s", words)
+        notifier.watchdog()
+        clock.sleep(TICK)

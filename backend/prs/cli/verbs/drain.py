@@ -19,7 +19,7 @@ def act(call: Call) -> int:
     if options.each and not options.reboot:
         raise UsageError("--each needs --reboot: a node has to be back before the next one is emptied")
     if repeated := [node for node, times in Counter([options.node, *options.others]).items() if times > 1]:
-        raise UsageError(f"{', '.join(repeated)} is named twice")
+        raise UsageError(f"a node is named twice: {', '.join(repeated)}")
     if options.reboot and options.leave_stopped:
         raise UsageError("--reboot empties the node of stopped guests too: leave --leave-stopped away")
     if options.reboot and options.leave_blocked:

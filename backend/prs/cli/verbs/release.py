@@ -22,8 +22,8 @@ def act(call: Call) -> int:
     """Plan the way back, show it, carry it out; PlanError while the drain still goes on, HelperError if HA cannot be told."""
     settings, node = call.settings(), call.options.node
     worker = Worker(call, settings, call.connect(settings.require_endpoint()))
-    with ExecutorLock(settings.state_dir) as owner:
-        worker.go_on(owner.taken)
+    with ExecutorLock(settings.state_dir, call.options.verb) as lock:
+        worker.begin(lock)
         held = worker.holds.held().get(node)
         if held is None:
             _refuse_unknown(worker, node)
@@ -35,12 +35,12 @@ def act(call: Call) -> int:
         cluster, plan, policy = plan_release(worker.api, worker.holds, held, time.time())
         if not call.json:
             show(call, cluster, plan)
-        if settings.dry_run or worker.interrupts.count:
-            code = exits.CANCELLED if worker.interrupts.count else exits.DONE
+        if settings.dry_run or worker.interrupts.any:
+            code = exits.CANCELLED if worker.interrupts.any else exits.DONE
             return _end(call, worker, f"\nNothing was moved, and {node} is still kept empty.\n", code)
         if not plan.moves:
             return _end(call, worker, "\n" + _let_go(worker, held))
-        return worker.do(plan, policy, owner.taken, PlanRequest(), node if held.maintenance else "")
+        return worker.do(plan, policy, PlanRequest(), node if held.maintenance else "")
 
 
 def _refuse_unknown(worker: Worker, node: str) -> None:

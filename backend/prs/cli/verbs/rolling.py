@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 
 from prs.cli import exits
 from prs.cli.call import Call
@@ -21,20 +22,25 @@ from prs.pve.act.power import may_reboot, uptimes
 from prs.pve.read.permissions import REBOOT
 from prs.similar import in_brackets
 
-_EXITS = {"done": exits.DONE, "failed": exits.PARTIAL, "cancelled": exits.CANCELLED, "running": exits.ERROR}
+# One that is still running was left because its terminal was closed.
+_EXITS = {"done": exits.DONE, "failed": exits.PARTIAL, "cancelled": exits.CANCELLED, "running": exits.CANCELLED}
 
 
 def act(call: Call, nodes: list[str]) -> int:
     """Go on with a rolling_run that was interrupted, or begin one; the exit code tells whether every node has had its turn."""
     settings = call.settings()
-    worker = Worker(call, settings, call.connect(settings.require_endpoint()))
-    runs = RollingRuns(worker.journal)
-    with ExecutorLock(settings.state_dir, "rolling.lock") as mine, ExecutorLock(settings.state_dir) as owner:
+    return go_on(call, settings, Worker(call, settings, call.connect(settings.require_endpoint())), nodes)
+
+
+def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] = ()) -> int:
+    """Go on with a rolling run that was left; where there is none, begin one over the nodes."""
+    runs, work = RollingRuns(worker.journal), call.options.verb
+    with ExecutorLock(settings.state_dir, work, "rolling.lock") as mine, ExecutorLock(settings.state_dir, work) as lock:
         if not mine.taken:
-            raise PlanError("rolling maintenance is under way in another process of this host")
-        worker.go_on(owner.taken)
-        rolling_run = runs.latest()
-        if rolling_run is not None and rolling_run.state == "running":
+            raise PlanError(f"rolling maintenance is under way already: {mine.holder.words}")
+        rolling_run = _left(worker, runs)
+        worker.begin(lock)
+        if rolling_run is not None:
             worker.say(f"Going on with rolling maintenance {rolling_run.id}, which was interrupted.\n")
         else:
             _check(worker, nodes)
@@ -43,12 +49,21 @@ def act(call: Call, nodes: list[str]) -> int:
                 return exits.DONE
             rolling_run = runs.get(runs.add(nodes, settings.policy, worker.api.user, time.time()))
         actions = Actions(
-            work=lambda job: worker.work(job, mine=owner.taken), stopped=lambda: worker.interrupts.count > 0,
-            say=lambda words: worker.say(f"{words}\n"), switch=SWITCH, maintenance=SOCKET.exists(),
-            holds=worker.holds,
+            work=worker.work, stopped=lambda: worker.interrupts.any, say=lambda words: worker.say(f"{words}\n"), switch=SWITCH,
+            maintenance=SOCKET.exists(), holds=worker.holds, left=lambda: worker.interrupts.hung_up and not worker.interrupts.count,
         )  # fmt: skip
-        rolling_run = Rolling(worker.api, runs, SystemClock(), rolling_run.id, actions).go()
-    return _tell(call, settings, rolling_run)
+        return _tell(call, settings, Rolling(worker.api, runs, SystemClock(), rolling_run.id, actions).go())
+
+
+def _left(worker: Worker, runs: RollingRuns) -> RollingRun | None:
+    """The rolling run that was left, with those of its jobs set going again that were left paused when its terminal was closed."""
+    rolling_run = runs.latest()
+    if rolling_run is None or rolling_run.state != "running":
+        return None
+    for job_id in (job for stop in rolling_run.stops for job in (stop.job, stop.back) if job):
+        if worker.journal.job(job_id).request == "pause":
+            worker.journal.request(job_id, "")
+    return rolling_run
 
 
 def _tell(call: Call, settings: Settings, rolling_run: RollingRun) -> int:
@@ -59,7 +74,7 @@ def _tell(call: Call, settings: Settings, rolling_run: RollingRun) -> int:
     return _EXITS[rolling_run.state]
 
 
-def _check(worker: Worker, nodes: list[str]) -> None:
+def _check(worker: Worker, nodes: Sequence[str]) -> None:
     """Refuse before anything happens what cannot end well."""
     known, here = uptimes(worker.api), socket.gethostname().split(".")[0]
     for node in nodes:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from prs.cli import exits
 from prs.cli.call import Call
 from prs.cli.job_view import job_page, jobs_page, rolling_text
 from prs.cli.journal_of import holds_of, journal_of
 from prs.codec import to_json
+from prs.config.load import Settings
 from prs.engine.clock import SystemClock
+from prs.engine.journal.jobs import Job
 from prs.engine.journal.lock import ExecutorLock
-from prs.engine.rolling.runs import RollingRuns
+from prs.engine.rolling.runs import RollingRun, RollingRuns
 
 
 def act(call: Call) -> int:
@@ -37,7 +40,21 @@ def act(call: Call) -> int:
     for one in held.values():
         how = "" if one.node in own else " --stay, or where it was drained"
         call.print(f"\n{one.node} gets no guests: {one.reason} (release {one.node}{how})\n")
-    with ExecutorLock(settings.state_dir) as owner:
-        if owner.taken and any(job.open for job in jobs):
-            call.print("\nNobody is carrying jobs out at present: start the service, or `run` goes on with them.\n")
+    call.print(_keeper(settings, jobs, rolling_run))
     return exits.DONE
+
+
+def _keeper(settings: Settings, jobs: Sequence[Job], rolling_run: RollingRun | None) -> str:
+    """Say who carries open jobs out, and how to go on with those that nobody does."""
+    if rolling_run is not None and rolling_run.state == "running":
+        with ExecutorLock(settings.state_dir, "status", "rolling.lock") as rolling:
+            if rolling.taken:
+                return "\nNobody carries the rolling maintenance on at present: `resume` goes on with it.\n"
+    waiting = [job for job in jobs if job.open]
+    text = "".join(f"\nJob {job.id} is paused: `resume {job.id}` goes on with it.\n" for job in waiting if job.request == "pause")
+    with ExecutorLock(settings.state_dir, "status") as lock:
+        if not lock.taken:
+            return text + (f"\nOpen jobs are carried out by {lock.holder.words}.\n" if waiting else "")
+    if any(job.request != "pause" for job in waiting):
+        text += "\nNobody is carrying jobs out at present: start the service, or `resume` goes on with them.\n"
+    return text

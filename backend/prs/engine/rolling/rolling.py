@@ -45,6 +45,7 @@ class Actions:
     switch: Switch
     maintenance: bool  # whether drains may switch HA maintenance mode
     holds: Holds
+    left: Callable[[], bool] = lambda: False  # whether the rest is to be gone on with later, instead of being given up
 
 
 class Rolling:
@@ -64,6 +65,8 @@ class Rolling:
             self._pass("", PATIENCE, "at the end")
             self.runs.end(self.run_id, "done", "", self.clock.time())
         except Halted as halt:
+            if halt.cancelled and self.actions.left():
+                return self.runs.get(self.run_id)
             self.runs.end(self.run_id, "cancelled" if halt.cancelled else "failed", self._left(str(halt)), self.clock.time())
         return self.runs.get(self.run_id)
 
@@ -134,7 +137,7 @@ class Rolling:
     def _end(self, job_id: str, words: str) -> None:
         job = self.actions.work(job_id)
         if job.state != "done":
-            raise Halted(f"{words}: {job.message or job.state}", cancelled=job.state == "cancelled")
+            raise Halted(f"{words}: {job.message or job.state}", cancelled=job.state == "cancelled" or job.open)
 
     def _set(self, stop: Stop, **changes: object) -> Stop:
         self.runs.stop(self.run_id, stop.seq, **changes)

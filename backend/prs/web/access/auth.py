@@ -1,4 +1,4 @@
-"""Proves callers by asking PVE, and remembers a yes for half a minute, for what only reads."""
+"""Proves callers by asking PVE, remembers a yes for half a minute, and keeps refused ones from holding up everybody else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from prs.endpoint import Endpoint
 from prs.errors import ApiError, LoginFailed
 from prs.pve.api import Api
-from prs.web.access.guesses import Gate, note_refusal
 from prs.web.access.login import Login, digest
 from prs.web.access.rights import Rights
 from prs.web.api.refusal import Refusal
@@ -20,7 +19,7 @@ from prs.web.cache import Cache
 YES = 30.0  # seconds a proven ticket and its rights are believed
 NO = 30.0  # seconds a refused ticket is refused without asking again
 PROVEN = 7200.0  # seconds during which a ticket that was good once is asked about outside the limits below
-SLOW_CALLS = 100  # unproven tickets that may wait for PVE at once (each refusal takes it 3 s), and per client:
+SLOW_CALLS = 10  # unproven callers that may wait for PVE at once (each refusal takes it 3 s), and per client:
 SLOW_CALLS_CLIENT = 2
 
 Connect = Callable[[Endpoint], Api]
@@ -44,45 +43,51 @@ class Caller:
         return user == self.name or user.startswith(f"{self.name}!")
 
 
+class Gate:
+    """Lets only a few unproven callers wait for PVE at the same time; Refusal 429 for the others.
+
+    With PVE's delay this is a limit on guesses too: two places and three seconds each make 40 in a minute.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside: Counter[str] = Counter()
+
+    @contextmanager
+    def pass_through(self, client: str) -> Iterator[None]:
+        """Hold one of the places while asking PVE."""
+        with self._lock:
+            if self._inside[client] >= SLOW_CALLS_CLIENT or self._inside.total() >= SLOW_CALLS:
+                raise Refusal(429, "slow_down", "Other logins are being checked: try again in 3 seconds.", retry=3)
+            self._inside[client] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside[client] -= 1
+                self._inside += Counter()  # forgets clients without a place
+
+
 class Verifier:
     """Asks PVE whether a login is good and what it may do."""
 
     def __init__(self, api: Endpoint, connect: Connect) -> None:
         self._api, self._connect = api, connect
-        self.gate = Gate(SLOW_CALLS, SLOW_CALLS_CLIENT)
-        self._asking: Counter[str] = Counter()
-        self._locks: dict[str, threading.Lock] = {}
+        self.gate = Gate()
         self._yes: Cache[Rights] = Cache(YES, 500)
         self._no: Cache[bool] = Cache(NO, 2000)
         self._proven: Cache[bool] = Cache(PROVEN, 2000)
         self._csrf: Cache[bool] = Cache(YES, 500)
 
     def verify(self, login: Login, client: str, changing: bool) -> Caller:
-        """The caller behind the login; Refusal 401, 403 or 429, or what went wrong in asking PVE.
-
-        What changes something asks PVE anew: what the root helper or the journal would do, PVE does not see.
-        """
-        rights = None if changing else self._yes.get(login.key)
+        """The caller behind the login; Refusal 401, 403 or 429, or what went wrong in asking PVE."""
+        rights = self._yes.get(login.key)
         endpoint = self.endpoint(login)
         if rights is None:
-            with self._one_at_a_time(login.key):  # a page that opens with five calls asks once
-                rights = None if changing else self._yes.get(login.key)
-                rights = rights or self._ask(login, endpoint, client)
+            rights = self._ask(login, endpoint, client)
         if changing and not login.token_name:
             self._check_csrf(login, endpoint, client)
         return Caller(login, rights, endpoint)
-
-    @contextmanager
-    def _one_at_a_time(self, key: str) -> Iterator[None]:
-        self._asking[key] += 1
-        lock = self._locks.setdefault(key, threading.Lock())
-        try:
-            with lock:
-                yield
-        finally:
-            self._asking[key] -= 1
-            if not self._asking[key]:
-                del self._asking[key], self._locks[key]
 
     def endpoint(self, login: Login) -> Endpoint:
         """How to call PVE with a login exactly as it was given."""
@@ -103,8 +108,6 @@ class Verifier:
         except LoginFailed:
             self._no.put(login.key, True)
             self._proven.drop(login.key)
-            self._yes.drop(login.key)
-            note_refusal("token" if login.token_name else "ticket", login.name, client)
             raise Refusal(401, "ticket", "PVE does not accept this ticket: it has expired or was never valid.") from None
         rights = Rights(listed if isinstance(listed, dict) else {})
         self._yes.put(login.key, rights)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prs.web.access.client import client_of
-from prs.web.server.places import Place, Places
+from prs.web.server.places import Place, Places, client_of
 
 
 class House:
