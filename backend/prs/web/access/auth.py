@@ -13,6 +13,7 @@ from prs.errors import ApiError, LoginFailed
 from prs.pve.api import Api
 from prs.web.access.login import Login, digest
 from prs.web.access.rights import Rights
+from prs.web.access.single_flight import SingleFlight
 from prs.web.api.refusal import Refusal
 from prs.web.cache import Cache
 
@@ -78,15 +79,19 @@ class Verifier:
         self._no: Cache[bool] = Cache(NO, 2000)
         self._proven: Cache[bool] = Cache(PROVEN, 2000)
         self._csrf: Cache[bool] = Cache(YES, 500)
+        # A page asks several things at once with one ticket: that is one unproven caller, not several.
+        self._asking: SingleFlight[Rights] = SingleFlight()
+        self._asking_csrf: SingleFlight[None] = SingleFlight()
 
     def verify(self, login: Login, client: str, changing: bool) -> Caller:
         """The caller behind the login; Refusal 401, 403 or 429, or what went wrong in asking PVE."""
         rights = self._yes.get(login.key)
         endpoint = self.endpoint(login)
         if rights is None:
-            rights = self._ask(login, endpoint, client)
+            rights = self._asking.ask(login.key, lambda: self._ask(login, endpoint, client))
         if changing and not login.token_name:
-            self._check_csrf(login, endpoint, client)
+            key = digest(f"{login.ticket} {login.csrf}")
+            self._asking_csrf.ask(key, lambda: self._check_csrf(key, endpoint, client))
         return Caller(login, rights, endpoint)
 
     def endpoint(self, login: Login) -> Endpoint:
@@ -97,6 +102,8 @@ class Verifier:
         )  # fmt: skip
 
     def _ask(self, login: Login, endpoint: Endpoint, client: str) -> Rights:
+        if (known := self._yes.get(login.key)) is not None:  # answered while this one was on its way
+            return known
         if self._no.get(login.key):
             raise Refusal(401, "ticket", "PVE does not accept this ticket: it has expired or was never valid.")
         try:
@@ -117,9 +124,8 @@ class Verifier:
     def _permissions(self, endpoint: Endpoint) -> object:
         return self._connect(endpoint).get("/access/permissions")
 
-    def _check_csrf(self, login: Login, endpoint: Endpoint, client: str) -> None:
+    def _check_csrf(self, key: str, endpoint: Endpoint, client: str) -> None:
         """PVE has no call that only checks this token: a POST to a path without POST is refused with 501, but 401 if the token is bad."""
-        key = digest(f"{login.ticket} {login.csrf}")
         if self._csrf.get(key):
             return
         if self._no.get(key):

@@ -1,0 +1,78 @@
+"""How callers are proven: one page that asks several things at once with one ticket is one question to PVE."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from prs.endpoint import Endpoint
+from prs.errors import ApiError, LoginFailed
+from prs.web.access.auth import Verifier
+from prs.web.access.login import Login
+from prs.web.api.refusal import Refusal
+
+PERMISSIONS = {"/": {"Sys.Audit": 1}}
+
+
+class SlowPve:
+    """Answers after everybody asked, as PVE does whose refusals take three seconds; counts the questions."""
+
+    user = ""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error, self.gets, self.posts = error, 0, 0
+        self._lock = threading.Lock()
+
+    def get(self, path: str, params: object = None) -> Any:
+        with self._lock:
+            self.gets += 1
+        time.sleep(0.3)
+        if self.error:
+            raise self.error
+        return PERMISSIONS
+
+    def post(self, path: str, params: object = None) -> Any:
+        with self._lock:
+            self.posts += 1
+        time.sleep(0.3)
+        raise ApiError(501, "Method 'POST /version' not implemented")
+
+    delete = get
+
+
+def answers(verifier: Verifier, logins: list[Login], changing: bool = False) -> list[str | int]:
+    """What each login is answered when all ask at once: its name, or the status of the refusal."""
+
+    def ask(login: Login) -> str | int:
+        try:
+            return verifier.verify(login, "192.0.2.7", changing).name
+        except Refusal as refused:
+            return refused.status
+
+    with ThreadPoolExecutor(len(logins)) as pool:
+        return list(pool.map(ask, logins))
+
+
+@pytest.mark.parametrize("changing", [False, True])
+def test_six_requests_of_one_page_are_one_question(changing: bool) -> None:
+    pve = SlowPve()
+    login = Login("root@pam", ticket="good", csrf="token")
+    assert answers(Verifier(Endpoint(("pve1",)), lambda _: pve), [login] * 6, changing) == ["root@pam"] * 6  # type: ignore[arg-type,return-value]
+    assert (pve.gets, pve.posts) == (1, int(changing))
+
+
+def test_six_requests_with_one_refused_ticket_are_one_question() -> None:
+    pve = SlowPve(LoginFailed("Authentication failed!"))
+    assert answers(Verifier(Endpoint(("pve1",)), lambda _: pve), [Login("root@pam", ticket="bad")] * 6) == [401] * 6  # type: ignore[arg-type,return-value]
+    assert pve.gets == 1
+
+
+def test_guesses_from_one_client_still_wait_two_at_a_time() -> None:
+    pve = SlowPve(LoginFailed("Authentication failed!"))
+    guesses = [Login("root@pam", ticket=f"guess {number}") for number in range(6)]
+    assert sorted(answers(Verifier(Endpoint(("pve1",)), lambda _: pve), guesses)) == [401, 401, 429, 429, 429, 429]  # type: ignore[arg-type,return-value]
+    assert pve.gets == 2
