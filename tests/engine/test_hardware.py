@@ -13,7 +13,7 @@ from prs.model import Policy
 from simcluster.scenes import add_accounts, from_json, small
 from simcluster.world import Flavour, World
 
-EPYC = "AMD EPYC 7313 16-Core Processor"
+OTHER = "Intel(R) Xeon(R) Platinum 8480+"
 
 
 def apply(names: tuple[str, ...], change: str, value: object) -> Callable[[World], None]:
@@ -30,7 +30,7 @@ CHANGES: dict[str, tuple[Callable[[World], None], str]] = {
     "a bridge is gone": (apply(("pve2", "pve3"), "bridges", ("vmbr9",)), "has no bridge vmbr0"),
     "the source was upgraded": (apply(("pve1",), "version", "9.9.1"), "older than the "),
     "the source has a newer QEMU": (apply(("pve1",), "qemu", "11.2"), "older than the 11.2 it runs on"),
-    "another CPU": (apply(("pve2", "pve3"), "cpu_model", EPYC), "has another CPU (AMD EPYC 7313, not Intel Xeon Gold 6338)"),
+    "another CPU": (apply(("pve2", "pve3"), "cpu_model", OTHER), "has another CPU (Intel Xeon Platinum 8480+, not Intel Xeon Gold 6338)"),
     "another architecture": (apply(("pve2", "pve3"), "machine", "aarch64"), "is aarch64, and it runs on x86_64"),
 }
 
@@ -59,21 +59,46 @@ def test_a_vm_of_cpu_type_host_moves_to_another_cpu_only_where_that_is_allowed(f
     """With `warn` the plan names guest and CPUs, and the move is made."""
     world = small(flavour)
     for name in ("pve2", "pve3"):
-        world.nodes[name].cpu_model = EPYC
+        world.nodes[name].cpu_model = OTHER
     world.guests[101].config["cpu"] = "host"
     drive = Drive(world, ram)
     refused = drive.plan(drain="pve1")
     stay = next(stay for stay in refused.blockers if stay.vmid == 101)
-    assert "its CPU type is host, and pve2 has another CPU (AMD EPYC 7313, not Intel Xeon Gold 6338)" in stay.reason
+    assert "its CPU type is host, and pve2 has another CPU (Intel Xeon Platinum 8480+, not Intel Xeon Gold 6338)" in stay.reason
     drive.policy = replace(Policy(), unlike_cpus="warn", containers=True)
     plan = drive.plan(drain="pve1")
     target = next(move.target for move in plan.moves if move.vmid == 101)
-    label, cpus = world.guests[101].label, "AMD EPYC 7313, not Intel Xeon Gold 6338"
+    label, cpus = world.guests[101].label, "Intel Xeon Platinum 8480+, not Intel Xeon Gold 6338"
     words = f"{label} goes to {target} although its CPU type is host, and {target} has another CPU ({cpus}): it may crash there"
     assert [warning for warning in plan.warnings if "CPU" in warning] == [words]
     job = drive.finish(drive.queue(plan))
     assert job.state == "done"
     assert [event.text.partition(" of CPU")[0] for event in world.unlike] == [label]
+
+
+@pytest.mark.parametrize(("policy", "state"), [(Policy(), ""), (Policy(unlike_cpus="warn"), "done")])
+def test_a_running_vm_does_not_go_to_a_cpu_of_another_maker(policy: Policy, state: str, flavour: Flavour, ram: Path) -> None:
+    """Whatever its CPU type; a stopped one does, and `warn` leaves it to the user."""
+    nodes = {"pve1": {"memory": 64, "host": 2}, "pve2": {"memory": 64, "host": 2, "cpu_model": "AMD EPYC 7543 32-Core Processor"}}
+    guests = {"100": {"node": "pve1", "memory": 8, "config": {"cpu": "x86-64-v2-AES"}}, "101": {"node": "pve1", "status": "stopped"}}
+    drive = Drive(add_accounts(from_json({"flavour": flavour, "nodes": nodes, "guests": guests})), ram, policy)
+    plan = drive.plan(drain="pve1")
+    if not state:
+        assert [(stay.vmid, "another maker (AMD, not Intel)" in stay.reason) for stay in plan.blockers] == [(100, True)]
+        assert not [stay for stay in plan.blockers if stay.vmid == 101]
+    else:
+        assert "100 (guest100) goes to pve2 although pve2 has a CPU of another maker (AMD, not Intel)" in "\n".join(plan.warnings)
+        assert drive.finish(drive.queue(plan)).state == state
+
+
+@pytest.mark.parametrize(("cpu", "kept"), [("Icelake-Server-noTSX", True), ("IvyBridge", False), ("custom-mine", True)])
+def test_a_named_or_custom_model_does_not_go_where_it_cannot_start(cpu: str, kept: bool, flavour: Flavour, ram: Path) -> None:
+    """An older generation of the same maker lacks features; of a custom model PVE does not tell which it needs."""
+    old = {"memory": 64, "host": 2, "cpu_model": "Intel(R) Xeon(R) CPU E5-2697 v2 @ 2.70GHz", "cpu_level": "x86-64-v2-AES"}
+    nodes = {"pve1": {"memory": 64, "host": 2}, "pve2": {**old, "cpu_level": "x86-64-v3"}}
+    guests = {"100": {"node": "pve1", "memory": 8, "config": {"cpu": cpu}}}
+    world = add_accounts(from_json({"flavour": flavour, "nodes": nodes, "guests": guests, "cpu_models": {"mine": "Skylake-Server"}}))
+    assert bool(Drive(world, ram).plan(drain="pve1").blockers) == kept
 
 
 def squeezed(flavour: Flavour, **others: float) -> World:

@@ -73,7 +73,7 @@ def test_loads_are_the_same_whatever_the_cluster_s_clock_shows(flavour: Flavour,
 def test_a_migration_from_start_to_end(house: tuple[SimServer, Client]) -> None:
     server, api = house
     move = Move(105, "monitor", "qemu", "pve1", "pve3", memory=6 * GiB, disk=80 * GiB)
-    assert migration.precheck(api, move)[0] == ""
+    assert migration.precheck(api, move).words == ""
     upid = migration.start(api, move)
     seen, last = [], None
     limit = time.monotonic() + 30

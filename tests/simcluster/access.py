@@ -84,17 +84,24 @@ class Access:
             return {}
         if not found.privsep:
             return own
-        return {privilege: flag for privilege, flag in self._resolve([[who]], path, pool).items() if privilege in own}
+        held = self._resolve([[who]], path, pool)
+        return {privilege: own[privilege] and flag for privilege, flag in held.items() if privilege in own}
 
     def _identities(self, user: str) -> list[list[str]]:
         account = self.users.get(user)
         return [[user], [f"@{group}" for group in account.groups] if account else []]
 
     def _resolve(self, ranks: list[list[str]], path: str, pool: str) -> dict[str, int]:
-        found = self._privileges(self._roles_at(ranks, path))
-        if pool:  # what is granted on a pool holds for its members, without propagation
-            for privilege in self._privileges(self._roles_at(ranks, f"/pool/{pool}")):
-                found.setdefault(privilege, 0)
+        """Give the privileges as RPCEnvironment.pm compiles them: NoAccess on the path or on its pool leaves none."""
+        present, shared = self._roles_at(ranks, path), self._roles_at(ranks, f"/pool/{pool}") if pool else {}
+        if "NoAccess" in present or "NoAccess" in shared:
+            return {}
+        for role in shared:  # what is granted on a pool holds for its members, without propagation
+            present.setdefault(role, 0)
+        found: dict[str, int] = {}
+        for role, flag in present.items():
+            for privilege in self.roles.get(role, ()):
+                found[privilege] = max(flag, found.get(privilege, 0))
         return found
 
     def _roles_at(self, ranks: list[list[str]], path: str) -> dict[str, int]:
@@ -110,20 +117,12 @@ class Access:
                 if here:
                     break
             present = here or present  # a deeper grant replaces those above it
-        return present
-
-    def _privileges(self, held: dict[str, int]) -> dict[str, int]:
-        if "NoAccess" in held:
-            return {}
-        found: dict[str, int] = {}
-        for role, flag in held.items():
-            for privilege in self.roles.get(role, ()):
-                found[privilege] = max(flag, found.get(privilege, 0))
-        return found
+        return dict(present)
 
     def paths(self, guests: Iterable[Guest]) -> list[str]:
-        """Give the paths that a listing without `path` names: the tops, those with grants, and the members of pools."""
-        return sorted({*TOPS, *(grant.path for grant in self.grants), *(f"/vms/{guest.vmid}" for guest in guests if guest.pool)})
+        """Give the paths that a listing without `path` names: the tops, those on the way to grants, and the members of pools."""
+        granted = (level for grant in self.grants for level in _levels(grant.path))
+        return sorted({*TOPS, *granted, *(f"/vms/{guest.vmid}" for guest in guests if guest.pool)})
 
 
 def _levels(path: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simcluster import view
-from simcluster.errors import Refused
+from simcluster.errors import bad_parameter
 from simcluster.gate import may
 from simcluster.routes import Call, route
 
@@ -31,9 +31,12 @@ def node_version(world: World, call: Call) -> dict[str, Any]:
 
 @route("GET", "/cluster/resources")
 def resources(world: World, call: Call) -> list[dict[str, Any]]:
-    """List guests, nodes and storages with what was reported of them, as far as the user may see them."""
+    """List pools, guests, nodes, storages and networks with what was reported of them, as far as the user may see them."""
     kind, user = call.values.get("type"), call.user
     rows: list[dict[str, Any]] = []
+    if kind is None:
+        seen = (name for name in view.pools(world) if view.pool_visible(world, user, name))
+        rows += [{"id": f"/pool/{name}", "pool": name, "type": "pool"} for name in seen]
     if kind in (None, "vm"):
         for guest in world.guests.values():
             if may(world, user, f"/vms/{guest.vmid}", "VM.Audit"):
@@ -47,6 +50,8 @@ def resources(world: World, call: Call) -> list[dict[str, Any]]:
         for name, storage in world.storages.items():
             if not storage.disabled and may(world, user, f"/storage/{name}", "Datastore.Audit"):
                 rows += [view.storage_row(world, name, node) for node in world.nodes.values() if storage.on(node.name)]
+    if kind in (None, "sdn") and may(world, user, "/sdn/zones/localnetwork", "SDN.Audit"):
+        rows += [view.network_row(world, node) for node in world.nodes.values()]
     return rows
 
 
@@ -97,7 +102,7 @@ def qdevice(world: World, call: Call) -> dict[str, Any]:
 @route("GET", "/cluster/options")
 def options(world: World, call: Call) -> dict[str, Any]:
     """Give datacenter.cfg, parsed; without Sys.Audit on / only what the web interface needs."""
-    known = {"allowed-tags": [], **world.options}
+    known = {"allowed-tags": [], "mac_prefix": "BC:24:11", "description": "", **world.options}
     if may(world, call.user, "/", "Sys.Audit"):
         return known
     return {key: value for key, value in known.items() if key in OPEN_OPTIONS}
@@ -117,22 +122,19 @@ def replication(world: World, call: Call) -> list[dict[str, Any]]:
     return rows
 
 
-@route("GET", "/cluster/ceph/status")
-def ceph(world: World, call: Call) -> dict[str, Any]:
-    """Give the health of the cluster's own Ceph, which most scenes do not have."""
-    if not world.ceph:
-        raise Refused(500, "binary not installed: /usr/bin/ceph-mon")
-    return {"health": {"status": world.ceph, "checks": {}, "mutes": []}, "fsid": "9b1f7c3e-0000-4000-8000-000000000000", "quorum_names": []}
-
-
 @route("GET", "/cluster/nextid")
 def nextid(world: World, call: Call) -> str:
-    """Give the lowest free vmid."""
+    """Give the lowest free vmid, or the one asked for unless any guest has it, whether or not the caller may see that one."""
+    wanted = call.values.get("vmid")
+    if wanted is not None:
+        if int(wanted) in world.guests:
+            raise bad_parameter(vmid=f"VM {wanted} already exists")
+        return str(wanted)
     return str(next(vmid for vmid in range(100, 10**9) if vmid not in world.guests))
 
 
 @route("GET", "/pools")
 def pools(world: World, call: Call) -> list[dict[str, Any]]:
-    """List the pools the user may see."""
-    names = sorted({guest.pool for guest in world.guests.values() if guest.pool})
+    """List the pools the user may see; a nested pool, `parent/child`, has its parents."""
+    names = view.pools(world)
     return [{"poolid": name} for name in names if may(world, call.user, f"/pool/{name}", "Pool.Audit")]

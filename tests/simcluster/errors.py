@@ -11,6 +11,13 @@ class Refused(Exception):
         self.status, self.message, self.errors = status, message, dict(errors or {})
 
 
+class NoAnswer(Refused):
+    """The connection is closed without any answer, and nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__(599, "Connection closed without an answer")
+
+
 class SceneError(Exception):
     """A scene, scenario or fault is written wrongly; the text names the entry."""
 

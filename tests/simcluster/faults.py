@@ -9,6 +9,8 @@ Trigger, one of:
 Action `"do"`: see ACTIONS (with `"for"` seconds, the reverse follows), or for requests and tasks:
   answer   status, words; carry_out: true = done all the same; slow: seconds the answer takes (596: 30)      requests
   slow     seconds the answer takes                                                                          requests
+  short    without: types of rows that are missing from the list, such as qemu and lxc                       requests
+  drop     no answer, and nothing is done (pveproxy loses a request to another node)                         requests
   fail     words (in the log; the task ends `migration aborted`)                                             tasks
   hang     no progress any more; deaf: true = cannot be stopped                                              tasks
   problems words; the guest moves and the task ends `migration problems`                                     tasks
@@ -23,7 +25,8 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from simcluster.errors import Refused, SceneError
+from simcluster.ceph import Ceph
+from simcluster.errors import NoAnswer, Refused, SceneError
 from simcluster.nouns import GiB
 from simcluster.process import Failed
 
@@ -61,6 +64,11 @@ def _api(world: World, fault: dict[str, Any]) -> None:
     world.tell("node", f"the API of {fault['node']} is {fault.get('state', 'up')}")
 
 
+def _ceph(world: World, fault: dict[str, Any]) -> None:
+    world.ceph = world.ceph or Ceph()
+    world.ceph.health, world.ceph.checks = fault["health"], dict(fault.get("checks", {}))
+
+
 def _fill(world: World, fault: dict[str, Any]) -> None:
     world.storages[fault["storage"]].used = round(fault["used"] * GiB)
     world.tell("node", f"storage {fault['storage']} holds {fault['used']} GiB of other data")
@@ -89,11 +97,14 @@ ACTIONS = {
     "disable": Action(lambda world, fault: world.life.disable(fault["user"]), ("user",), undo="enable"),
     "enable": Action(lambda world, fault: world.life.disable(fault["user"], False), ("user",)),
     "expire": Action(lambda world, fault: world.life.expire(fault.get("user", "")), (), ("user",)),
-    "ceph": Action(lambda world, fault: setattr(world, "ceph", fault["health"]), ("health",)),
+    "ceph": Action(_ceph, ("health",), ("checks",)),
     "fill": Action(_fill, ("storage", "used")),
 }
 Arguments = tuple[tuple[str, ...], tuple[str, ...]]  # needed, possible
-AT_REQUESTS: dict[str, Arguments] = {"answer": (("status", "words"), ("carry_out", "slow", "errors")), "slow": (("seconds",), ())}
+AT_REQUESTS: dict[str, Arguments] = {
+    "answer": (("status", "words"), ("carry_out", "slow", "errors")), "slow": (("seconds",), ()),
+    "short": (("without",), ()), "drop": ((), ()),
+}  # fmt: skip
 AT_TASKS: dict[str, Arguments] = {"fail": (("words",), ()), "hang": ((), ("deaf",)), "problems": (("words",), ()), "ignore": ((), ())}
 COMMON = ("do", "nth", "times", "after", "for", "with")
 FILTERS = ("guest", "node")
@@ -152,6 +163,13 @@ class Faults:
             entry = fault.entry
             if entry["do"] == "slow":
                 prepared.delay += entry["seconds"]
+            elif entry["do"] == "short":
+                prepared.without = tuple(entry["without"])
+                self._world.tell("fault", f"{prepared.call.path} is answered without {' and '.join(entry['without'])}")
+            elif entry["do"] == "drop":
+                prepared.refusal = NoAnswer()
+                self._world.tell("fault", f"{prepared.call.method} {prepared.call.path} is dropped")
+                return True
             elif entry["do"] == "answer":
                 prepared.refusal = Refused(entry["status"], entry["words"], entry.get("errors"))
                 prepared.delay += entry.get("slow", 30.0 if entry["status"] == 596 else 0.0)

@@ -73,6 +73,7 @@ class Prepared:
     delay: float = 0.0
     refusal: Refused | None = None
     carried_out: bool = False  # done already, in spite of the refusal
+    without: tuple[str, ...] = ()  # types of rows that a fault keeps out of the answer
 
 
 def prepare(world: World, user: str, method: str, path: str, params: dict[str, Any], local: str) -> Prepared:
@@ -107,7 +108,8 @@ def finish(world: World, prepared: Prepared) -> Any:
 
 def _carry_out(world: World, prepared: Prepared) -> Any:
     prepared.call.values.update(_validated(world, prepared.call, prepared.parameters, prepared.given))
-    return prepared.handler(world, prepared.call)
+    answer = prepared.handler(world, prepared.call)
+    return [row for row in answer if row.get("type") not in prepared.without] if prepared.without else answer
 
 
 def _forward(world: World, prepared: Prepared, node: str) -> None:
@@ -116,7 +118,7 @@ def _forward(world: World, prepared: Prepared, node: str) -> None:
     if not node or node == "localhost" or call.template in NOT_FORWARDED:
         return
     if node not in world.nodes:
-        words = f"hostname lookup '{node}' failed - failed to get address info for: {node}: Name or service not known"
+        words = f"hostname lookup '{node}' failed - failed to get address info for: {node}: Temporary failure in name resolution"
         prepared.refusal = Refused(500, words)
         return
     found = world.nodes[node]

@@ -51,7 +51,8 @@ class Ha:
         if guest is not None:
             if not guest.running and resource.state == "started":
                 resource.state = "stopped"
-            self.services[resource.sid] = Service(resource.sid, guest.node, "started" if guest.running else "stopped")
+            if resource.state != "ignored":
+                self.services[resource.sid] = Service(resource.sid, guest.node, "started" if guest.running else "stopped")
         for node in self._world.online():
             self.node_status.setdefault(node, "online")
 
@@ -82,7 +83,7 @@ class Ha:
         """Give node -> resources that must not meet the guest; empty on PVE 8, which has no such rules."""
         found: dict[str, list[dict[str, str]]] = {}
         if self.managed(guest):
-            for sid in self.rules.partners(guest.sid, "negative"):
+            for sid in self.partners(guest.sid, "negative"):
                 service = self.services.get(sid)
                 if service:
                     for node in {service.node, service.target} - {""}:
@@ -91,7 +92,19 @@ class Ha:
 
     def dependent(self, guest: Guest) -> list[str]:
         """Give the resources that move along with the guest."""
-        return self.rules.partners(guest.sid, "positive")
+        return self.partners(guest.sid, "positive")
+
+    def state(self, sid: str) -> str:
+        """Give the state that the manager has for a resource, else the configured one; "" for none."""
+        service, resource = self.services.get(sid), self.resources.get(sid)
+        return service.state if service else resource.state if resource else ""
+
+    def partners(self, sid: str, affinity: str) -> list[str]:
+        """Give the resources that the manager keeps together with or apart from another; one that is ignored binds nothing."""
+        there = self.resources.get(sid)
+        if there is None or there.state == "ignored":
+            return []
+        return [other for other in self.rules.partners(sid, affinity) if other in self.services]
 
     def request(self, guest: Guest, target: str, user: str) -> str:
         """Start the `hamigrate` task that asks for a move, and give its UPID: it ends OK long before the guest moves."""

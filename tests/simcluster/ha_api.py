@@ -33,7 +33,8 @@ def _resource(world: World, item: Resource) -> dict[str, Any]:
         row["comment"] = item.comment
     if world.flavour == "8":
         return {**row, **({"group": item.group} if item.group else {})}
-    return {**row, "failback": int(item.failback), "auto-rebalance": int(item.auto_rebalance)}
+    unset = {**({} if item.failback else {"failback": 0}), **({} if item.auto_rebalance else {"auto-rebalance": 0})}
+    return {**row, **unset}  # what is not set is not told
 
 
 @route("GET", "/cluster/ha/groups")
@@ -77,7 +78,7 @@ def migrate(world: World, call: Call) -> dict[str, Any] | None:
         raise Refused(500, f"resource '{sid}' is not HA managed")
     quorate(world)
     target = str(call.values["node"])
-    if world.ha.services[sid].state == "error":
+    if world.ha.state(sid) == "error":
         raise Refused(500, f"service '{sid}' in error state, must be disabled and fixed first")
     blocking = world.ha.blocking(guest).get(target, [])
     if not blocking:

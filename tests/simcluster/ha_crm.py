@@ -44,10 +44,11 @@ class Crm:
         return bool(ha.maintenance_requests) or changing or any(self._restless(service) for service in ha.services.values())
 
     def _restless(self, service: Service) -> bool:
-        """True for a service that is moving, on a dead node, to be driven away, or to come home."""
+        """True for a service that is moving, on a dead node, to be driven away, or to come home (one that is bound elsewhere is not)."""
         ha = self._ha
         driven = service.node in ha.in_maintenance and service.state == "started"
-        homeward = service.maintenance_node != "" and service.maintenance_node not in ha.in_maintenance
+        home = service.maintenance_node
+        homeward = home != "" and home not in ha.in_maintenance and home in self._best(service, ha.resources[service.sid])
         return service.state in ("migrate", "relocate") or not self._world.nodes[service.node].alive or driven or homeward
 
     def _look_at_nodes(self) -> None:
@@ -72,7 +73,7 @@ class Crm:
         """Carry out a migrate command, or ignore it with no more than a line in the syslog."""
         ha = self._ha
         service = ha.services.get(sid)
-        taken = {found.target or found.node for other in ha.rules.partners(sid, "negative") if (found := ha.services.get(other))}
+        taken = {found.target or found.node for other in ha.partners(sid, "negative") if (found := ha.services.get(other))}
         reason = (
             "it is not known" if service is None or ha.guest(sid) is None
             else "it is in error state" if service.state == "error"
@@ -84,7 +85,7 @@ class Crm:
         if reason or service is None:
             self._world.tell("ha", f"HA ignores the request to migrate {sid} to {target}: {reason}")
             return
-        for each in [service, *(ha.services[other] for other in ha.rules.partners(sid, "positive") if other in ha.services)]:
+        for each in [service, *(ha.services[other] for other in ha.partners(sid, "positive"))]:
             if each.node != target:
                 self._move(each, target)
 
@@ -108,6 +109,8 @@ class Crm:
     def _look_at_move(self, service: Service, guest: Guest, resource: Resource) -> None:
         """See whether the LRM is through with a move."""
         lost = not self._world.nodes[service.node].alive and not service.task
+        if service.task and self._world.nodes[service.node].alive:
+            return
         if guest.node == service.target or service.failed or lost:
             if service.failed:
                 self._world.tell("ha", f"HA service {service.sid} - migration failed, stays on {guest.node}")
@@ -121,8 +124,10 @@ class Crm:
         if guest is None:
             return
         if guest.running:
-            if service.node in self._ha.in_maintenance and not service.maintenance_node:
+            if service.node in self._ha.in_maintenance:
                 service.maintenance_node = service.node
+            elif service.maintenance_node and service.node != service.maintenance_node:
+                service.maintenance_node = ""  # the way back is tried once, and any other move makes the manager forget it
             service.state, service.target = "migrate" if guest.kind == "qemu" else "relocate", target
             self._world.tell("ha", f"HA moves {service.sid} from {service.node} to {target}")
         else:  # a stopped service just changes its place
@@ -148,7 +153,7 @@ class Crm:
     def _wanted(self, service: Service, resource: Resource) -> str:
         """Give the node a started service should be on, "" to leave it."""
         ha, online = self._ha, self._ha.online()
-        if service.maintenance_node and service.maintenance_node in online:
+        if service.maintenance_node and service.maintenance_node in self._best(service, resource):
             return service.maintenance_node
         if service.node not in online:
             return self._select(service, resource)
@@ -156,16 +161,22 @@ class Crm:
         outside = service.node not in wish.best(online) or service.node in ha.rules.avoided(service.sid)
         if outside and (ha.rules.failback(resource) or (wish.strict and service.node not in wish.nodes)):
             return self._select(service, resource)
-        rivals = [sid for sid in ha.rules.partners(service.sid, "negative") if sid in ha.services and ha.services[sid].node == service.node]
+        rivals = [sid for sid in ha.partners(service.sid, "negative") if ha.services[sid].node == service.node]
         return self._select(service, resource) if rivals and number(service.sid) > max(map(number, rivals)) else ""
 
+    def _best(self, service: Service, resource: Resource) -> list[str]:
+        """Give the nodes that rules leave for a service; guests that are bound together hold each other where most of them are."""
+        ha = self._ha
+        others = {sid: (found.target or found.node) for sid, found in ha.services.items() if sid != service.sid}
+        apart = {others.get(sid) for sid in ha.partners(service.sid, "negative")} | ha.rules.avoided(service.sid)
+        nodes = [node for node in ha.rules.wish(resource).best(ha.online()) if node not in apart]
+        together = [others[sid] for sid in ha.partners(service.sid, "positive") if others.get(sid) in nodes]
+        return [max(sorted(set(together)), key=together.count)] if together else nodes
+
     def _select(self, service: Service, resource: Resource) -> str:
-        """Choose a node as CRS `basic` does: the rules' best nodes, then the one with the fewest services; "" when none is left."""
-        rules = self._ha.rules
-        others = {sid: (found.target or found.node) for sid, found in self._ha.services.items() if sid != service.sid}
-        apart = {others.get(sid) for sid in rules.partners(service.sid, "negative")} | rules.avoided(service.sid)
-        together = [others[sid] for sid in rules.partners(service.sid, "positive") if sid in others]
-        nodes = [node for node in rules.wish(resource).best(self._ha.online()) if node not in apart]
-        joined = [node for node in nodes if node in together]
-        count = list(others.values())
-        return min(joined or nodes, key=lambda node: (count.count(node), node), default="")
+        """Choose a node as CRS `basic` does: the rules' best nodes, then the one with the fewest services; "" when none is left.
+
+        A service that is moving counts on both of its nodes; memory counts nowhere (Usage/Basic.pm).
+        """
+        places = [{found.node, found.target} for sid, found in self._ha.services.items() if sid != service.sid]
+        return min(self._best(service, resource), key=lambda node: (sum(node in both for both in places), node), default="")

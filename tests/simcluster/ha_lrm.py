@@ -29,7 +29,7 @@ def work(world: World) -> None:
 
 
 def _move(world: World, service: Service, guest: Guest) -> None:
-    words = obstacles.storages(world, guest, service.target, lambda disk: disk.storage)
+    words = obstacles.at_request(world, guest, service.target) if guest.kind == "qemu" else ""
     words = words or (f"VM is locked ({guest.lock})" if guest.lock else "") or ("" if guest.node == service.node else "it is not here")
     if words:
         world.tell("ha", f"HA cannot migrate {service.sid} to {service.target}: {words}")

@@ -89,7 +89,7 @@ class Rules:
         return {node for rule in rules for node in rule.nodes}
 
     def partners(self, sid: str, affinity: str) -> list[str]:
-        """Give the other resources that rules keep together with it (positive) or apart from it (negative)."""
+        """Give the other resources that rules keep together with it (positive) or apart from it (negative), managed or not."""
         found: set[str] = set()
         for rule in self.rules:
             if not rule.nodes and rule.affinity == affinity and not rule.disabled and sid in rule.resources:

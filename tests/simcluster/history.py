@@ -21,8 +21,13 @@ class Seen(NamedTuple):
     status: str
     cpu: float
     memory: int
-    resident: int
+    counted: int  # bytes that its cgroup counts: not what lies in hugepages
     born: float
+
+
+def counted(guest: Guest) -> int:
+    """Give the bytes that PVE 9 shows as memhost; it knows nothing of KSM either (qemu-server QemuServer.pm)."""
+    return (guest.overhead if guest.hugepages else guest.resident) if guest.running else 0
 
 
 class Sample(NamedTuple):
@@ -80,7 +85,7 @@ class Metrics:
         if not guest.running:
             return Seen(guest.status, 0.0, 0, 0, guest.born)
         fresh = guest.born > (self._report() - 1) * REPORT or guest.status != "running"
-        return Seen(guest.status, 0.0 if fresh else guest.cpu, guest.memory, guest.resident, guest.born)
+        return Seen(guest.status, 0.0 if fresh else guest.cpu, guest.memory, counted(guest), guest.born)
 
     def node_average(self, node: str, start: float, end: float, memory: float, cpu: float) -> tuple[float, float]:
         """Give a node's mean (memory, cpu) between two times; its figures now are the given ones."""

@@ -34,6 +34,10 @@ class InProcessApi:
         """Have something done."""
         return self._request("POST", path, params)
 
+    def put(self, path: str, params: Mapping[str, object] | None = None) -> Any:
+        """Change something."""
+        return self._request("PUT", path, params)
+
     def delete(self, path: str, params: Mapping[str, object] | None = None) -> Any:
         """Remove or stop something."""
         return self._request("DELETE", path, params)

@@ -53,25 +53,25 @@ def _checked_target(world: World, call: Call) -> str:
     return target
 
 
-def _storages(world: World, call: Call, guest: Guest, text: str) -> dict[str, str]:
-    """Read a storage mapping: `1`, `store` or `from:to,from2:to2`."""
+def _storages(world: World, call: Call, guest: Guest, text: str, node: str) -> dict[str, str]:
+    """Read a storage mapping, `1`, `store` or `from:to,from2:to2`, and check its targets (check_storage_access_migrate)."""
     found: dict[str, str] = {}
-    for part in [] if text in ("", "1") else text.split(","):
+    parts = [] if text in ("", "1") else text.split(",")
+    if parts and not may(world, call.user, f"/vms/{guest.vmid}", "VM.Config.Disk"):
+        raise denied(f"/vms/{guest.vmid}", "VM.Config.Disk")
+    needed, what = ("images", "vm images") if guest.kind == "qemu" else ("rootdir", "CT rootdirs")
+    for part in parts:
         source, _, target = part.rpartition(":")
         found[source] = target
         if target not in world.storages:
             raise Refused(500, f"storage '{target}' does not exist")
+        if words := obstacles.storage(world, target, node):
+            raise Refused(500, words)
         if not may(world, call.user, f"/storage/{target}", "Datastore.AllocateSpace"):
             raise denied(f"/storage/{target}", "Datastore.AllocateSpace")
-    if found and not may(world, call.user, f"/vms/{guest.vmid}", "VM.Config.Disk"):
-        raise denied(f"/vms/{guest.vmid}", "VM.Config.Disk")
+        if needed not in world.storages[target].content:
+            raise Refused(500, f"storage '{target}' does not support {what}")
     return found
-
-
-def _usable(world: World, guest: Guest, target: str, storages: dict[str, str]) -> None:
-    words = obstacles.storages(world, guest, target, lambda disk: Order(guest, target, storages=storages).storage(disk))
-    if words:
-        raise Refused(500, words)
 
 
 @route("POST", QEMU)
@@ -90,33 +90,33 @@ def migrate_vm(world: World, call: Call) -> str:
         if guest.replicate and target not in guest.replicate and not values.get("force"):
             words = f"Cannot live-migrate replicated VM to node '{target}' - not a replication target. Use 'force' to override."
             raise Refused(500, words)
-    storages = _storages(world, call, guest, str(values.get("targetstorage", "")))
-    _usable(world, guest, target, storages)
+    storages = _storages(world, call, guest, str(values.get("targetstorage", "")), target)
+    words = "" if storages else obstacles.at_request(world, guest, target)
+    if words:
+        raise Refused(500, words)
     if world.ha.managed(guest):
         return world.ha.request(guest, target, call.user)
     limit = float(values.get("bwlimit") or 0) * 1024 or float("inf")
-    order = Order(guest, target, False, bool(values.get("with-local-disks")), storages, limit)
+    tracked = guest.running and bool(values.get("with-conntrack-state"))
+    order = Order(guest, target, False, bool(values.get("with-local-disks")), storages, limit, conntrack=tracked)
     return migration.start(world, order, call.user).upid
 
 
 @route("POST", LXC)
 def migrate_ct(world: World, call: Call) -> str:
-    """Start the migration of a container, or ask the HA manager for it; give the task's UPID."""
+    """Start the migration of a container, or ask the HA manager for it; give the task's UPID. Lock and storages only its task looks at."""
     values = call.values
     target = _checked_target(world, call)
     guest = guest_here(world, call, "lxc")
-    unlocked(guest)
     if guest.running and not values.get("restart") and not values.get("online"):
         raise Refused(500, "can't migrate running container without --online or --restart")
-    storages = _storages(world, call, guest, str(values.get("target-storage", "")))
-    if guest.running and values.get("online") and not values.get("restart"):
-        raise Refused(500, "lxc live migration is currently not implemented")
-    _usable(world, guest, target, storages)
+    storages = _storages(world, call, guest, str(values.get("target-storage", "")), target)
     if world.ha.managed(guest):
         return world.ha.request(guest, target, call.user)
     limit = float(values.get("bwlimit") or 0) * 1024 or float("inf")
     timeout = float(values.get("timeout", 180))
-    return migration.start(world, Order(guest, target, True, True, storages, limit, timeout), call.user).upid
+    order = Order(guest, target, bool(values.get("restart")), True, storages, limit, timeout)
+    return migration.start(world, order, call.user).upid
 
 
 @route("GET", QEMU)
@@ -132,12 +132,13 @@ def preconditions_vm(world: World, call: Call) -> dict[str, Any]:
     allowed = [node for node in others if not refused[node]]
     answer: dict[str, Any] = {
         "running": int(guest.running), "allowed_nodes": allowed, "not_allowed_nodes": refused,
-        "local_disks": [_local_disk(disk) for disk in obstacles.local_disks(world, guest)],
+        "local_disks": [_local_disk(disk) for disk in obstacles.local_disks(world, guest)],  # attached or not
         "local_resources": bound, "mapped-resources": mapped,
         "mapped-resource-info": {key: _mapping_info(world, guest, key) for key in mapped},
     }  # fmt: skip
     if world.flavour != "8":
-        answer["has-dbus-vmstate"] = 1
+        if world.nodes[guest.node].dbus_vmstate:
+            answer["has-dbus-vmstate"] = 1
         if world.ha.managed(guest):
             answer["dependent-ha-resources"] = world.ha.dependent(guest)
     return answer
@@ -145,10 +146,9 @@ def preconditions_vm(world: World, call: Call) -> dict[str, Any]:
 
 def _against(world: World, guest: Guest, node: str, mapped: list[str]) -> dict[str, Any]:
     """Give what PVE has against a node, empty when it allows the node."""
-    volumes = [disk for disk in guest.disks if obstacles.storage(world, disk.storage, node, obstacles.content(guest, disk))]
     resources = [key for key in mapped if node not in world.mappings[obstacles.mapping(guest, key)].nodes]
     found = {
-        "unavailable_storages": sorted({disk.storage for disk in volumes}),
+        "unavailable_storages": obstacles.unavailable(world, guest, node),
         "unavailable-resources": resources,
         "blocking-ha-resources": world.ha.blocking(guest).get(node, []),
     }
@@ -161,12 +161,18 @@ def _mapping_info(world: World, guest: Guest, key: str) -> dict[str, Any]:
 
 
 def _local_disk(disk: Disk) -> dict[str, Any]:
-    return {
-        "volid": disk.volid, "drivename": disk.key, "size": disk.size, "cdrom": int(disk.cdrom or disk.cloudinit),
-        "is_attached": int(disk.attached), "is_unused": int(not disk.attached), "is_cloudinit": int(disk.cloudinit),
-        "is_vmstate": 0, "is_tpmstate": int(disk.key.startswith("tpmstate")), "shared": 0, "replicate": 1,
-        "referenced_in_snapshot": {"before": 1} if disk.snapshot else {},
+    """Give what foreach_volid finds: a size only where the configuration's line has one, and no drive name for what is no drive."""
+    row: dict[str, Any] = {
+        "volid": disk.volid, "cdrom": int(disk.cdrom or disk.cloudinit), "is_attached": int(disk.attached),
+        "is_unused": int(disk.unused), "is_cloudinit": int(disk.cloudinit), "is_vmstate": int(disk.vmstate),
+        "is_tpmstate": int(disk.key.startswith("tpmstate")), "shared": 0, "replicate": 1,
     }  # fmt: skip
+    if not disk.unused and not disk.vmstate:
+        row["drivename"] = disk.key
+        row |= {} if disk.unsized else {"size": disk.size}
+    if disk.snapshot or disk.former or disk.vmstate:
+        row["referenced_in_snapshot"] = {"before": 1}
+    return row
 
 
 @route("GET", LXC)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simcluster import obstacles, physics, tasklog
 from simcluster.nouns import Disk, Guest
-from simcluster.process import Cancelled, Copy, Failed, NodeDied, Steps, Wait
+from simcluster.process import Copy, Failed, NodeDied, Steps, Wait
 from simcluster.tasks import Task
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Order:
     limit: float = float("inf")
     timeout: float = 180.0
     by_ha: bool = False
+    conntrack: bool = False  # connections of a firewalled VM come along
 
     def storage(self, disk: Disk) -> str:
         """Give the storage a local volume lands on."""
@@ -77,8 +78,11 @@ def _steps(world: World, order: Order, task: Task) -> Steps:
             world.tasks.note(task, f"ERROR: {why}")
             world.tasks.note(task, f"ERROR: migration finished with problems (duration {took})")
             raise Failed(PROBLEMS) from why
-        world.tasks.note(task, f"ERROR: migration aborted (duration {took}): {why}")
         world.tell("migration", f"{guest.label} stays on {guest.node}, {what} migration to {order.target} aborted: {why}")
+        if task.live:  # AbstractMigrate.pm: an error of phase 2 is no reason to die, so that the task ends as one with problems
+            world.tasks.note(task, f"ERROR: migration finished with problems (duration {took})")
+            raise Failed(PROBLEMS) from why
+        world.tasks.note(task, f"ERROR: migration aborted (duration {took}): {why}")
         raise Failed(ABORTED) from why
     finally:
         guest.migrating = ""
@@ -98,23 +102,29 @@ def _clock_face(seconds: float) -> str:
 
 
 def _clean_up(world: World, order: Order, task: Task, why: Failed) -> None:
+    """Leave the guest as it was, but for the lock where nothing can be written: without quorum, which a dying node interrupts too."""
     guest = order.guest
-    if isinstance(why, Cancelled):
-        world.tasks.note(task, "ERROR: interrupted by signal")
     if not task.moved:
-        if guest.lock == "migrate":
+        written = world.quorate and world.nodes[order.target].alive
+        if guest.lock == "migrate" and written:
             guest.lock = ""
-        if task.arriving is not None:
+        if task.live:
             world.tasks.note(task, f"ERROR: online migrate failure - {why}")
             world.tasks.note(task, "aborting phase 2 - cleanup resources")
             world.tasks.note(task, "migrate_cancel")
             world.tasks.settle(task)
+        if guest.lock == "migrate" and not written:
+            folder = "qemu-server" if guest.kind == "qemu" else "lxc"
+            file = f"/etc/pve/nodes/{task.node}/{folder}/{guest.vmid}.conf"
+            world.tasks.note(task, f"ERROR: unable to open file '{file}.tmp.{task.pid}' - Permission denied")
 
 
 def _qemu(world: World, order: Order, task: Task) -> Steps:
     guest = order.guest
     yield Wait(physics.SETUP)
-    words = obstacles.in_prepare(world, guest, order.target, order.with_local_disks)
+    lines, words = obstacles.in_prepare(world, guest, order.target, order.with_local_disks, order.storage)
+    for line in lines:
+        world.tasks.note(task, line)
     if words:
         if not world.nodes[order.target].alive:
             yield Wait(physics.SSH_TIMEOUT)
@@ -123,8 +133,8 @@ def _qemu(world: World, order: Order, task: Task) -> Steps:
     local = obstacles.local_disks(world, guest)
     for disk in local:
         kind = "generated" if disk.cloudinit else "local, replicated" if order.target in guest.replicate else "local"
-        where = " (attached)" if disk.attached and kind == "local" else ""
-        world.tasks.note(task, f"found {kind} disk '{disk.volid}'{where}")
+        what = "attached" if disk.attached else "unused" if disk.unused else "referenced by snapshot(s)"
+        world.tasks.note(task, f"found {kind} disk '{disk.volid}' ({'in current VM config' if disk.cloudinit else what})")
     live = [disk for disk in local if disk.attached and not disk.cloudinit] if guest.running else []
     offline = [disk for disk in local if disk not in live]
     if offline:
@@ -141,12 +151,15 @@ def _qemu(world: World, order: Order, task: Task) -> Steps:
 
 def _live(world: World, order: Order, task: Task, disks: list[Disk]) -> Steps:
     guest, note = order.guest, partial(world.tasks.note, task)
+    task.live = True
+    if not order.conntrack and world.flavour != "8":
+        note("conntrack state migration not supported or disabled, active connections might get dropped")
     note(f"starting VM {guest.vmid} on remote node '{order.target}'")
     yield Wait(physics.START_TARGET)
     words = obstacles.at_start(world, guest, order.target)
     if words:
         note(f"[{order.target}] {words}")
-        raise Failed(f"remote command failed with exit code 255 ({words})")
+        raise Failed("remote command failed with exit code 255")
     for disk in disks:
         note(f"volume '{disk.volid}' is '{order.storage(disk)}:{disk.name}' on the target")
     note("start remote tunnel")
@@ -217,7 +230,7 @@ def _arrive(world: World, order: Order, task: Task, status: str) -> None:
     if not world.quorate:
         raise Failed(f"Failed to move config to node '{order.target}' - rename failed: Permission denied")
     guest.disks = [disk if world.storages[disk.storage].shared else replace(disk, storage=order.storage(disk)) for disk in guest.disks]
-    world.place(guest, order.target, status, task)
+    world.place(guest, order.target, status, task, conntrack=order.conntrack)
     if order.target in guest.replicate:  # the direction of the replication is turned round
         guest.replicate = tuple(sorted({*guest.replicate, source} - {order.target}))
     task.moved = True
@@ -227,7 +240,11 @@ def _lxc(world: World, order: Order, task: Task, words: str) -> Steps:
     guest, note = order.guest, partial(world.tasks.note, task)
     was_running = guest.running
     yield Wait(physics.SETUP)
-    why = obstacles.for_container(world, guest, order.target)
+    if guest.lock:
+        raise Failed(f"CT is locked ({guest.lock})")
+    if was_running and not order.restart:
+        raise Failed("lxc live migration is currently not implemented")
+    why = obstacles.for_container(world, guest, order.target, order.storage)
     if why:
         raise Failed(why)
     if was_running:
@@ -240,6 +257,11 @@ def _lxc(world: World, order: Order, task: Task, words: str) -> Steps:
     note(words)
     guest.lock = "migrate"
     try:
+        lines, why = obstacles.of_stopped_container(world, guest, order.target, order.storage)
+        for line in lines:
+            note(line)
+        if why:
+            raise Failed(why)
         for disk in obstacles.local_disks(world, guest):
             note(f"found local volume '{disk.volid}' (in current VM config)")
             yield from _copy_offline(world, order, task, disk)
@@ -255,5 +277,7 @@ def _lxc(world: World, order: Order, task: Task, words: str) -> Steps:
         note("start container on target node")
     if was_running:
         yield Wait(physics.BOOT)
+        if obstacles.lacks(guest):
+            raise Failed(f"command 'ssh {world.nodes[order.target].address} pct start {guest.vmid}' failed: exit code 255")
         with world.change(guest.node, guest=guest):
             guest.status, guest.born = "running", world.clock.now

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simcluster import view
+from simcluster import cpu, view
 from simcluster.errors import bad_parameter
 from simcluster.gate import may
 from simcluster.guest_api import STEPS, spans
 from simcluster.nouns import qemu
-from simcluster.obstacles import LEVELS
 from simcluster.routes import Call, route
 
 if TYPE_CHECKING:
@@ -22,31 +21,21 @@ PRESSURE = ("pressurecpusome", "pressureiosome", "pressureiofull", "pressurememo
 def status(world: World, call: Call) -> dict[str, Any]:
     """Give a node's present status; its cpu is the first reading of a worker, which is 0."""
     node = world.nodes[call.node]
-    used, cpu = world.memory_used(node.name) + node.arc, world.cpu_used(node.name)
-    load = f"{cpu:.2f}"
+    used, busy = world.memory_used(node.name) + node.arc, world.cpu_used(node.name)
+    load, shared = f"{busy:.2f}", sum(guest.shared for guest in world.on(node.name) if guest.running)
+    maker = {} if world.flavour == "8" else {"vendor": node.vendor, "family": "6" if node.vendor == "GenuineIntel" else "25"}
     memory = {"total": node.memory, "used": used, "free": node.memory - used}
     root = {"total": view.ROOT_DISK, "used": view.ROOT_DISK // 8, "avail": view.ROOT_DISK // 8 * 7, "free": view.ROOT_DISK // 8 * 7}
     return {
-        "cpu": 0, "wait": 0, "loadavg": [load, load, load], "uptime": int(world.clock.now - node.born),
+        "cpu": 0, "wait": 0, "idle": 0, "loadavg": [load, load, load], "uptime": int(world.clock.now - node.born),
         "memory": memory if world.flavour == "8" else {**memory, "available": node.memory - used},
-        "swap": {"total": 0, "used": 0, "free": 0}, "ksm": {"shared": 0}, "rootfs": root,
+        "swap": {"total": 0, "used": 0, "free": 0}, "ksm": {"shared": shared}, "rootfs": root,
         "pveversion": f"pve-manager/{node.version}/0123456789abcdef",
         "cpuinfo": {"model": node.cpu_model, "cpus": node.cpu, "cores": max(1, node.cpu // 2), "sockets": 1, "hvm": "1",
-                    "flags": _flags(node.cpu_level), "mhz": "2000.000", "user_hz": 100},
-        "boot-info": {"mode": "efi", "secureboot": 0}, "kversion": "Linux 6.14.8-2-pve",
-        "current-kernel": {"release": "6.14.8-2-pve", "sysname": "Linux", "machine": node.machine, "version": "#1"},
+                    "flags": " ".join(sorted(cpu.flags(node))), "mhz": "2000.000", "user_hz": 100, **maker},
+        "boot-info": {"mode": "efi", "secureboot": 0}, "kversion": f"Linux {node.kernel}",
+        "current-kernel": {"release": node.kernel, "sysname": "Linux", "machine": node.machine, "version": "#1"},
     }  # fmt: skip
-
-
-# What each level of LEVELS adds, in the kernel's names (qemu-server QemuServer/CPUConfig.pm); pni is SSE3.
-FLAGS = (
-    "fpu vme cx16 lahf_lm", "pni ssse3 sse4_1 sse4_2 popcnt", "aes", "xsave avx f16c bmi1 avx2 bmi2 fma movbe abm",
-    "avx512f avx512dq avx512cd avx512bw avx512vl",
-)  # fmt: skip
-
-
-def _flags(level: str) -> str:
-    return " ".join(FLAGS[: LEVELS.index(level) + 1])
 
 
 @route("POST", "/nodes/{node}/status")
@@ -70,9 +59,9 @@ def rrddata(world: World, call: Call) -> list[dict[str, float]]:
         if view.unheard(world, node, start, end):
             rows.append({"time": int(end)})
             continue
-        memory, cpu = world.metrics.node_average(node.name, start, end, memory_now, cpu_now)
+        memory, busy = world.metrics.node_average(node.name, start, end, memory_now, cpu_now)
         row: dict[str, float] = {
-            "time": int(end), "loadavg": cpu, "maxcpu": node.cpu, "cpu": cpu / node.cpu, "iowait": 0.001, "memtotal": node.memory,
+            "time": int(end), "loadavg": busy, "maxcpu": node.cpu, "cpu": busy / node.cpu, "iowait": 0.001, "memtotal": node.memory,
             "memused": memory + node.arc, "swaptotal": 0, "swapused": 0, "roottotal": view.ROOT_DISK, "rootused": view.ROOT_DISK // 8,
             "netin": 10000.0, "netout": 10000.0,
         }  # fmt: skip
@@ -127,4 +116,30 @@ def machines(world: World, call: Call) -> list[dict[str, Any]]:
 @route("GET", "/nodes/{node}/capabilities/qemu/migration")
 def capabilities(world: World, call: Call) -> dict[str, Any]:
     """Say what the node's QEMU can do in a migration."""
-    return {"has-dbus-vmstate": 1}
+    return {"has-dbus-vmstate": world.nodes[call.node].dbus_vmstate}
+
+
+@route("GET", "/nodes/{node}/capabilities/qemu/cpu")
+def cpu_models(world: World, call: Call) -> list[dict[str, Any]]:
+    """List the CPU models that VMs may have; of a custom one only its maker is told, not what it stands for."""
+    makers = {name: "AuthenticAMD" if name.startswith("EPYC") else "GenuineIntel" for name in cpu.MODELS}
+    built_in: list[dict[str, Any]] = [{"name": name, "custom": 0, "vendor": maker} for name, maker in makers.items()]
+    own = [{"name": f"custom-{name}", "custom": 1, "vendor": makers.get(of, "default")} for name, of in world.cpu_models.items()]
+    return [*built_in, *own]
+
+
+@route("GET", "/nodes/{node}/apt/versions")
+def versions(world: World, call: Call) -> list[dict[str, Any]]:
+    """List the important packages: the kernel that runs, and those that are installed, newest first (pve-manager PVE/API2/APT.pm)."""
+    node = world.nodes[call.node]
+    newest = node.kernel_installed or node.kernel
+    kernels = [newest] if newest == node.kernel else [newest, node.kernel]
+
+    def row(package: str, version: str, **more: str) -> dict[str, Any]:
+        return {"Package": package, "Title": package, "OldVersion": version, "CurrentState": "Installed", "Arch": "amd64", **more}
+
+    return [
+        row("proxmox-ve", node.version, RunningKernel=node.kernel), row("pve-manager", node.version, ManagerVersion=node.version),
+        *(row(f"proxmox-kernel-{kernel}-signed", kernel.removesuffix("-pve")) for kernel in kernels),
+        row("pve-qemu-kvm", f"{qemu(node)}.0-2"), row("qemu-server", node.version),
+    ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,6 +30,10 @@ class Node:
     cpu_level: str = "x86-64-v4"  # the best of PVE's generic CPU types that it can stand for, "" = none
     arc: int = 0  # bytes in the cache of ZFS, which gives way to guests
     bridges: tuple[str, ...] = ("vmbr0",)
+    snippets: tuple[str, ...] | None = None  # volumes of hook scripts that are there, None = whatever its storages should hold
+    dbus_vmstate: bool = True  # its QEMU package brings the helper that carries connections along
+    kernel: str = "6.14.8-2-pve"  # that runs
+    kernel_installed: str = ""  # the newest one installed, "" = the one that runs
     address: str = ""
     location: str = ""  # property string of its configuration, as pve-node-location
     alive: bool = True
@@ -39,6 +44,11 @@ class Node:
     holes: list[tuple[float, float]] = field(default_factory=list)  # from when to when it sent nothing, in the past
     overfilled: bool = False
     born: float = 0.0
+
+    @property
+    def vendor(self) -> str:
+        """The maker of its CPU as CPUID has it."""
+        return "AuthenticAMD" if "AMD" in self.cpu_model else "GenuineIntel"
 
 
 # Newest machine version of the QEMU that came with a release (pve-qemu-kvm).
@@ -61,6 +71,9 @@ class Disk:
     cdrom: bool = False
     cloudinit: bool = False
     snapshot: bool = False  # a snapshot of the guest refers to it
+    former: bool = False  # nothing but a snapshot refers to it
+    vmstate: bool = False  # memory that a snapshot keeps
+    unsized: bool = False  # its line in the configuration has no size=
     parent: str = ""  # base image of a linked clone
 
     @property
@@ -71,7 +84,18 @@ class Disk:
     @property
     def attached(self) -> bool:
         """True for a volume that the guest uses while it runs."""
-        return not self.key.startswith("unused")
+        return not self.unused and not self.former and not self.vmstate
+
+    @property
+    def unused(self) -> bool:
+        """True for a detached one."""
+        return self.key.startswith("unused")
+
+    @property
+    def owner(self) -> int:
+        """The vmid by its name, as storages read it; 0 where the name tells none."""
+        found = re.match(r"(?:vm|base|subvol|basevol)-(\d+)-", self.name.rpartition("/")[2])
+        return int(found[1]) if found else 0
 
 
 @dataclass
@@ -86,6 +110,7 @@ class Guest:
     memory: int = 1 * GiB
     memory_max: int = 2 * GiB
     overhead: int = 0  # memory of its process beyond the guest's own
+    shared: int = 0  # bytes of its memory that KSM has merged with others' where it runs; gone when it moves
     cpu: float = 0.2
     cpu_max: int = 2  # cores
     dirty: float = 20 * MiB  # bytes per second it writes to its memory
@@ -108,8 +133,23 @@ class Guest:
 
     @property
     def resident(self) -> int:
-        """Bytes of its node's memory that it takes up."""
-        return self.memory + self.overhead if self.running else 0
+        """Bytes of memory that its process maps; hugepages are taken whole at its start."""
+        return (self.memory_max if self.hugepages else self.memory) + self.overhead if self.running else 0
+
+    @property
+    def taken(self) -> int:
+        """Bytes of its node's memory that are gone because of it."""
+        return max(self.resident - self.shared, 0)
+
+    @property
+    def hugepages(self) -> bool:
+        """True when its memory is in hugepages, which its cgroup does not count."""
+        return self.kind == "qemu" and "hugepages" in self.config
+
+    @property
+    def vcpus(self) -> int:
+        """Sockets times cores of its configuration; `cpu_max` is the number of cores that stands there when `config` has none."""
+        return int(self.config.get("sockets", 1)) * int(self.config.get("cores", int(self.cpu_max) or 1))
 
     @property
     def sid(self) -> str:

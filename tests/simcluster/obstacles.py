@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from simcluster import cpu
 from simcluster.nouns import Disk, Guest, qemu
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ COPYABLE = ("btrfs", "dir", "lvm", "lvmthin", "zfspool")
 DEVICE = re.compile(r"(hostpci|usb|serial|parallel|virtiofs|ivshmem)\d*$")
 MOUNT = re.compile(r"(mp|dev)\d+$")
 NET = re.compile(r"net\d+$")
-LEVELS = ("", "x86-64-v2", "x86-64-v2-AES", "x86-64-v3", "x86-64-v4")  # generic CPU types, each with all features of those before it
+NO_SSH = "command '/usr/bin/ssh -o 'BatchMode=yes' root@{} /bin/true' failed: exit code 255"
+Lands = Callable[[Disk], str]  # the storage on which a local volume is to be
 
 
 def local_disks(world: World, guest: Guest) -> list[Disk]:
@@ -50,18 +52,22 @@ def bridges(guest: Guest) -> set[str]:
     return {found[1] for value in values if (found := re.search(r"bridge=([\w.-]+)", value))}
 
 
-def in_prepare(world: World, guest: Guest, target: str, with_local_disks: bool) -> str:
-    """Give the words with which a VM's migration aborts before anything was copied, "" when nothing is in the way."""
+def in_prepare(world: World, guest: Guest, target: str, with_local_disks: bool, lands: Lands) -> tuple[list[str], str]:
+    """Give the log lines and the words with which a VM's migration aborts before anything was copied; no words: nothing is in the way."""
     bound = [key for key in devices(guest) if not _mapped(world, guest, key, target)]
     if bound:
-        return f"can't migrate VM which uses local devices: {', '.join(bound)}"
+        return [], f"can't migrate VM which uses local devices: {', '.join(bound)}"
+    against = {disk.volid: words for disk in guest.disks if (words := _volume(world, guest, disk, with_local_disks, target, lands))}
+    if against:
+        lines = [f"can't migrate local disk '{volid}': {words}" for volid, words in sorted(against.items())]
+        return lines, "Problem found while scanning volumes - can't migrate VM - check log"
     for disk in local_disks(world, guest):
-        words = _volume(world, guest, disk, with_local_disks)
-        if words:
-            return f"can't migrate VM - check log ({words})"
-    if not world.nodes[target].alive:
-        return f"command '/usr/bin/ssh -o 'BatchMode=yes' root@{world.nodes[target].address} /bin/true' failed: exit code 255"
-    return ""
+        if world.storages[disk.storage].type not in COPYABLE:
+            kind = world.storages[disk.storage].type
+            return [], f"Problem found while scanning volumes - can't migrate '{disk.volid}' - storage type '{kind}' not supported"
+        if disk.parent:
+            return [], f"Problem found while scanning volumes - can't migrate '{disk.volid}' as it's a clone of '{disk.parent}'"
+    return [], "" if world.nodes[target].alive else NO_SSH.format(world.nodes[target].address)
 
 
 def _mapped(world: World, guest: Guest, key: str, target: str) -> bool:
@@ -70,35 +76,55 @@ def _mapped(world: World, guest: Guest, key: str, target: str) -> bool:
     return found is not None and target in found.nodes and (found.live or not guest.running)
 
 
-def _volume(world: World, guest: Guest, disk: Disk, with_local_disks: bool) -> str:
-    plain = not disk.cloudinit
-    if disk.cdrom and plain:
-        return f"can't migrate local disk '{disk.volid}': local cdrom image"
-    if world.storages[disk.storage].type not in COPYABLE:
-        return f"can't migrate local disk '{disk.volid}': storage type '{world.storages[disk.storage].type}' not supported"
-    if disk.parent:
-        return f"can't migrate local disk '{disk.volid}' as it's a clone of '{disk.parent}'"
-    if guest.running and disk.attached and plain and not with_local_disks:
-        return f"can't live migrate attached local disks without with-local-disks option: '{disk.volid}'"
-    if disk.snapshot and guest.running and not guest.replicate:
-        return f"can't migrate local disk '{disk.volid}': online storage migration not possible if non-replicated snapshot exists"
-    if disk.snapshot and world.storages[disk.storage].type not in ("zfspool", "btrfs", "dir"):
-        return f"can't migrate local disk '{disk.volid}': non-migratable snapshot exists"
+def _volume(world: World, guest: Guest, disk: Disk, with_local_disks: bool, target: str, lands: Lands) -> str:
+    """Give what QemuMigrate.pm scan_local_volumes has against a volume, attached or not; shared ones only need their storage."""
+    shared = world.storages[disk.storage].shared
+    words = storage(world, disk.storage, guest.node) or storage(world, landing(world, disk, lands), target)
+    words = words or untyped(world, guest, disk, landing(world, disk, lands))
+    if words or shared or disk.cloudinit:
+        return words
+    if disk.cdrom:
+        return "local cdrom image"
+    if disk.owner != guest.vmid:
+        return f"owned by other VM (owner = VM {disk.owner or ''})"
+    if guest.running and disk.attached and not with_local_disks:
+        return "can't live migrate attached local disks without with-local-disks option"
+    if (disk.snapshot or disk.former) and guest.running and not guest.replicate:
+        return "online storage migration not possible if non-replicated snapshot exists"
+    if (disk.snapshot or disk.former) and world.storages[disk.storage].type not in ("zfspool", "btrfs", "dir"):
+        return "non-migratable snapshot exists"
     return ""
 
 
 def at_start(world: World, guest: Guest, target: str) -> str:
     """Give the words with which the VM's process on the target refuses to start, "" when it starts."""
-    missing = sorted(bridges(guest) - set(world.nodes[target].bridges))
+    there = world.nodes[target]
+    words = _hookscript(world, guest, target)
+    if words:
+        return words
+    if guest.vcpus > there.cpu:
+        return f"MAX {there.cpu} vcpus allowed per VM on this node"
+    missing = sorted(bridges(guest) - set(there.bridges))
     if missing:
         return f"bridge '{missing[0]}' does not exist"
-    if guest.running and _numbers(machine(world, guest)) > _numbers(qemu(world.nodes[target])):
+    if guest.running and _numbers(machine(world, guest)) > _numbers(qemu(there)):
         return f"unsupported machine type 'pc-q35-{machine(world, guest)}'"
-    if world.nodes[guest.node].machine != world.nodes[target].machine:
+    if world.nodes[guest.node].machine != there.machine:
         return f"could not find a CPU model of {world.nodes[guest.node].machine}"
-    if guest.config.get("cpu") in LEVELS and LEVELS.index(guest.config["cpu"]) > LEVELS.index(world.nodes[target].cpu_level):
+    if not cpu.stands_for(there, cpu.model_of(world, guest)):
         return "kvm: Host doesn't support requested features"
     return ""
+
+
+def _hookscript(world: World, guest: Guest, target: str) -> str:
+    """The pre-start hook runs on the target too, and its failure is fatal (pve-guest-common GuestHelpers.pm exec_hookscript)."""
+    script = str(guest.config.get("hookscript", ""))
+    if not script:
+        return ""
+    name, held = script.partition(":")[0], world.nodes[target].snippets
+    found = world.storages.get(name)
+    there = found is not None and found.on(target) and (held is None or script in held)
+    return "" if there else f"hookscript error for {guest.vmid} on pre-start: script '{script}' does not exist"
 
 
 def machine(world: World, guest: Guest) -> str:
@@ -110,20 +136,49 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2])
 
 
-def for_container(world: World, guest: Guest, target: str) -> str:
+def for_container(world: World, guest: Guest, target: str, lands: Lands) -> str:
     """Give the words with which a container's migration aborts before it is shut down, "" when nothing is in the way."""
     for key, value in sorted(guest.config.items()):
         if MOUNT.fullmatch(key) and str(value).startswith("/") and "shared=1" not in str(value):
             kind = "device" if str(value).startswith("/dev") else "bind"
             return f"cannot migrate local {kind} mount point '{key}'"
-    for disk in local_disks(world, guest):
-        if world.storages[disk.storage].type not in COPYABLE:
-            return f"can't migrate local volume '{disk.volid}': storage type '{world.storages[disk.storage].type}' not supported"
-        if disk.snapshot and world.storages[disk.storage].type not in ("zfspool", "btrfs"):
-            return f"can't migrate local volume '{disk.volid}': non-migratable snapshot exists"
-    if not world.nodes[target].alive:
-        return f"command '/usr/bin/ssh -o 'BatchMode=yes' root@{world.nodes[target].address} /bin/true' failed: exit code 255"
-    return ""
+    for disk in guest.disks:
+        if disk.former or disk.vmstate:
+            continue
+        words = storage(world, disk.storage, guest.node)
+        if not words and "rootdir" not in world.storages[disk.storage].content:
+            words = f"content type 'rootdir' is not available on storage '{disk.storage}'"
+        words = words or storage(world, landing(world, disk, lands), target) or untyped(world, guest, disk, landing(world, disk, lands))
+        if words:
+            return words
+    return "" if world.nodes[target].alive else "Can't connect to destination address using public key"
+
+
+def of_stopped_container(world: World, guest: Guest, target: str, lands: Lands) -> tuple[list[str], str]:
+    """Give the log lines and the words with which it aborts after it has been shut down: what phase 1 finds in its volumes."""
+    against = {disk.volid: words for disk in local_disks(world, guest) if (words := _subvolume(world, guest, disk, target, lands))}
+    lines = [f"can't migrate local volume '{volid}': {words}" for volid, words in sorted(against.items())]
+    return lines, "can't migrate CT - check log" if lines else ""
+
+
+def _subvolume(world: World, guest: Guest, disk: Disk, target: str, lands: Lands) -> str:
+    kind = world.storages[disk.storage].type
+    words = storage(world, landing(world, disk, lands), target)
+    if words:
+        return words
+    if disk.owner != guest.vmid:
+        return f"owned by other guest (owner = {disk.owner or ''})"
+    if (disk.snapshot or disk.former) and kind not in ("zfspool", "btrfs"):
+        return "non-migratable snapshot exists"
+    if kind not in COPYABLE:
+        return f"storage type '{kind}' not supported"
+    return f"clone of '{disk.parent}'" if disk.parent else ""
+
+
+def lacks(guest: Guest) -> str:
+    """Give the raw line with which a container's start fails on any other node: a mount of what only its own node has."""
+    lines = [f"{key}: {value}" for key, value in guest.config.get("lxc", ()) if key == "lxc.mount.entry"]
+    return next((line for line in lines if "optional" not in line.rpartition(" none ")[2]), "")
 
 
 def no_room(world: World, disk: Disk, storage: str, node: str) -> str:
@@ -134,14 +189,12 @@ def no_room(world: World, disk: Disk, storage: str, node: str) -> str:
     return f"storage migration for '{disk.volid}' to storage '{storage}' failed - No space left on device"
 
 
-def storage(world: World, name: str, node: str, kind: str) -> str:
+def storage(world: World, name: str, node: str) -> str:
     """Give PVE's words against a storage on a node, "" when it can be used there (pve-storage storage_check_enabled)."""
     found = world.storages[name]
     if found.disabled:
         return f"storage '{name}' is disabled"
-    if not found.on(node):
-        return f"storage '{name}' is not available on node '{node}'"
-    return "" if kind in found.content else f"storage '{name}' does not support content-type '{kind}'"
+    return "" if found.on(node) else f"storage '{name}' is not available on node '{node}'"
 
 
 def content(guest: Guest, disk: Disk) -> str:
@@ -151,11 +204,28 @@ def content(guest: Guest, disk: Disk) -> str:
     return "images" if guest.kind == "qemu" else "rootdir"
 
 
-def storages(world: World, guest: Guest, target: str, lands: Callable[[Disk], str]) -> str:
-    """Give PVE's words when a storage of the guest cannot be used on the target; `lands` maps local volumes to storages."""
+def untyped(world: World, guest: Guest, disk: Disk, name: str) -> str:
+    """Give PVE's words when a storage does not allow the volume's content type, "" when it does."""
+    kind = content(guest, disk)
+    return "" if kind in world.storages[name].content else f"{disk.volid}: content type '{kind}' is not available on storage '{name}'"
+
+
+def landing(world: World, disk: Disk, lands: Lands) -> str:
+    """Give the storage on which a volume is after the migration; `lands` maps local ones."""
+    return disk.storage if world.storages[disk.storage].shared else lands(disk)
+
+
+def at_request(world: World, guest: Guest, target: str) -> str:
+    """Give the words with which a VM's migration is refused at once (QemuServer.pm check_storage_availability): attached volumes only."""
     for disk in guest.disks:
-        name = disk.storage if world.storages[disk.storage].shared else lands(disk)
-        words = storage(world, name, target, content(guest, disk))
-        if words:
-            return words
+        if disk.attached:
+            words = storage(world, disk.storage, guest.node) or storage(world, disk.storage, target)
+            words = words or untyped(world, guest, disk, disk.storage)
+            if words:
+                return words
     return ""
+
+
+def unavailable(world: World, guest: Guest, node: str) -> list[str]:
+    """Give the storages that the preconditions call names: those of attached volumes that are disabled or limited to other nodes."""
+    return sorted({disk.storage for disk in guest.disks if disk.attached and storage(world, disk.storage, node)})

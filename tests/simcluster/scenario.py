@@ -15,12 +15,16 @@ from collections.abc import Callable
 from typing import Any, Literal, cast
 
 from simcluster.access import Grant, Token, User
+from simcluster.ceph import Ceph
 from simcluster.errors import SceneError
 from simcluster.ha_rules import Group, Resource, Rule
 from simcluster.nouns import Disk, GiB, Guest, Mapping, MiB, Node, Storage
 from simcluster.world import ADDRESS, START, World
 
-TOP = ("flavour", "name", "nodes", "guests", "storages", "ha", "options", "mappings", "users", "tokens", "faults", "about", "ceph")
+TOP = (
+    "flavour", "name", "nodes", "guests", "storages", "ha", "options", "mappings", "users", "tokens", "faults", "about", "ceph",
+    "cpu_models",
+)  # fmt: skip
 
 
 def from_json(data: dict[str, Any], start: float = START) -> World:
@@ -35,7 +39,8 @@ def from_json(data: dict[str, Any], start: float = START) -> World:
         name=data.get("name", "lab"),
         start=start,
     )
-    world.ceph = data.get("ceph", "")
+    world.ceph = _ceph(data.get("ceph"))
+    world.cpu_models = dict(data.get("cpu_models", {}))
     world.options = dict(data.get("options", {}))
     world.mappings = {name: Mapping(tuple(entry["nodes"]), bool(entry.get("live"))) for name, entry in data.get("mappings", {}).items()}
     _high_availability(world, data.get("ha", {}))
@@ -51,6 +56,17 @@ def _known(what: str, entry: dict[str, Any], allowed: tuple[str, ...]) -> None:
         raise SceneError(f"{what}: unknown key {', '.join(unknown)}; allowed are {', '.join(allowed)}")
 
 
+def _ceph(entry: Any) -> Ceph | None:
+    """Read Ceph: its health alone, or what is to be said of it."""
+    if not isinstance(entry, dict):
+        return Ceph(entry) if entry else None
+    _known("ceph", entry, tuple(vars(Ceph())))
+    ceph = Ceph()
+    for key, value in entry.items():
+        setattr(ceph, key, type(getattr(ceph, key))(value))
+    return ceph
+
+
 Read = Callable[[Any], Any]
 AS_IS: Read = lambda value: value  # noqa: E731
 GIB: Read = lambda value: round(float(value) * GiB)  # noqa: E731
@@ -61,11 +77,13 @@ NODE: dict[str, tuple[str, Read]] = {
     "memory": ("memory", GIB), "cpu": ("cpu", int), "host": ("memory_host", GIB), "host_cpu": ("cpu_host", float), "link": ("link", GIB),
     "disk_speed": ("disk_speed", GIB), "version": ("version", str), "cpu_model": ("cpu_model", str), "bridges": ("bridges", WORDS),
     "address": ("address", str), "qemu": ("qemu", str), "machine": ("machine", str), "cpu_level": ("cpu_level", str), "arc": ("arc", GIB),
-    "location": ("location", str),
+    "snippets": ("snippets", WORDS), "dbus_vmstate": ("dbus_vmstate", bool), "kernel": ("kernel", str),
+    "kernel_installed": ("kernel_installed", str), "location": ("location", str),
 }  # fmt: skip
 GUEST: dict[str, tuple[str, Read]] = {
     "name": ("name", str), "node": ("node", str), "kind": ("kind", str), "status": ("status", str), "memory": ("memory", GIB),
-    "max": ("memory_max", GIB), "overhead": ("overhead", GIB), "cpu": ("cpu", float), "cores": ("cpu_max", int), "dirty": ("dirty", MIB),
+    "max": ("memory_max", GIB), "overhead": ("overhead", GIB), "ksm": ("shared", GIB),
+    "cpu": ("cpu", float), "cores": ("cpu_max", int), "dirty": ("dirty", MIB),
     "tags": ("tags", WORDS), "pool": ("pool", str), "lock": ("lock", str), "template": ("template", bool), "machine": ("machine", str),
     "replicate": ("replicate", WORDS), "config": ("config", dict), "stops": ("stops", bool),
 }  # fmt: skip
@@ -73,7 +91,8 @@ STORAGE: dict[str, tuple[str, Read]] = {
     "type": ("type", str), "shared": ("shared", bool), "content": ("content", WORDS), "nodes": ("nodes", WORDS), "total": ("total", GIB),
     "used": ("used", GIB), "disabled": ("disabled", bool), "inactive": ("inactive", WORDS),
 }  # fmt: skip
-DISK = ("storage", "size", "name", "cdrom", "cloudinit", "snapshot", "parent")
+WORDS_OF_DISKS = ("cdrom", "cloudinit", "snapshot", "former", "vmstate", "unsized")
+DISK = ("name", "parent", *WORDS_OF_DISKS)
 
 
 def _fields(what: str, entry: dict[str, Any], table: dict[str, tuple[str, Read]], *others: str) -> dict[str, Any]:
@@ -105,7 +124,10 @@ def guest(vmid: int, entry: dict[str, Any]) -> Guest:
 
 
 def _disk(vmid: int, key: str, entry: Any) -> Disk:
-    """Read `storage:GiB`, with `,cdrom` `,cloudinit` `,snapshot` `,parent=NAME` or `,name=NAME` behind it."""
+    """Read `storage:GiB`, with words as `,cdrom`, `,parent=NAME` or `,name=NAME` behind it.
+
+    `snapshot`: a snapshot refers to it too; `former`, `vmstate`: nothing but a snapshot does; `unsized`: PVE tells no size of it.
+    """
     text, *flags = str(entry).split(",")
     name, _, size = text.partition(":")
     values: dict[str, Any] = {}
@@ -138,11 +160,16 @@ def _accounts(world: World, data: dict[str, Any]) -> None:
     for name, entry in data.get("users", {}).items():
         grants = entry.get("grants", {})
         world.access.users[name] = User(name, **{key: value for key, value in entry.items() if key != "grants"})
-        world.access.grants += [Grant(path, name, role) for path, role in grants.items()]
+        world.access.grants += _grants(name, grants)
     for name, entry in data.get("tokens", {}).items():
         grants = entry.get("grants", {})
         world.access.tokens[name] = Token(name, **{key: value for key, value in entry.items() if key != "grants"})
-        world.access.grants += [Grant(path, name, role) for path, role in grants.items()]
+        world.access.grants += _grants(name, grants)
+
+
+def _grants(who: str, entry: dict[str, str]) -> list[Grant]:
+    """Read {path: role}; a role with ` once` behind it does not propagate."""
+    return [Grant(path, who, role.removesuffix(" once"), propagate=not role.endswith(" once")) for path, role in entry.items()]
 
 
 def to_json(world: World) -> dict[str, Any]:
@@ -165,7 +192,9 @@ def to_json(world: World) -> dict[str, Any]:
     if world.mappings:
         data["mappings"] = {name: {"nodes": list(found.nodes), "live": found.live} for name, found in sorted(world.mappings.items())}
     if world.ceph:
-        data["ceph"] = world.ceph
+        data["ceph"] = {key: sorted(value) if isinstance(value, set) else value for key, value in vars(world.ceph).items() if value}
+    if world.cpu_models:
+        data["cpu_models"] = world.cpu_models
     if world.options:
         data["options"] = world.options
     return data
@@ -204,6 +233,6 @@ def _guest_back(guest: Guest) -> dict[str, Any]:
 
 
 def _disk_back(disk: Disk, plain: str) -> str:
-    flags = [flag for flag in ("cdrom", "cloudinit", "snapshot") if getattr(disk, flag)]
+    flags = [flag for flag in WORDS_OF_DISKS if getattr(disk, flag)]
     flags += [f"{key}={value}" for key, value in (("parent", disk.parent), ("name", disk.name)) if value not in ("", plain)]
     return ",".join([f"{disk.storage}:{_tidy(disk.size / GiB)}", *flags])

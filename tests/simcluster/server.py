@@ -6,6 +6,7 @@ fakepve does TLS, request parsing, the ExtJS envelope and error shapes; this mod
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,9 +17,9 @@ from urllib.parse import unquote
 
 from aiohttp import web
 from fakepve import FakePve, PveError
-from fakepve.server import FORMATS, USER, params
+from fakepve.server import EXTJS, FORMATS, USER, params
 
-from simcluster.errors import Refused
+from simcluster.errors import NoAnswer, Refused
 from simcluster.routes import Page
 from simcluster.world import World
 
@@ -28,6 +29,7 @@ NO_ANSWER = range(595, 600)
 PER_CONNECTION = 100  # requests until pveproxy closes a connection
 IDLE = 5.0
 BARE = web.RequestKey("bare", web.StreamResponse)
+TOTAL = web.RequestKey("total", int)
 
 
 class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
@@ -119,7 +121,7 @@ class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
 
     @web.middleware
     async def _extjs(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Wrap answers for the web interface, except those that have no body even there."""
+        """Wrap answers for the web interface, except those that have no body even there; the envelope keeps `total`."""
 
         async def inner(request: web.Request) -> web.StreamResponse:
             response = await handler(request)
@@ -128,6 +130,8 @@ class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
             return response
 
         wrapped: web.StreamResponse = await super()._extjs(request, inner)
+        if TOTAL in request and isinstance(wrapped, web.Response) and request.path.startswith(EXTJS + "/"):
+            wrapped.text = json.dumps({**json.loads(wrapped.text or "{}"), "total": request[TOTAL]})
         bare: web.StreamResponse = request.get(BARE, wrapped)
         return bare
 
@@ -181,11 +185,15 @@ class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
             else:
                 await asyncio.sleep(prepared.delay / speed)
             data = self.world.finish(prepared)
+        except NoAnswer as refusal:
+            if request.transport is not None:
+                request.transport.abort()
+            raise PveError(refusal.status, refusal.message) from refusal
         except Refused as refusal:
             raise PveError(refusal.status, refusal.message, refusal.errors) from refusal
         body: dict[str, Any] = {"data": data}
         if isinstance(data, Page):
-            body["total"] = data.total
+            body["total"] = request[TOTAL] = data.total
         return web.json_response(body)
 
 

@@ -57,7 +57,7 @@ def _status(world: World, storage: Storage, node: str) -> dict[str, Any]:
 
 @route("GET", "/nodes/{node}/storage/{storage}/content")
 def volumes(world: World, call: Call) -> list[dict[str, Any]]:
-    """List the volumes on a storage; images only with Datastore.Allocate, or Datastore.Audit and VM.Config.Disk of the owner."""
+    """List the volumes on a storage, each with the owner that its name tells, as far as the user may see it (check_volume_access)."""
     name = str(call.values["storage"])
     if name not in world.storages:
         raise Refused(500, f"storage '{name}' does not exist")
@@ -66,26 +66,41 @@ def volumes(world: World, call: Call) -> list[dict[str, Any]]:
         raise Refused(500, f"storage '{name}' is not available on node '{call.node}'")
     if call.node in storage.inactive:
         raise Refused(500, f"storage '{name}' is not online")
-    owners = [guest for guest in world.guests.values() if storage.shared or guest.node == call.node]
-    return [
-        row
-        for guest in owners
-        if call.values.get("vmid", guest.vmid) == guest.vmid and _may_list(world, call.user, name, guest)
-        for row in _rows(guest, storage, call.values.get("content"))
-    ]
+    rows = [row for guest in world.guests.values() if storage.shared or guest.node == call.node for row in _rows(guest, storage)]
+    rows = list({row["volid"]: row for row in [*rows, *_snippets(world, storage, call.node)]}.values())
+    wanted, vmid = call.values.get("content"), call.values.get("vmid")
+    # a storage lists what its content types allow, whatever else lies there
+    rows = [row for row in rows if wanted in (None, row["content"]) and row["content"] in storage.content]
+    return [row for row in rows if vmid in (None, row.get("vmid")) and _may_list(world, call.user, name, row)]
 
 
-def _may_list(world: World, user: str, storage: str, guest: Guest) -> bool:
+def _may_list(world: World, user: str, storage: str, row: dict[str, Any]) -> bool:
     if may(world, user, f"/storage/{storage}", "Datastore.Allocate"):
         return True
-    return may(world, user, f"/storage/{storage}", "Datastore.Audit") and may(world, user, f"/vms/{guest.vmid}", "VM.Config.Disk")
+    if row["content"] == "iso":
+        return _visible(world, user, storage)
+    if row["content"] not in ("images", "rootdir") or not row.get("vmid"):
+        return False
+    return may(world, user, f"/storage/{storage}", "Datastore.Audit") and may(world, user, f"/vms/{row['vmid']}", "VM.Config.Disk")
 
 
-def _rows(guest: Guest, storage: Storage, wanted: Any) -> list[dict[str, Any]]:
+def _rows(guest: Guest, storage: Storage) -> list[dict[str, Any]]:
     rows = []
     for disk in guest.disks:
         kind = content(guest, disk)
-        if disk.storage == storage.name and wanted in (None, kind):
-            row = {"volid": disk.volid, "content": kind, "vmid": guest.vmid, "size": disk.size, "format": "iso" if kind == "iso" else "raw"}
+        if disk.storage == storage.name:
+            row: dict[str, Any] = {"volid": disk.volid, "content": kind, "size": disk.size, "format": "iso" if kind == "iso" else "raw"}
+            row |= {"vmid": disk.owner} if disk.owner else {}
             rows.append({**row, **({"parent": disk.parent} if disk.parent else {})})
     return rows
+
+
+def _snippets(world: World, storage: Storage, node: str) -> list[dict[str, Any]]:
+    """The hook scripts on a node: those it is said to have, else those that its guests name."""
+    held = world.nodes[node].snippets
+    named = {str(guest.config["hookscript"]) for guest in world.on(node) if "hookscript" in guest.config}
+    scripts = sorted(named) if held is None else held
+    return [
+        {"volid": script, "content": "snippets", "size": 1000, "format": "snippet"}
+        for script in scripts if script.partition(":")[0] == storage.name
+    ]  # fmt: skip

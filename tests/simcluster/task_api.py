@@ -28,8 +28,16 @@ def _row(task: Task) -> dict[str, Any]:
 
 
 def _listed(task: Task) -> dict[str, Any]:
-    end = {} if task.end is None else {"endtime": int(task.end), "status": task.exitstatus}
-    return {**_row(task), **end}
+    return _row(task) if task.end is None else {**_row(task), "endtime": int(task.end), "status": task.exitstatus}
+
+
+def _broadcast(task: Task) -> dict[str, Any]:
+    """Give a task as nodes tell each other of it: an ended one without its process (pve-common RESTEnvironment.pm active_workers)."""
+    row = _listed(task)
+    if task.end is not None:
+        row.pop("pid")
+        row["saved"] = "1"
+    return row
 
 
 def find(world: World, call: Call) -> Task:
@@ -110,6 +118,6 @@ def cluster(world: World, call: Call) -> list[dict[str, Any]]:
     for node in world.nodes.values():
         mine = [task for task in reversed(world.tasks.all.values()) if task.node == node.name] if node.alive else []
         mine = [task for task in mine if audit or world.tasks.visible(call.user, task)]
-        rows += [_listed(task) for task in mine if task.running]
-        rows += [_listed(task) for task in mine if not task.running][:RECENT]
+        rows += [_broadcast(task) for task in mine if task.running]
+        rows += [_broadcast(task) for task in mine if not task.running][:RECENT]
     return sorted(rows, key=lambda row: (-row["starttime"], row["upid"]))

@@ -30,6 +30,7 @@ class Task:
         self.arriving: Flow | None = None  # the memory that is on its way to the target
         self.arriving_bytes = 0
         self.moved = False  # the guest's configuration is on the target already
+        self.live = False  # the VM's process on the target has been started: phase 2 of a live migration
         self.deaf = False  # does not react to being stopped
         self.problem = ""  # what goes wrong after the guest has moved
         self.ignored = False  # the HA manager takes no notice of what it asks for

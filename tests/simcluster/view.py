@@ -55,16 +55,24 @@ def guest_figures(world: World, guest: Guest, told: Seen) -> dict[str, Any]:
     """Give the metric keys of a guest."""
     running = told.status not in ("stopped", "suspended")
     uptime = int(max(0.0, world.clock.now // REPORT * REPORT - told.born)) if running else 0
+    cpus = listed_cpus(world, guest)
     figures: dict[str, Any] = {
         "name": guest.name, "status": told.status, "template": int(guest.template), "uptime": uptime,
-        "cpu": round(told.cpu / guest.cpu_max, 6) if running and guest.cpu_max else 0, "maxcpu": int(guest.cpu_max),
+        "cpu": round(told.cpu / cpus, 6) if running and cpus else 0, "maxcpu": cpus,
         "mem": told.memory if running else 0, "maxmem": guest.memory_max,
         "disk": boot_disk(guest) // 2 if guest.kind == "lxc" and running else 0, "maxdisk": boot_disk(guest),
         "diskread": uptime * 20000, "diskwrite": uptime * 40000, "netin": uptime * 5000, "netout": uptime * 3000,
     }  # fmt: skip
     if world.flavour != "8":
-        figures["memhost"] = told.resident if guest.kind == "qemu" and running else 0
+        figures["memhost"] = told.counted if guest.kind == "qemu" and running else 0
     return figures
+
+
+def listed_cpus(world: World, guest: Guest) -> int:
+    """Give a guest's maxcpu: a VM's sockets times cores clipped to its node's threads, or its vcpus (qemu-server vmstatus)."""
+    if guest.kind == "lxc" or not guest.cpu_max:
+        return int(guest.cpu_max)
+    return int(guest.config.get("vcpus", 0)) or min(guest.vcpus, world.nodes[guest.node].cpu)
 
 
 def guest_row(world: World, guest: Guest) -> dict[str, Any]:
@@ -76,9 +84,8 @@ def guest_row(world: World, guest: Guest) -> dict[str, Any]:
         row["lock"] = guest.lock
     if guest.tags:
         row["tags"] = ";".join(guest.tags)
-    service = world.ha.services.get(guest.sid)
-    if service is not None:
-        row["hastate"] = "ignored" if world.ha.resources[guest.sid].state == "ignored" else service.state
+    if state := world.ha.state(guest.sid):
+        row["hastate"] = state
     return row
 
 
@@ -119,6 +126,20 @@ def storage_row(world: World, name: str, node: Node) -> dict[str, Any]:
     if node.alive and reporting(world, node) and node.name not in found.inactive:
         row |= {"status": "available", "disk": world.storage_used(name, node.name), "maxdisk": found.total}
     return row
+
+
+def network_row(world: World, node: Node) -> dict[str, Any]:
+    """Give the default SDN zone's entry for one node: type `sdn` on PVE 8, `network` from 9 on."""
+    if world.flavour == "8":
+        return {"id": f"sdn/{node.name}/localnetwork", "type": "sdn", "sdn": "localnetwork", "node": node.name, "status": "ok"}
+    named = {"network": "localnetwork", "network-type": "zone", "node": node.name, "status": "ok"}
+    return {"id": f"network/{node.name}/zone/localnetwork", "type": "network", **named}
+
+
+def pools(world: World) -> list[str]:
+    """Give the names of all pools; one that is nested, `parent/child`, has its parents."""
+    names = {guest.pool for guest in world.guests.values() if guest.pool}
+    return sorted({"/".join(parts[:depth]) for name in names if (parts := name.split("/")) for depth in range(1, len(parts) + 1)})
 
 
 def pool_visible(world: World, user: str, pool: str) -> bool:

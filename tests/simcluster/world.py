@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from simcluster import gate, history, obstacles
 from simcluster.access import Access
+from simcluster.ceph import Ceph
 from simcluster.clock import Clock
 from simcluster.errors import SceneError
 from simcluster.faults import Faults
@@ -58,15 +59,17 @@ class World:
         self.guests = {guest.vmid: guest for guest in sorted(guests, key=lambda guest: guest.vmid)}
         self.storages = {storage.name: storage for storage in sorted(storages, key=lambda storage: storage.name)}
         self.fingerprint = ":".join(["00"] * 32)
+        self.cpu_models: dict[str, str] = {}  # custom CPU model -> the model of QEMU that it reports
         self.qdevice = ""  # State of the QDevice: Connected or another word of corosync-qdevice, "" = there is none
-        self.ceph = ""  # health of Ceph on the nodes themselves, "" = there is none
+        self._ceph: Ceph | None = None
         self.mappings: dict[str, Mapping] = {}
         self.options: dict[str, Any] = {}  # datacenter.cfg, property strings parsed as the API gives them
         self.requests: Counter[str] = Counter()  # "METHOD /path/{template}" -> how often
         self.schema_errors: list[str] = []  # requests that PVE's API schema does not allow
         self.events: list[Event] = []
         self.overfilled: list[Event] = []  # a node held more memory than it has
-        self.unlike: list[Event] = []  # a VM of CPU type host went on with another CPU, with which it may crash
+        self.unlike: list[Event] = []  # a VM went on with a CPU on which it may crash
+        self.dropped: list[Event] = []  # a firewalled VM lost its connections
         self.clashes: list[Event] = []  # two guests met on a node that HA rules keep apart
         self.started: Counter[int] = Counter()  # vmid -> migration tasks begun
         self.migrations: Counter[int] = Counter()  # vmid -> arrivals on another node
@@ -79,6 +82,15 @@ class World:
         self.life: Life = Life(self)
         self.faults: Faults = Faults(self)
         self._settle_in()
+
+    @property
+    def ceph(self) -> Ceph | None:
+        """Ceph on the nodes themselves, None where there is none."""
+        return self._ceph
+
+    @ceph.setter
+    def ceph(self, value: Ceph | str | None) -> None:
+        self._ceph = (Ceph(value) if value else None) if isinstance(value, str) else value
 
     def _settle_in(self) -> None:
         for index, node in enumerate(self.nodes.values(), 1):
@@ -114,7 +126,7 @@ class World:
 
     def memory_used(self, node: str) -> int:
         """Give the bytes of memory in use on a node now, what is arriving included."""
-        used = self.nodes[node].memory_host + sum(guest.resident for guest in self.guests.values() if guest.node == node)
+        used = self.nodes[node].memory_host + sum(guest.taken for guest in self.guests.values() if guest.node == node)
         return used + int(self.tasks.arriving(node))
 
     def cpu_used(self, node: str) -> float:
@@ -155,7 +167,9 @@ class World:
             self.overfilled.append(self.events[-1])
         found.overfilled = used > found.memory
 
-    def place(self, guest: Guest, target: str, status: str | None = None, task: Task | None = None) -> None:
+    def place(
+        self, guest: Guest, target: str, status: str | None = None, task: Task | None = None, conntrack: bool = False
+    ) -> None:
         """Put a guest's configuration on another node, where it has the status given (its present one when none is).
 
         What `task` has sent ahead becomes the guest's own in the same moment.
@@ -165,25 +179,34 @@ class World:
             if task is not None:
                 self.tasks.settle(task)
             if guest.running and guest.kind == "qemu":
-                self._carried(guest, target)
-            guest.node, guest.lock = target, ""
+                self._carried(guest, target, conntrack)
+            guest.node, guest.lock, guest.shared = target, "", 0
             guest.status = guest.status if status is None else status
             guest.born = self.clock.now if guest.running else guest.born
         self.migrations[guest.vmid] += 1
         self.tell("migration", f"{guest.label} is on {target}, came from {source}")
         for sid in self.ha.rules.partners(guest.sid, "negative"):
             other = self.ha.guest(sid)
-            if other is not None and other.node == target:
+            if other is not None and other.node == target and self.ha.managed(guest) and self.ha.managed(other):
                 self.tell("clash", f"{guest.label} meets {other.label} on {target}, which an HA rule forbids")
                 self.clashes.append(self.events[-1])
 
-    def _carried(self, guest: Guest, target: str) -> None:
-        """A VM that moves while it runs keeps its machine version, and the features of the CPU it was started on."""
+    def _carried(self, guest: Guest, target: str, conntrack: bool) -> None:
+        """A VM that moves while it runs keeps its machine version, the features of the CPU it was started on, its connections or not."""
         guest.machine = obstacles.machine(self, guest)
-        here, there = self.nodes[guest.node].cpu_model, self.nodes[target].cpu_model
-        if guest.config.get("cpu") == "host" and here != there:
-            self.tell("cpu", f"{guest.label} of CPU type host goes on with a CPU it was not started on ({there}, not {here})")
+        here, there = self.nodes[guest.node], self.nodes[target]
+        words = ""
+        if guest.config.get("cpu") == "host" and here.cpu_model != there.cpu_model:
+            words = f"of CPU type host goes on with a CPU it was not started on ({there.cpu_model}, not {here.cpu_model})"
+        elif here.vendor != there.vendor:
+            words = f"goes on with a CPU of another maker ({there.cpu_model}, not {here.cpu_model})"
+        if words:
+            self.tell("cpu", f"{guest.label} {words}")
             self.unlike.append(self.events[-1])
+        cards = (value for key, value in guest.config.items() if obstacles.NET.fullmatch(key))
+        if not conntrack and any("firewall=1" in str(card) for card in cards):
+            self.tell("network", f"{guest.label} loses its connections: the firewall of {target} does not know them")
+            self.dropped.append(self.events[-1])
 
     def tell(self, kind: str, text: str) -> None:
         """Append to the log of what happened."""

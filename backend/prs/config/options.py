@@ -68,12 +68,15 @@ OPTIONS = (
         "What is levelled: memory, local disk, CPU, or all three.",
     ),
     Option(
-        "balancing", "ignore_nodes", values.items(values.node_name), "", "a comma list of node names",
-        "Nodes left alone: no guest leaves or enters them.", "node01,node02",
+        "balancing", "ignore_nodes", values.but(values.items(values.node_pattern)), "",
+        "a comma list of node names, * and ? allowed, ! before an exception",
+        "Nodes left alone: no guest leaves or enters them; * stands for any characters, ? for any one, ! excepts one.", "node01,node02",
     ),
     Option(
-        "balancing", "ignore_vms", values.items(values.guest_pattern), "", "a comma list of guest names or VMIDs, * and ? allowed",
-        "Guests left alone, by name or VMID; * stands for any characters, ? for any one.", "testvm01,testvm02",
+        "balancing", "ignore_vms", values.but(values.items(values.guest_pattern)), "",
+        "a comma list of guest names, VMIDs or ranges of them, * and ? allowed, ! before an exception",
+        "Guests left alone, by name, VMID or range (100-199); * stands for any characters, ? for any one, ! excepts one.",
+        "testvm01,100-199,!150",
     ),
     Option(
         "balancing", "tags", values.switch, "1", _SWITCH,

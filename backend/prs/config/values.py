@@ -17,7 +17,7 @@ _SECONDS = {"": 3600.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _NUMBER = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 _NODE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_GUEST_PATTERN = re.compile(r"[A-Za-z0-9._*?-]{1,253}")
+_PATTERN = re.compile(r"!?[A-Za-z0-9._*?-]{1,253}")
 _USER = re.compile(r"(?=.{1,64}\Z)[^\s:/]+@[A-Za-z][A-Za-z0-9._-]+")  # pve-access-control PVE/Auth/Plugin.pm, pve-userid
 POOL_NAME = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,2}")  # pve-access-control PVE/AccessControl.pm, pve-poolid
 _TOKEN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]+")
@@ -141,11 +141,35 @@ def pool_name(value: str) -> str:
     return value
 
 
+def node_pattern(value: str) -> str:
+    """Read the name of a node; `*` and `?` stand for any characters and any one character, `!` before it excepts it."""
+    if not _PATTERN.fullmatch(value):
+        raise ValueError(f"{value!r:.60} is no node name")
+    return value
+
+
 def guest_pattern(value: str) -> str:
-    """Read the name or VMID of a guest; `*` and `?` stand for any characters and any one character."""
-    if not _GUEST_PATTERN.fullmatch(value):
+    """Read the name or VMID of a guest, or a range of VMIDs as 100-199; `*`, `?` and `!` as in names of nodes."""
+    span = re.fullmatch(r"(!?)\s*(\d{1,9})\s*-\s*(\d{1,9})", value)
+    if span and int(span[2]) > int(span[3]):
+        raise ValueError(f"{value!r:.60} ends before it begins")
+    if span:
+        return f"{span[1]}{span[2]}-{span[3]}"
+    if not _PATTERN.fullmatch(value):
         raise ValueError(f"{value!r:.60} is neither a guest name nor a VMID")
     return value
+
+
+def but(reader: Callable[[str], tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
+    """Make a reader of a list in which `!` marks exceptions to the others, so that there has to be one without it."""
+
+    def read(value: str) -> tuple[str, ...]:
+        found = reader(value)
+        if found and all(word.startswith("!") for word in found):
+            raise ValueError(f"'!' excepts from the others, and there are none: write *, {found[0]} for all but that one")
+        return found
+
+    return read
 
 
 def host(value: str) -> str:

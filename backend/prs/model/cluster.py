@@ -34,9 +34,12 @@ class Node:
     qemu: str = ""  # newest machine version that its QEMU knows, such as 10.1; "" = not read
     machine: str = ""  # architecture of its kernel (x86_64, aarch64), "" = not read
     cpu_model: str = ""  # "" = not read
-    cpu_types: tuple[str, ...] | None = None  # PVE's generic CPU types (x86-64-v3, ...) that its CPU can stand for; None = not read
+    cpu_vendor: str = ""  # AMD, Intel or what CPUID calls another maker; "" = not read
+    cpu_types: tuple[str, ...] | None = None  # QEMU's and PVE's CPU types that its CPU has all features for; None = not read
     bridges: tuple[str, ...] | None = None  # bridges and SDN vnets that PVE shows on it, None = not read
     location: str = ""  # name (or coordinates) of the rack, room or site that PVE's configuration puts it in, "" = not said
+    scripts: tuple[str, ...] | None = None  # hook scripts (volume ids) that PVE shows on it, None = not read
+    connections: bool | None = None  # it can take along the connections of a firewalled VM, None = not read
     squeezes: bool = False  # so full of memory that PVE takes some back from the balloons of its guests
     ha: str = ""  # HA manager's view: online, maintenance, unknown, fence, gone; "" = HA never ran
     problem: str = ""  # why its figures cannot be used, in words ("no metrics for 5 minutes"); "" = usable
@@ -80,6 +83,9 @@ class Guest:
     cpu_type: str = ""  # by its configuration, "" = not read
     cpu_bound: str = ""  # what ties it to CPUs like its node's, in words ("its CPU type is host"); "" = nothing known
     arch: str = ""  # architecture by its configuration, "" = not said
+    vcpus: int = 0  # sockets times cores of its configuration, each of which its node needs a thread for; 0 = not read
+    hookscript: str = ""  # volume id of its hook script
+    firewalled: bool = False  # PVE's firewall is on for one of its network cards
     bridges: tuple[str, ...] = ()  # bridges and SDN vnets of its network cards
     grows: int = 0  # bytes that its balloon, squeezed where it is, takes back where there is room
     auto_rebalance: bool = True  # under HA: PVE's own auto-rebalance, where it is on, may move it

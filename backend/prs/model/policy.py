@@ -12,7 +12,7 @@ from prs.model.cluster import Method
 class Pool:
     """What the administrator wants of the guests of one pool: left alone, together or apart, apart from those of other pools, and where.
 
-    `strict` False: the nodes are preferred only. Node names count without case.
+    `strict` False: the nodes are preferred only. Names count without case; what is said of a pool holds for the pools nested in it.
     """
 
     name: str
@@ -28,8 +28,8 @@ class Policy:
     """What the administrator wants of a plan; the planner's only settings."""
 
     method: Method = "memory"
-    ignore_nodes: tuple[str, ...] = ()
-    ignore_guests: tuple[str, ...] = ()  # name or vmid, `*` and `?` wildcards
+    ignore_nodes: tuple[str, ...] = ()  # names with `*` and `?`; `!` before one makes it an exception; case never counts
+    ignore_guests: tuple[str, ...] = ()  # likewise, names, vmids or ranges of vmids (100-199)
     spread: float = 0.05  # at or under this spread the cluster counts as balanced and nothing is planned
     max_moves: int | None = None
     max_bytes: int | None = None

@@ -155,7 +155,8 @@ schedule: 1w
         "FILE line 13: [balancing] method = 'ram': allowed: memory, disk, cpu or all.",
         "FILE line 14: [balancing] has no option 'daemon'; it belongs under [service].",
         "FILE line 15: [balancing] method is given a second time (first on line 13).",
-        "FILE line 16: [balancing] ignore_nodes = 'a b, c' ('a b' is no node name): allowed: a comma list of node names.",
+        "FILE line 16: [balancing] ignore_nodes = 'a b, c' ('a b' is no node name): "
+        "allowed: a comma list of node names, * and ? allowed, ! before an exception.",
         "FILE line 17: is not written as 'option: value' (a value, also a list, has one line; a comment begins with # or ;).",
         "FILE line 18: [balancing] spread = '': allowed: percentage points from 0 to 100.",
         "FILE line 20: [service] schedule = '1w': allowed: hours (24), or a time such as 30m, 12h, 1d; from 1m to 366d.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,3 +113,23 @@ def test_any_text_is_read_or_refused_by_value_error(text: str) -> None:
         except ValueError as error:
             hints += map(str, error.args)
     assert all("\n" not in hint and len(hint) < 200 for hint in hints)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("100 - 199, !150", ("100-199", "!150")),
+        ("db*, 7", ("db*", "7")),
+        ("199-100", "'199-100' ends before it begins"),
+        ("!db, !web", "write *, !db for all but that one"),
+        ("a b", "'a b' is neither a guest name nor a VMID"),
+    ],
+)
+def test_ignore_lists_of_guests(text: str, value: tuple[str, ...] | str) -> None:
+    """Ranges and exceptions; what cannot be meant is said."""
+    read = values.but(values.items(values.guest_pattern))
+    if isinstance(value, tuple):
+        assert read(text) == value
+    else:
+        with pytest.raises(ValueError, match=re.escape(value)):
+            read(text)

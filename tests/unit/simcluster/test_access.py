@@ -25,7 +25,7 @@ def test_lists_show_what_one_may_see() -> None:
     world = small()
     assert len(names(world, "root@pam")["guest"]) == 14
     assert names(world, "audit@pve") == names(world, "root@pam")
-    assert names(world, "pool@pve") == {"guest": [102, 108, 112], "node": ["node/pve1", "node/pve2", "node/pve3"]}
+    assert names(world, "pool@pve") == {"pool": ["/pool/web"], "guest": [102, 108, 112], "node": ["node/pve1", "node/pve2", "node/pve3"]}
     assert names(world, "nobody@pve") == {"node": ["node/pve1", "node/pve2", "node/pve3"]}
     assert InProcessApi(world, "nobody@pve").get("/nodes/pve1/qemu") == []
 

@@ -8,7 +8,7 @@ import pytest
 
 from prs.errors import ApiError
 from simcluster import InProcessApi, World
-from simcluster.nouns import Disk, GiB, Mapping, MiB
+from simcluster.nouns import Disk, GiB, Mapping, MiB, Storage
 from simcluster.scenes import from_json, small
 
 
@@ -148,8 +148,20 @@ IN_THE_TASK = [
     ({"disks": [Disk("ide2", "nfs-iso", GiB, "iso/x.iso", True), Disk("sata0", "local-zfs", GiB, "iso/y.iso", True)]}, "local cdrom image"),
     ({"disks": [Disk("scsi0", "local-zfs", GiB, "base-900-disk-0/vm-102-disk-0", parent="base-900-disk-0")]}, "as it's a clone of"),
     ({"disks": [Disk("scsi0", "local-zfs", GiB, "vm-102-disk-0", snapshot=True)]}, "non-replicated snapshot exists"),
+    ({"disks": [Disk("scsi0", "local-zfs", GiB, "vm-9999-pvc-1")]}, "'local-zfs:vm-9999-pvc-1': owned by other VM (owner = VM 9999)"),
+    ({"disks": [Disk("unused0", "one", GiB, "vm-102-disk-1")]},
+     "'one:vm-102-disk-1': storage 'one' is not available on node 'pve3'"),
+    ({"disks": [Disk("scsi1", "one", GiB, "vm-102-disk-1", former=True)]},
+     "'one:vm-102-disk-1': storage 'one' is not available on node 'pve3'"),
+]  # fmt: skip
+AT_THE_START = [
     ({"config": {"net0": "virtio,bridge=vmbr7"}}, "bridge 'vmbr7' does not exist"),
     ({"machine": "12.0"}, "unsupported machine type"),
+    ({"config": {"sockets": 2, "cores": 12, "vcpus": 4}}, "[pve3] MAX 16 vcpus allowed per VM on this node"),
+    ({"config": {"hookscript": "local:snippets/h.pl"}}, "error for 102 on pre-start: script 'local:snippets/h.pl' does not exist"),
+    ({"config": {"cpu": "x86-64-v4"}}, "Host doesn't support requested features"),
+    ({"config": {"cpu": "cputype=Icelake-Server,flags=+aes"}}, "Host doesn't support requested features"),
+    ({"config": {"cpu": "custom-fast"}}, "Host doesn't support requested features"),
 ]  # fmt: skip
 
 
@@ -158,12 +170,30 @@ def test_what_pve_finds_only_inside_the_task(changes: dict[str, Any], words: str
     """The request is accepted, the task aborts, the guest stays as it was."""
     world = small()
     world.storages["local-zfs"].content = ("images", "rootdir", "iso")
+    world.storages["one"] = Storage("one", nodes=("pve1",))
     for name, value in changes.items():
         setattr(world.guests[102], name, value)
     upid = start(world, 102, "pve3")
     world.clock.sleep(60)
     assert ended(world, upid) == "migration aborted"
     assert any(words in line for line in log(world, upid)), log(world, upid)
+    guest = world.guests[102]
+    assert (guest.node, guest.status, guest.lock, world.migrations[102]) == ("pve1", "running", "", 0)
+
+
+@pytest.mark.parametrize(("changes", "words"), AT_THE_START)
+def test_what_only_the_start_on_the_target_finds(changes: dict[str, Any], words: str) -> None:
+    """The log names the target; the task ends as one with problems, although the guest stays as it was."""
+    world = small()
+    world.storages["local"] = Storage("local", "dir", content=("snippets",))
+    world.nodes["pve3"].cpu_level, world.nodes["pve3"].snippets, world.cpu_models["fast"] = "x86-64-v3", (), "Skylake-Server"
+    for name, value in changes.items():
+        setattr(world.guests[102], name, value)
+    upid = start(world, 102, "pve3")
+    world.clock.sleep(60)
+    assert ended(world, upid) == "migration problems"
+    assert any(words in line for line in log(world, upid)), log(world, upid)
+    assert any("online migrate failure - remote command failed with exit code 255" in line for line in log(world, upid))
     guest = world.guests[102]
     assert (guest.node, guest.status, guest.lock, world.migrations[102]) == ("pve1", "running", "", 0)
 

@@ -77,6 +77,7 @@ def test_the_extjs_envelope(server: SimServer) -> None:
     answer = ask(server, "GET", "/api2/extjs/cluster/status", headers=session(server, "pool@pve"))
     assert (answer.status_code, answer.json()["success"], str(answer.json()["status"])) == (200, 0, "403")
     assert ask(server, "GET", "/api2/extjs/cluster/status").status_code == 401
+    assert ask(server, "GET", "/api2/extjs/nodes/pve1/tasks", headers=session(server, "root@pam")).json()["total"] >= 0
 
 
 @pytest.mark.parametrize(

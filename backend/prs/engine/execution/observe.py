@@ -146,7 +146,7 @@ def _not_arrived(step: Step, where: Location, waited: float) -> Changes:
     if where.node_online and step.message.startswith(CANCELLED_BY_USER):
         return {"state": "cancelled", "message": f"{step.message}; the guest is still on {step.source}"}
     if where.node_online and not good(step.message) and step.message != LOST:
-        return {"state": "failed", "message": step.message}
+        return {"state": "failed", "message": "; ".join(filter(None, [step.message, _left_locked(step, where)]))}
     if not where.node_online:
         if waited < NODE_RETURNS:
             return {}
@@ -159,6 +159,14 @@ def _not_arrived(step: Step, where: Location, waited: float) -> Changes:
         words = f"the HA manager accepted the request and did not carry it out; the guest is still on {step.source}"
         return {"state": "failed", "message": words}
     return {"state": "failed", "message": f"PVE reported {step.message}, but the guest is still on {step.source}"}
+
+
+def _left_locked(step: Step, where: Location) -> str:
+    """That PVE could not take its lock off: without quorum, which the death of a node interrupts too, it can write no configuration."""
+    if where.lock != "migrate":
+        return ""
+    command = f"{'qm' if step.kind == 'qemu' else 'pct'} unlock {step.vmid}"
+    return f"it runs on {step.source} and keeps the lock of that migration: `{command}` there takes it off"
 
 
 def good(exitstatus: str) -> bool:

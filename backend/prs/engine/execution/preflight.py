@@ -13,7 +13,8 @@ from prs.engine.waits import Waits
 from prs.model import LOCK_PATIENCE, Cluster, Guest, Volume
 from prs.pve.act import migration
 from prs.pve.api import Api
-from prs.pve.read.candidates import inspect_move
+from prs.pve.read.candidates import inspect_move, sized
+from prs.pve.read.node_facts import NodeFacts
 
 SECOND_LOOK = 60.0  # an objection to a step must last this long: figures of one 10 s sample jump
 FIGURES_LAG = 30.0  # a node's memory in use shows an arrived guest only after its next report
@@ -27,6 +28,7 @@ class PreflightResult:
     step: Step
     state: str = ""
     words: str = ""
+    connections: bool = False  # both nodes can carry those of a firewalled VM over
 
 
 class Preflight:
@@ -75,17 +77,21 @@ class Preflight:
         words = ready.objection(cluster, step, ahead, arrived, job.policy, job.node)
         if words:
             return self._wait(step, words, HELD, patience)
-        words, volumes = migration.precheck(self._api, step.move)
-        if words:
-            return self._wait(step, words, HELD, SECOND_LOOK)
+        answer = migration.precheck(self._api, step.move)
+        if answer.words:
+            return self._wait(step, answer.words, HELD, SECOND_LOOK)
+        volumes = sized(NodeFacts(self._api), step.source, answer.volumes) if not step.disk else ()
         replicated = any(one.vmid == step.vmid and one.target == step.target for one in cluster.replications)  # only what changed travels
-        if volumes and not step.disk and not replicated:
+        if volumes and not replicated:
             # Disks that the plan knew nothing of: the guest could not be examined then, or got them since.
             size = sum(volume.size for volume in volumes)
             step = replace(step, disk=size, total=step.memory + size)
             cluster = _laden(cluster, step, volumes)
         words = ready.objection(inspect_move(self._api, cluster, step.move), step, ahead, arrived, job.policy, job.node)
-        return self._wait(step, words, HELD, patience) if words else PreflightResult(step)
+        if words:
+            return self._wait(step, words, HELD, patience)
+        carried = step.running and answer.connections and migration.carries_connections(self._api, step.target)
+        return PreflightResult(step, connections=carried)
 
     def _wait(self, step: Step, words: str, kind: str, patience: float) -> PreflightResult:
         if self._waits.lasted((HELD, step.seq), kind) < patience:

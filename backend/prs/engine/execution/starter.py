@@ -77,7 +77,7 @@ class Starter:
         changes |= {"posted": self._clock.time(), "attempts": step.attempts + 1}
         self._record.step(step, state="starting", message="", **changes)
         try:
-            upid = migration.start(self._api, step.move)
+            upid = migration.start(self._api, step.move, verdict.connections)
         except ApiError as error:
             # A plain no starts nothing. What changed since the last reading (started, locked, no quorum) is seen at the next one.
             if error.status == 500 and self._waits.lasted(("refused", step.seq)) < SECOND_LOOK:

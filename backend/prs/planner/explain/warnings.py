@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from prs.model import LOCK_PATIENCE, Cluster, Plan, Policy
+from prs.model import LOCK_PATIENCE, Cluster, Guest, Plan, Policy
 from prs.planner.objective.headroom import headroom
+from prs.planner.problem.fixed_limits import FixedLimits
+from prs.planner.quantities import gib
 
 
 def noted(cluster: Cluster, policy: Policy, plan: Plan) -> Plan:
     """The plan with its warnings."""
-    return replace(plan, warnings=(*plan.warnings, *_locks(cluster, plan), *_balancers(cluster, policy, plan), *_room(cluster, plan)))
+    return replace(plan, warnings=(*plan.warnings, *_locks(cluster, plan), *_balancers(cluster, policy, plan), *_connections(cluster, plan),
+                                     *_unmet(cluster, policy, plan), *_room(cluster, plan)))
 
 
 def _locks(cluster: Cluster, plan: Plan) -> list[str]:
@@ -35,6 +38,48 @@ def _balancers(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
     if policy.ha_guests == "move":
         return [f"{what}, and so does this service (ha_guests: move): they may be moved to and fro; better turn one of the two off."]
     return [f"{what}, which are left to it; all others are balanced here."]
+
+
+def _unmet(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
+    """Rules about guests' company that are broken after the plan: who is where, and why where it cannot be otherwise."""
+    limits = FixedLimits(cluster, policy, plan.node, plan.stopped)
+    where = {guest.vmid: guest.node for guest in cluster.guests} | {move.vmid: move.target for move in plan.moves}
+    found = []
+    for rule in limits.rules:
+        bound = [limits.guests[vmid] for vmid in sorted(set(rule.guests)) if vmid in limits.guests]
+        places: dict[str, list[Guest]] = {}
+        for guest in bound:
+            places.setdefault(where[guest.vmid], []).append(guest)
+        name = f"{rule.source[:1].upper()}{rule.source[1:]} {rule.name}"
+        together = [f"{', '.join(guest.label for guest in guests)} on {node}" for node, guests in sorted(places.items()) if len(guests) > 1]
+        if rule.kind == "apart" and together:
+            few = f" cannot be met: it keeps {len(bound)} guests apart on {len(limits.open)} nodes" if len(bound) > len(limits.open) else ""
+            found.append(f"{name}{few or ' is not met after this plan'}; together are {'; '.join(together)}.")
+        elif rule.kind == "together" and len(places) > 1 and len(bound) > 1:
+            why = _too_large(limits, bound) or " is not met after this plan"
+            found.append(f"{name}{why}; its guests are on {', '.join(sorted(places))}.")
+    return found
+
+
+def _too_large(limits: FixedLimits, bound: list[Guest]) -> str:
+    """That no node can hold guests that are to be together, in words; "" when one can."""
+    needed = sum(guest.memory for guest in bound)
+    largest = max((limits.nodes[name].memory - limits.policy.memory_reserve for name in limits.open), default=0)
+    return f" cannot be met: its guests use {gib(needed)} of memory, and no node has more than {gib(largest)}" if needed > largest else ""
+
+
+def _connections(cluster: Cluster, plan: Plan) -> list[str]:
+    """That firewalled guests lose their connections where a node cannot carry them over; one sentence for all of them."""
+    nodes, guests = {node.name: node for node in cluster.nodes}, {guest.vmid: guest for guest in cluster.guests}
+    lost, unable = dict[int, str](), set[str]()
+    for move in plan.moves:
+        cannot = {name for name in (move.source, move.target) if name in nodes and nodes[name].connections is False}
+        if move.running and move.kind == "qemu" and guests[move.vmid].firewalled and cannot:
+            lost[move.vmid], unable = guests[move.vmid].label, unable | cannot
+    if not lost:
+        return []
+    others = f" and {len(lost) - 1} more firewalled guests" if len(lost) > 1 else ", which has a firewall,"
+    return [f"The connections of {lost[min(lost)]}{others} may be dropped in the move: {', '.join(sorted(unable))} cannot carry them over."]
 
 
 def _room(cluster: Cluster, plan: Plan) -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 from prs.model import Cluster, Guest, Move, Node, Policy, Rule
 from prs.planner.problem.domains import Domains
 from prs.planner.problem.hardware import Hardware
+from prs.planner.problem.names import Ignored, unmatched
 from prs.planner.problem.tags_and_pools import read_tags_and_pools
 from prs.planner.quantities import gib
 
@@ -21,21 +21,20 @@ class FixedLimits:
 
     def __init__(self, cluster: Cluster, policy: Policy, drain: str = "", stopped: bool = True) -> None:
         self.cluster, self.policy, self.drain, self.stopped = cluster, policy, drain, stopped
+        self._ignored_nodes, self._ignored_guests = Ignored(policy.ignore_nodes), Ignored(policy.ignore_guests)
         self.nodes = {node.name: node for node in sorted(cluster.nodes, key=lambda node: node.name)}
         self.guests = {guest.vmid: guest for guest in sorted(cluster.guests, key=lambda guest: guest.vmid)}
         self.closed = {name: reason for name, node in self.nodes.items() if (reason := self._closed(node))}
         self.open = tuple(name for name in self.nodes if name not in self.closed)
         self.storages = {(storage.name, storage.node): storage for storage in cluster.storages}
         self.hardware = Hardware(self.nodes, policy.unlike_cpus == "warn")
-        self._ignored_words = frozenset(policy.ignore_guests)
-        self._ignored_patterns = tuple(word for word in policy.ignore_guests if any(mark in word for mark in "*?["))
         self._migrating = frozenset(cluster.migrating)
         found = read_tags_and_pools(cluster, policy, (bool(drain) and stopped) or policy.stopped)
         self._kept = found.stays
         self.rules = tuple(sorted((*cluster.rules, *found.rules), key=lambda rule: (rule.name, rule.source, rule.kind)))
         self.domains = Domains(policy, self.nodes, self.open, drain)
         self.wide, words = self.domains.wide(self.rules, self.guests)  # the `apart` rules that hold across failure domains
-        self.warnings = (*found.warnings, *words)
+        self.warnings = (*unmatched(cluster, policy), *found.warnings, *words)
         self.bound: dict[int, list[Rule]] = defaultdict(list)
         for rule in self.rules:
             if rule.kind == "nodes":
@@ -70,7 +69,7 @@ class FixedLimits:
             return node.problem
         if node.ha not in ("", "online"):
             return f"in HA state {node.ha}"
-        if node.name in self.policy.ignore_nodes:
+        if self._ignored_nodes.has(node.name):
             return "ignored by the configuration"
         return ""
 
@@ -86,9 +85,8 @@ class FixedLimits:
     def _ignored(self, guest: Guest) -> str:
         if guest.vmid in self._kept:
             return self._kept[guest.vmid]
-        for word in () if self.policy.ignored else (guest.name, str(guest.vmid)):
-            if word in self._ignored_words or any(fnmatchcase(word, pattern) for pattern in self._ignored_patterns):
-                return "is ignored by the configuration"
+        if not self.policy.ignored and self._ignored_guests.has(guest.name, str(guest.vmid)):
+            return "is ignored by the configuration"
         if guest.ha and self.cluster.auto_rebalance and guest.auto_rebalance and self.policy.ha_guests == "leave" and not self.drain:
             return "left to PVE's own auto-rebalance, which is on and manages it"
         return ""
@@ -140,7 +138,19 @@ class FixedLimits:
 
     def cautions(self, moves: Iterable[Move]) -> tuple[str, ...]:
         """What speaks against moves that the policy allows all the same, one sentence each."""
-        return tuple(words for move in moves if (words := self.hardware.caution(self.guests[move.vmid], move.target)))
+        moves = list(moves)
+        words = [self.hardware.caution(self.guests[move.vmid], move.target) for move in moves]
+        words += [self._script(self.guests[move.vmid], move.target) for move in moves]
+        return tuple(filter(None, words))
+
+    def _script(self, guest: Guest, target: str) -> str:
+        """That a hook script has to be on the target too, where PVE does not show that it is."""
+        script, there = guest.hookscript, self.nodes[target]
+        storage = self.storages.get((script.partition(":")[0], target))
+        if not script or (storage and storage.shared) or script in (there.scripts or ()):
+            return ""
+        return (f"{guest.label} starts on {target} only if its hook script {script} is there too: this account is not shown it "
+                "(that needs Datastore.Allocate on the storage)")
 
     def onward(self, guest: Guest, here: str, target: str) -> str:
         """Why the guest may not go from another node than its own to that one: a node on the way may be newer than both."""

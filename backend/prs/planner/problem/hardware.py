@@ -7,19 +7,24 @@ from collections.abc import Mapping
 
 from prs.model import Guest, Node
 
+_VERSION = re.compile(r"(-noTSX)?(-IBRS|-IBPB)?(-v\d+)?$")
+
 
 class Hardware:
     """The limits between a guest, its own node and another; with `warn`, unlike CPUs are left to `caution`."""
 
     def __init__(self, nodes: Mapping[str, Node], warn: bool = False) -> None:
         self._nodes, self._warn = nodes, warn
-        kinds = {(node.version, node.qemu, node.machine, node.cpu_model, node.cpu_types) for node in nodes.values()}
+        kinds = {(node.version, node.qemu, node.machine, node.cpu_model, node.cpu_vendor, node.cpu_types) for node in nodes.values()}
         self._alike = len(kinds) < 2
+        self._threads = min((node.cpu for node in nodes.values() if node.cpu), default=0.0)
         shown = [frozenset(node.bridges) for node in nodes.values() if node.bridges is not None]
         self._everywhere = frozenset.intersection(*shown) if shown else None
 
     def plain(self, guest: Guest) -> bool:
         """True when `refusal` gives "" for every node, so that it need not be asked."""
+        if guest.vcpus > self._threads or guest.hookscript:
+            return False
         return self._alike and (not guest.bridges or self._everywhere is None or self._everywhere.issuperset(guest.bridges))
 
     def refusal(self, guest: Guest, target: str) -> str:
@@ -27,18 +32,19 @@ class Hardware:
         here, there = self._nodes.get(guest.node), self._nodes[target]
         if here is None:
             return ""
-        reason = _architecture(guest, here, there) or _bridges(guest, here, there)
+        reason = _architecture(guest, here, there) or _bridges(guest, here, there) or _hookscript(guest, here, there)
         if reason or guest.kind != "qemu" or not guest.running:
             return reason
-        unlike = "" if self._warn else _unlike(guest, here, there)
-        return unlike or _features(guest, here, there) or _older(here, there)
+        unlike = "" if self._warn else _unlike(guest, here, there) or _other_maker(here, there)
+        return _threads(guest, there) or unlike or _features(guest, here, there) or _older(here, there)
 
     def caution(self, guest: Guest, target: str) -> str:
         """What speaks against moving the running guest there without forbidding it, in words; "" when nothing does."""
         here = self._nodes.get(guest.node)
         if here is None or not self._warn or guest.kind != "qemu" or not guest.running:
             return ""
-        words = _unlike(guest, here, self._nodes[target])
+        there = self._nodes[target]
+        words = _unlike(guest, here, there) or _other_maker(here, there)
         return f"{guest.label} goes to {target} although {words}: it may crash there" if words else ""
 
 
@@ -55,6 +61,29 @@ def _bridges(guest: Guest, here: Node, there: Node) -> str:
     return f"{there.name} has no bridge {', '.join(missing)}" if missing else ""
 
 
+def _hookscript(guest: Guest, here: Node, there: Node) -> str:
+    """The pre-start hook runs on the target too, and its failure ends the start (pve-guest-common GuestHelpers.pm exec_hookscript).
+
+    Only who sees the script where the guest is can say that it is missing elsewhere.
+    """
+    script = guest.hookscript
+    if not script or here.scripts is None or there.scripts is None or script not in here.scripts or script in there.scripts:
+        return ""
+    return f"{there.name} does not have its hook script {script}"
+
+
+def _threads(guest: Guest, there: Node) -> str:
+    """QEMU would be given more vCPUs than the node has threads, which PVE refuses (qemu-server QemuServer.pm config_to_command)."""
+    return f"it has {guest.vcpus} vCPUs, {there.name} has {there.cpu:.0f} threads" if 0 < there.cpu < guest.vcpus else ""
+
+
+def _other_maker(here: Node, there: Node) -> str:
+    """Live migration between CPUs of two makers is not guaranteed to work, whatever the CPU type (pve-docs qm.adoc)."""
+    if not here.cpu_vendor or not there.cpu_vendor or here.cpu_vendor == there.cpu_vendor:
+        return ""
+    return f"{there.name} has a CPU of another maker ({there.cpu_vendor}, not {here.cpu_vendor}), which a running VM may not survive"
+
+
 def _unlike(guest: Guest, here: Node, there: Node) -> str:
     if not guest.cpu_bound or not here.cpu_model or not there.cpu_model or here.cpu_model == there.cpu_model:
         return ""
@@ -62,8 +91,12 @@ def _unlike(guest: Guest, here: Node, there: Node) -> str:
 
 
 def _features(guest: Guest, here: Node, there: Node) -> str:
-    """QEMU starts with `enforce`: a generic type of which the CPU lacks a feature is an error (qemu-server CPUConfig.pm)."""
-    if here.cpu_types is None or there.cpu_types is None or guest.cpu_type not in here.cpu_types or guest.cpu_type in there.cpu_types:
+    """QEMU starts with `enforce`: a type of which the CPU lacks a feature is an error (qemu-server CPUConfig.pm)."""
+    if here.cpu_types is None or there.cpu_types is None:
+        return ""
+    # versions of a model (Haswell-noTSX, EPYC-v3, Nehalem-IBRS) differ in little that another generation lacks
+    name = guest.cpu_type if guest.cpu_type in here.cpu_types else _VERSION.sub("", guest.cpu_type)
+    if name not in here.cpu_types or name in there.cpu_types:
         return ""
     model = f" ({there.cpu_model})" if there.cpu_model else ""
     return f"its CPU type {guest.cpu_type} has features that the CPU of {there.name}{model} lacks"

@@ -8,12 +8,13 @@ alone, guests with the same `plb_affinity*` tag belong together and those with t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from prs.model import Cluster, Guest, Policy, Pool, Rule
 from prs.planner.problem import groups_apart
+from prs.similar import in_brackets
 
 IGNORE, TOGETHER, APART, PIN = "plb_ignore", "plb_affinity", "plb_anti_affinity", "plb_pin"
 
@@ -36,13 +37,14 @@ def read_tags_and_pools(cluster: Cluster, policy: Policy, stopped: bool = False)
     nodes = {node.name.lower(): node.name for node in cluster.nodes}
     if policy.tags:
         _tags([guest for guest in cluster.guests if guest.tags and not guest.template], nodes, policy, stopped, found)
-    members: dict[str, list[Guest]] = defaultdict(list)
-    if policy.pools:
-        for guest in cluster.guests:
-            members[guest.pool].append(guest)
+    known = sorted({guest.pool for guest in cluster.guests} - {""})
     for pool in sorted(policy.pools, key=lambda pool: pool.name):
-        _pool(pool, members.get(pool.name, []), nodes, policy, stopped, found)
-    _groups(cluster, policy, members, found)
+        members = [guest for guest in cluster.guests if in_pool(guest.pool, pool.name)]
+        if not members:
+            words = f"Pool {pool.name} of the configuration does not exist, or no guest of it can be seen"
+            found.warnings.append(f"{words}{in_brackets(pool.name, known)}.")
+        _pool(pool, members, nodes, policy, stopped, found)
+    _groups(cluster, policy, found)
     for domain, names in sorted(policy.domains):
         if unknown := _unknown(names, nodes):
             found.warnings.append(f"Domain {domain} of the configuration names {unknown}.")
@@ -50,10 +52,11 @@ def read_tags_and_pools(cluster: Cluster, policy: Policy, stopped: bool = False)
     return found
 
 
-def _groups(cluster: Cluster, policy: Policy, members: Mapping[str, list[Guest]], found: TagsAndPools) -> None:
+def _groups(cluster: Cluster, policy: Policy, found: TagsAndPools) -> None:
     """Add the groups that are kept apart from groups."""
     guests = [guest for guest in cluster.guests if not guest.template]
-    vmids = {name: [guest.vmid for guest in bound if not guest.template] for name, bound in members.items()}
+    names = {name for pool in policy.pools for name in (pool.name, *pool.apart_from)}
+    vmids = {name: [guest.vmid for guest in guests if in_pool(guest.pool, name)] for name in names}
     tagged = groups_apart.of_tags(groups_apart.grouped(guests)) if policy.tags else ([], [])
     for rules, odd in (tagged, groups_apart.of_pools(sorted(policy.pools, key=lambda pool: pool.name), vmids)):
         found.rules.extend(rules)
@@ -97,15 +100,14 @@ def _pin(marks: tuple[str, ...], guests: list[Guest], nodes: dict[str, str], fou
         if not places[mark]:
             fate = "its other pins hold" if allowed else "it stays where it is"
             what = guests[0].label + (f" and {len(guests) - 1} more" if len(guests) > 1 else "")
-            found.warnings.append(f"Tag {mark} of {what} names no node of this cluster: {fate}.")
+            hint = in_brackets(mark.removeprefix(PIN).removeprefix("_"), list(nodes.values()))
+            found.warnings.append(f"Tag {mark} of {what} names no node of this cluster{hint}: {fate}.")
             if not allowed:
                 found.stays.update({guest.vmid: f"tag {mark} pins it to a node that this cluster does not have" for guest in guests})
 
 
 def _pool(pool: Pool, members: list[Guest], nodes: dict[str, str], policy: Policy, stopped: bool, found: TagsAndPools) -> None:
     """Add what the configuration says of a pool."""
-    if not members:
-        found.warnings.append(f"Pool {pool.name} of the configuration does not exist, or no guest of it can be seen.")
     if unknown := _unknown(pool.nodes, nodes):
         found.warnings.append(f"Pool {pool.name} of the configuration names {unknown}.")
     guests = [guest for guest in members if not guest.template]
@@ -125,4 +127,10 @@ def _unknown(names: Iterable[str], nodes: dict[str, str]) -> str:
     unknown = sorted(name for name in names if name.lower() not in nodes)
     if not unknown:
         return ""
-    return f"{', '.join(unknown)}, {'a node' if len(unknown) == 1 else 'nodes'} that this cluster does not have"
+    hints = (name + in_brackets(name, list(nodes.values())) for name in unknown)
+    return f"{', '.join(hints)}, {'a node' if len(unknown) == 1 else 'nodes'} that this cluster does not have"
+
+
+def in_pool(pool: str, name: str) -> bool:
+    """True for a guest of that pool or of one nested in it (pve-access-control: parent/child); case does not count."""
+    return f"{pool.lower()}/".startswith(f"{name.lower()}/")

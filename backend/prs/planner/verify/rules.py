@@ -57,11 +57,12 @@ class Reading:
         if wanted and target.casefold() not in wanted and f"tag {pins}" not in self.policy.relaxed:
             return f"its tags pin it to {', '.join(sorted(wanted))}"
         for pool in self.policy.pools:
-            if pool.name == guest.pool and pool.ignore and not self.policy.ignored:
+            within = (guest.pool.casefold() + "/").startswith(pool.name.casefold() + "/")
+            if within and pool.ignore and not self.policy.ignored:
                 return f"its pool {pool.name} is ignored"
-            if pool.name == guest.pool and f"pool {pool.name}" in self.policy.relaxed:
+            if within and f"pool {pool.name}" in self.policy.relaxed:
                 continue
-            if pool.name == guest.pool and pool.nodes and pool.strict and target.casefold() not in map(str.casefold, pool.nodes):
+            if within and pool.nodes and pool.strict and target.casefold() not in map(str.casefold, pool.nodes):
                 return f"its pool {pool.name} is bound to {', '.join(pool.nodes)}"
         return ""
 
@@ -77,7 +78,9 @@ class Reading:
     def _pooled(self) -> Iterator[Rule]:
         for pool in self.policy.pools:
             if pool.keep:
-                vmids = [guest.vmid for guest in self._guests.values() if guest.pool == pool.name and not guest.template]
+                nested = pool.name.casefold() + "/"
+                vmids = [guest.vmid for guest in self._guests.values()
+                         if (guest.pool.casefold() + "/").startswith(nested) and not guest.template]
                 yield self._rule("pool", pool.name, pool.keep, vmids)
 
     def _parted(self) -> Iterator[tuple[str, int, int]]:
@@ -94,7 +97,8 @@ class Reading:
             living = [guest for guest in self._guests.values() if not guest.template]
             for theirs in pool.apart_from:
                 label = f"pool {min(pool.name, theirs)} and {max(pool.name, theirs)}"
-                mine, others = ([guest.vmid for guest in living if guest.pool == name] for name in (pool.name, theirs))
+                mine, others = ([one.vmid for one in living if f"{one.pool}/".casefold().startswith(f"{name}/".casefold())]
+                                for name in (pool.name, theirs))
                 yield from ((label, first, second) for first in mine for second in others if first != second)
 
     def _rule(self, source: str, name: str, kind: str, vmids: list[int]) -> Rule:

@@ -43,6 +43,15 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Precheck:
+    """Why PVE would not carry out a move, in words ("" if it would), and what travels: local disks, and connections if the source can."""
+
+    words: str = ""
+    volumes: tuple[Volume, ...] = ()
+    connections: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a migration is: bytes, bytes per second, seconds (None = unknown) and the log's last line."""
 
@@ -92,33 +101,43 @@ def _not_there(error: ApiError) -> bool:
     return error.status == 500 and "does not exist" in error.message
 
 
-def precheck(api: Api, move: Move) -> tuple[str, tuple[Volume, ...]]:
-    """Why PVE would not carry out the move now, in words ("" if it would), and the local disks that travel. Unreachable if nobody can say.
-
-    Of a container PVE tells no disks.
-    """
+def precheck(api: Api, move: Move) -> Precheck:
+    """What PVE says to the move now. Unreachable if nobody can say. Of a container PVE tells no disks."""
     path = _path(move)
     try:
         data = table(api.get(path))
     except ApiError as error:
         if error.status == 501:
-            return "", ()  # PVE 8 has no such call for containers (pve-container before 6.0.8)
-        return f"PVE: {error}", ()
+            return Precheck()  # PVE 8 has no such call for containers (pve-container before 6.0.8)
+        return Precheck(f"PVE: {error}")
     verdict = qemu_preconditions(data) if move.kind == "qemu" else Preconditions(refused=refusals(data.get("not-allowed-nodes")))
     reasons = [*verdict.blockers, *(words for node, words in verdict.refused if node == move.target)]
     if verdict.targets is not None and move.target not in verdict.targets and not reasons:
         reasons.append(f"PVE does not allow {move.target}")
-    return "; ".join(reasons), verdict.volumes
+    return Precheck("; ".join(reasons), verdict.volumes, verdict.connections)
 
 
-def start(api: Api, move: Move) -> str:
-    """Start the move and give its task's UPID. ApiError: refused; Unreachable: it may have started all the same."""
+def carries_connections(api: Api, node: str) -> bool:
+    """Whether a VM that comes to the node can bring its connections along, which its firewall else drops (PVE 9)."""
+    try:
+        return flag(table(api.get(f"/nodes/{quote(node)}/capabilities/qemu/migration")), "has-dbus-vmstate")
+    except (ApiError, Unreachable):
+        return False
+
+
+def start(api: Api, move: Move, connections: bool = False) -> str:
+    """Start the move and give its task's UPID; `connections`: both nodes can carry those of a firewalled VM over.
+
+    ApiError: refused; Unreachable: it may have started all the same.
+    """
     params: dict[str, object] = {"target": move.target}
     if move.running:
         # The same checks run for guests under HA, whose manager then ignores these parameters (qemu-server API2/Qemu.pm).
         params["restart" if move.kind == "lxc" else "online"] = 1
-        if move.kind == "qemu" and move.disk > 0:
+        if move.kind == "qemu":
+            # Any attached local volume needs it, whatever its size, even one whose size PVE does not know; without one it means nothing.
             params["with-local-disks"] = 1
+            params |= {"with-conntrack-state": 1} if connections else {}
     upid = api.post(_path(move), params)
     if not isinstance(upid, str) or not upid.startswith("UPID:"):
         raise Unreachable(f"PVE gave no task for the migration of {move.vmid}; it may have been started all the same")
@@ -160,9 +179,22 @@ def error(api: Api, upid: str) -> str:
         data = rows(api.get(f"{_task_path(upid)}/log", {"start": 0, "limit": LOG_LINES}))
     except (ApiError, Unreachable):
         return ""
-    lines = [text(row, "t") for row in data]
+    return _cause([text(row, "t") for row in data])
+
+
+def _cause(lines: list[str]) -> str:
+    """The error of a migration's log: where its line only points elsewhere, what stands there (QemuMigrate.pm, LXC/Migrate.pm)."""
     told = [line.partition("ERROR: ")[2].strip() for line in lines if "ERROR: " in line and "TASK ERROR" not in line]
-    return re.sub(r"^migration aborted \(duration [\d:]+\): ", "", told[0]) if told else ""
+    if not told:
+        return ""
+    first = re.sub(r"^(migration aborted \(duration [\d:]+\): |online migrate failure - )", "", told[0])
+    if "check log" in first:
+        found = [line[line.index("can't migrate local") :].strip() for line in lines if "can't migrate local" in line]
+        return "; ".join(dict.fromkeys(found)) or first
+    if first.startswith("remote command failed"):
+        found = [remote[1].strip() for line in lines if (remote := re.search(r" (\[[\w.-]+\] .+)", line))]
+        return f"{first}: {found[-1]}" if found else first
+    return first
 
 
 def find_task(api: Api, node: str, vmid: int, since: float, known: Collection[str] = ()) -> str:

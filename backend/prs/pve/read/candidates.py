@@ -9,17 +9,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from prs.errors import ApiError, Unreachable
-from prs.model import PASSING_LOCKS, Cluster, Guest, Move, Node
+from prs.model import PASSING_LOCKS, Cluster, Guest, Move, Node, Volume
 from prs.pve.api import Api, quote
 from prs.pve.read import rrd
 from prs.pve.read.guest_facts import with_config
 from prs.pve.read.node_facts import NodeFacts
-from prs.pve.read.preconditions import Preconditions, lock_of, lxc_preconditions, qemu_preconditions
+from prs.pve.read.preconditions import (
+    Preconditions,
+    contents,
+    forbidden_contents,
+    lock_of,
+    lxc_preconditions,
+    mounts,
+    qemu_preconditions,
+)  # fmt: skip
 from prs.pve.read.rrd import GuestMean
 from prs.pve.read.values import Row, number, rows, table, text
 
 WINDOW = 1800.0  # seconds a guest's load is averaged over
 HIDDEN = "Whether other nodes have bridge "
+UNSIZED = "PVE tells none, and the listing of its storage does not show it to this account (that needs VM.Config.Disk on the guest)"
+SNAPSHOTS = 50  # of a container that are looked into at the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ def inspect_guests(api: Api, cluster: Cluster, vmids: Iterable[int], facts: Node
     for vmid in chosen:
         guest = guests[vmid]
         try:
-            look = _look(api, cluster, guest, silent)
+            look = _look(api, cluster, guest, silent, facts)
         except Unreachable as error:
             facts.silent[guest.node], silent[guest.node] = str(error), f"PVE cannot be asked about it: {error}"
             look = _Look(Preconditions((silent[guest.node],)))
@@ -61,7 +71,7 @@ def inspect_guests(api: Api, cluster: Cluster, vmids: Iterable[int], facts: Node
         nodes=tuple(nodes[node.name] for node in cluster.nodes),
         guests=tuple(guests[guest.vmid] for guest in cluster.guests),
     )
-    return _with_bridges(facts, cluster, names) if any(guests[vmid].bridges for vmid in chosen) else cluster
+    return _with_surroundings(facts, cluster, names, [guests[vmid] for vmid in chosen])
 
 
 def inspect_move(api: Api, cluster: Cluster, move: Move) -> Cluster:
@@ -78,7 +88,28 @@ def inspect_move(api: Api, cluster: Cluster, move: Move) -> Cluster:
         config = {}
     guests = tuple(with_config(guest, config, short) if guest.vmid == move.vmid and config else guest for guest in cluster.guests)
     cluster = replace(cluster, guests=guests)
-    return facts.network(cluster, ends) if any(guest.bridges for guest in guests) else cluster
+    return _with_surroundings(facts, cluster, ends, [guest for guest in guests if guest.vmid == move.vmid])
+
+
+def sized(facts: NodeFacts, node: str, volumes: tuple[Volume, ...]) -> tuple[Volume, ...]:
+    """The volumes with the sizes that PVE did not tell: of detached disks and lines without size=, as the storage's listing has them."""
+    return tuple(
+        volume if volume.size else replace(volume, size=facts.sizes(node, volume.storage).get(volume.name, 0)) for volume in volumes
+    )
+
+
+def _with_surroundings(facts: NodeFacts, cluster: Cluster, names: Iterable[str], guests: list[Guest]) -> Cluster:
+    """The cluster with what the nodes have of what these guests need: bridges, hook scripts, and the carrying of connections."""
+    names = list(names)
+    if any(guest.bridges for guest in guests):
+        cluster = _with_bridges(facts, cluster, names)
+    if any(guest.firewalled and guest.running and guest.kind == "qemu" for guest in guests):
+        cluster = facts.connections(cluster, names)
+    shared = {storage.name for storage in cluster.storages if storage.shared}
+    for name in sorted({guest.hookscript.partition(":")[0] for guest in guests if guest.hookscript} - shared):
+        there = {storage.node for storage in cluster.storages if storage.name == name}
+        cluster = facts.scripts(cluster, name, there & set(names))
+    return cluster
 
 
 def _with_bridges(facts: NodeFacts, cluster: Cluster, names: list[str]) -> Cluster:
@@ -96,7 +127,7 @@ def _with_bridges(facts: NodeFacts, cluster: Cluster, names: list[str]) -> Clust
     return replace(cluster, problems=problems)
 
 
-def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str]) -> _Look:
+def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str], facts: NodeFacts) -> _Look:
     if guest.node in silent:
         return _Look(Preconditions((silent[guest.node],)))
     here = f"/nodes/{quote(guest.node)}/{guest.kind}/{guest.vmid}"
@@ -104,7 +135,7 @@ def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str]) -> _
     try:
         if guest.kind == "lxc":
             config = table(api.get(f"{here}/config"))
-            verdict = _lxc(cluster, guest, config)
+            verdict = _lxc(cluster, guest, config, _former(api, here, config))
         else:
             verdict = _qemu(api, cluster, guest, here)
     except ApiError as error:
@@ -112,7 +143,45 @@ def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str]) -> _
         if lock not in PASSING_LOCKS:
             return _Look(Preconditions((f"PVE: {error}",)))
         verdict = Preconditions(lock=lock)
-    return _Look(verdict, config or _config(api, here), _mean(api, cluster, here) if guest.running else None)
+    config = config or _config(api, here)
+    verdict = _on_storages(cluster, guest, config, _with_sizes(facts, guest, verdict))
+    return _Look(verdict, config, _mean(api, cluster, here) if guest.running else None)
+
+
+def _with_sizes(facts: NodeFacts, guest: Guest, verdict: Preconditions) -> Preconditions:
+    """The volumes with their sizes; one that is of no known size cannot be planned with."""
+    volumes = sized(facts, guest.node, verdict.volumes)
+    unknown = [volume.name for volume in volumes if not volume.size and "cloudinit" not in volume.name]
+    words = tuple(f"the size of its disk {name} is not known: {UNSIZED}" for name in unknown)
+    return replace(verdict, volumes=volumes, blockers=(*verdict.blockers, *words))
+
+
+def _on_storages(cluster: Cluster, guest: Guest, config: Row, verdict: Preconditions) -> Preconditions:
+    """What is wrong with the guest's storages that PVE's preconditions call does not say: content types, detached and shared ones."""
+    allowed = {storage.name: storage.content for storage in cluster.storages if storage.content}
+    script = text(config, "hookscript").partition(":")[0]
+    used = {volid.partition(":")[0] for volid in contents(config, guest.kind)}
+    told = {node for node, _ in verdict.refused}
+    refused = tuple(one for one in _storage_refusals(cluster, guest.node, used, script) if one[0] not in told)
+    blockers = forbidden_contents(config, guest.kind, allowed)
+    return replace(verdict, blockers=(*verdict.blockers, *blockers), refused=(*verdict.refused, *refused))
+
+
+def _former(api: Api, here: str, config: Row) -> dict[str, str]:
+    """The lines of volumes that only a container's snapshots have, which travel too (pve-container LXC/Migrate.pm phase1)."""
+    present = {line.partition(",")[0] for line in mounts(config).values()}
+    found: dict[str, str] = {}
+    seen: list[str] = []
+    parent = text(config, "parent")
+    while parent and parent not in seen and len(seen) < SNAPSHOTS:
+        seen.append(parent)
+        snapshot = table(api.get(f"{here}/snapshot/{quote(parent)}/config"))
+        for key, line in mounts(snapshot).items():
+            if line.partition(",")[0] not in present:
+                found[f"{key} of snapshot {parent}"] = line
+                present.add(line.partition(",")[0])
+        parent = text(snapshot, "parent")
+    return found
 
 
 def _config(api: Api, here: str) -> Row:
@@ -127,25 +196,25 @@ def _qemu(api: Api, cluster: Cluster, guest: Guest, here: str) -> Preconditions:
     replicated = any(job.vmid == guest.vmid for job in cluster.replications)
     # PVE answers only while the guest has no lock (qemu-server API2/Qemu.pm).
     chained = frozenset(storage.name for storage in cluster.storages if storage.chains)
-    return replace(qemu_preconditions(table(api.get(f"{here}/migrate")), _plugins(cluster), replicated, chained), lock="")
+    data = table(api.get(f"{here}/migrate"))
+    return replace(qemu_preconditions(data, _plugins(cluster), replicated, chained, guest.vmid), lock="")
 
 
-def _lxc(cluster: Cluster, guest: Guest, config: Row) -> Preconditions:
+def _lxc(cluster: Cluster, guest: Guest, config: Row, former: dict[str, str]) -> Preconditions:
     """Containers have no useful preconditions call (none on PVE 8, HA only on 9), so their configuration is judged here."""
     shared = frozenset(storage.name for storage in cluster.storages if storage.shared)
-    verdict = lxc_preconditions(config, _plugins(cluster), shared)
-    used = {text(config, key).partition(":")[0] for key in config if key == "rootfs" or (key.startswith("mp") and ":" in text(config, key))}
-    return replace(verdict, refused=_storage_refusals(cluster, guest.node, used))
+    return lxc_preconditions(config, _plugins(cluster), shared, guest.vmid, former)
 
 
-def _storage_refusals(cluster: Cluster, source: str, used: set[str]) -> tuple[tuple[str, str], ...]:
-    """Nodes that lack a storage the guest uses; a storage that is not even seen on the guest's own node is not judged."""
-    where = {name: {storage.node for storage in cluster.storages if storage.name == name} for name in used}
+def _storage_refusals(cluster: Cluster, source: str, used: set[str], script: str = "") -> tuple[tuple[str, str], ...]:
+    """Nodes that lack a storage the guest or its hook script is on; one that is not even seen on the guest's own node is not judged."""
+    where = {name: {storage.node for storage in cluster.storages if storage.name == name} for name in used | {script}}
     found = []
     for node in cluster.nodes:
         missing = sorted(name for name, places in where.items() if source in places and node.name not in places)
-        if missing:
-            found.append((node.name, "; ".join(f"storage {name} is not available there" for name in missing)))
+        words = [f"storage {name} is not available there{', and its hook script is on it' if name == script else ''}" for name in missing]
+        if words:
+            found.append((node.name, "; ".join(words)))
     return tuple(found)
 
 
@@ -185,7 +254,7 @@ def _without(node: Node, before: Guest, after: Guest) -> Node:
     """The node's whole use stays what was measured: what the guest is now known to use more or less, the host uses less or more."""
     return replace(
         node,
-        memory_host=max(node.memory_host + before.memory - after.memory, 0),
+        memory_host=node.memory_host + before.memory - after.memory,
         cpu_host=max(node.cpu_host + before.cpu - after.cpu, 0.0),
         disk_host=max(node.disk_host + before.disk - after.disk, 0),
     )

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from prs.model import Guest, Node
 from prs.pve.read import rrd
-from prs.pve.read.resources import Sample, sample
+from prs.pve.read.migrations import MIGRATIONS
+from prs.pve.read.resources import SETTLING, Sample, sample
 from prs.pve.read.values import Row, number, text, whole
 
 # Tasks that change how much a node has to carry; means must not reach back over them (types of qemu-server and pve-container).
@@ -52,7 +53,7 @@ def with_load(
 ) -> tuple[tuple[Node, ...], tuple[Guest, ...]]:
     """The nodes with their `*_host` filled in, and the guests with their cpu held to what their node really used."""
     samples = {text(row, "node"): sample(row) for row in data if row.get("type") == "node"}
-    born = _youngest(data, past)
+    born, unsettled = _youngest(data, past), _unsettled(guests, tasks, past)
     shares: dict[str, float] = {}
     loaded: list[Node] = []
     for node in nodes:
@@ -64,9 +65,10 @@ def with_load(
         since = max(past.clock - past.window, _last_change(tasks, node.name), born.get(node.name, 0.0))
         rows = past.rows.get(node.name, [])
         used = rrd.node_mean(rows, since) if past.window > 0 else None
-        used = used or Sample(max(now.memory - rrd.reclaimable(rows), 0.0), now.cpu)
+        present = max(now.memory - rrd.reclaimable(rows), 0.0)
+        used = used or Sample(present, now.cpu)
         mine = [guest for guest in guests if guest.node == node.name]
-        found, shares[node.name] = _split(node, mine, used)
+        found, shares[node.name] = _split(node, mine, used, None if node.name in unsettled else present)
         loaded.append(found)
     return tuple(loaded), tuple(replace(guest, cpu=guest.cpu * shares.get(guest.node, 1.0)) for guest in guests)
 
@@ -82,13 +84,30 @@ def _stale(past: Histories, node: str) -> str:
     return f"no figures for {age / 60:.0f} minutes (is pvestatd running on it?)" if age > rrd.STALE else ""
 
 
-def _split(node: Node, guests: list[Guest], used: Sample) -> tuple[Node, float]:
-    """Give the host what its guests do not use; and the factor for the guests' cpu, whose 10 s samples may exceed the node's mean."""
+def _split(node: Node, guests: list[Guest], used: Sample, present: float | None) -> tuple[Node, float]:
+    """Give the host what its guests do not use; and the factor for the guests' cpu, whose 10 s samples may exceed the node's mean.
+
+    Guests' figures know nothing of pages that KSM has merged: together they may be more than the node uses, and the node's own figure
+    is the truth (qemu-server QemuServer.pm, memhost). The host's part is below 0 then. `present` is the node's use by its last report,
+    which counts where it is more than the mean; None while that report may be older than what its guests' rows say.
+    """
     cpu = sum(guest.cpu for guest in guests)
     memory = sum(guest.memory for guest in guests)
-    host = max(int(used.memory) - memory, 0)
+    host = int(used.memory) - memory
+    if host < 0:
+        host = min(int(max(used.memory, present)) - memory, 0) if present is not None else 0
     share = used.cpu / cpu if cpu > used.cpu else 1.0
     return replace(node, memory_host=host, cpu_host=max(used.cpu - cpu * share, 0.0)), share
+
+
+def _unsettled(guests: tuple[Guest, ...], tasks: list[Row], past: Histories) -> set[str]:
+    """The nodes with a guest that has just come or started: the list names them for it before their own figures count it."""
+    now = past.clock
+    moved = {
+        whole(row, "id") for row in tasks
+        if text(row, "type") in MIGRATIONS and text(row, "id").isdigit() and (number(row, "endtime") or now) > now - SETTLING
+    }  # fmt: skip
+    return {guest.node for guest in guests if guest.vmid in moved or (guest.running and guest.problem)}
 
 
 def _last_change(tasks: list[Row], node: str) -> float:

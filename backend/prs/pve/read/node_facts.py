@@ -10,17 +10,13 @@ from typing import Any
 from prs.errors import ApiError, Unreachable
 from prs.model import Cluster, Node
 from prs.pve.api import Api, quote
-from prs.pve.read.values import number, rows, table, text
+from prs.pve.read.cpu_models import standing_for, vendor
+from prs.pve.read.values import flag, number, rows, table, text, whole
 
-# Kernel names of the features in qemu-server QemuServer/CPUConfig.pm $builtin_models_by_arch; pni is SSE3.
-_V2 = frozenset({"popcnt", "pni", "sse4_1", "sse4_2", "ssse3"})
-_V2_AES = _V2 | {"aes"}
-_V3 = _V2_AES | {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}
-_V4 = _V3 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
-_GENERIC = {"x86-64-v2": _V2, "x86-64-v2-AES": _V2_AES, "x86-64-v3": _V3, "x86-64-v4": _V4}
 # pvestatd keeps a node that is short of memory at 80 % by taking memory back from balloons (pve-manager Service/pvestatd.pm
 # auto_ballooning); a node that is kept there may show a little less.
 SQUEEZES = 0.79
+NO_SUCH_CALL = 501  # of a release that is older than the call
 GIVE_UP = 3  # silent nodes after which no further one is asked (each may have cost the full timeout)
 # What marketing and the kernel add to the name of a CPU.
 _ADDED = re.compile(r"\((?:R|TM|tm)\)|\bCPU\b|\bProcessor\b|\b\d+-Core\b|@ ?[\d.]+ ?GHz")
@@ -34,6 +30,7 @@ class NodeFacts:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._asked: set[str] = set()
+        self._sizes: dict[tuple[str, str], dict[str, int]] = {}
         self.silent: dict[str, str] = {}  # node that did not answer -> PVE's words
 
     def hardware(self, cluster: Cluster, names: Iterable[str], qemu: bool = False) -> Cluster:
@@ -53,6 +50,26 @@ class NodeFacts:
         found, missing = self._each(cluster, names, "network", with_bridges, {"type": "any_bridge"})
         return _noted(found, "The bridges of {} are not known, so nothing is judged by them", missing)
 
+    def connections(self, cluster: Cluster, names: Iterable[str]) -> Cluster:
+        """The cluster with which of the usable ones among these nodes can take connections along; one without that call cannot."""
+        return self._each(cluster, names, "capabilities/qemu/migration", with_connections)[0]
+
+    def scripts(self, cluster: Cluster, storage: str, names: Iterable[str]) -> Cluster:
+        """The cluster with the hook scripts that the usable ones among these nodes show on that storage."""
+        return self._each(cluster, names, f"storage/{quote(storage)}/content", with_scripts, {"content": "snippets"})[0]
+
+    def sizes(self, node: str, storage: str) -> Mapping[str, int]:
+        """Bytes by volume id of what the node's storage lists for this account; empty if it cannot be listed. Unreachable."""
+        found = self._sizes.get((node, storage))
+        if found is None:
+            try:
+                listed = rows(self._api.get(f"/nodes/{quote(node)}/storage/{quote(storage)}/content"))
+            except ApiError:
+                listed = []
+            found = {text(row, "volid"): whole(row, "size") or whole(row, "approximate-size") for row in listed}
+            self._sizes[node, storage] = found
+        return found
+
     def _each(
         self, cluster: Cluster, names: Iterable[str], what: str, read: Read, params: Mapping[str, object] | None = None
     ) -> tuple[Cluster, dict[str, str]]:
@@ -69,6 +86,9 @@ class NodeFacts:
             try:
                 nodes[name] = read(node, self._api.get(path, params))
             except ApiError as error:
+                if error.status == NO_SUCH_CALL:
+                    nodes[name] = read(node, None)
+                    continue
                 missing[name] = f"PVE answered {path} with: {error}"
             except Unreachable as error:
                 missing[name] = self.silent[name] = str(error)
@@ -95,7 +115,8 @@ def with_status(node: Node, data: Any) -> Node:
         version=version[1] if len(version) > 1 else node.version,
         machine=text(table(status.get("current-kernel")), "machine"),
         cpu_model=" ".join(_ADDED.sub(" ", text(cpu, "model")).split()),
-        cpu_types=tuple(name for name, needs in _GENERIC.items() if needs <= flags) if flags else None,
+        cpu_vendor=vendor(text(cpu, "vendor"), text(cpu, "model")),
+        cpu_types=standing_for(flags) if flags else None,
         squeezes=bool(total and used is not None and used / total >= SQUEEZES),
     )
 
@@ -110,3 +131,13 @@ def with_machines(node: Node, data: Any) -> Node:
 def with_bridges(node: Node, data: Any) -> Node:
     """Read GET /nodes/{node}/network?type=any_bridge (pve-manager PVE/API2/Network.pm), which leaves out what the caller may not see."""
     return replace(node, bridges=tuple(sorted({text(row, "iface") for row in rows(data)} - {""})))
+
+
+def with_connections(node: Node, data: Any) -> Node:
+    """Read GET /nodes/{node}/capabilities/qemu/migration (qemu-server PVE/API2/NodeCapabilities/Qemu/Migration.pm)."""
+    return replace(node, connections=flag(table(data), "has-dbus-vmstate"))
+
+
+def with_scripts(node: Node, data: Any) -> Node:
+    """Read GET /nodes/{node}/storage/{storage}/content?content=snippets, which shows none without Datastore.Allocate (Storage.pm)."""
+    return replace(node, scripts=tuple(sorted({*(node.scripts or ()), *(text(row, "volid") for row in rows(data))})))

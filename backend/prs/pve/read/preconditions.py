@@ -7,13 +7,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prs.model import Volume
+from prs.model import Kind, Volume
+from prs.pve.read.guest_facts import raw_lines
 from prs.pve.read.ha import vmids
 from prs.pve.read.values import Row, flag, properties, rows, table, text, whole
 
 COPYABLE = ("dir", "btrfs", "zfspool", "lvmthin", "lvm")
 _LINKED = re.compile(r"(?:^|[:/])base-\d+-[^/]*/")
 _CLOUDINIT = re.compile(r"vm-\d+-cloudinit")
+_OWNER = re.compile(r"(?:vm|base|subvol|basevol)-(\d+)-")
+_DRIVE = re.compile(r"(?:(?:ide|sata|scsi|virtio|unused)\d+|efidisk0|tpmstate0)$")
 _MOUNT = re.compile(r"(?:rootfs|mp\d+|unused\d+)$")
 _DEVICES = (
     ("hostpci", "uses PCI device"), ("usb", "uses USB device"), ("serial", "uses serial port"), ("parallel", "uses parallel port"),
@@ -37,6 +40,7 @@ class Preconditions:
     refused: tuple[tuple[str, str], ...] = ()
     companions: tuple[int, ...] = ()
     lock: str | None = None  # "" = PVE said that there is none, None = it did not say
+    connections: bool = False  # the source can send the connections of a firewalled VM along
 
 
 def lock_of(error: Exception) -> str:
@@ -46,15 +50,16 @@ def lock_of(error: Exception) -> str:
 
 
 def qemu_preconditions(
-    data: Row, plugins: Mapping[str, str] | None = None, replicated: bool = True, chained: Collection[str] = ()
+    data: Row, plugins: Mapping[str, str] | None = None, replicated: bool = True, chained: Collection[str] = (), vmid: int = 0
 ) -> Preconditions:
     """Read GET .../qemu/{vmid}/migrate. `plugins` gives storage types by storage; `replicated`: its snapshots travel by replication;
-    `chained` are storages that keep snapshots as chains of volumes.
+    `chained` are storages that keep snapshots as chains of volumes. A size that PVE does not tell is 0.
     """
     running, listed = flag(data, "running"), rows(data.get("local_disks"))
     blockers = _devices(data, running)
     for disk in sorted(listed, key=lambda disk: (text(disk, "drivename"), text(disk, "volid"))):
         words = _disk(disk, running, plugins or {}, replicated, text(disk, "volid").partition(":")[0] in chained)
+        words = words or (owned_by_other(text(disk, "volid"), vmid) if vmid and not flag(disk, "cdrom") else "")
         blockers += [words] if words else []
     allowed = data.get("allowed_nodes")
     return Preconditions(
@@ -63,7 +68,16 @@ def qemu_preconditions(
         targets=tuple(sorted(map(str, allowed))) if isinstance(allowed, list) else None,
         refused=refusals(data.get("not_allowed_nodes")),
         companions=companions(data),
+        connections=flag(data, "has-dbus-vmstate"),
     )
+
+
+def owned_by_other(volid: str, vmid: int) -> str:
+    """That a local volume's name makes it another guest's, in words; "" when it does not (qemu-server QemuMigrate.pm, LXC/Migrate.pm)."""
+    found = _OWNER.match(volid.rpartition(":")[2].rpartition("/")[2])
+    if not found or int(found[1]) == vmid:
+        return ""
+    return f"its disk {volid} belongs to guest {found[1]} by its name, and PVE migrates no disk of another guest; detach or rename it"
 
 
 def _devices(data: Row, running: bool) -> list[str]:
@@ -142,11 +156,17 @@ def companions(data: Row) -> tuple[int, ...]:
     return tuple(sorted({vmid for sid in data.get("dependent-ha-resources") or [] for vmid in vmids(str(sid))}))
 
 
-def lxc_preconditions(config: Row, plugins: Mapping[str, str], shared: frozenset[str]) -> Preconditions:
-    """Read a container's configuration; `plugins` as above, `shared` are the storages whose volumes stay where they are."""
+def lxc_preconditions(
+    config: Row, plugins: Mapping[str, str], shared: frozenset[str], vmid: int = 0, former: Mapping[str, str] | None = None
+) -> Preconditions:
+    """Read a container's configuration; `plugins` as above, `shared` are the storages whose volumes stay where they are.
+
+    `former` are the lines of volumes that only its snapshots have, by their keys.
+    """
     blockers, volumes = [], []
-    for key in sorted(key for key in config if _MOUNT.match(str(key))):
-        value, _, rest = text(config, key).partition(",")
+    lines: dict[str, str] = {**{str(key): text(config, key) for key in config if _MOUNT.match(str(key))}, **(former or {})}
+    for key in sorted(lines):
+        value, _, rest = lines[key].partition(",")
         options = properties(rest)
         if value.startswith("/"):
             if not flag(options, "shared"):
@@ -158,10 +178,38 @@ def lxc_preconditions(config: Row, plugins: Mapping[str, str], shared: frozenset
             continue
         volumes.append(Volume(storage, _size(text(options, "size")), value))
         words = _volume_blocker(value, plugins.get(storage, ""), snapshots=bool(text(config, "parent")))
+        words = words or (owned_by_other(value, vmid) if vmid else "")
         blockers += [words] if words else []
     devices = sorted(key for key in config if re.match(r"dev\d+$", key))
     blockers += [f"uses device {text(config, key).partition(',')[0]} of its node ({key})" for key in devices]
+    blockers += raw_lines(config.get("lxc"))
     return Preconditions(tuple(blockers), tuple(volumes))
+
+
+def mounts(config: Row) -> dict[str, str]:
+    """The lines of a container's volumes by key, mounts of its node's directories and devices left out."""
+    return {str(key): text(config, key) for key in config if _MOUNT.match(str(key)) and not text(config, key).startswith("/")}
+
+
+def contents(config: Row, kind: Kind) -> dict[str, str]:
+    """The content type that a storage must allow for each volume of a guest's configuration, detached ones included, by volume id."""
+    if kind == "lxc":
+        return {line.partition(",")[0]: "rootdir" for line in mounts(config).values()}
+    lines = (text(config, key) for key in config if _DRIVE.match(str(key)))
+    volids = (line.partition(",")[0].removeprefix("file=") for line in lines)
+    return {volid: "iso" if volid.partition(":")[2].startswith("iso/") else "images" for volid in volids if ":" in volid}
+
+
+def forbidden_contents(config: Row, kind: Kind, allowed: Mapping[str, Collection[str]]) -> list[str]:
+    """Why PVE would refuse a migration for the content types of its storages (qemu-server QemuServer.pm check_storage_availability).
+
+    `allowed` has the content types by storage; one that is not there is not judged. The preconditions call does not look at these.
+    """
+    return [
+        f"its disk {volid} needs content type {needs}, which storage {name} does not allow; PVE migrates it only if it does"
+        for volid, needs in sorted(contents(config, kind).items())
+        if (name := volid.partition(":")[0]) in allowed and needs not in allowed[name]
+    ]  # fmt: skip
 
 
 def _volume_blocker(volid: str, plugin: str, snapshots: bool) -> str:

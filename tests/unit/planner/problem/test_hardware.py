@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prs.model import Cluster, Guest, Node, Plan, Policy
+from prs.model import Cluster, Guest, Move, Node, Plan, Policy
 from prs.planner.plan import plan_balance, plan_drain
 from prs.planner.problem.board import Board, why_not
 from prs.planner.problem.fixed_limits import FixedLimits
@@ -182,3 +182,27 @@ def test_the_growth_of_several_guests_adds_up_and_goes_with_them() -> None:
 def test_a_node_without_facts_is_like_any_other() -> None:
     facts = FixedLimits(cluster(Node("pve1"), node("pve2", version="9.2.11"), Guest(100, "a", "qemu", "gone")), Policy())
     assert facts.refusal(facts.guests[100], "pve2") == ""
+
+
+@pytest.mark.parametrize(("status", "refused"), [("running", True), ("paused", True), ("stopped", False)])
+def test_more_vcpus_than_threads(status: str, refused: bool) -> None:
+    """QEMU does not start so; a stopped VM moves."""
+    snapshot = cluster(node("pve1", cpu=32.0), node("pve2", cpu=16.0), guest(100, "pve1", 8, vcpus=24, status=status))
+    limits = FixedLimits(snapshot, Policy(), "pve1")
+    assert limits.refusal(snapshot.guests[0], "pve2") == ("it has 24 vCPUs, pve2 has 16 threads" if refused else "")
+    assert not limits.plain(snapshot.guests[0])
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "refused", "warned"),
+    [(("l:s/a",), ("l:s/a",), False, False), (("l:s/a",), (), True, True), ((), (), False, True), (None, None, False, True)],
+)
+def test_a_hook_script_is_missed_only_where_it_would_be_shown(
+    here: tuple[str, ...] | None, there: tuple[str, ...] | None, refused: bool, warned: bool
+) -> None:
+    """Else the plan says that it has to be there."""
+    snapshot = cluster(node("pve1", scripts=here), node("pve2", scripts=there), guest(100, "pve1", 8, hookscript="l:s/a"))
+    limits = FixedLimits(snapshot, Policy(), "pve1")
+    assert bool(limits.refusal(snapshot.guests[0], "pve2")) == refused
+    moves = [Move(100, "vm100", "qemu", "pve1", "pve2")]
+    assert any("hook script l:s/a" in words for words in limits.cautions(moves)) == warned

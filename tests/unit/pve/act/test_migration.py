@@ -27,10 +27,10 @@ QUOTED = "UPID%3Apve1%3A0000013B%3A00032F5A%3A6B02B9EC%3Aqmigrate%3A101%3Aprs%40
 @pytest.mark.parametrize(
     ("move", "path", "params"),
     [
-        (MOVE, MIGRATE, {"target": "pve3", "online": 1}),
+        (MOVE, MIGRATE, {"target": "pve3", "online": 1, "with-local-disks": 1}),
         (replace(MOVE, disk=GiB), MIGRATE, {"target": "pve3", "online": 1, "with-local-disks": 1}),
         (replace(MOVE, running=False, disk=GiB), MIGRATE, {"target": "pve3"}),
-        (replace(MOVE, ha=True), MIGRATE, {"target": "pve3", "online": 1}),
+        (replace(MOVE, ha=True), MIGRATE, {"target": "pve3", "online": 1, "with-local-disks": 1}),
         (replace(MOVE, kind="lxc"), "/nodes/pve1/lxc/101/migrate", {"target": "pve3", "restart": 1}),
         (replace(MOVE, kind="lxc", running=False), "/nodes/pve1/lxc/101/migrate", {"target": "pve3"}),
     ],
@@ -39,6 +39,32 @@ def test_a_start_sends_what_the_guest_needs_and_no_more(move: Move, path: str, p
     api = FakeApi({path: UPID})
     assert migration.start(api, move) == UPID
     assert api.asked == [("POST", path, params)]
+
+
+def test_connections_travel_where_both_nodes_can_carry_them() -> None:
+    """A container's do not, nor those of a stopped VM."""
+    for move, sent in ((MOVE, True), (replace(MOVE, running=False), False), (replace(MOVE, kind="lxc"), False)):
+        api = FakeApi({f"/nodes/pve1/{move.kind}/101/migrate": UPID})
+        migration.start(api, move, connections=True)
+        assert ("with-conntrack-state" in (api.asked[0][2] or {})) == sent
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        (["2026-01-01 10:00:00 ERROR: online migrate failure - VM quit"], "VM quit"),
+        (["2026-01-01 10:00:00 [pve2] MAX 16 vcpus allowed per VM on this node",
+          "2026-01-01 10:00:00 ERROR: online migrate failure - remote command failed with exit code 255"],
+         "remote command failed with exit code 255: [pve2] MAX 16 vcpus allowed per VM on this node"),
+        (["2026-01-01 10:00:00 can't migrate local disk 'a:vm-1-disk-0': owned by other VM (owner = VM 1)",
+          "2026-01-01 10:00:00 ERROR: migration aborted (duration 00:00:00): can't migrate VM - check log"],
+         "can't migrate local disk 'a:vm-1-disk-0': owned by other VM (owner = VM 1)"),
+    ],
+)  # fmt: skip
+def test_the_cause_is_told_where_the_error_only_points_to_it(lines: list[str], cause: str) -> None:
+    """What the target said, and what the log lists."""
+    data = [{"n": number, "t": line} for number, line in enumerate(lines, 1)]
+    assert migration.error(FakeApi({f"/nodes/pve1/tasks/{QUOTED}/log": data}), UPID) == cause
 
 
 @pytest.mark.parametrize("answer", [None, "", {"errors": "x"}])
@@ -53,7 +79,7 @@ def test_a_migration_from_start_to_end(flavour: Flavour) -> None:
     api = InProcessApi(world)
     disk = world.guests[101].disks[0].size
     move = replace(MOVE, disk=disk)
-    assert migration.precheck(api, move)[0] == ""
+    assert migration.precheck(api, move).words == ""
     begun = world.clock.time()
     upid = migration.start(api, move)
     world.clock.sleep(30)
@@ -184,25 +210,25 @@ def test_a_precheck_says_why_not(flavour: Flavour) -> None:
     world = small(flavour)
     api = InProcessApi(world)
     world.guests[101].lock = "backup"
-    assert migration.precheck(api, MOVE)[0] == "PVE: VM is locked (backup)"
+    assert migration.precheck(api, MOVE).words == "PVE: VM is locked (backup)"
     world.guests[101].lock = ""
     world.guests[101].config["hostpci0"] = "0000:01:00.0"
-    assert migration.precheck(api, MOVE)[0] == "uses PCI device hostpci0"
+    assert migration.precheck(api, MOVE).words == "uses PCI device hostpci0"
     world.storages["local-zfs"].nodes = ("pve1", "pve2")
     move = replace(MOVE, vmid=106)
-    assert migration.precheck(api, move)[0] == "storage local-zfs is not available there"
-    assert migration.precheck(api, replace(move, target="pve2"))[0] == ""
-    assert "does not exist" in migration.precheck(api, replace(MOVE, vmid=107))[0]
-    assert migration.precheck(api, replace(MOVE, vmid=110, kind="lxc", source="pve2"))[0] == ""
+    assert migration.precheck(api, move).words == "storage local-zfs is not available there"
+    assert migration.precheck(api, replace(move, target="pve2")).words == ""
+    assert "does not exist" in migration.precheck(api, replace(MOVE, vmid=107)).words
+    assert migration.precheck(api, replace(MOVE, vmid=110, kind="lxc", source="pve2")).words == ""
     with pytest.raises(Unreachable):
         migration.precheck(FakeApi({MIGRATE: Unreachable("596")}), MOVE)
 
 
 def test_a_target_outside_pves_list_is_refused_even_without_a_reason() -> None:
     answer = {"running": 1, "allowed_nodes": ["pve2"], "not_allowed_nodes": {}, "local_disks": [], "local_resources": []}
-    assert migration.precheck(FakeApi({MIGRATE: answer}), MOVE)[0] == "PVE does not allow pve3"
+    assert migration.precheck(FakeApi({MIGRATE: answer}), MOVE).words == "PVE does not allow pve3"
     del answer["allowed_nodes"]
-    assert migration.precheck(FakeApi({MIGRATE: answer}), MOVE)[0] == ""
+    assert migration.precheck(FakeApi({MIGRATE: answer}), MOVE).words == ""
 
 
 @pytest.mark.parametrize("flavour", ["8", "9"])

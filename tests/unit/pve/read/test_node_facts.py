@@ -47,7 +47,8 @@ def test_a_nodes_status() -> None:
     }  # fmt: skip
     node = with_status(Node("n1"), data)
     assert (node.version, node.machine, node.squeezes) == ("9.2.11", "x86_64", True)
-    assert node.cpu_types == ("x86-64-v2", "x86-64-v2-AES", "x86-64-v3")
+    assert node.cpu_types is not None
+    assert [name for name in node.cpu_types if name.startswith("x86")] == ["x86-64-v2", "x86-64-v2-AES", "x86-64-v3"]
 
 
 @pytest.mark.parametrize("data", [{}, None, [], {"cpuinfo": None, "pveversion": "", "memory": {"total": 0}}])
@@ -174,9 +175,9 @@ def test_a_simulated_cluster_tells_everything(flavour: Flavour) -> None:
     one, two, three = found.nodes
     assert (one.bridges, two.bridges) == (("vmbr0", "vmbr7"), ("vmbr0",))
     assert (one.version, one.machine, one.qemu) == ({"8": "8.4.21", "9": "9.2.11"}[flavour], "x86_64", "")
-    assert (one.cpu_model, two.cpu_model, three.cpu_types) == (
-        "Intel Xeon Gold 6338", "AMD EPYC 7313", ("x86-64-v2", "x86-64-v2-AES", "x86-64-v3", "x86-64-v4"),
-    )  # fmt: skip
+    assert (one.cpu_model, two.cpu_model) == ("Intel Xeon Gold 6338", "AMD EPYC 7313")
+    assert (one.cpu_vendor, two.cpu_vendor) == ("Intel", "AMD")
+    assert {"x86-64-v4", "Icelake-Server", "Haswell"} < set(three.cpu_types or ())
     guest = next(guest for guest in found.guests if guest.vmid == 101)
     assert (guest.cpu_bound, guest.bridges) == ("its CPU type is host", ("vmbr0", "vmbr7"))
     assert one.squeezes, "pve1 of the small lab is 86 % full"
