@@ -24,10 +24,12 @@ from prs.engine.planning import make_plan
 from prs.errors import ConfigError, JobConflict, JournalError, PrsError
 from prs.pve.api import Api, Renewed
 from prs.pve.read.ha import ha_master
+from prs.pve.read.quorum import member_nodes
 
 log = logging.getLogger(__name__)
 
 IDLE = 5.0  # seconds between two looks into the journal for a new job
+STANDING_BY = "standing by"  # begins the status of a daemon that does not lead
 RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was not ours to plan, is looked at again
 
 
@@ -143,7 +145,8 @@ class Service:
             return
         last = float(self._journal.note("last_run") or 0)
         if abs(now - last) < settings.schedule or self._clock.monotonic() < self._next_look:
-            self._say(f"idle; next look at the cluster in {max(0.0, last + settings.schedule - now) / 3600:.1f} h")
+            if not self._status.startswith(STANDING_BY) or abs(now - last) < settings.schedule:
+                self._say(f"idle; next look at the cluster in {max(0.0, last + settings.schedule - now) / 3600:.1f} h")
             return
         self._next_look = self._clock.monotonic() + RETRY
         try:
@@ -156,14 +159,14 @@ class Service:
             self._say(f"the scheduled run could not be planned, next try in {RETRY / 60:.0f} minutes: {error}", logging.ERROR)
 
     def _plan_run(self, settings: Settings, now: float) -> bool:
-        """Plan and queue one run; False if another daemon leads."""
+        """Plan and queue one run; False if another daemon leads, which is known before anything else is read."""
         api = self._host.connect(settings.require_endpoint())
+        leading, why = leads(self._host.name, ha_master(api), member_nodes(api))
+        if not leading:
+            self._say(f"{STANDING_BY}: {why}")
+            return False
         held = self._holds.held()
         cluster, plan = make_plan(api, settings.policy, now, restrict=lambda cluster: keep_out(cluster, held))
-        leading, why = leads(self._host.name, ha_master(api), cluster.nodes)
-        if not leading:
-            self._say(f"standing by: {why}")
-            return False
         log.info("scheduled run: %s", plan.summary)
         for warning in (*cluster.problems, *plan.warnings):
             log.warning("%s", warning)

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from prs.errors import ApiError
+from prs.model import Node
 from prs.pve.api import Api
-from prs.pve.read.values import rows, table, text, whole
+from prs.pve.read.values import flag, rows, table, text, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +47,16 @@ def _read(api: Api, path: str) -> object:
     except ApiError:
         return None
     return found
+
+
+def member_nodes(api: Api) -> tuple[Node, ...]:
+    """The cluster's nodes by name with their ids and whether they are online, and nothing more; one call (pve-manager API2/Cluster.pm).
+
+    Without Sys.Audit on / a second call tells them without ids.
+    """
+    try:
+        found = [row for row in rows(api.get("/cluster/status")) if row.get("type") == "node"]
+    except ApiError:
+        found = [{"name": text(row, "node"), "online": text(row, "status") != "offline"} for row in rows(api.get("/nodes"))]
+    nodes = (Node(text(row, "name"), flag(row, "online"), id=whole(row, "nodeid")) for row in found)
+    return tuple(sorted(nodes, key=lambda node: node.name))
