@@ -29,6 +29,8 @@ def main() -> int:
     except (BadCase, SceneError, ModelError) as error:
         print(error, file=sys.stderr)
         return 1
+    finally:
+        logging.disable(logging.NOTSET)
     return 0
 
 
