@@ -1,5 +1,5 @@
 # Everything a developer needs; each target makes what it is missing first (see .ci/venv).
-.PHONY: help venv test test-python lint types bench soak demo play scenario clean
+.PHONY: help venv test test-python lint types bench soak truth demo play scenario clean
 .DEFAULT_GOAL := help
 
 # ARGS is passed on: make test-python ARGS='tests/unit -k config -n0', make demo ARGS='--help'
@@ -35,6 +35,9 @@ bench: ## measure planner, calls to PVE and web service beside the rivals' figur
 
 soak: ## 1000 randomised jobs with random faults, in virtual time
 	@$(RUN) -m soak --seeds 1000 $(ARGS)
+
+truth: ## hold the planner's claims about 3000 small random clusters against all that is possible in them
+	@$(RUN) -m truth --clusters 3000 $(ARGS)
 
 demo: ## level and drain a simulated cluster; on a terminal the web interface then stays up
 	@.ci/venv >/dev/null

@@ -1,217 +1,259 @@
-"""Chooses the steps of a plan that levels: repairs and search, guards and order, the cheapest way, and what is proven of it."""
+"""Chooses the steps of a plan that levels: a ladder of attempts, each tried where the ones above it came to nothing.
+
+A small cluster is looked at whole, and that is the answer. In a larger one broken rules are repaired first; then come a short search
+with a proof, all searches for the cheapest plan to the aim, and, where the aim is out of reach, the cheapest plan next to the most
+level one found. In the end the plan goes on for as long as a second run would find something to do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from prs.model import Method, Resource
-from prs.planner import repair
+from prs.planner import repair, small
+from prs.planner.choice import Choice, Target
 from prs.planner.explain import reasons
 from prs.planner.objective import score
+from prs.planner.objective.level import LEAST, Level
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
-from prs.planner.quantities import points
-from prs.planner.search import branch_and_bound, order, search
+from prs.planner.search import branch_and_bound, exhaustive, order, search
 from prs.planner.search.anneal import Found
-from prs.planner.search.order import Step
+from prs.planner.search.exhaustive import Breaches
+from prs.planner.search.way import Step
 
 Goal = Literal["spread", "level"]
-LEAST = 0.01  # a plan that cannot reach its aim has to lower the spread by at least this
-LATER = 2  # times that a plan is looked at for rules that it makes room to repair
+RUNS = 2  # runs that one plan may stand for; mostly the second one finds nothing
 LAST = 1e12  # puts the dearer choices behind the cheaper ones
-NEARLY = (1.05, 1.3)  # shares of the best spread found: a little more of it may cost far fewer moves
+NEARLY = (0.3 * LEAST, 0.9 * LEAST)  # a little more spread than the best found may cost far fewer moves; less than a second run would gain
 
 
-def choose(problem: Problem, goal: Goal) -> tuple[list[Step], float, str]:
-    """The steps, what any plan as good is proven to cost at least (seconds; 0: nothing is), and without steps why there are none."""
+def choose(problem: Problem, goal: Goal) -> Choice:
+    """The plan's steps, or why there are none; and what is proven."""
     policy = problem.facts.policy
     budget = search.Budget(policy.max_moves, policy.max_bytes)
-    nothing = _nothing(problem, score.spread(problem, problem.load, policy.method), goal)
-    steps, proven = _mending(problem, goal, budget), 0.0
-    if steps and goal == "spread":
-        found = _exact(problem, steps, lambda goal: True)  # other plans may leave the rules broken
-        proven = found.bound if found else 0.0
-    elif not steps and not nothing:
-        steps, proven = _search(problem, goal, budget)
-    for _ in range(LATER):
-        steps = _repaired(problem, steps, budget)
-    return steps, proven, "" if steps else nothing
+    target = Target(policy.spread * policy.aim, policy.spread) if goal == "spread" else Target(0.0, 0.0, small.FINE)
+    if len(problem.active) < 2:
+        return Choice(nothing="Nothing to do: fewer than two nodes can take part.")
+    start = Level.of(problem, problem.load)
+    if start.widest <= target.enough and not repair.needed(Board(problem)):
+        return Choice(nothing=reasons.nothing(problem, start, start, target.enough))
+    if exhaustive.small(problem) and (choice := small.choose(problem, budget, target)):
+        return choice
+    return Ladder(problem, goal, target, budget).climb()
 
 
-def _mending(problem: Problem, goal: Goal, budget: search.Budget) -> list[Step]:
-    """The steps of a plan that repairs broken rules and levels as well; none where there is nothing to repair, or it would unlevel."""
-    fixes = repair.moves(problem, budget.moves) if len(problem.active) > 1 else {}
-    if not fixes:
+class Ladder:
+    """The attempts for one problem within a budget of moves and bytes."""
+
+    def __init__(self, problem: Problem, goal: Goal, target: Target, budget: search.Budget) -> None:
+        self.problem, self.goal, self.target, self.budget = problem, goal, target, budget
+        self.policy, self.method = problem.facts.policy, problem.facts.policy.method
+        self.guards, self.breaches = score.guards(problem, self.method), Breaches(problem)
+        self.start = self._level({})
+        self.hurried: dict[float, list[Found]] = {}  # what a hurried search has found, by the width it looked for
+        self.unguarded: Found | None = None  # the cheapest plan found that only the guard for other resources stands against
+
+    def climb(self) -> Choice:
+        """The first rung that holds, and then whatever a second run would add."""
+        steps, floor = self._first()
+        steps, floor = self._settled(steps, floor)
+        if steps:
+            return Choice(steps, floor, guard=self._guard(steps))
+        return Choice(nothing=reasons.nothing(self.problem, self.start, None, self.target.enough))
+
+    def _first(self) -> tuple[list[Step], float]:
+        """The steps of the first rung that holds, and what any plan as good is proven to cost (seconds; 0: nothing is proven)."""
+        rungs: tuple[Callable[[], tuple[list[Step], float]], ...] = (self._repair, self._most_level)
+        if self.goal == "spread":
+            rungs = (self._repair, self._prove, self._reach, self._near)
+        for rung in rungs:
+            steps, floor = rung()
+            if steps:
+                return steps, floor
+            if rung == self._repair and self.start.widest <= self.target.enough:
+                break
+        return [], 0.0
+
+    # -- the rungs ---------------------------------------------------------------------------------------------------
+
+    def _repair(self) -> tuple[list[Step], float]:
+        """Broken rules are repaired, and what is left of the budget levels; nothing where no repair is found, or only one that unlevels."""
+        problem, fixes = self.problem, repair.moves(self.problem, self.budget)
+        if not fixes:
+            return [], 0.0
+        after, rest = repair.mended(problem, fixes), self.budget.less(problem, fixes)
+        plain = [] if self.goal == "level" or len(problem.units) > search.SMALL else self._reaching(problem, self.budget, False)
+        found = [one for one in plain if not repair.broken(problem, one.goal)]
+        extra, done = sum(problem.units[unit].cost for unit in fixes), Level.of(after, after.load).widest <= self.target.enough
+        for find in () if done else (self._levelling,) if self.goal == "level" else (self._reaching, self._nearing):
+            found += [Found(one.value + extra, repair.joined(problem, fixes, after, one.goal)) for one in self._guarded(after, find, rest)]
+            for one in sorted(found, key=lambda one: one.value):
+                if steps := self._sound(one.goal):
+                    return self._cheapened(steps) if self.goal == "spread" else (steps, 0.0)
+        steps = self._sound(fixes) or self._part(fixes)
+        return self._cheapened(steps) if steps and self.goal == "spread" else (steps, 0.0)
+
+    def _prove(self) -> tuple[list[Step], float]:
+        """A short search, and the proof that nothing is cheaper; nothing where that is not proven."""
+        if not branch_and_bound.visits(self.problem):
+            return [], 0.0
+        for one in self._reaching(self.problem, self.budget, False, hurry=True)[:1]:
+            if steps := self._sound(one.goal):
+                steps, floor = self._cheapened(steps)
+                if floor >= self._cost(steps) * (1 - branch_and_bound.EXACT):
+                    return steps, floor
+        return [], 0.0
+
+    def _reach(self) -> tuple[list[Step], float]:
+        """The cheapest plan found to the aim."""
+        return self._cheapened(self._ordered(self._guarded(self.problem, self._reaching, self.budget)))
+
+    def _near(self) -> tuple[list[Step], float]:
+        """Where the aim is out of reach, the cheapest plan found next to the most level one."""
+        return self._cheapened(self._ordered(self._guarded(self.problem, self._nearing, self.budget)))
+
+    def _most_level(self) -> tuple[list[Step], float]:
+        """The most level plan found within the budget."""
+        return self._ordered(self._guarded(self.problem, self._levelling, self.budget)), 0.0
+
+    # -- what the rungs look for -------------------------------------------------------------------------------------
+
+    def _levelling(self, problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
+        return search.level(problem, self.method, budget, guarded)
+
+    def _reaching(self, problem: Problem, budget: search.Budget, guarded: bool, hurry: bool = False) -> list[Found]:
+        """Plans that reach the aim, or at least the policy's spread, the cheapest first; in a `hurry` not all searches are made."""
+        for width in dict.fromkeys((self.target.aim, self.target.enough)):
+            widths, patient = dict.fromkeys(score.resources(self.method), width), width == self.target.enough and not hurry
+            begun = self.hurried.get(width) if problem is self.problem and not guarded else None
+            found = search.cheapest(problem, self.method, widths, guarded, patient, hurry, begun=begun)
+            if hurry:
+                self.hurried[width] = found
+            found = [replace(one, value=one.value + _shrunk(problem, one.goal)) for one in found if budget.holds(problem, one.goal)]
+            if found:
+                return sorted(found, key=lambda one: one.value)
         return []
-    policy = problem.facts.policy
-    after, rest = repair.mended(problem, fixes), budget.less(problem, fixes)
-    widest = max(policy.spread, score.spread(problem, problem.load, policy.method))
-    plain = [] if goal == "level" or len(problem.units) > search.SMALL else _reaching(problem, budget, False)
-    found = [one for one in plain if not repair.broken(problem, one.goal)]
-    extra = sum(problem.units[unit].cost for unit in fixes)
-    done = bool(_nothing(after, score.spread(after, after.load, policy.method), goal))
-    for find in () if done else (_level,) if goal == "level" else (_reaching, _nearing):
-        found += [Found(one.value + extra, repair.joined(problem, fixes, after, one.goal)) for one in _guarded(after, find, rest)]
-        for one in sorted(found, key=lambda one: one.value):
-            steps = _sound(problem, one, budget)
-            if steps and score.spread(problem, _after(problem, one.goal).load, policy.method) <= widest + 1e-9:
+
+    def _nearing(self, problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
+        """The plans near the most level one found, in the one order of aims; those first that are worth their cost most."""
+        aim, guards = self.target.aim, score.guards(problem, self.method) if guarded else {}
+        found = self._levelling(problem, budget, guarded)
+        goals = [search.narrowed(problem, goal, budget, aim, guards) for goal in ({}, *(one.goal for one in found[:search.STARTS]))]
+        ranked = sorted(goals, key=lambda goal: (_level_of(problem, goal).rank(aim), self._value(problem, goal)))
+        best, choices = _level_of(problem, ranked[0]), list[Found]()
+        for slack in NEARLY if ranked[0] else ():
+            widths = {resource: max(aim, spread + slack / len(best.spreads)) for resource, spread in best.spreads.items()}
+            cheaper = search.cheapest(problem, self.method, widths, guarded, False, True, ranked[0])
+            choices += [replace(one, value=self._value(problem, one.goal)) for one in cheaper if budget.holds(problem, one.goal)]
+        choices = sorted(choices, key=lambda one: one.value) + [Found(LAST + number, goal) for number, goal in enumerate(ranked)]
+        now = _level_of(problem, {})
+        return [one for one in choices if _level_of(problem, one.goal).better(now, aim)]
+
+    def _value(self, problem: Problem, goal: Mapping[int, int]) -> float:
+        """What a plan that does not reach the aim costs, in seconds: moving, and each point of spread that is left over the aim."""
+        over = sum(max(0.0, spread - self.target.aim) for spread in _level_of(problem, goal).spreads.values())
+        return sum(problem.units[unit].cost for unit in goal) + score.WORTH * over + _shrunk(problem, goal)
+
+    def _guarded(self, problem: Problem, find: Callable[[Problem, search.Budget, bool], list[Found]], budget: search.Budget) -> list[Found]:
+        """What the search finds; it is repeated with a guard on the other resources where its best plan makes one of them too uneven."""
+        found = find(problem, budget, False)
+        if found and score.worsened(problem, _after(problem, found[0].goal).load, score.guards(problem, self.method)):
+            if problem is self.problem and (self.unguarded is None or found[0].value < self.unguarded.value):
+                self.unguarded = found[0]
+            found = sorted(found + find(problem, budget, True), key=lambda one: one.value)
+        return found
+
+    # -- from a goal to steps ----------------------------------------------------------------------------------------
+
+    def _level(self, goal: Mapping[int, int]) -> Level:
+        board = _after(self.problem, goal)
+        return Level.of(self.problem, board.load, self.breaches.on(board))
+
+    def _cost(self, steps: list[Step]) -> float:
+        return sum(self.problem.units[step.unit].cost for step in steps)
+
+    def _harmless(self, goal: Mapping[int, int]) -> bool:
+        """True when no other resource gets too uneven, and the figure that is shown does not end wider than it may be or was."""
+        if score.worsened(self.problem, _after(self.problem, goal).load, self.guards):
+            return False
+        return self._level(goal).widest <= max(self.policy.spread, self.start.widest) + score.ROUNDING
+
+    def _sound(self, goal: Mapping[int, int]) -> list[Step]:
+        """The steps of a plan that does no harm and has a safe order within the budget; none for another one."""
+        if not self._harmless(goal):
+            return []
+        steps, late = order.sequence(self.problem, goal, self.method)
+        return steps if not late and len(self.budget.within(self.problem, steps)) == len(steps) else []
+
+    def _ordered(self, found: list[Found]) -> list[Step]:
+        """The steps of the first plan that has a safe order and does no harm; else the part of one that gains most."""
+        best: list[Step] = []
+        for one in found:
+            if not self._harmless(one.goal):
+                continue
+            if steps := self._sound(one.goal):
                 return steps
-    whole = Found(LAST, dict(fixes))
-    return _sound(problem, whole, budget) if score.spread(problem, after.load, policy.method) <= widest + 1e-9 else []
+            part = self._part(one.goal)
+            if part and self._level(_goal(part)).rank(self.target.aim) < self._level(_goal(best)).rank(self.target.aim):
+                best = part
+        return best
 
+    def _part(self, goal: Mapping[int, int]) -> list[Step]:
+        """The first steps of a plan of which not all found a safe order, with no guest left parked; none if they do not help enough."""
+        steps = self.budget.within(self.problem, order.sequence(self.problem, goal, self.method)[0])
+        while steps and (order.parked(steps) or not self._harmless(_goal(steps))):
+            steps = steps[:-1]
+        return steps if steps and self._level(_goal(steps)).better(self.start, self.target.aim) else []
 
-def _repaired(problem: Problem, steps: list[Step], budget: search.Budget) -> list[Step]:
-    """The steps, and the repairs of rules for which they make room; a second run would find those else."""
-    goal = {step.unit: step.target for step in steps}
-    if not steps or not repair.needed(_after(problem, goal)):
-        return steps
-    after = repair.mended(problem, goal)
-    fixes = repair.moves(after, budget.less(problem, goal).moves)
-    whole = repair.joined(problem, goal, after, fixes)
-    widest = max(problem.facts.policy.spread, *_spreads(problem, goal).values())
-    better = _sound(problem, Found(0.0, whole), budget) if fixes and max(_spreads(problem, whole).values()) <= widest + 1e-9 else []
-    return better or steps
+    def _cheapened(self, steps: list[Step]) -> tuple[list[Step], float]:
+        """A cheaper plan that ends as level, or at the aim, and repairs as much, if one is met; and what any such plan costs at least."""
+        visits = branch_and_bound.visits(self.problem)
+        if not steps or not visits or self.problem.preferences:
+            return steps, 0.0
+        ends, sound = self._level(_goal(steps)), dict[tuple[tuple[int, int], ...], list[Step]]()
 
+        def usable(goal: Mapping[int, int]) -> bool:
+            found = sound[tuple(sorted(goal.items()))] = self._sound(goal) if self._level(goal).breaches <= ends.breaches else []
+            return bool(found) and self._cost(found) <= sum(self.problem.units[unit].cost for unit in goal) * (1 + branch_and_bound.EXACT)
 
-def _search(problem: Problem, goal: Goal, budget: search.Budget) -> tuple[list[Step], float]:
-    """The steps of the best plan found that can be put into a safe order and makes no other resource worse than allowed.
+        widths = {resource: max(spread, self.target.enough if self._calm else self.target.aim) for resource, spread in ends.spreads.items()}
+        found = branch_and_bound.Exact(self.problem, widths, self.guards, self._cost(steps), visits, usable).run()
+        if found.best is not None:
+            steps = sound[tuple(sorted(found.best.goal.items()))]
+        return steps, found.bound
 
-    And what any plan as good is proven to cost (seconds), 0 where nothing is.
-    """
-    if goal == "level":
-        return _ordered(problem, _guarded(problem, _level, budget), budget, goal), 0.0
-    for one in _reaching(problem, budget, False, hurry=True)[:1] if branch_and_bound.visits(problem) else ():
-        if steps := _sound(problem, one, budget):
-            steps, proven = _cheapened(problem, steps, budget)
-            if proven >= sum(problem.units[step.unit].cost for step in steps) * (1 - branch_and_bound.EXACT):
-                return steps, proven
-    for find in (_reaching, _nearing):
-        if steps := _ordered(problem, _guarded(problem, find, budget), budget, goal):
-            return _cheapened(problem, steps, budget)
-    return [], 0.0
+    @property
+    def _calm(self) -> bool:
+        """True when the cluster is level enough as it is, and only repairs are asked for."""
+        return self.start.widest <= self.target.enough
 
+    def _settled(self, steps: list[Step], floor: float) -> tuple[list[Step], float]:
+        """The steps, and those of the runs that would follow, as one plan: a second run then finds nothing."""
+        for _ in range(RUNS):
+            ends, goal = self._level(_goal(steps)), _goal(steps)
+            settled = self._calm or self.goal == "level" or ends.widest <= self.target.enough
+            if not steps or (settled and not repair.needed(_after(self.problem, goal))):
+                break
+            later = Ladder(repair.mended(self.problem, goal), self.goal, self.target, self.budget.less(self.problem, goal))
+            more, _ = later._repair()
+            more = more or ([] if settled else later._near()[0])  # the aim was out of reach
+            whole = repair.joined(self.problem, goal, later.problem, _goal(more))
+            longer = self._sound(whole) if more else []
+            if not longer or not self._level(whole).better(ends, self.target.aim):
+                break
+            steps, floor = longer, 0.0
+        return steps, floor
 
-def _cheapened(problem: Problem, steps: list[Step], budget: search.Budget) -> tuple[list[Step], float]:
-    """A cheaper plan that levels as far, or to the aim, if one is met, else the steps; and what any such plan costs at least."""
-    better: dict[tuple[tuple[int, int], ...], list[Step]] = {}
-
-    def usable(goal: Mapping[int, int]) -> bool:
-        found = _ordered(problem, [Found(0.0, dict(goal))], budget, "spread")
-        better[tuple(sorted(goal.items()))] = found
-        return len(found) == len(goal)
-
-    found = None if problem.preferences else _exact(problem, steps, usable)
-    if found is None:
-        return steps, 0.0
-    if found.best is not None:
-        steps = better[tuple(sorted(found.best.goal.items()))]
-    return steps, found.bound
-
-
-def _exact(problem: Problem, steps: list[Step], accept: Callable[[Mapping[int, int]], bool]) -> branch_and_bound.Exact | None:
-    """The search through all plans that cost less than the steps and level as far, or to the aim; None for too large a cluster."""
-    policy, visits = problem.facts.policy, branch_and_bound.visits(problem)
-    if not visits:
-        return None
-    reached, aim = _spreads(problem, {step.unit: step.target for step in steps}), policy.spread * policy.aim
-    widths = {resource: max(width, aim) for resource, width in reached.items()}
-    cost, guards = sum(problem.units[step.unit].cost for step in steps), score.guards(problem, policy.method)
-    return branch_and_bound.Exact(problem, widths, guards, cost, visits, accept).run()
-
-
-def _guarded(problem: Problem, find: Callable[[Problem, search.Budget, bool], list[Found]], budget: search.Budget) -> list[Found]:
-    """What the search finds; it is repeated with a guard on the other resources where its best plan makes one of them too uneven."""
-    found = find(problem, budget, False)
-    if found and not _sound(problem, found[0], budget):
-        found = sorted(found + find(problem, budget, True), key=lambda one: one.value)
-    return found
-
-
-def _sound(problem: Problem, one: Found, budget: search.Budget) -> list[Step]:
-    """The steps of a plan that does no harm and has a safe order within the budget; none for another one."""
-    method = problem.facts.policy.method
-    if score.worsened(problem, _after(problem, one.goal).load, score.guards(problem, method)):
-        return []
-    steps, late = order.sequence(problem, one.goal, method)
-    return steps if not late and len(_within(problem, steps, budget)) == len(steps) else []
-
-
-def _level(problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
-    return search.level(problem, problem.facts.policy.method, budget, guarded)
-
-
-def _reaching(problem: Problem, budget: search.Budget, guarded: bool, hurry: bool = False) -> list[Found]:
-    """Plans that reach the aim, or at least the policy's spread, the cheapest first; in a `hurry` not all searches are made."""
-    policy = problem.facts.policy
-    for share in (policy.aim, 1.0) if policy.aim < 1.0 else (1.0,):
-        widths = dict.fromkeys(score.resources(policy.method), policy.spread * share)
-        found = search.cheapest(problem, policy.method, widths, guarded, share == 1.0 and not hurry, hurry)
-        found = [replace(one, value=one.value + _blocked(problem, one.goal)) for one in found if budget.holds(problem, one.goal)]
-        if found:
-            return sorted(found, key=lambda one: one.value)
-    return []
-
-
-def _blocked(problem: Problem, goal: Mapping[int, int]) -> float:
-    """What it is worth, in seconds of moving, that the plan leaves a smaller largest free memory than there is now."""
-    return score.BLOCK * max(0.0, score.block(problem, problem.load) - score.block(problem, _after(problem, goal).load))
-
-
-def _nearing(problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
-    """Location the spread is out of reach or budget: the plans near the best found, those first that are worth their cost most."""
-    method, least = problem.facts.policy.method, problem.facts.policy.spread * problem.facts.policy.aim
-    found = _level(problem, budget, guarded)
-    if not found:
-        return []
-    best = min((_spreads(problem, one.goal) for one in found), key=lambda spreads: sum(spreads.values()))
-    now, choices = sum(_spreads(problem, {}).values()), list[Found]()
-    for slack in NEARLY:
-        widths = {resource: max(least, width * slack) for resource, width in best.items()}
-        cheaper = search.cheapest(problem, method, widths, guarded, False, True, found[0].goal)
-        choices += [replace(one, value=_value(problem, one.goal)) for one in cheaper if budget.holds(problem, one.goal)]
-    choices = sorted(choices, key=lambda one: one.value) + [replace(one, value=one.value + LAST) for one in found]
-    return [one for one in choices if now - sum(_spreads(problem, one.goal).values()) >= LEAST]
-
-
-def _value(problem: Problem, goal: Mapping[int, int]) -> float:
-    """What a plan that does not reach the aim costs, in seconds: moving, and each point of spread that is left over the aim."""
-    policy = problem.facts.policy
-    over = sum(max(0.0, spread - policy.spread * policy.aim) for spread in _spreads(problem, goal).values())
-    return sum(problem.units[unit].cost for unit in goal) + score.WORTH * over + _blocked(problem, goal)
-
-
-def _spreads(problem: Problem, goal: Mapping[int, int]) -> dict[Resource, float]:
-    """The spread of each resource that the method levels, with the units of the goal on their new nodes."""
-    load = _after(problem, goal).load
-    return {resource: score.spread(problem, load, resource) for resource in score.resources(problem.facts.policy.method)}
-
-
-def _ordered(problem: Problem, found: list[Found], budget: search.Budget, goal: Goal) -> list[Step]:
-    """The steps of the first plan that has a safe order and does no harm; else the part of one that gains enough."""
-    method, rest, now = problem.facts.policy.method, list[Step](), sum(_spreads(problem, {}).values())
-    least = score.deviation(problem, problem.load, method)
-    for one in found:
-        if score.worsened(problem, _after(problem, one.goal).load, score.guards(problem, method)):
-            continue
-        steps, late = order.sequence(problem, one.goal, method)
-        if not late and len(_within(problem, steps, budget)) == len(steps):
-            return steps
-        part = _harmless(problem, _within(problem, steps, budget), method)
-        reached = {step.unit: step.target for step in part}
-        enough = goal == "level" or now - sum(_spreads(problem, reached).values()) >= LEAST
-        if enough and (level := score.deviation(problem, _after(problem, reached).load, method)) < least - 1e-9:
-            least, rest = level, part
-    return rest
-
-
-def _harmless(problem: Problem, steps: list[Step], method: Method) -> list[Step]:
-    """The steps as far as they may be made without the ones that found no safe place in the order."""
-    widest = score.guards(problem, method)
-    while steps and (steps[-1].parking or score.worsened(problem, _after(problem, {s.unit: s.target for s in steps}).load, widest)):
-        steps = steps[:-1]
-    return steps
+    def _guard(self, steps: list[Step]) -> str:
+        """What keeping the other resources level costs, as far as the search has shown; "" where it costs nothing."""
+        if self.unguarded is None:
+            return ""
+        goal, board = self.unguarded.goal, _after(self.problem, self.unguarded.goal)
+        if self._level(goal).better(self._level(_goal(steps)), self.target.aim):
+            return reasons.less_level(self.problem, board)
+        return reasons.dearer(self.problem, board, self._cost(steps) - sum(self.problem.units[unit].cost for unit in goal))
 
 
 def _after(problem: Problem, goal: Mapping[int, int]) -> Board:
@@ -222,24 +264,15 @@ def _after(problem: Problem, goal: Mapping[int, int]) -> Board:
     return board
 
 
-def _nothing(problem: Problem, spread: float, goal: Goal) -> str:
-    """Why there is nothing to plan, before any search."""
-    method, limit = problem.facts.policy.method, problem.facts.policy.spread
-    if len(problem.active) < 2:
-        return "Nothing to do: fewer than two nodes can take part."
-    if goal == "spread" and spread <= limit:
-        here, allowed = points(spread), points(limit)
-        return f"Nothing to do: the {reasons.LABEL[method]} spread is {here}, within the {allowed} that count as balanced."
-    return ""
+def _level_of(problem: Problem, goal: Mapping[int, int]) -> Level:
+    return Level.of(problem, _after(problem, goal).load)
 
 
-def _within(problem: Problem, steps: Sequence[Step], budget: search.Budget) -> list[Step]:
-    """The steps that fit in the budget, detours included."""
-    kept, count, size = list[Step](), 0, 0
-    for step in steps:
-        unit = problem.units[step.unit]
-        count, size = count + len(unit.guests), size + unit.bytes
-        if (budget.moves is not None and count > budget.moves) or (budget.size is not None and size > budget.size):
-            break
-        kept.append(step)
-    return kept
+def _goal(steps: list[Step]) -> dict[int, int]:
+    """Where the steps bring each unit in the end."""
+    return {step.unit: step.target for step in steps}
+
+
+def _shrunk(problem: Problem, goal: Mapping[int, int]) -> float:
+    """What it is worth, in seconds of moving, that the plan leaves a smaller largest free memory than there is now."""
+    return score.BLOCK * max(0.0, score.block(problem, problem.load) - score.block(problem, _after(problem, goal).load))

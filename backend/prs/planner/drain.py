@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
-from prs.model import RESOURCES, Method
+from dataclasses import dataclass
+from random import Random
+
+from prs.model import RESOURCES, Method, Resource
 from prs.planner.objective import score
+from prs.planner.objective.level import Level
 from prs.planner.objective.objectives import Room, variances
 from prs.planner.problem.board import Board, Packing
-from prs.planner.problem.problem import Problem
+from prs.planner.problem.problem import UNLIMITED, Problem
+from prs.planner.search import exhaustive, order, way
 from prs.planner.search.anneal import Anneal, Schedule
+from prs.planner.search.way import Step
 
 SMALL = 1200  # units; more are searched with half the tries
 EFFORT = 20000  # steps of each search
 TRIES = 4  # searches for each number of helpers
 HELPERS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24)  # numbers of other guests that may move to make room
+DEPTH = 2  # guests that make way for each other, one after the other, so that a guest finds a node that rules allow
 
 
-def empty(problem: Problem, node: int, method: Method) -> dict[int, int] | None:
-    """New nodes for the units on the node and for the fewest others that make room for them; None when no arrangement was found."""
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The steps that empty a node, None where none were found; `sure` when it is proven then that there are none."""
+
+    steps: list[Step] | None
+    sure: bool = False
+
+
+def empty(problem: Problem, node: int, method: Method) -> Drained:
+    """Steps that bring the units on the node elsewhere, with the fewest others that make room for them, and then the most level ones."""
     mine = [unit for unit, item in enumerate(problem.units) if item.home == node]
     if not mine or lacking(problem, mine):
-        return None if mine else {}
+        return Drained(None if mine else [], True)
+    if exhaustive.small(problem, node) and (found := _looked_at_all(problem, node, mine, method)):
+        return found
     packed = _pack(problem, node, mine)
-    goals = [_level(problem, node, method, goal) for goal in packed]
-    return min(goals, key=lambda goal: _spread(problem, method, goal), default=None)
+    levelled = [_level(problem, node, method, goal) for goal in packed]
+    board, stuck = leftover(problem, node)
+    simple = [] if stuck else [{unit: board.where[unit] for unit in mine}]
+    for goals in (levelled, packed, simple):
+        for goal in sorted(goals, key=lambda goal: _spread(problem, method, goal)):
+            steps, late = order.sequence(problem, goal, method)
+            if not late:
+                return Drained(steps)
+    return Drained(None)
+
+
+def _looked_at_all(problem: Problem, node: int, mine: list[int], method: Method) -> Drained | None:
+    """The best drain of a small cluster, or that there is none; None where that could not be decided."""
+    search, guests = exhaustive.Exhaustive(problem, node), sum(len(problem.units[unit].guests) for unit in mine)
+    found: list[exhaustive.Seen] = []
+    for helpers in (*HELPERS, UNLIMITED):
+        limits = exhaustive.Limits(moves=guests + helpers)
+        if found := search.best(limits, lambda seen: (*Level(0, seen.spreads).rank(0.0), seen.cost)):
+            break
+    for seen in found:
+        steps, late = order.sequence(problem, seen.goal(problem), method)
+        if not late and not any(step.parking for step in steps):
+            return Drained(steps, True)
+    if not found:
+        return Drained(None, True)
+    cheapest = way.to_empty(problem, node)
+    return Drained(cheapest.steps, cheapest.sure) if cheapest.steps or cheapest.sure else None
 
 
 def _spread(problem: Problem, method: Method, goal: dict[int, int]) -> float:
@@ -32,14 +74,14 @@ def _spread(problem: Problem, method: Method, goal: dict[int, int]) -> float:
     return score.spread(problem, board.load, method)
 
 
-def lacking(problem: Problem, mine: list[int]) -> str:
-    """The resource of which all open nodes together have too little left for these units; "" when it may suffice."""
+def lacking(problem: Problem, mine: list[int]) -> Resource | None:
+    """The resource of which all open nodes together have too little left for these units; None when it may suffice."""
     for resource in RESOURCES:
         need = sum(problem.units[unit].size(resource) for unit in mine)
         room = sum(max(0.0, problem.cap[resource][place] - problem.load[resource][place]) for place in problem.active)
         if need > room + 1e-6:
             return resource
-    return ""
+    return None
 
 
 def _aims(problem: Problem, board: Board, price: float) -> list[Room]:
@@ -58,12 +100,12 @@ def _pack(problem: Problem, node: int, mine: list[int]) -> list[dict[int, int]]:
     for helpers in HELPERS:
         goals = []
         for seed in range(1, (TRIES if len(problem.units) <= SMALL else TRIES // 2) + 1):
-            board = _spread_out(problem, node, mine)
+            board = _spread_out(problem, node, mine, seed)
             if board is None:
-                return []
+                continue
             aims = _aims(problem, board, 1.0)
             if all(aim.reached for aim in aims):
-                return [{unit: board.where[unit] for unit in mine}]
+                return [{unit: place for unit, place in enumerate(board.where) if place != problem.units[unit].home}]
             search = Anneal(board, aims, [0.0] * len(problem.units), guests + helpers)
             found = search.run(Schedule(EFFORT, 10.0, 0.1, seed=seed, enough=0.0))
             if found is not None and found.goal not in goals:
@@ -73,16 +115,52 @@ def _pack(problem: Problem, node: int, mine: list[int]) -> list[dict[int, int]]:
     return []
 
 
-def _spread_out(problem: Problem, node: int, mine: list[int]) -> Packing | None:
-    """All units of the node somewhere else, on the emptiest node allowed, whether they fit or not."""
-    board = Packing(problem, node)
+def _spread_out(problem: Problem, node: int, mine: list[int], seed: int) -> Packing | None:
+    """All units of the node somewhere else, whether they fit or not: those with the fewest nodes first, each on the emptiest one.
+
+    Where a rule leaves a unit no node, guests that stand in its way make room first. Every seed after the first shuffles the choices.
+    """
+    board, chance, left = Packing(problem, node), Random(seed), list(mine)
     memory, total = board.memory, problem.total["memory"]
-    for unit in sorted(mine, key=lambda unit: (-board.units[unit].memory, unit)):
-        places = [place for place in problem.active if board.fits(unit, place)]
+    while left:
+        free = {unit: [place for place in problem.active if board.fits(unit, place)] for unit in left}
+        unit = min(left, key=lambda unit: (len(free[unit]), -problem.units[unit].memory, unit))
+        left.remove(unit)
+        places = free[unit] or [place for place in problem.active if _make_way(board, unit, place, DEPTH)][:1]
         if not places:
             return None
-        board.move(unit, min(places, key=lambda place: ((memory[place] + board.units[unit].memory) / (total[place] or 1.0), place)))
+        size = problem.units[unit].memory
+        fullness = {place: (memory[place] + size) / (total[place] or 1.0) * _shuffle(chance, seed) for place in places}
+        board.move(unit, min(places, key=lambda place: (fullness[place], place)))
     return board
+
+
+def _shuffle(chance: Random, seed: int) -> float:
+    return 1.0 if seed == 1 else chance.uniform(0.5, 1.5)
+
+
+def _make_way(board: Packing, unit: int, place: int, depth: int) -> bool:
+    """Move the units that rules set against this one away from the node; True, and they stay away, when it may go there then."""
+    problem, item = board.problem, board.units[unit]
+    if not item.allowed[place] or not depth:
+        return False
+    area, moved = problem.area[place], list[tuple[int, int]]()
+    for other, where in enumerate(board.where):
+        groups = set(item.groups) & set(board.units[other].groups)
+        near = problem.area[where] == area and groups & set(item.wide)
+        if other == unit or not groups or (where != place and not near):
+            continue
+        goals = [goal for goal in problem.active if goal != where and (problem.area[goal] != area or not near)]
+        for goal in goals:
+            if board.fits(other, goal) or _make_way(board, other, goal, depth - 1):
+                moved.append((other, where))
+                board.move(other, goal)
+                break
+    if board.fits(unit, place):
+        return True
+    for other, where in reversed(moved):
+        board.move(other, where)
+    return False
 
 
 def _level(problem: Problem, node: int, method: Method, packed: dict[int, int]) -> dict[int, int]:

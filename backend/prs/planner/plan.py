@@ -10,14 +10,15 @@ from prs.errors import PlanError
 from prs.model import Cluster, Move, NodeLoad, Plan, Policy, Stay
 from prs.planner import drain, repair
 from prs.planner.balance import Goal, choose
+from prs.planner.choice import Choice
 from prs.planner.explain import reasons
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem, seconds
-from prs.planner.quantities import gib, points
+from prs.planner.quantities import gib, listed
 from prs.planner.search import lower_bound, order
-from prs.planner.search.order import Step
+from prs.planner.search.way import Step
 from prs.planner.verify.walk import check_plan
 from prs.similar import in_brackets
 
@@ -27,8 +28,7 @@ __all__ = ["Goal", "bounded", "check_plan", "plan_balance", "plan_drain"]
 def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spread") -> Plan:
     """Plan the cheapest moves to the policy's spread (`spread`), or the most level cluster within its budget (`level`)."""
     problem = Problem(FixedLimits(cluster, policy))
-    steps, proven, nothing = choose(problem, goal)
-    return _build(problem, steps, Plan("balance", policy.method, created=now, warnings=_warnings(problem)), goal, nothing, proven)
+    return _build(problem, choose(problem, goal), Plan("balance", policy.method, created=now, warnings=_warnings(problem)), goal)
 
 
 def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped: bool = True, leave: bool = False) -> Plan:
@@ -42,17 +42,19 @@ def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped:
     empty = Plan("drain", policy.method, node, now, warnings=_warnings(problem), stopped=stopped)
     fixed = {v: r for v, r in problem.stays.items() if problem.facts.guests[v].node == node and _blocks(problem, v)}
     place = problem.index[node]
-    goal = None if fixed and not leave else drain.empty(problem, place, policy.method)
-    steps, late = order.sequence(problem, goal or {}, policy.method)
-    if goal is not None and not late:
-        kept = reasons.blockers(problem, Board(problem), (), fixed)
-        return _build(problem, steps, replace(empty, blockers=kept), "level", "")
+    found = drain.empty(problem, place, policy.method)
+    if found.steps is not None:
+        kept = reasons.blockers(problem, place, fixed)
+        if fixed and not leave:
+            return _refuse(problem, empty, kept, reasons.refusal(problem, place, fixed, (), True))
+        return _build(problem, Choice(found.steps), replace(empty, blockers=kept), "level")
     board, stuck = drain.leftover(problem, place)
-    if leave or not (fixed or stuck):
-        simple = {unit: board.where[unit] for unit, item in enumerate(problem.units) if item.home == place and board.where[unit] != place}
-        kept = reasons.blockers(problem, board, stuck, fixed)
-        return _build(problem, order.sequence(problem, simple, policy.method)[0], replace(empty, blockers=kept), "level", "")
-    return _refuse(problem, empty, reasons.blockers(problem, board, stuck or late, fixed))
+    stuck = stuck or [unit for unit, item in enumerate(problem.units) if item.home == place]
+    kept = reasons.blockers(problem, place, fixed, stuck)
+    if not leave:
+        return _refuse(problem, empty, kept, reasons.refusal(problem, place, fixed, stuck, found.sure))
+    goal = {unit: board.where[unit] for unit, item in enumerate(problem.units) if item.home == place and board.where[unit] != place}
+    return _build(problem, Choice(order.sequence(problem, goal, policy.method)[0]), replace(empty, blockers=kept), "level")
 
 
 def _blocks(problem: Problem, vmid: int) -> bool:
@@ -96,10 +98,10 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
     return moves, board
 
 
-def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, nothing: str, proven: float = 0.0) -> Plan:
-    """The finished plan of these steps; `proven`: seconds that any plan as good costs, as far as the search has shown."""
+def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal) -> Plan:
+    """The finished plan of the chosen steps."""
     policy, method = problem.facts.policy, plan.method
-    plain, board = _moves(problem, steps, plan)
+    plain, board = _moves(problem, choice.steps, plan)
     numbers = order.rounds(problem, plain)
     moves = tuple(replace(move, round=number) for move, number in zip(plain, numbers, strict=True))
     before, after = score.spread(problem, problem.load, method), score.spread(problem, board.load, method)
@@ -107,13 +109,15 @@ def _build(problem: Problem, steps: Sequence[Step], plan: Plan, goal: Goal, noth
     for move in moves:
         longest[move.round] = max(longest.get(move.round, 0.0), move.seconds)
     moved = frozenset(move.vmid for move in moves)
-    stays = reasons.staying(problem, board, moved, method, nothing.removeprefix("Nothing to do: "))
-    plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves)))
+    stays = reasons.staying(problem, board, moved, method, choice.nothing.removeprefix("Nothing to do: "))
+    broken, left = repair.standing(Board(problem)), repair.standing(board) if plan.kind == "balance" else {}
+    plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *(reasons.broken(*one) for one in sorted(left.items()))))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
-                   seconds=sum(longest.values()), cost=sum(move.seconds for move in moves), cost_bound=_bound(problem, plan, after, proven),
+                   seconds=sum(longest.values()), cost=sum(move.seconds for move in moves),
+                   cost_bound=_bound(problem, plan, after, choice.floor),
                    terms=score.terms(problem, board, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))
-    return replace(plan, summary=nothing or _summary(problem, plan))
+    return replace(plan, summary=choice.nothing or _summary(problem, plan, choice.guard, repair.done(broken, left)))
 
 
 def _bound(problem: Problem, plan: Plan, after: float, proven: float) -> float | None:
@@ -123,7 +127,7 @@ def _bound(problem: Problem, plan: Plan, after: float, proven: float) -> float |
     policy = problem.facts.policy
     width = max(policy.spread * policy.aim, after)
     if len(problem.active) < 2 or score.spread(problem, problem.load, plan.method) <= width:
-        return 0.0
+        return proven
     found = lower_bound.to_spread(problem, plan.method, width)
     return found if found is None else max(found, proven)
 
@@ -134,8 +138,9 @@ def bounded(plan: Plan, freer: Plan | None, policy: Policy) -> Plan:
     found = None
     if freer is not None and (plan.kind == "drain" or plan.spread_after <= max(aim, freer.spread_after) + 1e-9):
         found = freer.cost_bound if plan.cost_bound is None or freer.cost_bound is None else min(plan.cost_bound, freer.cost_bound)
-    bare = plan.summary.removesuffix(reasons.proof(plan.cost, plan.cost_bound) + ".").removesuffix(".")
-    return replace(plan, cost_bound=found, summary=f"{bare}{reasons.proof(plan.cost, found) if plan.moves else ''}.")
+    old, new = reasons.proof(plan.cost, plan.cost_bound), reasons.proof(plan.cost, found) if plan.moves else ""
+    bare = plan.summary.replace(old, "") if old else plan.summary
+    return replace(plan, cost_bound=found, summary=f"{bare.removesuffix('.')}{new}.")
 
 
 def _loads(problem: Problem, board: Board) -> tuple[NodeLoad, ...]:
@@ -146,19 +151,18 @@ def _loads(problem: Problem, board: Board) -> tuple[NodeLoad, ...]:
     return score.node_loads(problem, board.load, guests)
 
 
-def _summary(problem: Problem, plan: Plan) -> str:
+def _summary(problem: Problem, plan: Plan, guard: str, repaired: Sequence[str]) -> str:
     spread = reasons.changed(problem, plan.method, plan.spread_before, plan.spread_after)
     if not plan.moves:
-        if plan.kind == "drain":
-            return f"Nothing to do: there is no guest to move on {plan.node}."
-        return f"Nothing to do: no move that is allowed lowers the {reasons.LABEL[plan.method]} spread of {points(plan.spread_before)}."
+        return f"Nothing to do: there is no guest to move on {plan.node}."
     work = f"{len(plan.moves)} {'move' if len(plan.moves) == 1 else 'moves'} ({gib(plan.bytes)} to copy, about {_time(plan.seconds)})"
     if plan.kind == "drain":
         if plan.blockers:
             left = f"{len(plan.blockers)} {'guest that cannot leave stays' if len(plan.blockers) == 1 else 'guests that cannot leave stay'}"
             return f"{work} leave {plan.node}, and {left}; {spread}."
         return f"{work} empty {plan.node}; {spread}{reasons.proof(plan.cost, plan.cost_bound)}."
-    return f"{work}: {spread}{reasons.proof(plan.cost, plan.cost_bound)}."
+    repairs = f"Repairs {listed(repaired)}: " if repaired else ""
+    return f"{repairs}{work}: {spread}{reasons.proof(plan.cost, plan.cost_bound)}{f'; {guard}' if guard else ''}."
 
 
 def _time(seconds: float) -> str:
@@ -166,13 +170,10 @@ def _time(seconds: float) -> str:
     return f"{seconds:.0f} seconds" if minutes < 2 else f"{minutes:.0f} minutes"
 
 
-def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...]) -> Plan:
+def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...], summary: str) -> Plan:
     board = Board(problem)
     loads = _loads(problem, board)
     spread = score.spread(problem, problem.load, plan.method)
-    names = ", ".join(problem.facts.guests[row.vmid].label for row in blockers[:3])
-    names += f" and {len(blockers) - 3} more" if len(blockers) > 3 else ""
     return replace(plan, blockers=blockers, before=loads, after=loads, spread_before=spread, spread_after=spread,
                  stays=reasons.staying(problem, board, frozenset(), plan.method, f"{plan.node} cannot be emptied, so nothing is moved"),
-                 terms=score.terms(problem, board, plan.method, "level", 0.0, 0.0),
-                 summary=f"{plan.node} cannot be emptied: there is no place for {names}. Nothing is moved.")
+                 terms=score.terms(problem, board, plan.method, "level", 0.0, 0.0), summary=summary)

@@ -1,8 +1,11 @@
-"""Sizes, shares and differences of shares as the planner's sentences show them."""
+"""Sizes, shares, differences of shares and lists as the planner's sentences show them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 GIB = 2**30
+SHOWN = 3  # of a list that are named
 
 
 def gib(size: float) -> str:
@@ -18,3 +21,9 @@ def points(value: float) -> str:
 def percent(load: float, total: float) -> str:
     """A load as a percentage of its capacity."""
     return f"{load / total * 100:.1f}%" if total else f"{load:.0f}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """The words as a list in a sentence; of a long one the first few, and how many more there are."""
+    shown = [*words[:SHOWN], f"{len(words) - SHOWN} more"] if len(words) > SHOWN else list(words)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from prs.model import Guest
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
-
-PORTION = 10  # of a budget of moves, repairs get one in so many
+from prs.planner.quantities import listed
+from prs.planner.search.search import Budget
 
 
 def breach(board: Board, unit: int) -> str:
@@ -42,13 +44,11 @@ def needed(board: Board) -> bool:
     return bool(board.problem.scattered) or any(breach(board, unit) for unit in _suspects(board.problem))
 
 
-def moves(problem: Problem, budget: int | None) -> dict[int, int]:
-    """Units that break a rule, and nodes where they break none and fit; {} where no move helps. `budget` is the most moves of the plan."""
+def moves(problem: Problem, budget: Budget) -> dict[int, int]:
+    """Units that break a rule, and nodes where they break none and fit, as many as the budget allows; {} where no move helps."""
     board, found = Board(problem), dict[int, int]()
-    left = len(problem.units) if budget is None else budget // PORTION
     for unit in sorted(_suspects(problem), key=lambda unit: (problem.units[unit].cost, unit)):
-        guests = len(problem.units[unit].guests)
-        if guests > left or not breach(board, unit):
+        if not budget.holds(problem, [*found, unit]) or not breach(board, unit):
             continue
         now = _harm(board, unit, board.where[unit])
         harm = {place: _harm(board, unit, place) for place in problem.active if place != board.where[unit] and board.fits(unit, place)}
@@ -56,21 +56,59 @@ def moves(problem: Problem, budget: int | None) -> dict[int, int]:
         if places:
             found[unit] = min(places, key=lambda place: (harm[place], _fullness(problem, board, unit, place), place))
             board.move(unit, found[unit])
-            left -= guests
     for _, vmids in problem.scattered:
-        for unit, place in _gathered(board, vmids, left).items():
-            found[unit] = place
-            board.move(unit, place)
-            left -= len(problem.units[unit].guests)
+        gathered = _gathered(board, vmids)
+        if budget.holds(problem, {**found, **gathered}):
+            for unit, place in gathered.items():
+                found[unit] = place
+                board.move(unit, place)
     return found
 
 
-def _gathered(board: Board, vmids: Sequence[int], budget: int) -> dict[int, int]:
+def standing(board: Board) -> dict[str, list[str]]:
+    """The rules that are broken, by their names, each with what breaks it in words: one entry for every guest or node that does."""
+    problem, found = board.problem, dict[str, list[str]]()
+    facts = problem.facts
+    for rule in facts.rules:
+        on: dict[str, list[Guest]] = defaultdict(list)
+        for vmid in sorted(set(rule.guests)):
+            if vmid in facts.guests:
+                place = board.place(vmid)
+                on[problem.names[place] if place >= 0 else facts.guests[vmid].node].append(facts.guests[vmid])
+        what = list[str]()
+        if rule.kind == "together" and len(on) > 1:
+            what = [f"{listed([guest.label for guest in guests])} on {node}" for node, guests in sorted(on.items())]
+        elif rule.kind == "apart":
+            what = [f"{listed([guest.label for guest in guests])} are on {node}" for node, guests in sorted(on.items()) if len(guests) > 1]
+            what = what or (_near(facts, on) if rule in facts.wide else [])
+        elif rule.kind == "nodes" and rule.strict:
+            wrong = ((guest, node) for node, guests in sorted(on.items()) for guest in guests if facts.forbidden(guest, node))
+            what = [f"{guest.label} is on {node}" for guest, node in wrong]
+        if what:
+            found.setdefault(f"{rule.source} {rule.name}", []).extend(what)
+    return found
+
+
+def done(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
+    """The rules that are repaired between the two, in full or in part."""
+    parts = [f"{rule} in part" for rule in sorted(before) if rule in after and len(after[rule]) < len(before[rule])]
+    return [*sorted(before.keys() - after.keys()), *parts]
+
+
+def _near(facts: FixedLimits, on: dict[str, list[Guest]]) -> list[str]:
+    """The guests of an `apart` rule that share a failure domain, in words."""
+    domains: dict[str, list[Guest]] = defaultdict(list)
+    for node, guests in sorted(on.items()):
+        domains[facts.domains.of(node)] += guests
+    return [f"{listed([guest.label for guest in guests])} are in one failure domain" for guests in domains.values() if len(guests) > 1]
+
+
+def _gathered(board: Board, vmids: Sequence[int]) -> dict[int, int]:
     """The units that go to one of the nodes that the guests are on, so that all are together; the cheapest way, {} when there is none."""
     problem, ways = board.problem, list[tuple[float, int, tuple[int, ...]]]()
     for place in sorted({board.place(vmid) for vmid in vmids}):
         units = sorted({problem.unit_of.get(vmid, -1) for vmid in vmids if board.place(vmid) != place})
-        if not units or units[0] < 0 or place not in problem.active or sum(len(problem.units[unit].guests) for unit in units) > budget:
+        if not units or units[0] < 0 or place not in problem.active:
             continue
         homes, fits = [board.where[unit] for unit in units], True
         for unit in units:
@@ -138,4 +176,4 @@ def joined(problem: Problem, fixes: Mapping[int, int], after: Problem, goal: Map
 
 def broken(problem: Problem, goal: Mapping[int, int]) -> bool:
     """True when a rule that some move could repair stays broken after the goal."""
-    return bool(moves(mended(problem, goal), None))
+    return bool(moves(mended(problem, goal), Budget()))

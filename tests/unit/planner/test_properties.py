@@ -91,7 +91,7 @@ def test_a_second_run_finds_nothing_once_the_spread_is_reached(snapshot: Cluster
     plan = plan_balance(snapshot, Policy(), 0.0)
     after = carried_out(snapshot, plan)
     # Repairs may set guests free that could go nowhere before, and then there may be more to repair.
-    if plan.spread_after <= Policy().spread and not repair.moves(Problem(FixedLimits(after, Policy())), None):
+    if plan.spread_after <= Policy().spread and not repair.moves(Problem(FixedLimits(after, Policy())), search.Budget()):
         assert plan_balance(after, Policy(), 0.0).moves == ()
 
 

@@ -77,8 +77,22 @@ def test_repair_and_levelling_in_one_plan() -> None:
     assert plan.spread_after <= 0.08 + 1e-9
 
 
-def test_repairs_take_a_tenth_of_the_moves_at_most() -> None:
-    scene = level(APART)
-    assert all("repairs" not in move.reason for move in balance(scene, Policy(max_moves=9), "level").moves)
-    assert any("repairs" in move.reason for move in balance(scene, Policy(max_moves=10), "level").moves)
-    assert balance(scene, Policy(max_bytes=GIB // 2)).moves == ()
+def test_repairs_come_before_levelling_in_any_budget() -> None:
+    scene = lopsided(rules=(Rule("pair", "apart", (100, 101)),))
+    for goal in get_args(Goal):
+        plan = balance(scene, Policy(max_moves=1), goal)
+        assert ["repairs" in move.reason for move in plan.moves] == [True]
+        assert plan.summary.startswith("Repairs HA rule pair: 1 move")
+
+
+def test_a_rule_that_the_budget_leaves_broken_is_a_warning() -> None:
+    plan = balance(level(APART), Policy(max_bytes=GIB // 2))
+    assert plan.moves == ()
+    assert [text for text in plan.warnings if text.startswith("HA rule pair is broken and stays so: 1 (vm1) and 2 (vm2) are on pve1.")]
+
+
+def test_a_repair_in_part_is_called_so() -> None:
+    rule = Rule("licence", "nodes", (1, 2), (("pve3", 0),))
+    plan = balance(level(rule, third=4), Policy(spread=0.6))
+    assert plan.summary.startswith("Repairs HA rule licence in part: ")
+    assert [text for text in plan.warnings if text.startswith("HA rule licence is broken and stays so: ")]

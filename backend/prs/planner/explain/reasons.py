@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import ceil
 
-from prs.model import LOCK_PATIENCE, Guest, Method, Stay
+from prs.model import LOCK_PATIENCE, RESOURCES, Guest, Method, Stay
 from prs.planner.objective import score
+from prs.planner.objective.level import Level
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
-from prs.planner.quantities import gib, percent, points
+from prs.planner.quantities import gib, listed, percent, points
 
 LABEL = {"memory": "memory", "cpu": "CPU", "disk": "local disk", "all": "memory, CPU and local disk"}
 
@@ -95,12 +96,13 @@ def _level(problem: Problem, board: Board, home: int, guest: Guest, method: Meth
     return f"{place}; moving it too would cost more than it brings"
 
 
-def blockers(problem: Problem, board: Board, stuck: Sequence[int], fixed: Mapping[int, str]) -> tuple[Stay, ...]:
-    """Each guest that cannot leave the drained node, with what every node lacks for it."""
+def blockers(problem: Problem, node: int, fixed: Mapping[int, str], stuck: Sequence[int] = ()) -> tuple[Stay, ...]:
+    """Each guest that cannot leave the drained node: those `fixed` to it, and those for which no place was found, with what nodes lack."""
+    board = Board(problem)
     rows = [_stay(problem, vmid, reason) for vmid, reason in fixed.items()]
     for unit in stuck:
         for guest in problem.units[unit].guests:
-            rows.append(_stay(problem, guest.vmid, _nowhere(problem, board, unit)))
+            rows.append(_stay(problem, guest.vmid, _nowhere(problem, board, unit, node)))
     return tuple(sorted(rows, key=lambda row: row.vmid))
 
 
@@ -109,22 +111,91 @@ def _stay(problem: Problem, vmid: int, reason: str) -> Stay:
     return Stay(vmid, guest.name, guest.node, reason, guest.kind)
 
 
-def _nowhere(problem: Problem, board: Board, unit: int) -> str:
+def _nowhere(problem: Problem, board: Board, unit: int, node: int) -> str:
+    """What stands against each node, as it is now: nobody finds a number that counts guests which have not moved."""
     item = problem.units[unit]
     what = f"needs {gib(item.memory)} of memory" if item.memory else f"needs {gib(item.disk)} of local disk"
     facts = []
     for place, name in enumerate(problem.names):
-        if place == item.home:
-            continue
-        reason = board.obstacle(unit, place) or f"{name} has room only if others stay behind"
-        facts.append(reason.removeprefix(what + ", "))
+        if place != item.home:
+            reason = board.obstacle(unit, place) or f"{name} has room for it, but not for all that have to leave {problem.names[node]}"
+            facts.append(reason.removeprefix(what + ", "))
     return f"{what}; " + ", ".join(facts)
+
+
+def refusal(problem: Problem, node: int, fixed: Mapping[int, str], stuck: Sequence[int], sure: bool) -> str:
+    """Why a node is not emptied, in a sentence or two: guests that cannot leave at all, and those for which there is no place."""
+    name, guests = problem.names[node], problem.facts.guests
+    held = [f"{guests[vmid].label} cannot leave ({fixed[vmid]})" for vmid in sorted(fixed)]
+    placeless = [guest.label for unit in stuck for guest in problem.units[unit].guests]
+    if not placeless:
+        return f"{name} cannot be emptied: {listed(held)}. Nothing is moved."
+    also = f" {listed(held)}." if held else ""
+    if not sure:
+        return f"No way was found to empty {name}: no place was found for {listed(placeless)}.{also} Nothing is moved."
+    why = f"there is no place for {listed(placeless)}{_short(problem, node)}"
+    return f"{name} cannot be emptied, which is proven impossible: {why}.{also} Nothing is moved."
+
+
+def _short(problem: Problem, node: int) -> str:
+    """The sum that lacks, where it is that, in words."""
+    mine = [unit for unit, item in enumerate(problem.units) if item.home == node]
+    for resource in RESOURCES:
+        need = sum(problem.units[unit].size(resource) for unit in mine)
+        room = sum(max(0.0, problem.cap[resource][place] - problem.load[resource][place]) for place in problem.active)
+        if need > room + score.ROUNDING:
+            sizes = (f"{need:.1f} cores", f"{room:.1f}") if resource == "cpu" else (gib(need), gib(room))
+            return f": all that have to leave need {sizes[0]} of {LABEL[resource]}, and {sizes[1]} are free on the other nodes together"
+    return ""
 
 
 def changed(problem: Problem, method: Method, before: float, after: float) -> str:
     """The spread of the method before and after, and what the others do."""
     return f"the {LABEL[method]} spread goes from {before * 100:.1f} to {points(after)}"
 
+
+def nothing(problem: Problem, start: Level, best: Level | None, enough: float) -> str:
+    """Why nothing is done; `best` is the most level state in reach, None where only a search has found no better one."""
+    policy = problem.facts.policy
+    spread = f"the {LABEL[policy.method]} spread"
+    within = "" if policy.max_moves is None and policy.max_bytes is None else " within the budget"
+    if start.widest <= enough:
+        return f"Nothing to do: {spread} is {points(start.widest)}, within the {points(enough)} that count as balanced."
+    if best is None:
+        return f"Nothing to do: no way was found to lower {spread} of {points(start.widest)} by a point or more{within}."
+    if max(start.widest - best.widest, sum(start.spreads.values()) - sum(best.spreads.values())) <= score.ROUNDING:
+        return f"Nothing to do: no move that is allowed{within} lowers {spread} of {points(start.widest)}."
+    return f"Nothing to do: the moves that are allowed{within} lower {spread} of {points(start.widest)} by less than a point."
+
+
+def broken(rule: str, what: Sequence[str]) -> str:
+    """That a rule stays broken, as a warning."""
+    return f"{rule} is broken and stays so: {listed(what)}. {_who(rule)}"
+
+
+def _who(rule: str) -> str:
+    if rule.startswith("HA "):
+        return "The HA manager sees to its own rules where it can; no way was found here."
+    return "No way was found to keep it within the limits and the budget."
+
+
+def less_level(problem: Problem, free: Board) -> str:
+    """That a plan would level more if it might make other resources as uneven as on the board `free`; "" where none of them is."""
+    grown = _grown(problem, free)
+    spread = score.spread(problem, free.load, problem.facts.policy.method)
+    return f"letting {grown} would bring it to {points(spread)}" if grown else ""
+
+
+def dearer(problem: Problem, free: Board, seconds: float) -> str:
+    """That a plan as good would be so much cheaper if it might make other resources as uneven as on the board `free`."""
+    grown = _grown(problem, free)
+    return f"letting {grown} would be {seconds:.1f} seconds cheaper" if grown and seconds > 0.05 else ""
+
+
+def _grown(problem: Problem, free: Board) -> str:
+    guards = score.guards(problem, problem.facts.policy.method)
+    return " and ".join(f"the {LABEL[resource]} spread grow to {points(score.spread(problem, free.load, resource))}"
+                        for resource in score.worsened(problem, free.load, guards))
 
 
 def proof(cost: float, bound: float | None) -> str:

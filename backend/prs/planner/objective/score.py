@@ -18,6 +18,8 @@ WEIGHTS = {  # in seconds of moving for each unit of the term; a negative weight
     "spread": {"spread over the aim": WORTH, "moving": 1.0, "deviation": 0.0, "off": PREFERENCE_WORTH, "free": -BLOCK},
     "level": {"spread over the aim": 0.0, "moving": 1e-6, "deviation": 1e5, "off": 0.0, "free": 0.0},
 }
+CALM = 0.70  # load (fraction) up to which a resource that is not levelled may be as uneven as it likes: nobody is short of it there
+ROUNDING = 1e-9  # share of a load that rounding may hide
 PREFERENCE_SHARE = 0.05  # price of a guest off those nodes in a search for the most level cluster: this share of the variance at the start
 
 
@@ -61,8 +63,13 @@ def guards(problem: Problem, method: Method) -> dict[Resource, float]:
 
 
 def worsened(problem: Problem, load: Loads, widest: Mapping[Resource, float]) -> list[Resource]:
-    """The resources whose spread is wider than `widest` (of `guards`) allows."""
-    return [other for other, width in widest.items() if spread(problem, load, other) > width + 1e-9]
+    """The resources whose spread is wider than `widest` (of `guards`) allows, and that fill a node so far that it matters."""
+    found = list[Resource]()
+    for other, width in widest.items():
+        use = usage(problem, load, other)
+        if use and max(use) > CALM and max(use) - min(use) > width + ROUNDING:
+            found.append(other)
+    return found
 
 
 def node_loads(problem: Problem, load: Loads, guests: Mapping[int, int]) -> tuple[NodeLoad, ...]:

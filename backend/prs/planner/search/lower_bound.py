@@ -102,7 +102,7 @@ def to_spread(problem: Problem, method: Method, width: float) -> float | None:
 
 def _one(problem: Problem, resource: Resource, width: float) -> float:
     """The bound for one resource: the least of all intervals of bands, by what leaves at its upper end and arrives at its lower one."""
-    middle, needs = score.mean(problem, resource), Needs(problem, resource)
+    middle, needs, width = score.mean(problem, resource), Needs(problem, resource), width + score.ROUNDING
     first = max(middle, score.peak(problem, resource)) - width
     if not needs.nodes or first > middle + SLACK:
         return UNLIMITED if needs.nodes else 0.0

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 
 from prs.model import Method, Move
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
+from prs.planner.search.way import Step
 
 TRIES = 12  # orders tried before a plan with detours, or without some of its moves, is accepted
 DETOURS = 10  # parking moves in one plan
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One unit going to one node; `parking` when it goes on from there later in the plan."""
-
-    unit: int
-    target: int
-    parking: bool = False
 
 
 def sequence(problem: Problem, goal: Mapping[int, int], method: Method) -> tuple[list[Step], list[int]]:
@@ -46,6 +37,11 @@ def safe(board: Board, goal: Mapping[int, int]) -> bool:
             return False
         board.move(unit, target)
     return True
+
+
+def parked(steps: Sequence[Step]) -> set[int]:
+    """The units that the steps leave where they are only parked."""
+    return {step.unit for step in {step.unit: step for step in steps}.values() if step.parking}
 
 
 def _patient(problem: Problem, steps: list[Step]) -> list[Step]:

@@ -13,10 +13,13 @@ from prs.planner.problem.board import Board
 from prs.planner.problem.problem import UNLIMITED, Problem
 from prs.planner.search.anneal import MANY, Anneal, Found, Schedule
 from prs.planner.search.beam import Beam
+from prs.planner.search.descent import Descent
+from prs.planner.search.way import Step
 
 SMALL, BROAD, LARGE = 400, 1200, 3000  # units; the fewer, the more different searches; from LARGE on one is longer
 GUARD = 0.1  # price of harm to other resources, in that of the method's own
 HURRY = 2  # searches made in a hurry
+STARTS = 2  # of the most level plans found, those that are narrowed further
 LONGEST = 30  # moves of the longest plan that the beam looks for
 
 
@@ -33,6 +36,16 @@ class Budget:
         return (self.moves is None or sum(len(unit.guests) for unit in units) <= self.moves) and (
             self.size is None or sum(unit.bytes for unit in units) <= self.size)
 
+    def within(self, problem: Problem, steps: Sequence[Step]) -> list[Step]:
+        """The first steps, as many as fit in the budget, detours included."""
+        kept, count, size = list[Step](), 0, 0
+        for step in steps:
+            unit = problem.units[step.unit]
+            count, size = count + len(unit.guests), size + unit.bytes
+            if (self.moves is not None and count > self.moves) or (self.size is not None and size > self.size):
+                break
+            kept.append(step)
+        return kept
 
     def less(self, problem: Problem, goal: Iterable[int]) -> Budget:
         """What is left of it when these units move."""
@@ -66,19 +79,21 @@ def _pruning(units: int) -> Schedule:
 
 def cheapest(
     problem: Problem, method: Method, widths: Mapping[Resource, float], guarded: bool, patient: bool, hurry: bool = False,
-    start: Mapping[int, int] | None = None,
+    start: Mapping[int, int] | None = None, begun: Sequence[Found] | None = None,
 ) -> list[Found]:
     """Plans after which no spread is wider than `widths`, the cheapest first; empty when none was found.
 
     `guarded` plans keep the spread of the other resources within what the policy allows; `patient` searches go on when none was found,
-    those in a `hurry` stop early; `start` is a plan that is as level already, from which another search takes away what can stay.
+    those in a `hurry` stop early, and `begun` is what one of them has found, to be gone on with; `start` is a plan that is as level
+    already, from which another search takes away what can stay.
     """
     if any(width < score.reachable(problem, resource) for resource, width in widths.items()):
         return []
     first, then = _schedules(len(problem.units))
     if guarded and len(problem.units) <= SMALL:  # several things to reach need more heat
         first = [*first[3:], *(replace(first[-1], seed=seed) for seed in (14, 15))]
-    found = list(_bands(problem, method, widths, guarded, first[:HURRY] if hurry else first))
+    runs = first[:HURRY] if hurry else first if begun is None else first[HURRY:]
+    found = [*(begun or ()), *_bands(problem, method, widths, guarded, runs)]
     if patient and not found:
         found = list(_bands(problem, method, widths, guarded, then))
     if start:
@@ -153,3 +168,10 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
     if SMALL < units <= BROAD:  # once more from the best one, in small steps
         found += anneal(min(found, key=lambda one: one.value).goal, Schedule(40000, 0.02 * start, 1e-5 * start, seed=9, strict=True))
     return sorted((one for one in found if one.value < start - 1e-9), key=lambda one: one.value)
+
+
+def narrowed(
+    problem: Problem, goal: Mapping[int, int], budget: Budget, aim: float, guards: Mapping[Resource, float]
+) -> dict[int, int]:
+    """The goal with further moves and swaps for as long as they lower the widest spread, or the sum of the spreads; see `Level`."""
+    return Descent(problem, goal, aim, guards, lambda goal: budget.holds(problem, goal)).run()

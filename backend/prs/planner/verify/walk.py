@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prs.model import RESOURCES, Cluster, Guest, Move, Plan, Policy
 from prs.planner.problem.fixed_limits import FixedLimits
@@ -91,8 +91,11 @@ class Walk:
                 self.free[volume.storage, place] = self.free.get((volume.storage, place), 0) - sign * volume.size
         self.where[guest.vmid] = target
 
-    def end(self) -> None:
-        """Note the `together` rules that are split wider than at the start."""
+    def end(self, moves: Sequence[Move]) -> None:
+        """Note the guests that are left where they were only to wait, and the `together` rules that are split wider than at the start."""
+        for move in {move.vmid: move for move in moves}.values():
+            if move.parking:
+                self.broken.append(f"after the last move: guest {move.vmid} is left on {move.target}, where it was only to wait")
         for bond, before in zip(self.reading.together, self.split, strict=True):
             if self._places(bond.vmids) > before:
                 self.broken.append(f"after the last move: {bond.label} is broken, its guests are on several nodes")
@@ -115,7 +118,7 @@ def check_plan(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
     walk = Walk(FixedLimits(cluster, policy, plan.node if plan.kind == "drain" else "", plan.stopped))
     for number, move in enumerate(plan.moves, 1):
         walk.step(number, move)
-    walk.end()
+    walk.end(plan.moves)
     if policy.max_moves is not None and plan.kind == "balance" and len(plan.moves) > policy.max_moves:
         walk.broken.append(f"{len(plan.moves)} moves, {policy.max_moves} are allowed")
     if policy.max_bytes is not None and plan.kind == "balance" and sum(move.bytes for move in plan.moves) > policy.max_bytes:

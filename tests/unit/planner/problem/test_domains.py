@@ -104,7 +104,7 @@ def test_two_in_one_rack_are_parted_and_it_is_said() -> None:
 
 def test_on_one_node_of_a_full_cluster_at_least_the_node_is_left() -> None:
     """No other rack has room: the rule is kept by node then."""
-    full = [guest(10 + number, f"pve{number}", 98) for number in (3, 4)]
+    full = [guest(10 + number, f"pve{number}", 98, blockers=("has a device of its node",)) for number in (3, 4)]
     snapshot = scene(guest(1, "pve1", 4, **DB), guest(2, "pve1", 4, **DB), *full)
     (move,) = balance(snapshot).moves
     assert move.target == "pve2"

@@ -71,7 +71,7 @@ def test_affinity_moves_together() -> None:
     assert after[102] == after[103]
     walk = Walk(FixedLimits(snapshot, Policy()))
     walk.step(1, next(move for move in drain(snapshot).moves if move.vmid == 100))
-    walk.end()
+    walk.end(())
     assert walk.broken == ["after the last move: tag plb_affinity_app is broken, its guests are on several nodes"]
 
 

@@ -1,0 +1,185 @@
+"""Balances a small cluster by looking at every placement: the plan is the cheapest that there is, and what is not found does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from prs.model import Resource
+from prs.planner.choice import Choice, Target
+from prs.planner.explain import reasons
+from prs.planner.objective import score
+from prs.planner.objective.level import Level
+from prs.planner.problem.board import Board
+from prs.planner.problem.problem import Problem
+from prs.planner.search import order, way
+from prs.planner.search.exhaustive import ROUNDING, Exhaustive, Limits, Rank, Seen
+from prs.planner.search.search import Budget
+from prs.planner.search.way import Step
+
+FINE = 1e-4  # a gain (fraction) that is worth moves where the most level cluster is asked for
+WITHIN = 0.9  # of the least gain: so much less level than the best in reach a plan may end, and a second run has nothing to do
+
+
+def choose(problem: Problem, budget: Budget, target: Target) -> Choice | None:
+    """The cheapest plan to the target, or as near to it as can be, and what the guard for other resources costs; None if undecided."""
+    cluster = Small(problem, budget, score.guards(problem, problem.facts.policy.method))
+    choice = cluster.choose(target)
+    if choice is None or not cluster.search.guarded:
+        return choice
+    return replace(choice, guard=cluster.price_of_guard(choice, target))
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A way to a placement; `sure` when no other one with a better rank can be reached."""
+
+    seen: Seen
+    steps: list[Step]
+    cost: float  # of the steps, detours included (seconds)
+    sure: bool
+
+
+class Small:
+    """One small cluster, to be looked at for several questions."""
+
+    def __init__(self, problem: Problem, budget: Budget, guards: dict[Resource, float]) -> None:
+        self.problem, self.budget, self.guards = problem, budget, guards
+        self.policy, self.board = problem.facts.policy, Board(problem)
+        self.search = Exhaustive(problem)
+        self.start = Level.of(problem, self.board.load, self.search.breaches.on(self.board))
+        self.final: Limits | None = None  # what the plan had to keep, once that is known
+        self.reached: set[way.State] | None = None  # where safe steps lead, once that had to be worked out
+
+    def ends(self, steps: Iterable[Step]) -> Board:
+        """The board after the steps."""
+        board = Board(self.problem)
+        for step in steps:
+            board.move(step.unit, step.target)
+        return board
+
+    def level(self, board: Board) -> Level:
+        """How good the board is."""
+        return Level.of(self.problem, board.load, self.search.breaches.on(board))
+
+    def choose(self, target: Target) -> Choice | None:
+        """The cheapest plan to the target, or as near to it as can be; None where that could not be decided."""
+        enough, widest = target.enough, max(target.enough, self.start.widest)
+        aim = enough if self.start.widest <= enough else target.aim  # only repairs are asked for then
+        limits = self._limits(dict.fromkeys(score.resources(self.policy.method), widest))
+
+        def rank(seen: Seen) -> Rank:
+            return (*self._level(seen).rank(aim), seen.cost)
+
+        best = self._first(limits, rank, self._most_level)
+        if best is None or not best.sure:
+            return None
+        level = self._level(best.seen)
+        better = level.better(self.start, aim, target.least) or level.widest <= enough < self.start.widest
+        if level.breaches == self.start.breaches and not better:
+            return Choice(nothing=reasons.nothing(self.problem, self.start, level, enough))
+        limits.breaches = level.breaches
+        limits.widths = {r: self._width(spread, level.widest, aim, target) for r, spread in level.spreads.items()}
+        self.final = limits
+        return self._cheapest(limits)
+
+    def price_of_guard(self, choice: Choice, target: Target) -> str:
+        """What the guard for other resources costs in level and in seconds, in words; "" where it costs nothing."""
+        problem, free = self.problem, Small(self.problem, self.budget, {})
+        mine, other = self.ends(choice.steps), free.choose(target)
+        if other is not None and self.level(free.ends(other.steps)).better(self.level(mine), target.aim):
+            return reasons.less_level(problem, free.ends(other.steps))
+        cheaper = free._cheapest(replace(self.final, guards={})) if self.final else None
+        return reasons.dearer(problem, free.ends(cheaper.steps), self._cost(choice) - self._cost(cheaper)) if cheaper else ""
+
+    def _cost(self, choice: Choice) -> float:
+        return sum(self.problem.units[step.unit].cost for step in choice.steps)
+
+    def _limits(self, widths: dict[Resource, float]) -> Limits:
+        moves, size = self.budget.moves, self.budget.size
+        return Limits(widths, moves=score.NONE if moves is None else moves, size=score.NONE if size is None else size, guards=self.guards)
+
+    def _level(self, seen: Seen) -> Level:
+        return Level(seen.breaches, seen.spreads)
+
+    def _width(self, spread: float, widest: float, aim: float, target: Target) -> float:
+        """How wide the spread of a resource may be in the plan: the aim, the spread that is enough, or next to the best."""
+        if spread <= aim + ROUNDING:
+            return aim
+        if widest <= target.enough + ROUNDING:
+            return target.enough
+        return min(spread + WITHIN * target.least / len(score.resources(self.policy.method)), self.start.widest)
+
+    def _cheapest(self, limits: Limits) -> Choice | None:
+        """The plan within the limits that costs least, guests off the nodes that rules prefer counted in."""
+        problem = self.problem
+        wishes = bool(problem.preferences)
+
+        def rank(seen: Seen) -> Rank:
+            off = sum(row[seen.where[unit]] for unit, row in problem.preferences.items())
+            return (round(seen.cost + score.PREFERENCE_WORTH * off, 6), self._lost(seen) if wishes else 0.0, *self._level(seen).rank(0.0))
+
+        found = self._first(limits, rank, self._least_costly, wishes)
+        if found is None:
+            return None
+        within = self.budget.moves is not None or self.budget.size is not None
+        return Choice(found.steps, self._floor(limits) if wishes or within or not found.sure else found.cost)
+
+    def _lost(self, seen: Seen) -> float:
+        """By how much (bytes) the largest free memory shrinks."""
+        board = Board(self.problem)
+        for unit, place in seen.goal(self.problem).items():
+            board.move(unit, place)
+        return max(0.0, score.block(self.problem, self.problem.load) - score.block(self.problem, board.load))
+
+    def _floor(self, limits: Limits) -> float:
+        """What the cheapest placement within the limits costs, whether or not it can be reached and within the budget (seconds)."""
+        found = self.search.best(replace(limits, moves=score.NONE, size=score.NONE), lambda seen: (seen.cost,), dearer=False)
+        return found[0].cost if found else 0.0
+
+    def _first(
+        self, limits: Limits, rank: Callable[[Seen], Rank], pick: Callable[[list[Seen]], Solved | None], dearer: bool = True
+    ) -> Solved | None:
+        """What is picked of the placements with the smallest ranks; where none of them is within reach, of all those that are."""
+        ranked = self.search.best(limits, rank, dearer=dearer)
+        if (found := pick(ranked)) is not None or not ranked:
+            return found
+        self.reached = way.reachable(self.problem) if self.reached is None else self.reached
+        return None if self.reached is None else pick(self.search.best(limits, rank, self.reached, dearer))
+
+    def _most_level(self, ranked: list[Seen]) -> Solved | None:
+        """The first placement that can be reached within the budget."""
+        sure = True
+        for seen in ranked:
+            steps, known = self._way(seen)
+            if steps is not None and self._affordable(steps):
+                return Solved(seen, steps, 0.0, sure)
+            sure = sure and known
+        return None
+
+    def _least_costly(self, ranked: list[Seen]) -> Solved | None:
+        """The placement that costs least with its detours; those without any come first, so that soon none of the rest can be cheaper."""
+        best, sure = None, True
+        for seen in ranked:
+            if best is not None and seen.cost >= best.cost * (1 - ROUNDING):
+                break
+            steps, known = self._way(seen)
+            sure = sure and known
+            if steps is not None and self._affordable(steps):
+                cost = sum(self.problem.units[step.unit].cost for step in steps)
+                best = Solved(seen, steps, cost, sure) if best is None or cost < best.cost else best
+        return best and replace(best, sure=sure)
+
+    def _way(self, seen: Seen) -> tuple[list[Step] | None, bool]:
+        """Safe steps to the placement, the most levelling first, and whether it is certain that none cost less."""
+        goal = seen.goal(self.problem)
+        steps, late = order.sequence(self.problem, goal, self.policy.method)
+        if not late and not any(step.parking for step in steps):
+            return steps, True
+        found = way.to_placement(self.problem, goal)
+        return found.steps, found.sure
+
+    def _affordable(self, steps: list[Step]) -> bool:
+        units = [self.problem.units[step.unit] for step in steps]
+        moves, size = self.budget.moves, self.budget.size
+        return (moves is None or sum(len(unit.guests) for unit in units) <= moves) and (size is None or sum(u.bytes for u in units) <= size)
