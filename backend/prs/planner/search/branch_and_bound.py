@@ -109,7 +109,7 @@ class Exact:
         self.bound, self.refused, self.refusals = 0.0, UNLIMITED, 0
         self.visits, self.spare = 0, visits
         self.sides = [Side(problem, self.board, resource, width) for resource, width in widths.items() if any(problem.sizes[resource])]
-        self.guards = [Side(problem, self.board, resource, width) for resource, width in guards.items() if any(problem.sizes[resource])]
+        self.guards = guards
         self.places = [[node for node in problem.active if unit.allowed[node]] for unit in problem.units]
         self.units = sorted(range(len(problem.units)), key=self._rank) if self.sides else []
         self.twin = [False] + [self._rank(one)[:-1] == self._rank(two)[:-1] for one, two in pairwise(self.units)]
@@ -165,7 +165,7 @@ class Exact:
 
     def _take(self, number: int, paid: float) -> bool:
         """Keep a placement within the widths if it can be used."""
-        if not all(side.reached for side in self.guards):
+        if score.worsened(self.problem, self.board.load, self.guards):
             return False
         where, units = self.board.where, self.problem.units
         goal = {unit: where[unit] for unit in self.units[:number] if where[unit] != units[unit].home}
