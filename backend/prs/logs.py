@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus
 
 from prs.terminal import Stream, clean, write
 
-FIELDS = ("node", "vmid", "upid", "job")
+FIELDS = ("node", "vmid", "upid", "job", "caller", "client", "action", "allowed")
 HIDDEN = "[hidden]"
 Form = Literal["journal", "prefix", "person"]
 

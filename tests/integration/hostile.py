@@ -62,14 +62,19 @@ def request(home: House, method: str, path: str, *headers: str, body: bytes = b"
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def served_soon(who: Person, path: str = "/healthz", times: int = 3) -> float:
-    """The slowest of some calls of another client, in seconds; each must succeed."""
-    slowest = 0.0
+def served_soon(who: Person, path: str = "/healthz", times: int = 4) -> float:
+    """The fastest of some calls of another client, in seconds; each must succeed.
+
+    A service that is held up is slow every time; a machine that is busy with other tests is not.
+    """
+    fastest = float("inf")
     for _ in range(times):
         start = time.monotonic()
         assert who.call("GET", path).status_code == 200
-        slowest = max(slowest, time.monotonic() - start)
-    return slowest
+        fastest = min(fastest, time.monotonic() - start)
+        if fastest < SOON:
+            break
+    return fastest
 
 
 class SlowReader(threading.Thread):

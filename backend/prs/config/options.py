@@ -151,6 +151,14 @@ OPTIONS = (
         "Directory in memory where the tickets of web users wait for their jobs to end.",
     ),
     Option(
+        "service", "keep_days", values.count(1, 3650), "90", "a whole number of days from 1 to 3650",
+        "Days that jobs stay in the journal after their end; plans that nobody carries out stay for one day.",
+    ),
+    Option(
+        "service", "keep_size", values.gib, "256MiB", "a size such as 256MiB or 1GiB (a plain number is GiB)",
+        "Size that the journal's content may reach before the oldest ended jobs go earlier.",
+    ),
+    Option(
         "web", "address", values.listen_address, "", "an IP address of this machine, or nothing for all of them",
         "Address the web interface listens on; empty for all.", "192.0.2.10",
     ),

@@ -11,14 +11,15 @@ from prs.errors import PrsError
 from prs.logs import brief
 from prs.web.access import guard
 from prs.web.access.login import read_login
-from prs.web.api.answers import refused
+from prs.web.api.answers import compressed, refused
 from prs.web.api.openapi import PREFIX
 from prs.web.api.refusal import Refusal, refusal
 from prs.web.context import Context
 from prs.web.pages import pages
 from prs.web.routes import jobs, overview, plans, session
 
-log = logging.getLogger(__name__)
+log, audit = logging.getLogger(__name__), logging.getLogger("prs.web.audit")
+_ACTIONS = {"make_plan_of_caller": "plan", "start_job_of_caller": "start"}
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
 
 
@@ -62,7 +63,20 @@ def _finish(response: Response) -> Response:
     response.headers.update(guard.allow(getattr(g, "origin", "")))
     if response.status_code == 413:
         response.headers["Connection"] = "close"  # the body is still on its way and will not be read
-    return response
+    if "caller" in g and request.method == "POST":
+        _audit(response)
+    return compressed(response)
+
+
+def _audit(response: Response) -> None:
+    """Who, from where, what, on which job or node, and whether it was allowed: one line for each call that changes something."""
+    paths = request.view_args or {}
+    action = str(paths.get("verb") or _ACTIONS.get((request.endpoint or "").rpartition(".")[2], request.endpoint))
+    job, client, allowed = str(paths.get("job_id") or g.get("job", "")), request.remote_addr or "", response.status_code < 400
+    fields = {"caller": g.caller.name, "client": client, "action": action, "job": job, "node": str(paths.get("node", ""))}
+    what = " ".join(filter(None, [action, job and f"job {job[:12]}", fields["node"] and f"node {fields['node'][:63]}"]))
+    words = "allowed" if allowed else f"refused with {response.status_code}"
+    audit.info("%s by %s from %s: %s", what, g.caller.name, client, words, extra={**fields, "allowed": "yes" if allowed else "no"})
 
 
 def _plain(error: HTTPException) -> Response:

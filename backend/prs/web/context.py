@@ -19,6 +19,7 @@ from prs.pve.api import Api
 from prs.pve.read.snapshot import read_cluster
 from prs.web.access.auth import Caller, Connect, Verifier
 from prs.web.access.guard import Guard
+from prs.web.access.guesses import LOGINS, LOGINS_CLIENT, Gate, Guesses
 from prs.web.cache import Cache
 from prs.web.peers import Peers
 from prs.web.site import Site
@@ -39,7 +40,7 @@ class Context:
 
     def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, site: Site, run: Run = here) -> None:
         self.settings, self.guard, self.site, self._run = settings, guard, site, run
-        self.verifier = Verifier(api, connect)
+        self.verifier, self.guesses, self.logins = Verifier(api, connect), Guesses(), Gate(LOGINS, LOGINS_CLIENT)
         self.peers = Peers(settings.web.port, site, settings.web.api)
         self._api, self._connect = api, connect
         self._local, self._shared_holds = threading.local(), shared_holds(site.pve, site.node, site.helper)

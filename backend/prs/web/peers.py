@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +18,17 @@ from prs.errors import PrsError, PveError
 from prs.pve.api import Api
 from prs.web import certificate
 from prs.web.access.login import Login
+from prs.web.api.parse import parse
+from prs.web.api.reflect import record, ref
+from prs.web.api.validate import mistakes
 from prs.web.cache import Cache
 from prs.web.site import Site
 
-TIMEOUT = 4.0  # seconds; PVE's own answer behind it is fast, and a refused ticket has been refused here already
+TIMEOUT = 4.0  # seconds for all of an answer; PVE's own answer behind it is fast, and a refused ticket has been refused here already
+PLANNING = 60.0  # the same for what changes something, behind which a plan may be made
 DOWN = 20.0  # seconds during which a node that did not answer is not asked again
 ADDRESSES = 60.0
-AT_ONCE = 8
+AT_ONCE = 8  # calls to peers of all callers together
 LARGEST = 8 * 2**20
 
 
@@ -35,11 +42,12 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a peer answered; `error` says in words why there is no answer."""
+    """What a peer answered: `data` as described, or `refused` with the status; `error` says in words why there is neither."""
 
     peer: Peer
     status: int = 0
-    body: Any = None
+    data: Any = None
+    refused: Any = None  # {code, message, details}
     error: str = ""
 
 
@@ -48,12 +56,13 @@ class Unanswered(PrsError):
 
 
 class Peers:
-    """The services of the other nodes."""
+    """The services of the other nodes, asked through one bounded pool."""
 
     def __init__(self, port: int, site: Site, api: Endpoint) -> None:
-        self._port, self._site, self._trust = port, site, api
+        self._port, self._around, self._trust = port, site, api
         self._known: Cache[tuple[Peer, ...]] = Cache(ADDRESSES, 200)
         self._down: Cache[str] = Cache(DOWN, 200)
+        self._pool = ThreadPoolExecutor(AT_ONCE, "peers")
 
     def others(self, login: Login, api: Api) -> tuple[tuple[Peer, ...], str]:
         """The other online nodes with their addresses, and why they cannot be told ("" = they can)."""
@@ -64,31 +73,34 @@ class Peers:
             except PveError as error:
                 return (), f"the other nodes' jobs are not shown: {error}"
             nodes = [row for row in rows if isinstance(row, dict) and row.get("type") == "node" and row.get("online")]
-            found = tuple(Peer(str(row["name"]), str(row["ip"])) for row in nodes if row.get("ip") and row.get("name") != self._site.node)
+            found = tuple(Peer(str(row["name"]), str(row["ip"])) for row in nodes if row.get("ip") and row.get("name") != self._around.node)
             self._known.put(login.key, found)
         return found, ""
 
-    def ask(self, peers: Sequence[Peer], login: Login, method: str, path: str, body: object = None) -> list[Reply]:
-        """Send one request to all of them at the same time; replies in the same order."""
-        if not peers:
-            return []
-        with ThreadPoolExecutor(min(AT_ONCE, len(peers)), "peers") as pool:
-            return list(pool.map(lambda peer: self._one(peer, login, method, path, body), peers))
+    def ask(self, peers: Sequence[Peer], login: Login, method: str, path: str, schema: str, body: object = None) -> list[Reply]:
+        """Send one request to all of them; replies in the same order, `data` held against the named schema of the description."""
+        return list(self._pool.map(lambda peer: self._one(peer, login, method, path, schema, body), peers))
 
-    def _one(self, peer: Peer, login: Login, method: str, path: str, body: object) -> Reply:
+    def _one(self, peer: Peer, login: Login, method: str, path: str, schema: str, body: object) -> Reply:
         down = self._down.get(peer)
         if down is not None and method == "GET":
             return Reply(peer, error=down)
         try:
-            return self._send(peer, login, method, path, body)
+            status, data = self._send(peer, login, method, path, body)
         except (OSError, http.client.HTTPException, ValueError, Unanswered) as error:
             words = f"{peer.node} ({peer.address}): {_words(error)}"
             self._down.put(peer, words)
             return Reply(peer, error=words)
+        return _judged(peer, status, data, schema)
 
-    def _send(self, peer: Peer, login: Login, method: str, path: str, body: object) -> Reply:
+    def _send(self, peer: Peer, login: Login, method: str, path: str, body: object) -> tuple[int, Any]:
+        seconds = TIMEOUT if method == "GET" else PLANNING
         pin = self._pin(peer)
-        connection = http.client.HTTPSConnection(peer.address, self._port, timeout=TIMEOUT, context=self._context(pin))
+        connection = http.client.HTTPSConnection(peer.address, self._port, timeout=seconds, context=self._context(pin))
+        # The timeout of a socket is one of each byte; this one is for all of the answer.
+        late = threading.Event()
+        timer = threading.Timer(seconds, _give_up, (connection, late))
+        timer.start()
         try:
             connection.connect()
             # Before anything secret is sent: the certificate must be the very one this node shows according to the cluster's own files.
@@ -99,13 +111,18 @@ class Peers:
                 headers |= {"CSRFPreventionToken": login.csrf, "Content-Type": "application/json"}
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)
             response = connection.getresponse()
-            return Reply(peer, response.status, json.loads(response.read(LARGEST)))
+            return response.status, parse(response.read(LARGEST))
+        except (OSError, http.client.HTTPException, ValueError):
+            if late.is_set():
+                raise TimeoutError from None
+            raise
         finally:
+            timer.cancel()
             connection.close()
 
     def _pin(self, peer: Peer) -> bytes | None:
         """The certificate of the node as pmxcfs holds it; None when this machine is not a node (then authorities are asked)."""
-        folder = self._site.pve / "nodes" / peer.node
+        folder = self._around.pve / "nodes" / peer.node
         if not folder.is_dir():
             return None
         # pmxcfs keeps the keys of other nodes readable as well, so the choice is the one that node makes.
@@ -118,6 +135,27 @@ class Peers:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def _give_up(connection: http.client.HTTPSConnection, late: threading.Event) -> None:
+    late.set()
+    if connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _judged(peer: Peer, status: int, answer: Any, schema: str) -> Reply:
+    """The answer if it is as described; a node of another version, or a hostile one, must not break what is shown of the others."""
+    good = status in (200, 201)
+    envelope = record("", data=ref(schema)) if good else ref("Error")
+    wrong = mistakes(envelope, answer)
+    if not wrong and good:
+        claimed = {job["host"] for job in answer["data"].get("jobs", [answer["data"]]) if "host" in job}
+        wrong = [] if claimed <= {peer.node} else ["it speaks for another node"]
+    if wrong:
+        words = "answers otherwise than this version knows (is another version installed there?)"
+        return Reply(peer, error=f"{peer.node} ({peer.address}): {words}: {wrong[0]}")
+    return Reply(peer, status, answer["data"]) if good else Reply(peer, status, refused=answer["error"])
 
 
 def _words(error: Exception) -> str:

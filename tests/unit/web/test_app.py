@@ -26,8 +26,9 @@ from prs.errors import (
     PrsError,
     Unreachable,
 )
-from prs.web.access.auth import Caller, Gate
+from prs.web.access.auth import Caller
 from prs.web.access.guard import Guard
+from prs.web.access.guesses import Gate
 from prs.web.access.login import Login
 from prs.web.access.rights import Rights
 from prs.web.api.examples import ANSWERS, REQUESTS
@@ -148,7 +149,7 @@ def test_a_fault_says_nothing_about_the_inside(app: Any, monkeypatch: pytest.Mon
 
 
 def test_the_gate_lets_two_of_a_client_and_ten_in_all_wait() -> None:
-    gate, leave, inside = Gate(), threading.Event(), threading.Semaphore(0)
+    gate, leave, inside = Gate(10, 2), threading.Event(), threading.Semaphore(0)
 
     def wait(client: str) -> None:
         with gate.pass_through(client):

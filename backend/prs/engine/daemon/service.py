@@ -20,6 +20,7 @@ from prs.engine.execution.executor import TICK, Executor
 from prs.engine.journal import credentials
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
+from prs.engine.journal.retention import prune
 from prs.engine.planning import make_plan
 from prs.errors import ConfigError, JobConflict, JournalError, PrsError
 from prs.pve.api import Api, Renewed
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 IDLE = 5.0  # seconds between two looks into the journal for a new job
 STANDING_BY = "standing by"  # begins the status of a daemon that does not lead
+PRUNE = 3600.0  # seconds between two looks for what may leave the journal
 RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was not ours to plan, is looked at again
 
 
@@ -52,7 +54,7 @@ class Service:
         self._holds = Holds(journal, clock, host.shared_holds)
         self._executors: dict[str, Executor] = {}
         self._stopping = self._reloading = False
-        self._next_look = 0.0
+        self._next_look = self._next_prune = 0.0
         self._status = ""
         self._turned = clock.monotonic()
 
@@ -92,12 +94,21 @@ class Service:
             for job in self._journal.jobs(only_open=True):
                 self._serve(job)
             self._holds.sync()
+            self._prune()
             if not self._executors:
                 self._schedule()
         except JournalError as error:
             self._say(f"cannot work: {error}", logging.ERROR)
             return IDLE
         return TICK if self._executors else IDLE
+
+    def _prune(self) -> None:
+        if self._clock.monotonic() < self._next_prune:
+            return
+        self._next_prune = self._clock.monotonic() + PRUNE
+        gone = prune(self._journal, self._clock.time(), self._settings.keep_days, self._settings.keep_size)
+        if gone:
+            log.info("%d old jobs left the journal", gone)
 
     def _serve(self, job: Job) -> None:
         try:

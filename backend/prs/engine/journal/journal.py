@@ -25,6 +25,12 @@ _OPEN_STEPS = ", ".join(f"'{state}'" for state in STEP_OPEN)
 _ACTIVE_STEPS = ", ".join(f"'{state}'" for state in STEP_ACTIVE)
 
 
+PLANS_OF_A_USER = 20  # plans without a job that are kept of one user; the oldest makes room
+_SURPLUS = """DELETE FROM plans WHERE user = ? AND id IN (
+    SELECT id FROM plans WHERE user = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.plan = plans.id)
+    ORDER BY created DESC, rowid DESC LIMIT -1 OFFSET ?)"""
+
+
 class Journal:
     """One connection to the journal file; each thread and process opens its own. Raises JournalError for anything SQLite refuses."""
 
@@ -66,9 +72,9 @@ class Journal:
             raise JournalError(f"the journal {self.path} cannot be written: {error}") from error
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
-        """What a query gives."""
+        """What a query gives; its values, or one mapping of names to them."""
         try:
-            return self._db.execute(query, values).fetchall()
+            return self._db.execute(query, values[0] if values and isinstance(values[0], dict) else values).fetchall()
         except sqlite3.Error as error:
             raise JournalError(f"the journal {self.path} cannot be read: {error}") from error
 
@@ -77,9 +83,11 @@ class Journal:
         plan_id = secrets.token_hex(6)
         # Failure domains that came from PVE's locations bind the job as they bound its plan, and relaxed rules bind neither.
         policy = replace(policy, domains=policy.domains or plan.domains, relaxed=plan.relaxed)
-        values = (plan_id, plan.created, user, json.dumps(to_json(policy)), json.dumps(to_json(plan)))
+        values = {"id": plan_id, "created": plan.created, "user": user, "method": plan.method, "summary": plan.summary}
+        values |= {"policy": json.dumps(to_json(policy)), "body": json.dumps(to_json(plan))}
         with self.transaction() as db:
-            db.execute("INSERT INTO plans (id, created, user, policy, body) VALUES (?, ?, ?, ?, ?)", values)
+            self._insert(db, "plans", values)
+            db.execute(_SURPLUS, (user, user, PLANS_OF_A_USER))
         return plan_id
 
     def plan(self, plan_id: str) -> tuple[Plan, str]:
@@ -176,12 +184,14 @@ class Journal:
         rows = self.rows(query, limit)
         return [self._job(row) for row in rows]
 
-    def brief_jobs(self, limit: int) -> list[Job]:
-        """The newest jobs first, with their steps but of their plans only kind, method and summary: fit for long lists."""
+    def brief_jobs(self, limit: int, user: str = "") -> list[Job]:
+        """The newest jobs first (of `user` and of the user's tokens, "" = everybody's), of their plans only kind, method and summary."""
+        # Tokens are user!name: in the order of bytes between user! and user" (the next character).
+        own = """WHERE jobs.user = :user OR (jobs.user > :user || '!' AND jobs.user < :user || '"')""" if user else ""
         rows = self.rows(
-            """SELECT jobs.*, plans.policy, json_extract(plans.body, '$.method') AS method, json_extract(plans.body, '$.summary') AS summary
-            FROM jobs JOIN plans ON plans.id = jobs.plan ORDER BY jobs.created DESC, jobs.rowid LIMIT ?""",
-            limit,
+            f"""SELECT jobs.*, plans.policy, plans.method, plans.summary FROM jobs JOIN plans ON plans.id = jobs.plan {own}
+            ORDER BY jobs.created DESC, jobs.rowid LIMIT :limit""",
+            {"user": user, "limit": limit},
         )
         return [self._fill(row, Plan(row["kind"], row["method"], row["node"], summary=row["summary"])) for row in rows]
 

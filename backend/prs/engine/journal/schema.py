@@ -48,6 +48,17 @@ MIGRATIONS = (
     ALTER TABLE held ADD COLUMN posted INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE ended_holds (node TEXT NOT NULL, job TEXT NOT NULL, PRIMARY KEY (node, job));
     """,
+    """
+    ALTER TABLE plans ADD COLUMN method TEXT NOT NULL DEFAULT '';
+    ALTER TABLE plans ADD COLUMN summary TEXT NOT NULL DEFAULT '';
+    UPDATE plans SET method = json_extract(body, '$.method'), summary = COALESCE(json_extract(body, '$.summary'), '');
+    CREATE INDEX jobs_by_created ON jobs (created);
+    CREATE INDEX jobs_by_user ON jobs (user, created);
+    CREATE INDEX jobs_by_plan ON jobs (plan);
+    CREATE INDEX plans_by_user ON plans (user, created);
+    CREATE INDEX steps_by_vmid ON steps (vmid);
+    CREATE INDEX steps_by_state ON steps (state);
+    """,
 )
 
 

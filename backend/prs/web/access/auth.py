@@ -1,16 +1,14 @@
-"""Proves callers by asking PVE, remembers a yes for half a minute, and keeps refused ones from holding up everybody else."""
+"""Proves callers by asking PVE, and remembers a yes for half a minute, for what only reads."""
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from prs.endpoint import Endpoint
 from prs.errors import ApiError, LoginFailed
 from prs.pve.api import Api
+from prs.web.access.guesses import Gate, note_refusal
 from prs.web.access.login import Login, digest
 from prs.web.access.rights import Rights
 from prs.web.access.single_flight import SingleFlight
@@ -20,7 +18,7 @@ from prs.web.cache import Cache
 YES = 30.0  # seconds a proven ticket and its rights are believed
 NO = 30.0  # seconds a refused ticket is refused without asking again
 PROVEN = 7200.0  # seconds during which a ticket that was good once is asked about outside the limits below
-SLOW_CALLS = 10  # unproven callers that may wait for PVE at once (each refusal takes it 3 s), and per client:
+SLOW_CALLS = 100  # unproven tickets that may wait for PVE at once (each refusal takes it 3 s), and per client:
 SLOW_CALLS_CLIENT = 2
 
 Connect = Callable[[Endpoint], Api]
@@ -44,37 +42,12 @@ class Caller:
         return user == self.name or user.startswith(f"{self.name}!")
 
 
-class Gate:
-    """Lets only a few unproven callers wait for PVE at the same time; Refusal 429 for the others.
-
-    With PVE's delay this is a limit on guesses too: two places and three seconds each make 40 in a minute.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside: Counter[str] = Counter()
-
-    @contextmanager
-    def pass_through(self, client: str) -> Iterator[None]:
-        """Hold one of the places while asking PVE."""
-        with self._lock:
-            if self._inside[client] >= SLOW_CALLS_CLIENT or self._inside.total() >= SLOW_CALLS:
-                raise Refusal(429, "slow_down", "Other logins are being checked: try again in 3 seconds.", retry=3)
-            self._inside[client] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside[client] -= 1
-                self._inside += Counter()  # forgets clients without a place
-
-
 class Verifier:
     """Asks PVE whether a login is good and what it may do."""
 
     def __init__(self, api: Endpoint, connect: Connect) -> None:
         self._api, self._connect = api, connect
-        self.gate = Gate()
+        self.gate = Gate(SLOW_CALLS, SLOW_CALLS_CLIENT)
         self._yes: Cache[Rights] = Cache(YES, 500)
         self._no: Cache[bool] = Cache(NO, 2000)
         self._proven: Cache[bool] = Cache(PROVEN, 2000)
@@ -84,11 +57,14 @@ class Verifier:
         self._asking_csrf: SingleFlight[None] = SingleFlight()
 
     def verify(self, login: Login, client: str, changing: bool) -> Caller:
-        """The caller behind the login; Refusal 401, 403 or 429, or what went wrong in asking PVE."""
-        rights = self._yes.get(login.key)
+        """The caller behind the login; Refusal 401, 403 or 429, or what went wrong in asking PVE.
+
+        What changes something asks PVE anew: what the root helper or the journal would do, PVE does not see.
+        """
+        rights = None if changing else self._yes.get(login.key)
         endpoint = self.endpoint(login)
         if rights is None:
-            rights = self._asking.ask(login.key, lambda: self._ask(login, endpoint, client))
+            rights = self._asking.ask(f"{login.key} {changing}", lambda: self._ask(login, endpoint, client, changing))
         if changing and not login.token_name:
             key = digest(f"{login.ticket} {login.csrf}")
             self._asking_csrf.ask(key, lambda: self._check_csrf(key, endpoint, client))
@@ -101,8 +77,8 @@ class Verifier:
             renew=False,
         )  # fmt: skip
 
-    def _ask(self, login: Login, endpoint: Endpoint, client: str) -> Rights:
-        if (known := self._yes.get(login.key)) is not None:  # answered while this one was on its way
+    def _ask(self, login: Login, endpoint: Endpoint, client: str, anew: bool) -> Rights:
+        if not anew and (known := self._yes.get(login.key)) is not None:  # answered while this one was on its way
             return known
         if self._no.get(login.key):
             raise Refusal(401, "ticket", "PVE does not accept this ticket: it has expired or was never valid.")
@@ -115,6 +91,8 @@ class Verifier:
         except LoginFailed:
             self._no.put(login.key, True)
             self._proven.drop(login.key)
+            self._yes.drop(login.key)
+            note_refusal("token" if login.token_name else "ticket", login.name, client)
             raise Refusal(401, "ticket", "PVE does not accept this ticket: it has expired or was never valid.") from None
         rights = Rights(listed if isinstance(listed, dict) else {})
         self._yes.put(login.key, rights)

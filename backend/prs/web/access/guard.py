@@ -79,7 +79,7 @@ def preflight(origin: str) -> Mapping[str, str]:
 def allow(origin: str) -> Mapping[str, str]:
     """The headers that let a page read the answer; refusals carry them too, or the page could not tell why."""
     found = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "ETag, Retry-After"} if origin else {}
-    return {**found, "Vary": "Origin, Authorization"}
+    return {**found, "Vary": "Origin, Authorization, Accept-Encoding"}
 
 
 def security(page: bool) -> Mapping[str, str]:

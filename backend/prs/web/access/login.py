@@ -51,6 +51,11 @@ def digest(secret: str) -> str:
     return hashlib.sha256(_SALT + secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def is_ticket(text: str) -> bool:
+    """True for what has the form of a whole ticket."""
+    return _TICKET.fullmatch(text) is not None
+
+
 def read_login(authorization: str, csrf: str, changing: bool) -> Login:
     """The login in the headers; raise Refusal for none, a half one, one that is too old, or a change without CSRF token."""
     if not authorization:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from typing import Any
@@ -11,6 +12,7 @@ from flask import Response, request
 from prs.web.api.refusal import Refusal
 
 Json = dict[str, Any]
+LEAST = 1400  # bytes that fit into one packet as they are
 
 
 def answer(data: object, status: int = 200) -> Response:
@@ -21,8 +23,17 @@ def answer(data: object, status: int = 200) -> Response:
 def tagged(data: object) -> Response:
     """The answer with an ETag, or 304 when the client has it already."""
     found = answer(data)
-    found.set_etag(hashlib.sha256(found.get_data()).hexdigest()[:32])
+    found.set_etag(hashlib.sha256(found.get_data()).hexdigest()[:32], weak=True)  # the same whether it is compressed or not
     found.make_conditional(request)
+    return found
+
+
+def compressed(found: Response) -> Response:
+    """The answer to a GET packed where that is worth it; those with a ticket in them answer a POST and never are."""
+    worth = request.method == "GET" and found.status_code == 200 and found.mimetype == "application/json"
+    if worth and request.accept_encodings["gzip"] > 0 and len(found.get_data()) > LEAST:
+        found.set_data(gzip.compress(found.get_data(), 5, mtime=0))
+        found.headers["Content-Encoding"] = "gzip"
     return found
 
 

@@ -68,8 +68,8 @@ def _paths() -> dict[str, Any]:
         "/realms": {"get": _call("Realms to log in to, as PVE lists them.", ref("Realms"), "realms", open_to_all=True)},
         "/login": {"post": _call("Log in at PVE, or renew a ticket.", ref("Login"), "login", ref("LoginRequest"),
                                  extra={"401": "refused by PVE"}, open_to_all=True)},
-        "/status": {"get": _call("Caller, rights and warnings.", ref("Status"), "status")},
-        "/cluster": {"get": _call("Nodes, guests and storages with their loads.", ref("Cluster"), "cluster")},
+        "/status": {"get": _call("Caller, rights and warnings.", ref("Status"), "status", extra=unseen)},
+        "/cluster": {"get": _call("Nodes, guests and storages with their loads.", ref("Cluster"), "cluster", extra=unseen)},
         "/plans": {"post": _call("Make and store a plan; nothing moves.", ref("Plan"), "plan", plans, extra=sense, status="201")},
         "/plans/{id}": {"parameters": job, "get": _call("The stored plan.", ref("Plan"), "plan")},
         "/jobs": {

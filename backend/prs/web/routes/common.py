@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from prs.engine.journal.hold import Hold
 from prs.model import Cluster, Guest
 from prs.web.access.auth import Caller
 from prs.web.access.rights import Rights
+from prs.web.api.parse import parse
 from prs.web.api.reflect import Schema
 from prs.web.api.refusal import Refusal
 from prs.web.api.validate import mistakes
@@ -30,19 +30,14 @@ def body(schema: Schema) -> dict[str, Any]:
     if request.mimetype != "application/json":
         raise Refusal(415, "content_type", "The body must be application/json.")
     try:
-        value = json.loads(request.get_data(cache=False), parse_constant=_no_number)
-        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no character: nobody could write it on
-    except (ValueError, RecursionError):
+        value = parse(request.get_data(cache=False))
+    except ValueError:
         raise Refusal(400, "invalid", "The body is not JSON in UTF-8.") from None
     wrong = mistakes(schema, value)
     if wrong:
         raise Refusal(400, "invalid", "The request is not as described.", wrong[:20])
     found: dict[str, Any] = value
     return found
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(word)
 
 
 def query(name: str, allowed: tuple[str, ...]) -> str:

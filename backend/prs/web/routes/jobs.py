@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 
 from prs.engine.drain.release import plan_release
 from prs.engine.drain.way_back import opened, plan_back, way_back
@@ -40,7 +40,7 @@ def add(api: Blueprint, context: Context) -> None:
     @api.post("/jobs")
     def start_job_of_caller() -> Response:
         who = caller()
-        job_id = context.run(start_job, who, body(ref("JobRequest")))
+        job_id = g.job = context.run(start_job, who, body(ref("JobRequest")))
         return answer(job_json(context.journal.job(job_id), who, context.site.node), 201)
 
     @api.get("/jobs/<job_id>")
@@ -82,14 +82,14 @@ def _find(context: Context, job_id: str, who: Caller) -> Job | None:
 
 
 def _list(context: Context, who: Caller, limit: int, scope: str) -> dict[str, Any]:
-    jobs = [brief_json(job, who, context.site.node) for job in context.journal.brief_jobs(limit) if _visible(job, who)]
+    owner = "" if who.rights.may("Sys.Audit", "/") else who.name
+    jobs = [brief_json(job, who, context.site.node) for job in context.journal.brief_jobs(limit, owner)]
     asked = []
     if scope == "cluster":
         peers, trouble = context.peers.others(who.login, context.api(who))
-        for reply in context.peers.ask(peers, who.login, "GET", f"{PREFIX}/jobs?scope=node&limit={limit}"):
-            theirs = _data(reply)
-            jobs += theirs["jobs"] if theirs else []
-            asked.append({"node": reply.peer.node, "reached": theirs is not None, "message": _trouble(reply)})
+        for reply in context.peers.ask(peers, who.login, "GET", f"{PREFIX}/jobs?scope=node&limit={limit}", "Jobs"):
+            jobs += reply.data["jobs"] if reply.data else []
+            asked.append({"node": reply.peer.node, "reached": reply.data is not None, "message": _trouble(reply)})
         asked += [{"node": "", "reached": False, "message": trouble}] if trouble else []
     return {"jobs": sorted(jobs, key=lambda job: (-job["created"], job["id"]))[:limit], "peers": asked}
 
@@ -100,29 +100,25 @@ def _elsewhere(context: Context, who: Caller, job_id: str, scope: str, verb: str
     if scope == "node":
         raise lost
     peers, _ = context.peers.others(who.login, context.api(who))
-    replies = context.peers.ask(peers, who.login, "GET", f"{PREFIX}/jobs/{job_id}?scope=node")
-    found = next((reply for reply in replies if reply.status == 200), None)
+    replies = context.peers.ask(peers, who.login, "GET", f"{PREFIX}/jobs/{job_id}?scope=node", "Job")
+    found = next((reply for reply in replies if reply.data), None)
     if found is None:
         silent = [reply.error for reply in replies if reply.error]
         raise Refusal(404, "not_found", str(lost), silent)
     if not verb:
-        return found.body["data"], 200
-    steered = context.peers.ask([found.peer], who.login, "POST", f"{PREFIX}/jobs/{job_id}/{verb}?scope=node", given)[0]
+        return found.data, 200
+    path, schema = f"{PREFIX}/jobs/{job_id}/{verb}?scope=node", "Plan" if verb == "undo" else "Job"
+    steered = context.peers.ask([found.peer], who.login, "POST", path, schema, given)[0]
     if steered.error:
         raise Refusal(502, "pve", steered.error)
-    if "error" in steered.body:
-        error = steered.body["error"]
-        raise Refusal(steered.status, str(error["code"]), str(error["message"]), error["details"])
-    return steered.body["data"], steered.status
-
-
-def _data(reply: Reply) -> dict[str, Any] | None:
-    found = reply.body.get("data") if reply.status == 200 and isinstance(reply.body, dict) else None
-    return found if isinstance(found, dict) and isinstance(found.get("jobs"), list) else None
+    if steered.refused:
+        error = steered.refused
+        raise Refusal(steered.status, error["code"], error["message"], error["details"])
+    return steered.data, steered.status
 
 
 def _trouble(reply: Reply) -> str:
-    if reply.error or _data(reply) is not None:
+    if reply.error or reply.data is not None:
         return reply.error
     return f"{reply.peer.node} ({reply.peer.address}): refuses to show its jobs (status {reply.status})"
 

@@ -15,7 +15,7 @@ from prs.model import Cluster
 from prs.planner.plan import plan_balance
 from prs.web.access.actions import refusals, require
 from prs.web.access.auth import Caller
-from prs.web.api.answers import answer
+from prs.web.api.answers import answer, tagged
 from prs.web.api.reflect import ref
 from prs.web.api.refusal import Refusal
 from prs.web.api.schemas import NODE
@@ -32,7 +32,7 @@ def add(api: Blueprint, context: Context) -> None:
     def status() -> Response:
         who = caller()
         policy = context.settings.policy
-        return answer({
+        return tagged({
             "version": __version__, "node": context.site.node, "user": who.name, "token": bool(who.login.token_name),
             "daemon": context.daemon(),
             "defaults": {"method": policy.method, "spread": policy.spread, "containers": policy.containers},
@@ -46,7 +46,7 @@ def add(api: Blueprint, context: Context) -> None:
         found = context.cluster(who)
         # With this policy any cluster counts as balanced: the planner measures and plans nothing.
         measured = plan_balance(found, replace(context.settings.policy, method="memory", spread=1.0), found.taken)
-        return answer(cluster_json(found, measured, who.rights, context.holds.held()))
+        return tagged(cluster_json(found, measured, who.rights, context.holds.held()))
 
     @api.post("/nodes/<node>/release")
     def release(node: str) -> Response:

@@ -8,6 +8,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from prs.errors import LoginFailed
+from prs.web.access.guesses import note_refusal
+from prs.web.access.login import is_ticket
 from prs.web.api.answers import answer
 from prs.web.api.openapi import document
 from prs.web.api.reflect import ref
@@ -50,10 +52,16 @@ def add(api: Blueprint, context: Context) -> None:
         asked = body(ref("LoginRequest"))
         user = f"{asked['username']}@{asked['realm']}" if asked.get("realm") else asked["username"]
         form = {"username": user, "password": asked["password"], "tfa-challenge": asked.get("challenge")}
+        client, renewal = request.remote_addr or "", is_ticket(asked["password"])
+        if not renewal:  # nobody guesses tickets, and who holds one does not wait behind those who guess passwords
+            context.guesses.check(client)
         try:
-            with context.verifier.gate.pass_through(request.remote_addr or ""):
+            with (context.verifier.gate if renewal else context.logins).pass_through(client):
                 found = context.anonymous().post("/access/ticket", form)
         except LoginFailed:
+            if not renewal:
+                context.guesses.wrong(client)
+            note_refusal("ticket" if renewal else "password", user, client)
             raise Refusal(401, "login", "PVE refuses the login: wrong user, password or second factor.") from None
         return answer(_session(found))
 

@@ -53,7 +53,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
             "bind": _bind(settings.web), "worker_class": "prs.web.server.worker.Worker", "workers": 1,
             "limit_request_fields": 50, "timeout": 60, "graceful_timeout": 15, "backlog": 512,
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None, "logger_class": Log, "loglevel": settings.log_level,
-            "forwarded_allow_ips": "", "proc_name": "prs-web", "sendfile": False, "pre_fork": _settle, "post_worker_init": _quiet,
+            "forwarded_allow_ips": "", "proc_name": "prs-web", "sendfile": False,
+            "pre_fork": _settle, "post_worker_init": _quiet, "worker_exit": _end,
         }.items():  # fmt: skip
             self.cfg.set(name, value)
 
@@ -88,6 +89,13 @@ def _quiet(worker: Any) -> None:
     """Nothing a child process could inherit is left open, and new files are for this user only."""
     os.umask(0o077)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+def _end(server: Any, worker: Any) -> None:
+    """The worker's end without Python's own tidying up, in which gevent's locks are gone before logging has let go of them."""
+    if worker.booted:
+        logging.shutdown()
+        os._exit(0)
 
 
 def _bind(web: Web) -> str:

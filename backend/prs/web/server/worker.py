@@ -20,9 +20,10 @@ from gunicorn.http.errors import InvalidHeader, InvalidRequestMethod, NoMoreData
 from gunicorn.workers.ggevent import GeventWorker
 
 from prs.web.access.allow_from import AccessRules
+from prs.web.access.client import client_of
 from prs.web.access.guard import BODY_LIMIT
 from prs.web.certificate import Contexts
-from prs.web.server.places import TOTAL, Place, Places, client_of
+from prs.web.server.places import TOTAL, Place, Places
 
 PATIENCE = 5.0  # seconds from the connection to the last byte of its first request's head, and again from there to the end of its body
 KEPT = 15.0  # seconds from an answer to the last byte of the head of the next request

@@ -22,7 +22,8 @@ def written_by(version: int, path: Path) -> None:
     """A journal as that version left it: an open job with a migration that was running."""
     db = sqlite3.connect(path)
     db.executescript("".join(MIGRATIONS[:version]) + f"PRAGMA user_version = {version};")
-    db.execute("INSERT INTO plans VALUES ('p1', 1.0, 'root@pam', ?, ?)", (json.dumps(to_json(Policy())), json.dumps(to_json(PLAN))))
+    plan = json.dumps(to_json(Policy())), json.dumps(to_json(PLAN))
+    db.execute("INSERT INTO plans (id, created, user, policy, body) VALUES ('p1', 1.0, 'root@pam', ?, ?)", plan)
     job = "id, plan, kind, node, state, user, origin, created"
     db.execute(f"INSERT INTO jobs ({job}) VALUES ('j1', 'p1', 'drain', 'pve1', 'running', 'a', 'cli', 1)")
     step = "job, seq, vmid, name, kind, source, target, running, ha, memory, disk, seconds, round, state, upid"

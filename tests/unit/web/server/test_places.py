@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from prs.web.server.places import Place, Places, client_of
+from prs.web.access.client import client_of
+from prs.web.server.places import Place, Places
 
 
 class House:

@@ -1,0 +1,46 @@
+"""Keeps the journal small: what nobody needs any more goes by age, and by size the oldest first."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from prs.engine.journal.jobs import JOB_OPEN
+from prs.engine.journal.journal import Journal
+
+UNUSED = 86_400.0  # seconds after which a plan that no job has used goes
+BATCH = 20  # jobs that go at once while the journal is too large
+_OPEN = ", ".join(f"'{state}'" for state in JOB_OPEN)
+# Open jobs, what a node that is kept empty will need for the way back, and what a rolling run that goes on refers to.
+_NEEDED = f"""jobs.state IN ({_OPEN})
+    OR EXISTS (SELECT 1 FROM held WHERE held.job = jobs.id OR (held.node = jobs.node AND jobs.created >= held.since))
+    OR jobs.id IN (SELECT stops.job FROM stops JOIN tours ON tours.id = stops.tour WHERE tours.ended = 0)
+    OR jobs.id IN (SELECT stops.back FROM stops JOIN tours ON tours.id = stops.tour WHERE tours.ended = 0)"""
+_ENDED = f"SELECT id FROM jobs WHERE NOT ({_NEEDED})"
+
+
+def prune(journal: Journal, now: float, days: float, size: int) -> int:
+    """Delete ended jobs older than `days` days, then the oldest while there are more than `size` bytes; the number that went."""
+    with journal.transaction() as db:
+        gone = db.execute(f"DELETE FROM jobs WHERE id IN ({_ENDED} AND max(created, ended) < ?)", (now - days * 86_400,)).rowcount
+        db.execute("DELETE FROM tours WHERE ended > 0 AND ended < ?", (now - days * 86_400,))
+        _sweep(db, now)
+    while _bytes(journal) > size:
+        with journal.transaction() as db:
+            oldest = db.execute(f"DELETE FROM jobs WHERE id IN ({_ENDED} ORDER BY created LIMIT ?)", (BATCH,)).rowcount
+            _sweep(db, now)
+        if not oldest:
+            break
+        gone += oldest
+    return gone
+
+
+def _sweep(db: sqlite3.Connection, now: float) -> None:
+    """Plans that have no job (any more), and what was noted about jobs that are gone."""
+    db.execute("DELETE FROM plans WHERE created < ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.plan = plans.id)", (now - UNUSED,))
+    db.execute("DELETE FROM meta WHERE name LIKE 'released %' AND substr(name, 10) NOT IN (SELECT id FROM jobs)")
+
+
+def _bytes(journal: Journal) -> int:
+    """Bytes in use; pages that became free are used again before the file grows."""
+    pages, free, each = (int(journal.rows(f"PRAGMA {name}")[0][0]) for name in ("page_count", "freelist_count", "page_size"))
+    return (pages - free) * each

@@ -1,0 +1,16 @@
+"""Whom an address belongs to."""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+def client_of(address: str) -> str:
+    """Whom an address belongs to: IPv4 addresses each their own, IPv6 ones by /64, which is what one machine gets."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))

@@ -1,0 +1,143 @@
+"""Logins through the service: refusals in the log, guesses ever slower, honest callers never behind them, disabled users out at once."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from integration.hostile import SOON, api, exchange, request, secure, served_soon
+from integration.web_house import FakeHelper, House, Person, house
+from simcluster.scenes import small
+
+JSON = "Content-Type: application/json"
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house(tmp_path_factory.mktemp("home"), small(start=time.time()), auth_delay=1.0) as found:
+        yield found
+
+
+def guess(home: House, source: str, user: str = "root@pam") -> int:
+    """One wrong password from a loopback address; the status."""
+    body = json.dumps({"username": user, "password": "wrong"}).encode()
+    with secure(home, source) as sock:
+        sock.sendall(request(home, "POST", api("/login"), JSON, f"Content-Length: {len(body)}", "Connection: close", body=body))
+        return int(sock.recv(65536).split()[1])
+
+
+def test_every_refused_login_is_one_line_and_guessing_gets_slower(home: House) -> None:
+    home.start_web()
+    answers = [guess(home, "127.0.0.66") for _ in range(8)]
+    assert answers == [401] * 4 + [429] * 4
+    assert guess(home, "127.0.0.67", "audit@pve") == 401
+    lines = [line for line in home.log("web").splitlines() if "authentication failure" in line]
+    assert len(lines) == 5
+    assert all("rhost=127.0.0.66 user=root@pam msg=password" in line for line in lines[:4])
+    assert "rhost=127.0.0.67 user=audit@pve" in lines[4]
+
+
+def test_guesses_from_many_addresses_hold_up_no_caller_with_a_fresh_ticket(home: House) -> None:
+    home.start_web()
+    root, stop = home.log_in("root@pam"), threading.Event()
+
+    def attack(source: str) -> None:
+        while not stop.wait(0.5):
+            guess(home, source)
+
+    threads = [threading.Thread(target=attack, args=(f"127.0.0.{number // 2}",)) for number in range(140, 172)]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(2)
+        assert served_soon(root, "/status") < SOON
+        # The ticket is renewed through the very call that the guesses use.
+        ticket = root.headers["Authorization"].removeprefix("PVEAuthCookie=")
+        assert home.anyone().post("/login", {"username": "root@pam", "password": ticket})["ticket"]
+        assert home.log_in("audit@pve").get("/status")["user"] == "audit@pve"
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_page_that_opens_with_many_calls_at_once_is_let_in(home: House) -> None:
+    home.start_web()
+    root, answers = home.log_in("root@pam"), list[int]()
+
+    def call() -> None:
+        answers.append(root.call("GET", "/status").status_code)
+
+    threads = [threading.Thread(target=call) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 12
+
+
+def test_a_disabled_user_changes_nothing_from_that_moment_on(home: House) -> None:
+    helper = FakeHelper(home.helper, home.server.world, home.pve)
+    helper.start()
+    try:
+        home.start_web()
+        home.start_daemon()
+        root, audit = home.log_in("root@pam"), home.log_in("audit@pve")
+        plan = root.post("/plans", {"kind": "drain", "node": "pve2", "containers": True})
+        job = root.post("/jobs", {"plan": plan["id"]})["id"]
+        assert root.get("/status")["user"] == "root@pam"
+        home.server.world.access.users["root@pam"].enabled = False
+        calls: dict[str, object] = {f"/jobs/{job}/pause": None, f"/jobs/{job}/cancel": {}, "/nodes/pve2/release": None, "/jobs": plan["id"]}
+        calls |= {"/nodes/pve1/maintenance": {"enabled": True}, "/plans": {"kind": "balance"}}
+        for path, body in calls.items():
+            assert root.refused("POST", path, body)[0] == 401, path
+        assert not [asked for asked in helper.asked if asked.startswith(("enable", "disable", "free"))]
+        assert audit.get("/status")["user"] == "audit@pve"
+    finally:
+        helper.close()
+
+
+def test_rights_that_are_taken_away_count_at_the_next_change(home: House) -> None:
+    home.start_web()
+    audit = home.log_in("audit@pve")
+    assert audit.post("/plans", {"kind": "balance"})["moves"] == []
+    access = home.server.world.access
+    access.grants = [grant for grant in access.grants if grant.who not in ("audit@pve", "@audit")]
+    access.users["audit@pve"].groups = ()
+    assert audit.refused("POST", "/plans", {"kind": "balance"})[:2] == (403, "forbidden")
+
+
+def test_every_action_is_a_line_with_who_where_what_and_whether(home: House) -> None:
+    home.start_web()
+    root, audit = home.log_in("root@pam"), home.log_in("audit@pve")
+    plan = root.post("/plans", {"kind": "balance"})["id"]
+    audit.refused("POST", "/nodes/pve1/maintenance", {"enabled": True})
+    audit.refused("POST", "/jobs/0123456789ab/cancel", {})
+    lines = [line for line in home.log("web").splitlines() if " from 127." in line]
+    assert len(lines) == 3, plan
+    assert "plan by root@pam from 127.0.0.1: allowed" in lines[0]
+    assert "caller=root@pam client=127.0.0.1 action=plan allowed=yes" in lines[0]
+    assert "maintenance node pve1 by audit@pve from 127.0.0.1: refused with 403" in lines[1]
+    assert "cancel job 0123456789ab by audit@pve" in lines[2]
+
+
+def test_what_is_polled_is_packed_and_not_sent_twice(home: House) -> None:
+    home.start_web()
+    root: Person = home.log_in("root@pam")
+    for path in ("/status", "/cluster", "/jobs"):
+        first = root.call("GET", path)
+        again = root.call("GET", path, **{"If-None-Match": first.headers["ETag"]})
+        assert (first.status_code, again.status_code) == (200, 304), path
+        assert again.content == b""
+    head = [f"{name}: {value}" for name, value in root.headers.items()]
+    plain = exchange(home, request(home, "GET", api("/cluster"), *head, "Connection: close"))
+    packed = exchange(home, request(home, "GET", api("/cluster"), *head, "Accept-Encoding: gzip", "Connection: close"))
+    assert b"content-encoding: gzip" in packed.lower()
+    assert b"content-encoding" not in plain.lower()
+    assert gzip.decompress(packed.partition(b"\r\n\r\n")[2]) == plain.partition(b"\r\n\r\n")[2]
+    assert len(packed) < len(plain) / 3
