@@ -27,6 +27,7 @@ class Node:
         self.certificates = [{"filename": "pve-root-ca.pem"}, {"filename": "pve-ssl.pem", "san": ["127.0.0.1", "pve1"]}]
         self.calls: list[tuple[str, ...]] = []
         self.made = 0
+        self.broken, self.tasks = "-", list[dict[str, Any]]()  # a path at which pvesh dies; the rows of /cluster/tasks
 
     def run(self, command: Sequence[str]) -> tuple[int, str, str]:
         """Answer as the tools do; an unknown command fails the test."""
@@ -35,6 +36,8 @@ class Node:
         place = 3 if words[1] in ("user",) and words[2] == "token" else 2
         options = {words[at][2:]: words[at + 1] for at in range(len(words) - 1) if words[at].startswith("--")}
         plain = [word for at, word in enumerate(words) if not word.startswith("--") and not words[at - 1].startswith("--")]
+        if words[0] == "pvesh" and plain[2].startswith(self.broken):
+            return 255, "", "proxmox_perl: undefined symbol"
         if words[0] == "pvesh":
             return 0, json.dumps(self.pvesh(words[1], plain[2], options)), ""
         answer = getattr(self, "_".join(words[1 : place + 1]))(*plain[place + 1 :], **options)
@@ -55,7 +58,8 @@ class Node:
         nodes = [{"type": "node", "name": name, "ip": ip, "local": int(name == "pve1")} for name, ip in self.addresses.items()]
         return {
             "/cluster/status": [{"type": "cluster", "name": "lab"}, *nodes],
-            "/nodes/pve1/certificates/info": self.certificates,
+            **{f"/nodes/{name}/certificates/info": self.certificates[: None if name == "pve1" else 2] for name in self.addresses},
+            "/cluster/tasks": self.tasks,
             "/cluster/firewall/options": {"enable": self.firewall},
             "/cluster/firewall/rules": [{**rule, "pos": at} for at, rule in enumerate(self.rules)],
             "/cluster/firewall/ipset": [{"name": name, "comment": comment} for name, comment in self.sets.items()],

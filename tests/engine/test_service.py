@@ -36,7 +36,8 @@ class House:
         self.settings = Settings(folder / "prs.conf", endpoint=ENDPOINT, schedule=3600.0, state_dir=folder, **settings)
         self.journal = Journal(folder / "journal.sqlite")
         self.down = False
-        host = Host(self._load, self._connect, name)
+        self.written, self.alive, self.told = 0, set[str](), list[bool]()
+        host = Host(self._load, self._connect, name, None, None, lambda: self.written, lambda now: self.alive, self.told.append)
         self.service = Service(host, self.settings, self.journal, self.clock, Notifier({}))  # type: ignore[arg-type]
 
     def _load(self) -> Settings:
@@ -136,6 +137,33 @@ def test_without_credentials_nothing_is_scheduled(ram: Path, flavour: Flavour) -
     house.live(7200)
     assert house.requests == 0
     assert "api_host is not set" in house.service._status
+
+
+def test_settings_that_a_program_writes_are_read_by_themselves(ram: Path, flavour: Flavour) -> None:
+    """`setup` on another node leaves an account: this service begins to work with it, and tells the others that it is alive."""
+    house = House(ram, flavour)
+    complete, house.settings = house.settings, replace(house.settings, endpoint=None, missing=("no account.",))
+    house.service._reload()
+    house.live(600)
+    assert (house.requests, house.told) == (0, [])
+    house.settings = complete
+    house.live(600)
+    assert house.requests == 0
+    house.written = 1
+    house.live(900)
+    assert [job.state for job in house.journal.jobs()] == ["done"]
+    assert len(house.told) == 5
+    assert all(house.told)
+
+
+def test_a_node_leads_only_among_those_that_are_alive(ram: Path, flavour: Flavour) -> None:
+    """The HA manager's master, which is also the first node, has no service, so another one has to schedule, and only that."""
+    for name, leading in (("pve2", True), ("pve3", False)):
+        (folder := ram / name).mkdir()
+        house = House(folder, flavour, name)
+        house.alive = {"pve2", "pve3"}
+        house.live(900)
+        assert bool(house.journal.jobs()) == leading, house.service._status
 
 
 def test_a_web_job_runs_as_its_user_and_its_ticket_is_gone_afterwards(ram: Path, flavour: Flavour) -> None:

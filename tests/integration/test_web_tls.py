@@ -62,6 +62,19 @@ def test_a_reload_reads_the_configuration_again_and_a_mistake_changes_nothing(ho
     home.wait(lambda: root.call("GET", "/status", **origin).status_code == 200)
 
 
+def test_it_waits_in_words_until_etc_pve_is_mounted(home: House) -> None:
+    local, away = home.pve / "local", home.pve / "away"
+    local.rename(away)
+    home._start("web", home.web_command())
+    home.wait(lambda: f"waiting: {home.pve} is not mounted (systemctl status pve-cluster)" in home.log("web"))
+    local.mkdir()
+    home.wait(lambda: "waiting: the node's certificate cannot be read" in home.log("web"))
+    local.rmdir()
+    away.rename(local)
+    home.wait(lambda: home.anyone().call("GET", "/healthz").status_code == 200)
+    assert "Traceback" not in home.log("web")
+
+
 def test_a_configuration_with_mistakes_ends_the_start(home: House) -> None:
     home.configure("origins: http://plain.example.org\n")
     with pytest.raises(AssertionError, match=r"\[web\] origins = .* a comma list of https://host or https://host:port"):

@@ -117,15 +117,18 @@ class House:
 
     def start_web(self, *arguments: str) -> None:
         """Start gunicorn and wait until it answers."""
-        command = ["-m", "prs.web.server.serve", "-c", str(self.config), "--node", self.node, "--pve", str(self.pve),
-                   "--pveproxy", str(self.folder / "pveproxy"), "--helper", str(self.helper), *arguments]  # fmt: skip
-        self._start("web", command)
+        self._start("web", self.web_command(*arguments))
         self.wait(lambda: self.anyone().call("GET", "/healthz").status_code == 200)
 
     def as_on_node(self, config: Path | None = None) -> list[str]:
         """Arguments for Python that run the command line as on this node, with its /etc/pve and its root helper."""
         places = (Path(__file__).with_name("on_node.py"), self.node, self.pve, self.helper)
         return [*map(str, places), "-c", str(config or self.config)]
+
+    def web_command(self, *arguments: str) -> list[str]:
+        """The web service's command line."""
+        return ["-m", "prs.web.server.serve", "-c", str(self.config), "--node", self.node, "--pve", str(self.pve),
+                "--pveproxy", str(self.folder / "pveproxy"), "--helper", str(self.helper), *arguments]  # fmt: skip
 
     def start_daemon(self) -> None:
         """Start the core daemon (if `fast`, living as fast as the cluster) and wait until it holds its lock."""

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from prs.cli.progress import Lines, Live, Quiet, display
 from prs.codec import to_json
 from prs.config.load import DEFAULT_PATH, Settings, load_settings
 from prs.endpoint import Endpoint
+from prs.errors import HelperError
+from prs.helper import client
 from prs.pve.api import Api
 from prs.terminal import Stream, Style, style_of, write
 
@@ -50,11 +53,19 @@ class Call:
         named: Path | None = self.options.config
         path = named or DEFAULT_PATH
         missing = offline and named is None and not path.exists()
-        settings = self._with_options(Settings(path) if missing else load_settings(path))
+        settings = self._with_options(Settings(path) if missing else load_settings(path, self.account()))
         self.set_up_logs(settings, self.err, daemon)
         for warning in () if quiet else settings.warnings:
             log.warning("%s", warning)
         return settings
+
+    def account(self) -> str:
+        """The cluster's account, for whoever may read it; a helper that cannot tell is named in the log."""
+        try:
+            return client.account(socket.gethostname().split(".")[0], client.PVE, client.SOCKET)
+        except HelperError as error:
+            log.warning("%s", error)
+            return ""
 
     def _with_options(self, settings: Settings) -> Settings:
         names = {"method": "method", "max_moves": "max_moves", "max_gib": "max_bytes", "containers": "containers"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 from prs.config.load import Settings
 from prs.engine.clock import Clock, SystemClock
@@ -25,6 +27,19 @@ def journal_of(settings: Settings) -> Journal:
     """Open the journal that the configuration names, as the user it belongs to; JournalError."""
     become_owner(settings.state_dir)
     return Journal(settings.state_dir / JOURNAL)
+
+
+def at_work(state_dir: Path) -> bool:
+    """Whether the journal there has a job that is not at its end; looked up by a child, because root may not open the journal as root."""
+    if not (state_dir / JOURNAL).exists():
+        return False
+    if (child := os.fork()) == 0:
+        code = 2
+        with suppress(BaseException):
+            become_owner(state_dir)
+            code = int(bool(Journal(state_dir / JOURNAL).jobs(only_open=True)))
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
 
 
 def shared_holds_here() -> SharedHolds | None:

@@ -86,9 +86,15 @@ VERBS = (
         options.check,
     ),
     Verb(
-        "setup", "On a node, as root: create the least account the service needs and write it into the configuration.",
-        "Makes a role, a user and an API token of this node with Proxmox VE's own tools and prints what it did. Run again it changes "
-        "nothing. Moves no guest.",
+        "config", "Show the settings that are in force, and where each comes from.",
+        "The layers, lowest first: defaults, the cluster's policy.conf, the cluster's account, prs.conf, and the files of prs.conf.d. "
+        "Secrets are not shown.",
+        options.config,
+    ),
+    Verb(
+        "setup", "On one node, as root: create the least account the services need, for all nodes of the cluster.",
+        "Makes a role, a user and an API token with Proxmox VE's own tools and prints what it did. The services of all nodes read the "
+        "account from then on, and the leader among them balances by the schedule. Run again it changes nothing.",
         options.setup,
     ),
 )  # fmt: skip

@@ -100,6 +100,7 @@ def snapshot(parser: argparse.ArgumentParser) -> None:
     """Add the options of `snapshot`."""
     parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="where to save it, readable only by you (default: print it)")
     parser.add_argument("--all", action="store_true", help="examine every guest (two calls each) instead of those that a plan would move")
+    _json(parser)
 
 
 def status(parser: argparse.ArgumentParser) -> None:
@@ -122,7 +123,14 @@ def setup(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--firewall", action="store_true", help=opens)
     reboots = "let the account reboot nodes too (Sys.PowerMgmt), for drain --reboot; stays until --remove"
     parser.add_argument("--reboot", action="store_true", help=reboots)
-    one.add_argument("--remove", action="store_true", help="undo it: token, user, role, firewall rule, and the lines in the configuration")
+    one.add_argument("--remove", action="store_true", help="undo it: token, user, role, firewall rule, and the account in the settings")
+    _json(parser)
+
+
+def config(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `config`."""
+    parser.add_argument("what", choices=("show",), metavar="show", help="print every option with its value, and which file it comes from")
+    _json(parser)
 
 
 def _levelling(parser: argparse.ArgumentParser) -> None:

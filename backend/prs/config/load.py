@@ -1,19 +1,18 @@
-"""Loads prs.conf into immutable settings, or says everything that is wrong with it at once."""
+"""Loads prs.conf and its layers into immutable settings, or says everything that is wrong with them at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from prs.config import sections
-from prs.config.ini import Entry, Lines, read_lines
-from prs.config.mistakes import read_value, shown
-from prs.config.options import BY_NAME, OPTIONS, SECTIONS
+from prs.config.judge import Found, Mistakes, Place, judge
+from prs.config.layers import PVE, Layer, read_layers, unmounted
+from prs.config.mistakes import HIDDEN, shown
+from prs.config.options import OPTIONS
 from prs.endpoint import Endpoint
 from prs.errors import ConfigError
 from prs.model import Policy
-from prs.similar import in_brackets
 
 DEFAULT_PATH = Path("/etc/proxmox-rebalancing-service/prs.conf")
 
@@ -26,6 +25,16 @@ class Web:
     port: int = 8017
     origins: tuple[str, ...] = ()
     api: Endpoint = field(default_factory=lambda: Endpoint(hosts=(), timeout=40.0))  # without credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is written for an option, without secrets, and where: a file with its line, or `default`."""
+
+    section: str
+    name: str
+    text: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class Settings:
     web: Web = field(default_factory=Web)
     missing: tuple[str, ...] = ()  # why there is no endpoint, one sentence each
     warnings: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = field(default=(), compare=False)  # of every option of the table, in its order
 
     @property
     def credentials_dir(self) -> Path:
@@ -59,49 +69,22 @@ class Settings:
         return self.endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class _Values:
-    """The value of every option, given or default, the line of each given one, and which of those are given empty."""
+def load_settings(path: Path | str, account: str = "", pve: Path | None = None) -> Settings:
+    """Read the file at `path` and the layers below and above it; raise ConfigError with all mistakes, each with file and line.
 
-    values: dict[tuple[str, str], Any]
-    lines: dict[tuple[str, str], int]
-    empty: set[tuple[str, str]] = field(default_factory=set)
-
-    def get(self, section: str, name: str) -> Any:
-        return self.values[section, name]
-
-    def line(self, name: str) -> int:
-        return self.lines.get(("proxmox", name), 0)
-
-    def lacks(self, name: str) -> bool:
-        """Whether an option of [proxmox] is not given, or given empty (one that is given wrongly is told of already)."""
-        return not self.line(name) or ("proxmox", name) in self.empty
-
-
-_TOKEN = "a token is written api_token: user@realm!name=secret"
-# What other programs around Proxmox VE call these options.
-_ELSEWHERE = {
-    **dict.fromkeys(("token_id", "token_secret", "token_name", "token_value", "token", "api_token_id", "api_token_secret"), _TOKEN),
-    **dict.fromkeys(("user", "username", "login"), "the user is written api_user: user@realm"),
-    **dict.fromkeys(("pass", "password", "api_password"), "the password is written api_pass: PASSWORD"),
-    **dict.fromkeys(("host", "hosts", "api_hosts", "api_url", "url_api"), "the API's hosts are written api_host: HOST,HOST"),
-    **dict.fromkeys(("ssl_verification", "verify_tls", "insecure"), "checking the API's certificate is written verify_ssl: 1 or 0"),
-}
-
-
-def load_settings(path: Path | str) -> Settings:
-    """Read the file at `path`; raise ConfigError with all mistakes, each with file, line, what was found and what is allowed."""
+    `account` is the text of the cluster's account, "" where there is none; `pve` stands for /etc/pve, which counts for DEFAULT_PATH only.
+    """
     path = Path(path)
-    lines = read_lines(path)
-    mistakes = list(lines.mistakes)
-    found = _judge(lines, mistakes)
-    pools, domains = sections.read_pools(lines, mistakes), sections.read_domains(lines, mistakes)
-    missing = _credentials(found, mistakes)
+    cluster = pve or (PVE if path == DEFAULT_PATH else None)
+    layers, mistakes = read_layers(path, cluster, account), Mistakes()
+    found = judge(layers, mistakes)
+    missing = [] if cluster is None or not unmounted(cluster) else [f"{cluster} is not mounted: what the cluster wants is not known"]
+    missing += [f"{path}: {sentence}" for sentence in _credentials(found, mistakes)]
     if mistakes:
-        raise ConfigError([f"{path} line {line}: {sentence}." for line, sentence in sorted(mistakes)])
+        raise ConfigError([f"{layers[number].source} line {line}: {sentence}." for (number, line), sentence in sorted(mistakes)])
     return Settings(
         source=path,
-        policy=replace(_policy(found), pools=pools, domains=domains),
+        policy=replace(_policy(found), pools=tuple(found.pools.values()), domains=tuple(found.domains)),
         endpoint=None if missing else _endpoint(found),
         daemon=found.get("service", "daemon"),
         schedule=found.get("service", "schedule"),
@@ -112,73 +95,52 @@ def load_settings(path: Path | str) -> Settings:
         keep_days=found.get("service", "keep_days"),
         keep_size=found.get("service", "keep_size"),
         web=_web(found),
-        missing=tuple(f"{path}: {sentence}." for sentence in missing),
-        warnings=tuple(_warnings(path, lines, found)),
+        missing=tuple(f"{sentence}." for sentence in (*missing, *([_SETUP] if missing and PVE.is_dir() else []))),
+        warnings=tuple(_warnings(layers, found)),
+        origins=tuple(_origins(layers, found)),
     )
 
 
-def _judge(lines: Lines, mistakes: list[tuple[int, str]]) -> _Values:
-    """Check each entry against the table and read its value; add what is wrong to `mistakes`."""
-    found = _Values({key: option.read(option.default) for key, option in BY_NAME.items()}, {})
-    for name, line in lines.sections.items():
-        if name not in SECTIONS and not sections.is_place(name):
-            known = (*SECTIONS, *sections.SECTIONS)
-            allowed = ", ".join(f"[{section}]" for section in known)
-            mistakes.append((line, f"unknown section [{shown(name)}]{in_brackets(name, known)}; allowed are {allowed}"))
-    for entry in lines.entries:
-        option = BY_NAME.get((entry.section, entry.name))
-        key = entry.section, entry.name
-        if option is None:
-            if entry.section in (*SECTIONS, ""):
-                mistakes.append((entry.line, _unknown(entry)))
-        elif key in found.lines:
-            mistakes.append((entry.line, f"[{entry.section}] {entry.name} is given a second time (first on line {found.lines[key]})"))
+def _origins(layers: Sequence[Layer], found: Found) -> Iterator[Origin]:
+    """Where the value of each option comes from, in the order of the table."""
+    for option in OPTIONS:
+        key = option.section, option.name
+        if key in found.places:
+            number, line = found.places[key]
+            text = HIDDEN if option.secret and found.texts[key] else found.texts[key]
+            yield Origin(*key, text, f"{layers[number].source} line {line}")
         else:
-            found.lines[key] = entry.line
-            found.empty.update(() if entry.value else (key,))
-            found.values[key] = read_value(option, entry, mistakes, found.values[key])
-    return found
+            yield Origin(*key, option.default, "default")
 
 
-def _unknown(entry: Entry) -> str:
-    """Say why no option has this name, and which one may have been meant."""
-    homes = [option.section for option in OPTIONS if option.name == entry.name]
-    if other := _ELSEWHERE.get(entry.name):
-        return f"[{entry.section or 'proxmox'}] has no option '{entry.name}': {other}"
-    if not entry.section:
-        home = f"; it belongs under [{homes[0]}]" if homes else ""
-        return f"option '{entry.name}' stands before the first [section]{home}"
-    names = [option.name for option in OPTIONS if option.section == entry.section]
-    if homes:
-        return f"[{entry.section}] has no option '{entry.name}'; it belongs under [{homes[0]}]"
-    return f"[{entry.section}] has no option '{entry.name}'{in_brackets(entry.name, names)}; allowed are {', '.join(names)}"
+_SETUP = "On one node of the cluster, as root, `proxmox-rebalancing-service setup` makes an account for all of them"
 
 
-def _credentials(found: _Values, mistakes: list[tuple[int, str]]) -> list[str]:
+def _credentials(found: Found, mistakes: Mistakes) -> list[str]:
     """Give what is missing before PVE can be called; a half-done set of credentials is a mistake."""
     user, password = found.get("proxmox", "api_user"), found.get("proxmox", "api_pass")
     owner, token, _ = found.get("proxmox", "api_token")
     hosts = found.get("proxmox", "api_host")
-    tokens, passwords = found.line("api_token"), found.line("api_pass")
+    tokens, passwords = found.place("api_token"), found.place("api_pass")
     if token and password:
         mistakes.append((max(tokens, passwords), "[proxmox] api_pass and api_token are both given: keep one of them"))
     if token and not (owner or user):
         mistakes.append((tokens, "[proxmox] api_token names no user: write user@realm!name=secret, or give api_user"))
     if owner and user and owner != user:
         mistakes.append((tokens, f"[proxmox] api_token belongs to '{shown(owner)}', but api_user is '{shown(user)}'"))
-    if password and not user and not found.line("api_user"):
+    if password and not user and not found.given("api_user"):
         mistakes.append((passwords, "[proxmox] api_pass is given without api_user"))
-    if user and not (password or token) and found.lacks("api_token"):
-        mistakes.append((found.line("api_user"), "[proxmox] api_user is given without api_pass or api_token"))
-    if (user or token) and not found.line("api_host"):
-        mistakes.append((max(found.line("api_user"), tokens), "[proxmox] a user is given without api_host"))
-    if (user or token or mistakes) and ("proxmox", "api_host") in found.empty:
-        mistakes.append((found.line("api_host"), "[proxmox] api_host is empty: name at least one host"))
+    if user and not (password or token) and (not found.given("api_token") or found.empty("api_token")):
+        mistakes.append((found.place("api_user"), "[proxmox] api_user is given without api_pass or api_token"))
+    if (user or token) and not found.given("api_host"):
+        mistakes.append((max(found.place("api_user"), tokens), "[proxmox] a user is given without api_host"))
+    if (user or token or mistakes) and found.empty("api_host"):
+        mistakes.append((found.place("api_host"), "[proxmox] api_host is empty: name at least one host"))
     missing = [] if hosts else ["[proxmox] api_host is not set"]
     return missing if token or (user and password) else [*missing, "[proxmox] api_user and api_pass, or api_token, are not set"]
 
 
-def _endpoint(found: _Values) -> Endpoint:
+def _endpoint(found: Found) -> Endpoint:
     owner, token_name, token_value = found.get("proxmox", "api_token")
     return Endpoint(
         hosts=found.get("proxmox", "api_host"),
@@ -192,7 +154,7 @@ def _endpoint(found: _Values) -> Endpoint:
     )
 
 
-def _web(found: _Values) -> Web:
+def _web(found: Found) -> Web:
     trust = {"verify": found.get("proxmox", "verify_ssl"), "ca_file": found.get("proxmox", "ca_file")}
     return Web(
         address=found.get("web", "address"),
@@ -202,7 +164,7 @@ def _web(found: _Values) -> Web:
     )
 
 
-def _policy(found: _Values) -> Policy:
+def _policy(found: Found) -> Policy:
     return Policy(
         method=found.get("balancing", "method"),
         ignore_nodes=found.get("balancing", "ignore_nodes"),
@@ -222,14 +184,19 @@ def _policy(found: _Values) -> Policy:
     )
 
 
-def _warnings(path: Path, lines: Lines, found: _Values) -> list[str]:
-    secret = found.get("proxmox", "api_pass") or found.get("proxmox", "api_token")[2]
+def _warnings(layers: Sequence[Layer], found: Found) -> list[str]:
     warnings = []
-    if secret and lines.others_read:
-        warnings.append(f"{path} holds a secret and every user of this machine can read it: chmod 640 {path}")
+    for number in {found.place(name)[0] for name in ("api_pass", "api_token") if found.given(name) and not found.empty(name)}:
+        if layers[number].lines.others_read:
+            source = layers[number].source
+            warnings.append(f"{source} holds a secret and every user of this machine can read it: chmod 640 {source}")
     if not found.get("proxmox", "verify_ssl"):
-        line = found.line("verify_ssl")
-        warnings.append(f"{path} line {line}: with verify_ssl: 0 anyone who answers in the API's place gets the credentials; see ca_file")
+        where = _where(layers, found.place("verify_ssl"))
+        warnings.append(f"{where}: with verify_ssl: 0 anyone who answers in the API's place gets the credentials; see ca_file")
         if found.get("proxmox", "ca_file"):
-            warnings.append(f"{path} line {found.line('ca_file')}: ca_file has no effect while verify_ssl is 0")
+            warnings.append(f"{_where(layers, found.place('ca_file'))}: ca_file has no effect while verify_ssl is 0")
     return warnings
+
+
+def _where(layers: Sequence[Layer], place: Place) -> str:
+    return f"{layers[place[0]].source} line {place[1]}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from prs.errors import HelperError
 
 SOCKET = Path("/run/prs-ha-maintenance.sock")  # where the packages have the helper listen
 PVE = Path("/etc/pve")
+ALIVE = 600.0  # seconds that a sign of life counts
 SECONDS = 40.0  # a little longer than the helper gives ha-manager
 
 
@@ -40,6 +44,43 @@ def put_shared_hold(helper: Path, held: Hold) -> None:
 def take_shared_hold(helper: Path, held: Hold) -> None:
     """Take a hold out of the cluster's list; HelperError."""
     _list(helper, f"free {held.node} {held.job}")
+
+
+def account(host: str, pve: Path, helper: Path) -> str:
+    """The text of the account that `setup` has left for the nodes of the cluster, "" where there is none; HelperError.
+
+    Root reads it itself, the service's user asks the helper.
+    """
+    if not pve.is_dir():
+        return ""
+    folder = pve / "priv" / FOLDER
+    if os.access(folder, os.R_OK | os.X_OK):
+        found = next((path for path in (folder / f"{host}.conf", folder / "account.conf") if path.exists()), None)
+        return found.read_text(encoding="utf-8") if found else ""
+    try:
+        words = _ask(helper, "account")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise HelperError(f"the helper at {helper} does not answer: {error.strerror or error}") from None
+    if not words.startswith("ok "):
+        raise HelperError(f"the account of the cluster cannot be read: {words or 'the helper gave no answer'}")
+    return str(json.loads(words[3:]).get("text", ""))
+
+
+def tell_alive(helper: Path, alive: bool) -> None:
+    """Tell all nodes that the service of this one is alive, or ends; HelperError."""
+    _list(helper, "alive" if alive else "gone")
+
+
+def alive_nodes(pve: Path, now: float) -> frozenset[str]:
+    """The nodes whose service has told within ALIVE seconds that it is alive; empty where nobody tells."""
+    found = set[str]()
+    for path in (pve / FOLDER).glob("*.alive") if pve.is_dir() else ():
+        with suppress(OSError):  # removed meanwhile
+            if abs(now - path.stat().st_mtime) < ALIVE:
+                found.add(path.name.removesuffix(".alive"))
+    return frozenset(found)
 
 
 def _list(helper: Path, request: str) -> None:

@@ -2,6 +2,7 @@
 
 `enable NODE`, `disable NODE`: HA maintenance mode, for which Proxmox VE has no REST call (pve-ha-manager HA/CLI/ha_manager.pm).
 `hold NODE JOB SINCE 0|1 HOST USER`, `free NODE JOB`: tell all nodes, by a file below /etc/pve, that a drained node is kept empty.
+`account`: the service's own account, which `setup` has left in /etc/pve/priv for all nodes; `alive`: tell all nodes that this one serves.
 
 systemd starts it per connection (Accept=yes, StandardInput=socket). Standard library only, and nothing of the service is imported:
 this is all that runs as root.
@@ -37,6 +38,8 @@ class Places(NamedTuple):
     nodes: Path
     command: str
     held: Path
+    private: Path = Path("/etc/pve/priv/proxmox-rebalancing-service")
+    host: str = ""  # this node
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,11 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--nodes", type=Path, default=Path("/etc/pve/nodes"), help="directory with one entry per node")
     parser.add_argument("--command", default="/usr/sbin/ha-manager", help="the HA manager's command")
     parser.add_argument("--held", type=Path, default=Path("/etc/pve/proxmox-rebalancing-service"), help="directory of the holds")
+    parser.add_argument("--private", type=Path, default=Places._field_defaults["private"], help="directory of the account")
     options = parser.parse_args(arguments)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
         connection.settimeout(5)
-        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, Places(options.nodes, options.command, options.held))
-        syslog.syslog(syslog.LOG_NOTICE, answer)
+        places = Places(options.nodes, options.command, options.held, options.private, socket.gethostname().split(".")[0])
+        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, places)
+        syslog.syslog(syslog.LOG_NOTICE, "ok account" if answer.startswith("ok {") else answer)
         connection.sendall(answer.encode() + b"\n")
     return 0 if answer.startswith("ok") else 1
 
@@ -75,7 +80,36 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
         return _hold(places, *found.groups())
     if found := _FREE.fullmatch(line):
         return _free(places, found[1].decode(), found[2].decode())
-    return "refused: only 'enable NODE', 'disable NODE', 'hold NODE ...' and 'free NODE JOB' are known"
+    if line == b"account\n":
+        return _account(places)
+    if line in (b"alive\n", b"gone\n"):
+        return _alive(places, line == b"alive\n")
+    return "refused: only 'enable NODE', 'disable NODE', 'hold NODE ...', 'free NODE JOB', 'account', 'alive' and 'gone' are known"
+
+
+def _account(places: Places) -> str:
+    """This node's account, else the one for nodes that joined later, as one line of JSON."""
+    for name in (places.host, "account"):
+        try:
+            return f"ok {json.dumps({'text': (places.private / f'{name}.conf').read_text(encoding='utf-8')})}"
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            return f"failed: {places.private / name}.conf: {error}"
+    return "ok {}"
+
+
+def _alive(places: Places, alive: bool) -> str:
+    """Leave a file whose time tells the other nodes that the service of this one was alive then, or take it away."""
+    if not (places.nodes / places.host).is_dir():
+        return f"refused: there is no node {places.host}"
+    try:
+        places.held.mkdir(mode=0o755, exist_ok=True)
+        mark = places.held / f"{places.host}.alive"
+        mark.write_text("1\n") if alive else mark.unlink(missing_ok=True)
+    except OSError as error:
+        return _failed(places.held, error)
+    return f"ok {'alive' if alive else 'gone'} {places.host}"
 
 
 def _hold(places: Places, node: bytes, job: bytes, since: bytes, maintenance: bytes, host: bytes, user: bytes) -> str:

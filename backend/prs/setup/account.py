@@ -11,6 +11,9 @@ USER = "prs@pve"
 COMMENT = "Proxmox Rebalancing Service"
 
 
+CLUSTER = "cluster"  # the token of all nodes
+
+
 def token_name(node: str) -> str:
     """The node's own token; a name of a token begins with a letter, that of a node may begin with a digit."""
     return f"node-{node}"
@@ -53,7 +56,7 @@ def new_token(tools: Tools, name: str) -> tuple[str, list[str]]:
     done = []
     if name in _tokens(tools):
         tools.do("pveum", "user", "token", "remove", USER, name)
-        done.append(f"removed the old token {USER}!{name}, whose secret is not in prs.conf or not valid")
+        done.append(f"removed the old token {USER}!{name}, whose secret is not known here or not valid")
     secret = tools.ask("pveum", "user", "token", "add", USER, name, "--privsep", "1", "--comment", COMMENT).get("value")
     if not secret:
         raise SetupError(f"pveum made the token {USER}!{name} but gave no secret")

@@ -27,19 +27,33 @@ def this_node(tools: Tools) -> str:
     raise SetupError("the cluster does not tell the name of this node; is pve-cluster running?")
 
 
-def places(tools: Tools, node: str) -> list[Place]:
-    """The ways to reach the API, the likeliest first: this node, then the others."""
-    own = next((entry for entry in tools.get(f"/nodes/{node}/certificates/info") if entry["filename"] == "pveproxy-ssl.pem"), None)
-    nodes = [entry for entry in tools.get("/cluster/status") if entry["type"] == "node" and entry.get("ip")]
-    nodes.sort(key=lambda entry: (not int(entry.get("local", 0)), entry["name"]))
+def nodes(tools: Tools) -> list[str]:
+    """The names of all nodes."""
+    return sorted(str(entry["name"]) for entry in tools.get("/cluster/status") if entry["type"] == "node")
+
+
+def places(tools: Tools, node: str) -> Place:
+    """The way in which a node reaches the API: itself first, then the others; SetupError if no address is known."""
+    try:
+        files = tools.get(f"/nodes/{node}/certificates/info")
+    except SetupError:
+        files = []  # it is offline, or does not tell: its certificate is then most likely the cluster's
+    own = next((entry for entry in files if entry["filename"] == "pveproxy-ssl.pem"), None)
     # The node's own certificate names its addresses (pve-cluster PVE/Cluster/Setup.pm); one from elsewhere names what its owner chose.
-    found = [Place(tuple(_host(entry["ip"]) for entry in nodes), str(CLUSTER_CA))] if nodes else []
     if own:
-        names = tuple(_host(name) for name in own.get("san", ()) if "*" not in name)
-        found = [Place(names, "")] if names else []
+        if names := tuple(_host(name) for name in own.get("san", ()) if "*" not in name):
+            return Place(names, "")
+        raise SetupError("no address of this node's API is known; write api_host into prs.conf by hand")
+    return common(tools, node)
+
+
+def common(tools: Tools, first: str) -> Place:
+    """The way through every node's own address and the cluster's authority, with node `first` before the others."""
+    found = [entry for entry in tools.get("/cluster/status") if entry["type"] == "node" and entry.get("ip")]
+    found.sort(key=lambda entry: (entry["name"] != first, entry["name"]))
     if not found:
         raise SetupError("no address of this node's API is known; write api_host into prs.conf by hand")
-    return found
+    return Place(tuple(_host(entry["ip"]) for entry in found), str(CLUSTER_CA))
 
 
 def _host(name: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,12 @@ from prs.cli.call import Call
 from prs.cli.verbs import setup
 from prs.config.load import load_settings
 from prs.endpoint import Endpoint
+from prs.engine.journal.journal import Journal
 from prs.errors import LoginFailed, Unreachable
-from prs.setup import conf
+from prs.model import Policy
+from prs.setup import shared
 from prs.setup.tools import SetupError, Tools
+from unit import samples
 
 SHIPPED = Path(__file__).resolve().parents[3] / "backend/prs.conf"
 CHANGING = ("add", "modify", "delete", "remove", "create")
@@ -36,7 +39,13 @@ class Api:
             raise Unreachable("refuses the connection")
         if self.node.tokens.get(f"{self.endpoint.user}!{self.endpoint.token_name}") != self.endpoint.token_value:
             raise LoginFailed("authentication failure")
+        if path.startswith("/cluster/firewall"):
+            if self.firewall is None:
+                raise Unreachable("no answer")
+            return self.firewall(self.node, path)
         return {"version": "9.0.3"}
+
+    firewall: Any = staticmethod(lambda node, path: node.pvesh("get", path, {}))
 
 
 def changes(node: Node) -> list[tuple[str, ...]]:
@@ -54,7 +63,7 @@ class Lab:
 
     def setup(self, *arguments: str) -> tuple[int, str]:
         """Run the verb; give its exit code and output."""
-        given = {name: f"--{name}" in arguments for name in ("remove", "firewall", "reboot")}
+        given = {name: f"--{name}" in arguments for name in ("remove", "firewall", "reboot", "json")}
         options = argparse.Namespace(verb="setup", config=self.conf, **given)
         out = io.StringIO()
         call = Call(options, out, io.StringIO(), lambda endpoint: Api(self.node, endpoint, self.down))  # type: ignore[arg-type,return-value]
@@ -68,7 +77,20 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     authority = tmp_path / "pve-root-ca.pem"
     authority.write_text("")
     monkeypatch.setattr("prs.setup.places.CLUSTER_CA", authority)
+    monkeypatch.setattr(shared, "PVE", tmp_path / "pve")
     return Lab(tmp_path)
+
+
+@pytest.fixture
+def member(lab: Lab) -> Lab:
+    """The same with /etc/pve, where the account of all nodes is kept."""
+    (shared.PVE / "priv").mkdir(parents=True)
+    return lab
+
+
+def kept(lab: Lab) -> Path:
+    """The file that setup writes on a machine without /etc/pve/priv."""
+    return lab.conf.with_name("prs.conf.d") / "account.conf"
 
 
 def test_makes_the_least_account_and_writes_it_down(lab: Lab) -> None:
@@ -81,7 +103,8 @@ def test_makes_the_least_account_and_writes_it_down(lab: Lab) -> None:
     assert endpoint.token_value == lab.node.tokens["prs@pve!node-pve1"]
     assert endpoint.token_value not in output
     assert not any(endpoint.token_value in word for call in lab.node.calls for word in call)
-    assert lab.conf.stat().st_mode & 0o777 == 0o640
+    assert lab.conf.read_text() == SHIPPED.read_text()
+    assert kept(lab).stat().st_mode & 0o777 == 0o640
     assert "created role PRS" in output
     assert "Nothing has been moved" in output
 
@@ -89,11 +112,11 @@ def test_makes_the_least_account_and_writes_it_down(lab: Lab) -> None:
 def test_a_second_run_changes_nothing(lab: Lab) -> None:
     lab.setup()
     lab.node.calls.clear()
-    before = lab.conf.read_bytes()
+    before = kept(lab).read_bytes()
     code, output = lab.setup()
     assert (code, output) == (exits.DONE, "Everything is as it should be: nothing was changed.\n")
     assert changes(lab.node) == []
-    assert lab.conf.read_bytes() == before
+    assert kept(lab).read_bytes() == before
 
 
 def test_remove_leaves_nothing(lab: Lab) -> None:
@@ -102,6 +125,7 @@ def test_remove_leaves_nothing(lab: Lab) -> None:
     lab.setup("--firewall")
     assert lab.setup("--remove")[0] == exits.DONE
     assert lab.conf.read_bytes() == before
+    assert not kept(lab).parent.exists()
     assert (lab.node.tokens, lab.node.grants, lab.node.rules, lab.node.sets) == ({}, [], [], {})
     assert set(lab.node.roles) == {"PVEAuditor"}
     assert set(lab.node.users) == {"root@pam"}
@@ -120,7 +144,7 @@ def test_remove_keeps_what_another_node_uses(lab: Lab) -> None:
 def test_a_lost_secret_is_replaced(lab: Lab) -> None:
     lab.setup()
     old = lab.node.tokens["prs@pve!node-pve1"]
-    lab.conf.write_text(SHIPPED.read_text())
+    kept(lab).unlink()
     code, output = lab.setup()
     assert code == exits.DONE
     assert lab.node.tokens["prs@pve!node-pve1"] != old
@@ -150,9 +174,9 @@ def test_rebooting_nodes_is_a_right_to_be_asked_for_and_kept(lab: Lab) -> None:
 
 
 def test_an_account_of_the_administrator_stays(lab: Lab) -> None:
-    text = conf.with_options(SHIPPED.read_text(), "proxmox", {"api_host": "pve1", "api_user": "root@pam", "api_pass": "secret"})
+    text = SHIPPED.read_text().replace("[proxmox]\n", "[proxmox]\napi_host: pve1\napi_user: root@pam\napi_pass: secret\n", 1)
     lab.conf.write_text(text)
-    with pytest.raises(SetupError, match="root@pam, which is not from setup"):
+    with pytest.raises(SetupError, match=r"prs.conf line \d+ names the account root@pam, which is not from setup"):
         lab.setup()
     assert changes(lab.node) == []
     assert lab.conf.read_text() == text
@@ -200,10 +224,72 @@ def test_without_root_or_without_the_tools_it_says_so(lab: Lab, monkeypatch: pyt
         lab.setup()
 
 
-@pytest.mark.parametrize("text", ["", "[balancing]\nmethod: cpu\n", "[proxmox]\napi_host: old\n\n[service]\ndaemon: 1", "# only a comment"])
-def test_options_go_into_any_file_and_out_again(text: str) -> None:
-    changed = conf.with_options(text, "proxmox", {"api_host": "a", "ca_file": "/b"})
-    assert re.search(r"^\[proxmox\]\n(?:.*\n)*?api_host: a\n", changed, re.MULTILINE)
-    assert changed.count("api_host") == 1
-    assert conf.with_options(changed, "proxmox", {"api_host": "a", "ca_file": "/b"}) == changed
-    assert "api_host" not in conf.without_options(changed, "proxmox", ["api_host", "ca_file"])
+def test_one_setup_is_for_all_nodes(member: Lab) -> None:
+    """Each node finds itself first; nodes that join later find the common file; no secret is outside of priv."""
+    code, output = member.setup()
+    assert code == exits.DONE, output
+    assert set(member.node.tokens) == {"prs@pve!cluster"}
+    folder = shared.PVE / "priv" / "proxmox-rebalancing-service"
+    assert {path.name for path in folder.iterdir()} == {"account.conf", "pve1.conf", "pve2.conf", "pve3.conf"}
+    hosts = {node: load_settings(member.conf, shared.read(node)).require_endpoint().hosts for node in ("pve1", "pve3", "pve9")}
+    assert hosts["pve1"] == hosts["pve9"] == ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    assert hosts["pve3"] == ("10.0.0.3", "10.0.0.1", "10.0.0.2")
+    secret = member.node.tokens["prs@pve!cluster"]
+    assert load_settings(member.conf, shared.read("pve2")).require_endpoint().token_value == secret
+    assert secret not in output
+    assert not [path for path in shared.PVE.parent.rglob("*") if path.is_file() and secret in path.read_text() and "priv" not in path.parts]
+    assert member.conf.read_text() == SHIPPED.read_text()
+    mark = (shared.PVE / "proxmox-rebalancing-service" / "account").read_text()
+    assert member.setup() == (exits.DONE, "Everything is as it should be: nothing was changed.\n")
+    assert (shared.PVE / "proxmox-rebalancing-service" / "account").read_text() == mark
+    assert member.setup("--remove")[0] == exits.DONE
+    assert (member.node.tokens, folder.exists(), shared.read("pve2")) == ({}, False, "")
+
+
+def test_a_node_whose_certificate_cannot_be_read_gets_the_common_way(member: Lab) -> None:
+    """An offline node's certificates cannot be asked for; its account is written all the same."""
+    member.node.broken = "/nodes/pve3/"
+    member.setup()
+    assert load_settings(member.conf, shared.read("pve3")).require_endpoint().hosts == ("10.0.0.3", "10.0.0.1", "10.0.0.2")
+
+
+def test_a_firewall_that_cannot_be_read_does_not_end_setup(member: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PVE 9.2.7 to 9.2.11: pvesh dies at the firewall's options; the API answers, or setup says what it cannot see."""
+    member.node.firewall, member.node.broken = 1, "/cluster/firewall/options"
+    code, output = member.setup()
+    assert code == exits.DONE
+    assert "setup --firewall" in output
+    assert "Nothing has been moved" in output
+    member.setup("--remove")
+    member.node.broken = "/cluster/firewall"
+    monkeypatch.setattr(Api, "firewall", None)
+    code, output = member.setup()
+    assert code == exits.DONE
+    assert "firewall lets browsers reach port 8017 of the Rebalancing tab cannot be seen: no answer" in output
+    assert "Nothing has been moved" in output
+    code, output = member.setup("--remove")
+    assert "the firewall's rules could not be looked at" in output
+    assert member.node.tokens == {}
+
+
+def test_the_account_is_not_taken_from_a_running_job(member: Lab, tmp_path: Path) -> None:
+    member.setup()
+    member.node.tasks = [{"type": "qmigrate", "id": "104", "user": "prs@pve!cluster", "upid": "UPID:x"}]
+    with pytest.raises(SetupError, match=r"the account is moving guests \(104\)"):
+        member.setup("--remove")
+    member.node.tasks = []
+    member.conf.write_text(member.conf.read_text().replace("#state_dir: /var/lib/prs", f"state_dir: {tmp_path}/state"))
+    journal = Journal(tmp_path / "state" / "journal.sqlite")
+    job = journal.add_job(journal.add_plan(samples.PLAN, Policy(), "prs@pve"), "prs@pve", "cli", 0.0)
+    with pytest.raises(SetupError, match="a job of this host is not at its end"):
+        member.setup("--remove")
+    assert member.node.tokens
+    journal.update_job(job, state="done")
+    assert member.setup("--remove")[0] == exits.DONE
+
+
+def test_setup_for_programs(member: Lab) -> None:
+    code, output = member.setup("--json")
+    told = json.loads(output)
+    assert (code, told["problems"]) == (exits.DONE, [])
+    assert "created API token prs@pve!cluster" in told["changes"]

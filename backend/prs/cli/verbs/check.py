@@ -15,6 +15,7 @@ from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.journal.hold import Hold
 from prs.errors import ConfigError, PveError
+from prs.helper.client import PVE
 from prs.model import Policy
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.pve.check.check import check, node_names
@@ -81,11 +82,17 @@ def placement(call: Call, endpoint: Endpoint, policy: Policy) -> Iterator[Findin
 def configuration(settings: Settings) -> Iterator[Finding]:
     """Say whether the configuration is complete, and what in it is unwise."""
     if settings.endpoint is None:
-        yield Finding("configuration", False, " ".join(settings.missing), f"fill in the section [proxmox] of {settings.source}")
+        yield Finding("configuration", False, " ".join(settings.missing), _remedy(settings))
     else:
         yield Finding("configuration", True, f"{settings.source} is complete")
     for warning in settings.warnings:
         yield Finding("configuration", None, warning)
+
+
+def _remedy(settings: Settings) -> str:
+    """How the service gets an account on this machine."""
+    by_hand = f"fill in the section [proxmox] of {settings.source}"
+    return f"as root, on one node of the cluster: proxmox-rebalancing-service setup (or {by_hand})" if PVE.is_dir() else by_hand
 
 
 def journal(state_dir: Path) -> Finding:

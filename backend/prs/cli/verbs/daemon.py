@@ -10,6 +10,7 @@ from prs.cli import exits
 from prs.cli.call import Call
 from prs.cli.carry_out import SWITCH
 from prs.cli.journal_of import journal_of, shared_holds_here
+from prs.config.layers import signature
 from prs.engine.clock import SystemClock
 from prs.engine.daemon.service import Host, Service
 from prs.engine.daemon.systemd import Notifier
@@ -17,6 +18,7 @@ from prs.engine.execution.executor import TICK
 from prs.engine.journal.lock import SERVICE, ExecutorLock
 from prs.engine.journal.ownership import become_owner
 from prs.errors import JournalError
+from prs.helper import client
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,11 @@ def act(call: Call) -> int:
         if stopped:
             return exits.DONE
         name = socket.gethostname().split(".")[0]
-        host = Host(lambda: call.settings(daemon=True), call.connect, name, SWITCH, shared_holds_here())
+        source = settings.source
+        host = Host(
+            lambda: call.settings(daemon=True), call.connect, name, SWITCH, shared_holds_here(), lambda: signature(source, client.PVE),
+            lambda now: client.alive_nodes(client.PVE, now), lambda alive: client.tell_alive(client.SOCKET, alive),
+        )  # fmt: skip
         service = Service(host, settings, journal_of(settings), clock, notifier)
         signal.signal(signal.SIGTERM, lambda *_: service.stop())
         signal.signal(signal.SIGINT, lambda *_: service.stop())

@@ -1,4 +1,4 @@
-"""`setup`: on a node, create the least account the service needs and write it into prs.conf; `--remove` undoes it."""
+"""`setup`: on a node, create the least account the service needs, for all nodes of the cluster; `--remove` undoes it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from prs.cli import exits
 from prs.cli.call import Call
+from prs.cli.journal_of import at_work
+from prs.config.layers import folder_of
 from prs.config.load import DEFAULT_PATH, Settings, load_settings
 from prs.endpoint import Endpoint
 from prs.errors import LoginFailed, PveError
 from prs.pve.check.cluster import NEEDED
 from prs.pve.read.permissions import REBOOT
-from prs.setup import account, conf, firewall, places
+from prs.setup import account, conf, firewall, places, shared
 from prs.setup.tools import SetupError, Tools
 
-OPTIONS = ("api_host", "api_token", "ca_file")
 SERVICE = "proxmox-rebalancing-service"
 # Without it PVE lists no disks of guests in a storage (pve-storage PVE/API2/Storage/Content.pm), so local disks cannot be levelled.
 DISKS, BRIDGES = "VM.Config.Disk", "SDN.Audit"
@@ -27,28 +29,56 @@ DISKS, BRIDGES = "VM.Config.Disk", "SDN.Audit"
 def act(call: Call, tools: Tools | None = None) -> int:
     """Set the account up or remove it, and print each change; SetupError names what stood in the way."""
     if os.geteuid() != 0:
-        raise SetupError("setup changes users of Proxmox VE and prs.conf: run it as root")
+        raise SetupError("setup changes users of Proxmox VE and the settings of the service: run it as root")
     tools, path = tools or Tools(), call.options.config or DEFAULT_PATH
-    settings = load_settings(path)
-    done = _remove(tools, path, settings) if call.options.remove else _create(call, tools, path, settings)
-    changed, code = 0, exits.DONE
-    for sentence in done:
-        changed += not sentence.startswith("!")
-        code = exits.FOUND if sentence.startswith("! ") else code
-        call.print(f"{sentence}\n" if sentence.startswith("!") else f"- {sentence}\n")
-    if not changed:
-        call.print("Everything is as it should be: nothing was changed.\n")
-    if not call.options.remove:
-        call.print(_firewall(call, tools, settings.web.port))
-        call.print(_next_steps(settings) if changed else "")
-    return code
-
-
-def _create(call: Call, tools: Tools, path: Path, settings: Settings) -> Iterator[str]:
-    """Bring role, user, token and prs.conf to the wanted state; a sentence for each change, one that begins with "!" for a problem."""
     node = places.this_node(tools)
-    name = account.token_name(node)
-    mine = _refuse_other_account(path, settings, name)
+    settings = load_settings(path, shared.read(node))
+    told = Told(call)
+    for sentence in _remove(tools, path, settings, node) if call.options.remove else _create(call, tools, path, settings, node):
+        told.add(sentence)
+    if told.changes:
+        _make_it_read(tools, told)
+    else:
+        told.say("Everything is as it should be: nothing was changed.\n")
+    if not call.options.remove:
+        _firewall(call, tools, load_settings(path, shared.read(node)), told)
+        told.say(_next_steps(settings) if told.changes else "")
+    return told.end()
+
+
+class Told:
+    """What was said so far: for people at once, for programs at the end."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.changes, self.problems, self.notes = list[str](), list[str](), list[str]()
+
+    def add(self, sentence: str) -> None:
+        """A change, or with "! " before it a problem."""
+        problem = sentence.startswith("! ")
+        (self.problems if problem else self.changes).append(sentence.removeprefix("! "))
+        self._print(f"{sentence}\n" if problem else f"- {sentence}\n")
+
+    def say(self, words: str) -> None:
+        """What a person wants to know beside that."""
+        self.notes += [words.strip()] if words else []
+        self._print(words)
+
+    def end(self) -> int:
+        """Tell programs; the exit code."""
+        if self._call.json:
+            self._call.print_json({"changes": self.changes, "problems": self.problems, "notes": self.notes})
+        return exits.FOUND if self.problems else exits.DONE
+
+    def _print(self, text: str) -> None:
+        if not self._call.json:
+            self._call.print(text)
+
+
+def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str) -> Iterator[str]:
+    """Bring role, user, token and settings to the wanted state; a sentence for each change, one that begins with "! " for a problem."""
+    name = account.CLUSTER if shared.available() else account.token_name(node)
+    mine = _refuse_other_account(settings, name)
     disks = [DISKS] if settings.policy.method in ("disk", "all") else []
     # The role is one for all nodes: what was asked for on another one stays.
     yield from account.ensure_role(tools, [*NEEDED, BRIDGES, *disks, *([REBOOT] if call.options.reboot else [])], keep=(REBOOT,))
@@ -63,26 +93,25 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings) -> Iterato
         endpoint = Endpoint((), account.USER, token_name=name, token_value=secret)
     yield from account.ensure_grants(tools, name)
     if fresh:
-        endpoint = _reachable(call, endpoint, places.places(tools, node))
-        yield _write(path, endpoint)
+        endpoint = _at(endpoint, places.places(tools, node))
+        yield _write(tools, path, node, endpoint)
     if problem := _tried(call, endpoint):
         yield f"! the account could not be tried: {problem}. See: {SERVICE} check"
 
 
-def _refuse_other_account(path: Path, settings: Settings, name: str) -> bool:
-    """True if prs.conf holds our token already, False if it holds no account; SetupError for somebody's own."""
+def _refuse_other_account(settings: Settings, name: str) -> bool:
+    """True if the settings hold our token already, False if they hold no account; SetupError for somebody's own."""
     if (endpoint := settings.endpoint) is None:
         return False
     if (endpoint.user, endpoint.token_name) != (account.USER, name):
         who = endpoint.user + (f"!{endpoint.token_name}" if endpoint.token_name else "")
-        raise SetupError(f"{path} names the account {who}, which is not from setup: take it out first if setup is to make one")
+        source = next((one.source for one in settings.origins if one.name in ("api_token", "api_user") and one.source != "default"), "")
+        raise SetupError(f"{source} names the account {who}, which is not from setup: take it out first if setup is to make one")
     return True
 
 
-def _reachable(call: Call, endpoint: Endpoint, found: list[places.Place]) -> Endpoint:
-    """Give the endpoint with the first place that answers, or the likeliest if none does."""
-    candidates = [replace(endpoint, hosts=place.hosts, ca_file=place.ca_file) for place in found]
-    return next((one for one in candidates if _tried(call, one) is None), candidates[0])
+def _at(endpoint: Endpoint, place: places.Place) -> Endpoint:
+    return replace(endpoint, hosts=place.hosts, ca_file=place.ca_file)
 
 
 def _tried(call: Call, endpoint: Endpoint) -> PveError | None:
@@ -94,45 +123,98 @@ def _tried(call: Call, endpoint: Endpoint) -> PveError | None:
     return None
 
 
-def _write(path: Path, endpoint: Endpoint) -> str:
+def _write(tools: Tools, path: Path, node: str, endpoint: Endpoint) -> str:
+    if not shared.available():
+        return f"wrote the account into {conf.write(path, folder_of(path), _text(endpoint))}"
+    texts = {one: _text(_at(endpoint, places.places(tools, one))) for one in places.nodes(tools)}
+    return shared.write({**texts, node: _text(endpoint), shared.EVERY: _text(_at(endpoint, places.common(tools, node)))})
+
+
+def _text(endpoint: Endpoint) -> str:
     token = f"{endpoint.user}!{endpoint.token_name}={endpoint.token_value}"
     values = {"api_host": ",".join(endpoint.hosts), "api_token": token}
-    values |= {"ca_file": endpoint.ca_file} if endpoint.ca_file else {}
-    text = conf.without_options(path.read_text(encoding="utf-8"), "proxmox", OPTIONS)
-    conf.write(path, conf.with_options(text, "proxmox", values))
-    return f"wrote {', '.join(values)} into {path}"
+    return conf.text_of(values | ({"ca_file": endpoint.ca_file} if endpoint.ca_file else {}))
 
 
-def _remove(tools: Tools, path: Path, settings: Settings) -> Iterator[str]:
-    """Take the account out of prs.conf and of Proxmox VE; a sentence for each change."""
-    name = account.token_name(places.this_node(tools))
-    endpoint = settings.endpoint
-    if endpoint is not None and (endpoint.user, endpoint.token_name) == (account.USER, name):
-        conf.write(path, conf.without_options(path.read_text(encoding="utf-8"), "proxmox", OPTIONS))
-        yield f"took {', '.join(OPTIONS)} out of {path}"
-    last, done = account.remove(tools, name)
-    yield from done
+def _remove(tools: Tools, path: Path, settings: Settings, node: str) -> Iterator[str]:
+    """Take the account out of the settings and of Proxmox VE; a sentence for each change. SetupError while a job needs it."""
+    if at_work(settings.state_dir):
+        raise SetupError(f"a job of this host is not at its end, and would lose its account: wait for it or cancel it ({SERVICE} status)")
+    if shared.available() and (moving := _moving(tools)):
+        raise SetupError(f"the account is moving guests ({', '.join(moving)}): wait for the job, on whichever node it is, or cancel it")
+    if gone := conf.remove(folder_of(path)):
+        yield f"removed {gone}"
+    if done := shared.remove() if shared.available() else "":
+        yield done
+    names = [account.token_name(node), *([account.CLUSTER] if shared.available() else [])]
+    last = False
+    for name in names:
+        last, changed = account.remove(tools, name)
+        yield from (one for one in changed if not one.startswith("kept") or name == names[-1])
     if last:
-        yield from firewall.remove(tools)
+        try:
+            yield from firewall.remove(tools)
+        except SetupError as error:
+            yield f"! the firewall's rules could not be looked at: {error}"
 
 
-def _firewall(call: Call, tools: Tools, port: int) -> str:
-    """Open the port where that was asked for, else say how; "" where there is nothing to do."""
-    if not firewall.needed(tools, port):
-        return ""
-    wanted = firewall.commands(tools, port)
-    if call.options.firewall:
-        for command in wanted:
-            tools.do(*command)
-        return f"- added a firewall rule: the management network may reach port {port}\n"
+def _moving(tools: Tools) -> list[str]:
+    """The guests that migrate now by tasks of the account, whichever node's service has begun them."""
+    try:
+        tasks = tools.get("/cluster/tasks")
+    except SetupError:
+        return []  # nothing optional ends setup
+    kinds = ("qmigrate", "vzmigrate", "hamigrate")
+    mine = [one for one in tasks if one.get("type") in kinds and str(one.get("user", "")).startswith(account.USER)]
+    return sorted(str(one.get("id", "")) for one in mine if not one.get("endtime"))
+
+
+def _make_it_read(tools: Tools, told: Told) -> None:
+    """Have this node's service, where one runs, read what was written; those of other nodes see the mark."""
+    if not Path("/run/systemd/system").is_dir():
+        return
+    try:
+        tools.do("systemctl", "try-reload-or-restart", SERVICE)
+    except SetupError as error:
+        told.say(f"The running service could not be told: {error}. Tell it: systemctl reload {SERVICE}\n")
+
+
+def _firewall(call: Call, tools: Tools, settings: Settings, told: Told) -> None:
+    """Open the port where that was asked for, else say how; nothing of it may end setup."""
+    port = settings.web.port
+
+    def ask(path: str) -> Any:
+        """PVE 9.2.7 to 9.2.11 let pvesh die at the firewall's options; the API itself answers."""
+        try:
+            return tools.get(path)
+        except SetupError:
+            if settings.endpoint is None:
+                raise
+            return call.connect(settings.endpoint).get(path)
+
+    try:
+        if not firewall.needed(ask, port):
+            return
+        wanted = firewall.commands(ask, port)
+        if call.options.firewall:
+            for command in wanted:
+                tools.do(*command)
+            told.add(f"added a firewall rule: the management network may reach port {port}")
+            return
+    except (SetupError, PveError) as error:
+        words = f"\nWhether Proxmox VE's firewall lets browsers reach port {port} of the Rebalancing tab cannot be seen: {error}\n"
+        (told.add if call.options.firewall else told.say)(f"! {words.strip()}" if call.options.firewall else words)
+        return
     lines = "".join(f"    {' '.join(repr(word) if ' ' in word else word for word in command)}\n" for command in wanted)
     words = f"\nProxmox VE's firewall is on and does not let browsers reach port {port} of the Rebalancing tab."
-    return f"{words}\nTo open it to the management network: {SERVICE} setup --firewall, which does\n{lines}"
+    told.say(f"{words}\nTo open it to the management network: {SERVICE} setup --firewall, which does\n{lines}")
 
 
 def _next_steps(settings: Settings) -> str:
     hours = f"{settings.schedule / 3600:g} hours"
+    who = "The services of all nodes read" if shared.available() else f"The service of {socket.gethostname()} reads"
     return (
-        f"\nNothing has been moved. See what would be:     {SERVICE} plan\n"
-        f"Have {socket.gethostname()} balance now and every {hours}: systemctl reload {SERVICE}\n"
+        f"\nNothing has been moved. {who} the account now and balance every {hours}, beginning within minutes.\n"
+        f"See what would be moved:                 {SERVICE} plan\n"
+        f"Let them say it only, and move nothing:  dry_run: 1 in {settings.source}, then systemctl reload {SERVICE}\n"
     )

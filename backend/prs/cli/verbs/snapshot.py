@@ -28,6 +28,9 @@ def act(call: Call) -> int:
         return exits.DONE
     snapshot_file.save(call.options.file, text)
     found = f"{counted(len(cluster.nodes), 'node')} and {counted(len(cluster.guests), 'guest')}"
+    if call.json:
+        call.print_json({"file": str(call.options.file), "nodes": len(cluster.nodes), "guests": len(cluster.guests)})
+        return exits.DONE
     write(call.err, f"{found} saved in {call.options.file}. It holds names of nodes, guests and storages, but no secrets and no users.\n")
     return exits.DONE
 

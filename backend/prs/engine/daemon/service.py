@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from prs.config.load import Settings
@@ -22,7 +22,7 @@ from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.retention import prune
 from prs.engine.planning import make_plan
-from prs.errors import ConfigError, JobConflict, JournalError, PrsError
+from prs.errors import ConfigError, HelperError, JobConflict, JournalError, PrsError
 from prs.pve.api import Api, Renewed
 from prs.pve.read.ha import ha_master
 from prs.pve.read.quorum import member_nodes
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 IDLE = 5.0  # seconds between two looks into the journal for a new job
 STANDING_BY = "standing by"  # begins the status of a daemon that does not lead
 PRUNE = 3600.0  # seconds between two looks for what may leave the journal
+TELLS = 180.0  # seconds between two signs of life for the other nodes, which count for 600
 RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was not ours to plan, is looked at again
 
 
@@ -44,6 +45,9 @@ class Host:
     name: str
     switch: Switch | None = None  # changes HA maintenance mode; None where there is no helper
     shared_holds: SharedHolds | None = None  # the cluster's list of nodes that are kept empty; None outside the cluster
+    written: Callable[[], object] = lambda: None  # changes when a program has written settings, so that they are read again
+    alive: Callable[[float], Collection[str]] = lambda now: ()  # the nodes whose service is alive, at a Unix time
+    tell_alive: Callable[[bool], None] = lambda alive: None  # tells the other nodes of this service; HelperError
 
 
 class Service:
@@ -57,6 +61,8 @@ class Service:
         self._next_look = self._next_prune = 0.0
         self._status = ""
         self._turned = clock.monotonic()
+        self._written = host.written()
+        self._told = -TELLS
 
     def idle(self) -> float:
         """Seconds since the loop last came round."""
@@ -84,12 +90,20 @@ class Service:
             self._clock.sleep(self.turn())
         watchdog.stop()
         self._notifier.stopping()
+        if self._told > 0:
+            self._tell(alive=False)
         left = ", ".join(sorted(self._executors))
         log.info("stopped%s", f"; jobs {left} go on at the next start" if left else "")
 
     def turn(self) -> float:
         """Do what is due now and give the seconds until the next turn."""
         self._turned = self._clock.monotonic()
+        if (written := self._host.written()) != self._written:
+            self._written = written
+            self._reload()
+        if self._settings.endpoint is not None and self._turned - self._told >= TELLS:
+            self._told = self._turned
+            self._tell(alive=True)
         try:
             for job in self._journal.jobs(only_open=True):
                 self._serve(job)
@@ -172,7 +186,7 @@ class Service:
     def _plan_run(self, settings: Settings, now: float) -> bool:
         """Plan and queue one run; False if another daemon leads, which is known before anything else is read."""
         api = self._host.connect(settings.require_endpoint())
-        leading, why = leads(self._host.name, ha_master(api), member_nodes(api))
+        leading, why = leads(self._host.name, ha_master(api), member_nodes(api), self._host.alive(now))
         if not leading:
             self._say(f"{STANDING_BY}: {why}")
             return False
@@ -190,6 +204,12 @@ class Service:
             except JobConflict as error:
                 log.warning("the scheduled run waits for its next turn: %s", error)
         return True
+
+    def _tell(self, alive: bool) -> None:
+        try:
+            self._host.tell_alive(alive)
+        except HelperError as error:
+            log.debug("the other nodes are not told of this service: %s", error)
 
     def _reload(self) -> None:
         self._reloading = False

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from gunicorn.app.base import BaseApplication
 
 from prs.config.load import DEFAULT_PATH, Settings, Web, load_settings
 from prs.endpoint import Endpoint
+from prs.engine.daemon.systemd import Notifier
 from prs.errors import ConfigError
 from prs.helper.client import SOCKET
 from prs.logs import set_up
@@ -25,6 +27,8 @@ from prs.web.server.log import Bounded, Log
 from prs.web.site import PAGES, SHARED, Site
 
 log = logging.getLogger(__name__)
+
+_LOOK = 2.0  # seconds between two looks for what is waited for
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
@@ -115,6 +119,27 @@ def _api(web: Web, pve: Path, node: str) -> Endpoint:
     return replace(web.api, hosts=(name,), ca_file=str(pair.certificate), renew=False)
 
 
+def _wait_for(pve: Path) -> None:
+    """Return once this node's certificate is there; until then say in words what is waited for."""
+    said = ""
+    while words := _missing(pve):
+        if words != said:
+            said = words
+            set_up("info", sys.stderr, daemon=True)
+            log.warning("waiting: %s", words)
+            # Ready, because systemd would else end a start that takes long; the status tells the truth.
+            Notifier().ready(f"waiting: {words}")
+        time.sleep(_LOOK)
+
+
+def _missing(pve: Path) -> str:
+    if not (pve / "local").is_dir():
+        return f"{pve} is not mounted (systemctl status pve-cluster)"
+    pair = certificate.choose(pve / "local")
+    unread = [str(path) for path in (pair.certificate, pair.key) if not os.access(path, os.R_OK)]
+    return f"the node's certificate cannot be read: {', '.join(unread)}" if unread else ""
+
+
 def _folder(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if not equals or not name or not path:
@@ -135,6 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--shared", type=_folder, action="append", default=[], metavar="NAME=DIRECTORY", help=words)
     given = parser.parse_args(arguments)
     given.shared = dict(given.shared)
+    _wait_for(given.pve)
     Server(given).run()
     return 0
 

@@ -1,0 +1,21 @@
+"""`config show`: the settings in force, and which layer each comes from."""
+
+from __future__ import annotations
+
+from prs.cli import exits
+from prs.cli.call import Call
+from prs.codec import to_json
+from prs.terminal import clean, table
+
+
+def act(call: Call) -> int:
+    """Show every option with its value and its source; ConfigError with all mistakes."""
+    settings = call.settings(quiet=True)
+    if call.json:
+        call.print_json({"options": to_json(settings.origins), "warnings": list(settings.warnings), "missing": list(settings.missing)})
+        return exits.DONE
+    rows = [[f"[{one.section}] {one.name}", clean(one.text) or "-", clean(one.source)] for one in settings.origins]
+    call.print(table(("OPTION", "VALUE", "FROM"), rows, call.style, indent=""))
+    for words in (*settings.warnings, *settings.missing):
+        call.print(f"! {clean(words)}\n")
+    return exits.DONE

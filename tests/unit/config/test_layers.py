@@ -1,0 +1,122 @@
+"""Settings in layers: which one wins, who may say what, and where each value comes from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from prs.config.layers import signature
+from prs.config.load import load_settings
+from prs.errors import ConfigError
+
+ACCOUNT = "[proxmox]\napi_host: 10.0.0.1\napi_token: prs@pve!cluster=hunter2\n"
+
+
+class Machine:
+    """A node with /etc/pve and prs.conf."""
+
+    def __init__(self, folder: Path) -> None:
+        self.conf, self.pve = folder / "prs.conf", folder / "pve"
+        (self.pve / "proxmox-rebalancing-service").mkdir(parents=True)
+        self.policy = self.pve / "proxmox-rebalancing-service" / "policy.conf"
+        self.conf.write_text("")
+        self.conf.chmod(0o640)
+
+    def more(self, name: str, text: str) -> Path:
+        """A file of prs.conf.d."""
+        path = self.conf.with_name("prs.conf.d") / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o640)
+        return path
+
+    def origin(self, section: str, name: str, account: str = "") -> tuple[str, str]:
+        """Text and source of an option."""
+        origins = load_settings(self.conf, account, self.pve).origins
+        return next((one.text, one.source) for one in origins if (one.section, one.name) == (section, name))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_the_node_wins_over_the_cluster_and_the_folder_over_the_file(machine: Machine) -> None:
+    assert machine.origin("balancing", "spread") == ("5", "default")
+    machine.policy.write_text("[balancing]\nspread: 7\nmethod: cpu\n[service]\nschedule: 12\n")
+    assert machine.origin("balancing", "spread") == ("7", f"{machine.policy} line 2")
+    machine.conf.write_text("[balancing]\nspread: 8\n")
+    assert machine.origin("balancing", "spread") == ("8", f"{machine.conf} line 2")
+    first, second = machine.more("10-a.conf", "[balancing]\nspread: 9\n"), machine.more("20-b.conf", "[balancing]\nspread: 10\n")
+    machine.more("notes.txt", "nothing of ours")
+    assert machine.origin("balancing", "spread") == ("10", f"{second} line 2")
+    second.unlink()
+    assert machine.origin("balancing", "spread") == ("9", f"{first} line 2")
+    settings = load_settings(machine.conf, pve=machine.pve)
+    assert settings.policy.spread == pytest.approx(0.09)
+    assert (settings.policy.method, settings.schedule) == ("cpu", 43200.0)
+
+
+def test_the_account_of_the_cluster_is_below_the_nodes_own(machine: Machine) -> None:
+    assert load_settings(machine.conf, ACCOUNT, machine.pve).require_endpoint().token_name == "cluster"
+    assert machine.origin("proxmox", "api_token", ACCOUNT) == ("(not shown)", "the account of the cluster line 3")
+    machine.more("account.conf", "[proxmox]\napi_host: other\napi_token: prs@pve!mine=x\n")
+    endpoint = load_settings(machine.conf, ACCOUNT, machine.pve).require_endpoint()
+    assert (endpoint.hosts, endpoint.token_name) == (("other",), "mine")
+
+
+def test_pools_are_replaced_one_by_one_and_domains_as_a_whole(machine: Machine) -> None:
+    machine.policy.write_text("[pool a]\nkeep: apart\n[pool b]\nkeep: apart\n[domains]\nrack1: pve1\nrack2: pve2\n")
+    machine.conf.write_text("[pool b]\nkeep: together\n[domains]\nroom: pve1,pve2\n")
+    policy = load_settings(machine.conf, pve=machine.pve).policy
+    assert {pool.name: pool.keep for pool in policy.pools} == {"a": "apart", "b": "together"}
+    assert policy.domains == (("room", ("pve1", "pve2")),)
+
+
+def test_mistakes_of_all_layers_at_once_with_their_file(machine: Machine) -> None:
+    machine.policy.write_text("[proxmox]\napi_host: x\n[service]\nlog_level: debug\n[balancing]\nspread: x\n")
+    machine.conf.write_text("[balancing]\nmethod: ram\n")
+    more = machine.more("a.conf", "[balancing]\nspread: 5\nspread: 6\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(machine.conf, pve=machine.pve)
+    found = caught.value.mistakes
+    assert [sentence.partition(": ")[0] for sentence in found] == [
+        f"{machine.policy} line 2", f"{machine.policy} line 4", f"{machine.policy} line 6", f"{machine.conf} line 2", f"{more} line 3",
+    ]  # fmt: skip
+    assert "[proxmox] api_host is each node's own: write it into prs.conf" in found[0]
+    assert "given a second time (first on line 2)" in found[4]
+
+
+def test_a_secret_that_others_can_read_is_told_with_its_file(machine: Machine) -> None:
+    path = machine.more("account.conf", ACCOUNT)
+    path.chmod(0o644)
+    assert load_settings(machine.conf, pve=machine.pve).warnings == (
+        f"{path} holds a secret and every user of this machine can read it: chmod 640 {path}",
+    )
+
+
+def test_without_etc_pve_nothing_is_scheduled(machine: Machine) -> None:
+    """The policy might forbid what the defaults allow, so nothing is done until it can be read."""
+    (machine.pve / "proxmox-rebalancing-service").rmdir()
+    settings = load_settings(machine.conf, ACCOUNT, machine.pve)
+    assert settings.endpoint is None
+    assert settings.missing[0] == f"{machine.pve} is not mounted: what the cluster wants is not known."
+    machine.pve.rmdir()
+    assert load_settings(machine.conf, ACCOUNT, machine.pve).endpoint is not None
+
+
+def test_what_a_program_writes_is_seen(machine: Machine) -> None:
+    seen = [signature(machine.conf, machine.pve)]
+    machine.policy.write_text("[balancing]\n")
+    seen.append(signature(machine.conf, machine.pve))
+    (machine.pve / "proxmox-rebalancing-service" / "account").write_text("1")
+    seen.append(signature(machine.conf, machine.pve))
+    path = machine.more("account.conf", ACCOUNT)
+    seen.append(signature(machine.conf, machine.pve))
+    os.utime(path, (1, 1))
+    seen.append(signature(machine.conf, machine.pve))
+    assert len(set(seen)) == len(seen)
+    machine.conf.write_text("[balancing]\n")
+    assert signature(machine.conf, machine.pve) == seen[-1]
