@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from prs.model import Resource
 from prs.planner.choice import Choice, Target
@@ -11,13 +12,14 @@ from prs.planner.explain import reasons
 from prs.planner.objective import score
 from prs.planner.objective.level import Level
 from prs.planner.problem.board import Board
-from prs.planner.problem.problem import Problem
+from prs.planner.problem.problem import UNLIMITED, Problem
 from prs.planner.search import order, way
 from prs.planner.search.exhaustive import ROUNDING, Exhaustive, Limits, Rank, Seen
 from prs.planner.search.search import Budget
 from prs.planner.search.way import Step
 
 FINE = 1e-4  # a gain (fraction) that is worth moves where the most level cluster is asked for
+COST_STEP = 1.7  # by how much more plans are looked at when none of a cost is found
 WITHIN = 0.9  # of the least gain: so much less level than the best in reach a plan may end, and a second run has nothing to do
 
 
@@ -71,7 +73,10 @@ class Small:
         def rank(seen: Seen) -> Rank:
             return (*self._level(seen).rank(aim), seen.cost)
 
-        best = self._first(limits, rank, self._most_level)
+        if choice := self._at_once(aim, limits):
+            return choice
+        ranked = self.search.best(limits, rank, by="level", aim=aim)
+        best = self._pick(ranked, partial(self.search.best, limits, rank), self._most_level)
         if best is None or not best.sure:
             return None
         level = self._level(best.seen)
@@ -102,6 +107,23 @@ class Small:
     def _level(self, seen: Seen) -> Level:
         return Level(seen.breaches, seen.spreads)
 
+    def _at_once(self, aim: float, limits: Limits) -> Choice | None:
+        """The cheapest plan that reaches the aim and leaves no rule broken, if there is one: no other is more level than that."""
+        if self.start.widest <= aim and not self.start.breaches:
+            return None
+        widths = {resource: min(aim, width) for resource, width in limits.widths.items()}
+        self.final = replace(limits, widths=widths, breaches=0)
+        return self._cheapest(self.final)
+
+    def _steps_of_cost(self, limits: Limits) -> Iterator[float]:
+        """Ever higher costs (seconds) to look up to, from that of the cheapest unit on: low ones are soon looked through."""
+        costs = [unit.cost for unit in self.problem.units]
+        most, every = max(1.0, min(costs, default=0.0)), sum(costs)
+        while most < min(every, limits.cost):
+            yield most
+            most *= COST_STEP
+        yield limits.cost
+
     def _width(self, spread: float, widest: float, aim: float, target: Target) -> float:
         """How wide the spread of a resource may be in the plan: the aim, the spread that is enough, or next to the best."""
         if spread <= aim + ROUNDING:
@@ -119,11 +141,16 @@ class Small:
             off = sum(row[seen.where[unit]] for unit, row in problem.preferences.items())
             return (round(seen.cost + score.PREFERENCE_WORTH * off, 6), self._lost(seen) if wishes else 0.0, *self._level(seen).rank(0.0))
 
-        found = self._first(limits, rank, self._least_costly, wishes)
+        found = None
+        for most in self._steps_of_cost(limits) if not wishes else (UNLIMITED,):
+            ranked = self.search.best(replace(limits, cost=most), rank, by="" if wishes else "cost")
+            found = self._pick(ranked, partial(self.search.best, replace(limits, cost=most), rank), self._least_costly)
+            if found is not None and (wishes or found.cost <= most):
+                break
         if found is None:
             return None
-        within = self.budget.moves is not None or self.budget.size is not None
-        return Choice(found.steps, self._floor(limits) if wishes or within or not found.sure else found.cost)
+        budget = self.budget.moves is not None or self.budget.size is not None
+        return Choice(found.steps, self._floor(limits) if wishes or budget or not found.sure else found.cost)
 
     def _lost(self, seen: Seen) -> float:
         """By how much (bytes) the largest free memory shrinks."""
@@ -134,18 +161,17 @@ class Small:
 
     def _floor(self, limits: Limits) -> float:
         """What the cheapest placement within the limits costs, whether or not it can be reached and within the budget (seconds)."""
-        found = self.search.best(replace(limits, moves=score.NONE, size=score.NONE), lambda seen: (seen.cost,), dearer=False)
+        found = self.search.best(replace(limits, moves=score.NONE, size=score.NONE), lambda seen: (seen.cost,), by="cost")
         return found[0].cost if found else 0.0
 
-    def _first(
-        self, limits: Limits, rank: Callable[[Seen], Rank], pick: Callable[[list[Seen]], Solved | None], dearer: bool = True
+    def _pick(
+        self, ranked: list[Seen], again: Callable[[set[way.State]], list[Seen]], pick: Callable[[list[Seen]], Solved | None]
     ) -> Solved | None:
         """What is picked of the placements with the smallest ranks; where none of them is within reach, of all those that are."""
-        ranked = self.search.best(limits, rank, dearer=dearer)
         if (found := pick(ranked)) is not None or not ranked:
             return found
         self.reached = way.reachable(self.problem) if self.reached is None else self.reached
-        return None if self.reached is None else pick(self.search.best(limits, rank, self.reached, dearer))
+        return None if self.reached is None else pick(again(self.reached))
 
     def _most_level(self, ranked: list[Seen]) -> Solved | None:
         """The first placement that can be reached within the budget."""

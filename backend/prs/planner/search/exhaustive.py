@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
+from typing import Literal
 
 from prs.model import RESOURCES, Resource
 from prs.planner.objective import score
@@ -93,10 +94,11 @@ class Exhaustive:
         return [*home, *(node for node in range(len(self.problem.names)) if item.allowed[node] and node != self.drained)]
 
     def best(self, limits: Limits, rank: Callable[[Seen], Rank], among: Collection[tuple[int, ...]] | None = None,
-             dearer: bool = True) -> list[Seen]:
+             by: Literal["level", "cost", ""] = "", aim: float = 0.0) -> list[Seen]:
         """The placements within the limits with the smallest ranks, the best first; of those `among` these, if any are given.
 
-        `dearer` False: ranks go up with the cost first, so that what costs more than the last one kept need not be looked at.
+        `by` what ranks go up first: what costs more, or is less level, than the last one kept need not be looked at then; all that
+        is within the `aim` is equally level.
         """
         ranked: list[tuple[Rank, tuple[int, ...], Seen]] = []
         bounds = replace(limits)
@@ -107,7 +109,11 @@ class Exhaustive:
             insort(ranked, row, key=lambda row: row[:2])
             if len(ranked) > KEPT:
                 ranked.pop()
-                bounds.cost = bounds.cost if dearer else ranked[-1][2].cost
+                last = ranked[-1][2]
+                if by == "cost":
+                    bounds.cost = last.cost
+                elif by == "level" and not last.breaches:
+                    bounds.widths = {r: min(width, max(aim, last.widest)) for r, width in limits.widths.items()}
         return [one for _, _, one in ranked]
 
     def all(self, limits: Limits) -> Iterator[Seen]:
