@@ -28,8 +28,6 @@
         }
 
         let tag = document.currentScript;
-        let gettext = typeof window.gettext === 'function' ? window.gettext : (text) => text;
-
         let PRS = {
             version: '@VERSION@',
             backend: (tag && tag.getAttribute('data-prs-backend')) || ':8017',
@@ -39,8 +37,32 @@
         };
         window.PRS = PRS;
 
+        // The language of PVE's page: its own sentences and ours must not mix.
+        let languages = /* @LANGUAGES@ */ {};
+        let cookie = /(?:^|; )PVELangCookie=(\w+)/.exec(document.cookie) || [];
+        let language = (window.Proxmox && Proxmox.defaultLang) || cookie[1];
+        let early = /* @WORDS@ */ {};
+        let words = early[language] || {};
+        let gettext = (text) => words[text] || text;
+        PRS.gettext = gettext;
+
         // From the folder that this script came from; what is behind the question mark changes with the file's content.
-        let source = new URL('prs-panel.js?ver=@PANEL@', (tag && tag.src) || window.location.href);
+        let near = (name) => new URL(name, (tag && tag.src) || window.location.href);
+        let source = near('prs-panel.js?ver=@PANEL@');
+
+        // Without its language the panel is in English.
+        PRS.speak = async function () {
+            let version = languages[language];
+            if (version && !PRS.spoken) {
+                try {
+                    let answer = await fetch(near(`prs-lang-${language}.json?ver=${version}`));
+                    words = await answer.json();
+                    PRS.spoken = true;
+                } catch (err) {
+                    PRS.complain('language', err);
+                }
+            }
+        };
 
         let load = () =>
             new Promise((resolve, reject) => {
@@ -58,10 +80,12 @@
         let loading;
         PRS.need = function () {
             if (!loading) {
-                loading = load().catch((err) => {
-                    loading = undefined;
-                    throw err;
-                });
+                loading = PRS.speak()
+                    .then(load)
+                    .catch((err) => {
+                        loading = undefined;
+                        throw err;
+                    });
             }
             return loading;
         };
@@ -164,6 +188,8 @@
                     title: gettext('Rebalancing'),
                     iconCls: 'fa fa-balance-scale',
                     groups: ['ha'],
+                    border: false,
+                    bodyBorder: false,
                     onlineHelp: 'chapter_ha_manager',
                 });
             }

@@ -11,7 +11,7 @@
             );
         }
         // biome-ignore lint/correctness/noUnusedVariables: the classes use it
-        let gettext = typeof window.gettext === 'function' ? window.gettext : (text) => text;
+        let gettext = PRS.gettext;
 
         /* @CLASSES@ */
 

@@ -4,6 +4,7 @@
  */
 (function () {
     let cookie = 'PVEAuthCookie';
+    let gettext = (text) => PRS.gettext(text);
 
     let load = (src) =>
         new Promise((resolve, reject) => {
@@ -209,20 +210,11 @@
         }
     };
 
-    let language = async function () {
-        let chosen = (/(?:^|; )PVELangCookie=([a-z]{2,3}(?:_[A-Z]{2,3})?)/.exec(document.cookie) ||
-            [])[1];
-        if (chosen && chosen !== 'en') {
-            await load(`/pve2/locale/pve-lang-${chosen}.js`).catch(() => undefined);
-        }
-        window.gettext = window.gettext || ((text) => text);
-    };
-
     let begin = async function () {
         try {
-            await language();
             await load('/pve2/ext6/ext-all.js');
             await load('/ui/prs-rebalancing.js');
+            await PRS.speak();
         } catch (err) {
             lacking(err);
             return;

@@ -86,9 +86,11 @@ def test_a_plan_shows_numbers_and_reasons_unticking_moves_the_bars_and_a_reload_
     click(page, "Plan")
     moves = shown(page, "prsPlanGrid")
     assert len(moves) >= 2
-    assert moves[0][4].endswith("GiB")
-    assert re.search(r"^\d+:\d\d$", moves[0][5])
-    assert all(len(move[6]) > 10 for move in moves)
+    assert [move[1] for move in moves] == [str(place + 1) for place in range(len(moves))]
+    assert moves[0][5].endswith("GiB")
+    assert re.search(r"^\d+:\d\d$", moves[0][6])
+    assert all(len(move[7]) > 10 for move in moves)
+    sees(page, r"Planned at \d\d:\d\d")
     sees(page, r"Spread 65 points → \d+\. Best reachable")
     picture(page, "plan")
     planned = rows(page, "prsNodesGrid")
@@ -115,6 +117,20 @@ def test_a_plan_shows_numbers_and_reasons_unticking_moves_the_bars_and_a_reload_
     assert all(len(row[2]) > 5 for row in stays)
     page.reload()
     assert len(shown(page, "prsPlanGrid")) == len(moves)
+    ticked = page.evaluate("Ext.ComponentQuery.query('prsPlanGrid')[0].getStore().getRange().map(row => row.get('take'))")
+    assert ticked == [True] + [False] * (len(moves) - 1)
+    click(page, "Tick all")
+    until(page, lambda: rows(page, "prsNodesGrid")[0][3] == planned[0][3], "the bar of the whole plan")
+    click(page, "Untick all")
+    until(page, lambda: disabled(page, "Rebalance now"), "nothing ticked, nothing to start")
+    page.get_by_label("Filter").fill(number(moves[-1][2]))
+    until(page, lambda: len(rows(page, "prsPlanGrid")) == 1, "only the guest that is looked for")
+    click(page, "Tick all")
+    until(page, lambda: not disabled(page, "Rebalance now"), "what is in sight is ticked")
+    page.get_by_label("Filter").press("Control+a")
+    page.get_by_label("Filter").press("Delete")
+    until(page, lambda: len(rows(page, "prsPlanGrid")) == len(moves), "all guests")
+    assert page.locator("[id^=prsPlanGrid] .x-grid-checkcolumn-checked").count() == 1
 
 
 def test_rebalance_now_asks_in_numbers_no_moves_nothing_yes_runs_the_ticked_moves_to_their_end(
@@ -140,8 +156,8 @@ def test_rebalance_now_asks_in_numbers_no_moves_nothing_yes_runs_the_ticked_move
     job_ended(page)
     end = stage.homes()
     for move in moves[:-1]:
-        assert end[number(move[1])] == move[3]
-    left_out = number(moves[-1][1])
+        assert end[number(move[2])] == move[4]
+    left_out = number(moves[-1][2])
     assert end[left_out] == start[left_out]
     steps = rows(page, "prsStepsGrid")
     assert re.search(r"^seen on pve\d after \d+:\d\d$", steps[0][4])
@@ -196,6 +212,8 @@ def test_a_node_left_in_ha_maintenance_mode_can_be_brought_out_of_it(visit: Visi
     sees(page, r"pve1 \(maintenance\)", 40)
     click(page, "Drain node")
     menu_item(page, "End HA maintenance mode of pve1").click()
+    sees(page, r"End the HA maintenance mode of pve1\?")
+    click(page, "Yes")
     until(page, lambda: "maintenance)" not in words_of(page), "the mode has ended", 60)
 
 
@@ -216,7 +234,7 @@ def test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_bring
     assert all(row[2] == "stays" or re.search("^pve[12]$", row[1]) for row in guests)
     before = stage.homes()
     click(page, "Drain")
-    sees(page, r"Start \d+ migrations.*containers? (is|are) restarted")
+    sees(page, r"Drain node pve3\? Start \d+ migrations.*containers? (is|are) restarted.*HA maintenance mode is switched on")
     click(page, "Yes")
     sees(page, "pve3 is empty", 90)
     picture(page, "drained")
@@ -228,6 +246,8 @@ def test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_bring
 
     def asked() -> bool:
         """The load of a container that was just restarted is not known at once, and so long it stays."""
+        click(page, "End drain")
+        sees(page, "pve3.*may have guests again")
         click(page, "Bring guests back")
         sees(page, r"Start \d+ migrations?|Nothing to bring back", 60)
         words = page.locator(".x-message-box:visible").inner_text()

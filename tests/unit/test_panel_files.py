@@ -5,13 +5,30 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 UI = Path(__file__).resolve().parents[2] / "pve-ui"
 SOURCES = sorted((UI / "src").rglob("*.js"))
+CATALOGUES = sorted((UI / "po").glob("*.po"))
 BOOT, PANEL = "prs-rebalancing.js", "prs-panel.js"
+
+
+def load_bundle() -> Any:
+    """The build program as a module."""
+    loader = SourceFileLoader("bundle", str(UI / "bundle"))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+BUNDLE = load_bundle()
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +60,48 @@ def test_each_class_is_in_the_panel_once(built: Path) -> None:
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
 def test_source_files_stay_under_250_lines(source: Path) -> None:
     assert len(source.read_text(encoding="utf-8").splitlines()) < 250
+
+
+def sentences() -> set[str]:
+    """Every sentence that the sources show."""
+    files = [*SOURCES, UI / "standalone" / "standalone.js"]
+    return {sentence for path in files if path.name != "panel.js" for sentence in BUNDLE.messages(without_own(path))}
+
+
+def without_own(path: Path) -> str:
+    """The text of a source without the definition of gettext itself."""
+    return re.sub(r"let gettext = .*", "", path.read_text(encoding="utf-8"))
+
+
+def places(sentence: str) -> list[str]:
+    return sorted(re.findall(r"\{\d\}", sentence))
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.stem)
+def test_each_language_has_every_sentence_and_no_other(catalogue: Path) -> None:
+    translated = BUNDLE.read_po(catalogue)
+    assert sentences() - set(translated) == set(), "untranslated"
+    assert set(translated) - sentences() == set(), "unused"
+    assert {key: value for key, value in translated.items() if places(key) != places(value)} == {}
+
+
+def test_six_languages_are_there() -> None:
+    assert [path.stem for path in CATALOGUES] == ["de", "es", "fr", "it", "ja", "zh_CN"]
+
+
+@pytest.mark.parametrize("line", ['msgid "a', "msgstr[0] \"a\"", "text"])
+def test_a_damaged_catalogue_is_refused_with_its_line(line: str, tmp_path: Path) -> None:
+    (tmp_path / "xx.po").write_text(f'# comment\nmsgid "a"\nmsgstr "b"\n{line}\n')
+    with pytest.raises(SystemExit, match=r"xx\.po, line 4"):
+        BUNDLE.read_po(tmp_path / "xx.po")
+
+
+def test_a_sentence_that_is_no_literal_is_refused() -> None:
+    with pytest.raises(SystemExit, match="literal"):
+        BUNDLE.messages("gettext(step.state)")
+
+
+def test_continued_lines_and_escapes_of_a_catalogue(tmp_path: Path) -> None:
+    lines = ['msgid ""', r'msgstr "Language: xx\n"', "", 'msgid ""', '"one "', r'"\"two\""', 'msgstr "eins"', 'msgid "open"', 'msgstr ""']
+    (tmp_path / "xx.po").write_text("\n".join(lines))
+    assert BUNDLE.read_po(tmp_path / "xx.po") == {'one "two"': "eins"}

@@ -16,7 +16,6 @@ SHARED = {
     "pve2/css": "/usr/share/pve-manager/css",
     "pve2/images": "/usr/share/pve-manager/images",
     "pwt": "/usr/share/javascript/proxmox-widget-toolkit",
-    "pve2/locale": "/usr/share/pve-i18n",
 }
 
 

@@ -30,9 +30,25 @@ Ext.define('PRS.Api', {
         return Ext.apply(new Error(message), { kind: kind, details: [] }, more);
     },
 
+    // How often a call that the service put off (HTTP 429) is made again.
+    patience: 3,
+
     // Gives {data, etag}, data undefined when nothing changed since `etag`. Throws an Error with `kind`: session, unreachable,
     // refused (the service or PVE said no) or garbage.
     call: async function (method, path, body, etag) {
+        for (let tries = 1; ; tries++) {
+            try {
+                return await this.once(method, path, body, etag);
+            } catch (err) {
+                if (err.status !== 429 || tries > this.patience) {
+                    throw err;
+                }
+                await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(err.after, 5)));
+            }
+        }
+    },
+
+    once: async function (method, path, body, etag) {
         let me = this;
         let session = me.session();
         let headers = { Accept: 'application/json' };
@@ -98,7 +114,8 @@ Ext.define('PRS.Api', {
         }
         if (told && typeof told.message === 'string') {
             let details = Array.isArray(told.details) ? told.details : [];
-            let more = { code: told.code, status: response.status, details: details };
+            let after = Number(response.headers.get('Retry-After')) || 3;
+            let more = { code: told.code, status: response.status, details: details, after: after };
             throw me.failure('refused', told.message, more);
         }
         let words = gettext('The service gave an answer that makes no sense (HTTP {0}).');

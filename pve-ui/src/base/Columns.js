@@ -39,7 +39,7 @@ Ext.define('PRS.Columns', {
         renderer: (value) => (value ? PRS.Format.size(value) : ''),
     }),
 
-    // A fraction as a bar that is named after its row and column.
+    // A fraction as a bar that is named after its row and column; the record may have its amount in FIELDAmount.
     load: (text, field, more) =>
         Ext.apply(
             {
@@ -48,8 +48,12 @@ Ext.define('PRS.Columns', {
                 flex: 2,
                 minWidth: 90,
                 tdCls: 'x-progressbar-default-cell',
-                renderer: (value, meta, record) =>
-                    PRS.Format.bar(value, `${record.getId()}: ${meta.column.text}`, true),
+                renderer: function (value, meta, record) {
+                    let amount = record.data[`${field}Amount`];
+                    let name = `${record.getId()}: ${meta.column.text}`;
+                    meta.tdAttr = amount ? PRS.Format.tip(amount) : '';
+                    return PRS.Format.bar(value, name, true, amount);
+                },
             },
             more,
         ),

@@ -97,21 +97,41 @@ Ext.define('PRS.Format', {
         return `${PRS.Format.icon(icon)} ${PRS.Format.esc(label)}`;
     },
 
+    // Used of total, as people write it: bytes, or cores of a CPU.
+    amount: function (resource, fraction, total) {
+        if (fraction === undefined || fraction === null || !total) {
+            return '';
+        }
+        if (resource === 'cpu') {
+            return `${(fraction * total).toFixed(1)} / ${total}`;
+        }
+        return `${PRS.Format.size(fraction * total)} / ${PRS.Format.size(total)}`;
+    },
+
     // A usage bar with its figure, as in PVE's node list: nothing for an unknown value; `warn`: yellow and red near the end.
-    bar: function (value, name, warn) {
+    // The figure stands beside the bar, where it can be read; `amount` is shown where there is room for it.
+    bar: function (value, name, warn, amount) {
         if (value === undefined || value === null) {
             return '';
         }
         let percent = Math.round(Math.min(1, Math.max(0, value)) * 100);
         let look = !warn || value < 0.8 ? '' : value < 0.9 ? 'warning' : 'critical';
         return [
-            '<div style="display: flex; gap: 6px">',
+            '<div style="display: flex; flex-wrap: wrap; gap: 0 6px; height: 20px; overflow: hidden">',
             `<span style="flex: none; width: 38px; text-align: right">${percent}%</span>`,
-            `<div class="x-progress x-progress-default ${look}" style="flex: 1" role="progressbar"`,
+            `<div class="x-progress x-progress-default ${look}" style="flex: 1 1 60px" role="progressbar"`,
             ` aria-label="${PRS.Format.esc(name)}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${percent}">`,
-            `<div class="x-progress-bar x-progress-bar-default" style="width: ${percent}%"></div>`,
-            '</div></div>',
+            `<div class="x-progress-bar x-progress-bar-default" style="width: ${percent}%"></div></div>`,
+            amount ? `<span style="flex: none">${PRS.Format.esc(amount)}</span>` : '',
+            '</div>',
         ].join('');
+    },
+
+    // A check box for screen readers as well; ExtJS calls it a button without a name.
+    tick: function (value, name) {
+        let cls = `x-grid-checkcolumn ${value ? 'x-grid-checkcolumn-checked' : ''}`;
+        let label = PRS.Format.esc(name);
+        return `<span class="${cls}" role="checkbox" aria-checked="${!!value}" aria-label="${label}" tabindex="0"></span>`;
     },
 
     // Changes only the rows that differ, so that selection, focus and scroll position stay and nothing else is drawn again.

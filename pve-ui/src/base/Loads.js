@@ -77,6 +77,22 @@ Ext.define('PRS.Loads', {
         return cluster.nodes.some((node) => node.name === job.node) && !left.some(counts);
     },
 
+    // Whether nodes or guests are not where the plan saw them.
+    changed: function (plan, cluster) {
+        let homes = new Map(cluster.guests.map((guest) => [guest.vmid, guest.node]));
+        let first = new Map();
+        plan.moves.forEach((move) => {
+            if (!first.has(move.vmid)) {
+                first.set(move.vmid, move.source);
+            }
+        });
+        plan.stays.forEach((stay) => first.set(stay.vmid, stay.node));
+        let moved = [...first].some(([vmid, node]) => homes.get(vmid) !== node);
+        let online = new Set(cluster.nodes.filter((node) => node.online).map((node) => node.name));
+        let lost = plan.moves.some((move) => !online.has(move.source) || !online.has(move.target));
+        return moved || lost;
+    },
+
     // "7 migrations, 84 GiB, about 6 min"
     numbers: function (sum) {
         let parts = [PRS.Format.migrations(sum.count), PRS.Format.size(sum.bytes)];

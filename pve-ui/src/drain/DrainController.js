@@ -26,7 +26,15 @@ Ext.define('PRS.DrainController', {
             if (me.destroyed) {
                 return;
             }
+            let node = me.node();
             me.showPart('plan');
+            if (node && node.held) {
+                me.offerEnd(node);
+                if (!node.running) {
+                    me.showPart('drained');
+                    return;
+                }
+            }
             me.offer();
             me.started = true;
             await me.replan();
@@ -35,11 +43,44 @@ Ext.define('PRS.DrainController', {
         }
     },
 
+    node: function () {
+        let name = this.getView().nodename;
+        return this.cluster.nodes.find((one) => one.name === name);
+    },
+
+    // A node that was drained already: what there is to do is to end that.
+    offerEnd: function (node) {
+        let me = this;
+        let { may } = me.status;
+        let button = me.lookup('endDrain');
+        PRS.Format.html(me.lookup('drained'), PRS.Format.good(PRS.NodeState.drained(node)));
+        PRS.Format.gate(button, node.held.maintenance ? may.maintenance : may.drain);
+        button.show();
+    },
+
+    onEndDrain: async function () {
+        let me = this;
+        let view = me.getView();
+        try {
+            let busy = (text) => view.setLoading(`${text}...`);
+            let job = await PRS.Jobs.endDrain(me.node(), busy);
+            if (job && !me.destroyed) {
+                me.follow(job);
+            } else if (!me.destroyed) {
+                view.close();
+            }
+        } catch (err) {
+            PRS.Api.alert(err);
+        }
+        if (!me.destroyed) {
+            view.setLoading(false);
+        }
+    },
+
     // What can be ticked, and what is ticked at first.
     offer: function () {
         let me = this;
-        let name = me.getView().nodename;
-        let node = me.cluster.nodes.find((one) => one.name === name);
+        let node = me.node();
         let right = me.status.may.maintenance;
         if (right.allowed && !(node && node.ha)) {
             right = PRS.Format.right(false, gettext('HA is not in use on this node.'));
@@ -74,6 +115,9 @@ Ext.define('PRS.DrainController', {
     showPart: function (name) {
         this.getView().getLayout().setActiveItem(this.lookup(name));
         this.lookup('drain').setHidden(name !== 'plan');
+        if (name === 'job') {
+            this.lookup('endDrain').hide();
+        }
     },
 
     onTicked: function () {
@@ -116,7 +160,7 @@ Ext.define('PRS.DrainController', {
         Ext.suspendLayouts();
         try {
             me.lookup('guests').fill(plan);
-            me.lookup('others').fill(plan, plan.node);
+            me.lookup('others').fill(plan, plan.node, me.cluster);
             me.showVerdict();
         } finally {
             Ext.resumeLayouts(true);
@@ -136,7 +180,8 @@ Ext.define('PRS.DrainController', {
         let right = PRS.DrainWords.right(plan, status.may.drain, left, maintenance);
         PRS.Format.gate(me.lookup('drain'), right);
         let sum = PRS.Loads.after(plan, me.cluster, new Set());
-        let words = PRS.DrainWords.verdict(plan, sum);
+        let ticked = { leave: left, containers: me.lookup('containers').getValue() };
+        let words = PRS.DrainWords.verdict(plan, sum, ticked);
         let lines = [PRS.Format[stuck ? 'warning' : 'good'](words)];
         lines.push(...plan.warnings.map((text) => PRS.Format.warning(text)));
         if (!status.may.drain.allowed) {
@@ -165,9 +210,7 @@ Ext.define('PRS.DrainController', {
     follow: function (job) {
         let me = this;
         let view = me.getView();
-        me.job = job;
-        me.etag = undefined;
-        me.empty = undefined;
+        me.watch = Ext.create('PRS.JobWatch', job.id);
         me.showPart('job');
         me.lookup('job').fill(job);
         me.poller = me.poller || PRS.Poller.start(view, () => me.poll());
@@ -184,23 +227,14 @@ Ext.define('PRS.DrainController', {
 
     poll: async function () {
         let me = this;
+        let { watch } = me;
         try {
-            let path = `/jobs/${me.job.id}`;
-            let { data, etag } = await PRS.Api.call('GET', path, undefined, me.etag);
-            me.etag = etag;
-            let job = data || me.job;
-            let ended = !PRS.Jobs.open(job);
-            let empty = ended ? PRS.Loads.empty(await PRS.Api.get('/cluster'), job) : undefined;
-            if (!me.destroyed && (data || empty !== me.empty || me.broken)) {
-                Ext.apply(me, { job: job, empty: empty, broken: false });
-                me.lookup('job').fill(job, empty);
+            if ((await watch.ask()) && !me.destroyed && watch === me.watch) {
+                me.lookup('job').fill(watch.job, watch.empty);
             }
         } catch (err) {
-            if (err.kind !== 'unreachable') {
-                throw err;
-            }
             if (!me.destroyed) {
-                me.broken = true;
+                watch.fail();
                 let headline = me.lookup('job').down('#headline');
                 PRS.Format.html(headline, PRS.Format.warning(err.message));
             }

@@ -4,6 +4,9 @@ Ext.define('PRS.DrainGrid', {
     xtype: 'prsDrainGrid',
 
     border: false,
+    stateful: true,
+    stateId: 'grid-prs-drain',
+    listeners: PRS.Jump.listeners(PRS.Jump.guest),
     enableColumnHide: false,
     viewConfig: { trackOver: false },
 

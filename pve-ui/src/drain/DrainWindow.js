@@ -63,9 +63,10 @@ Ext.define('PRS.DrainWindow', {
         {
             xtype: 'prsJobPanel',
             reference: 'job',
-            stepsHeight: 480,
+            snug: 480,
             listeners: { changed: 'onChanged', back: 'onBack' },
         },
+        { xtype: 'component', reference: 'drained', padding: 10 },
         { xtype: 'prsUnreachable', reference: 'unreachable', listeners: { retry: 'onRetry' } },
     ],
 
@@ -76,6 +77,13 @@ Ext.define('PRS.DrainWindow', {
             reference: 'drain',
             disabled: true,
             handler: 'onDrain',
+        },
+        {
+            text: gettext('End drain'),
+            itemId: 'endDrain',
+            reference: 'endDrain',
+            hidden: true,
+            handler: 'onEndDrain',
         },
         { text: gettext('Close'), handler: 'onClose' },
     ],

@@ -2,8 +2,8 @@
 Ext.define('PRS.DrainWords', {
     singleton: true,
 
-    // The feasibility in one paragraph.
-    verdict: function (plan, sum) {
+    // The feasibility in one paragraph, with the remedy where there is one. `ticked` has `leave` and `containers`.
+    verdict: function (plan, sum, ticked) {
         let me = this;
         let { node, moves, blockers } = plan;
         if (!moves.length && !blockers.length) {
@@ -13,10 +13,23 @@ Ext.define('PRS.DrainWords', {
             ? gettext('{0} can be emptied except for {1}.')
             : gettext('{0} can be emptied.');
         let sentences = [Ext.String.format(head, node, PRS.Format.guests(blockers.length))];
+        if (blockers.length && !ticked.leave) {
+            sentences.push(me.remedy(blockers, ticked));
+        }
         if (moves.length) {
             sentences.push(`${PRS.Loads.numbers(sum)}.`, ...me.others(plan));
         }
         return sentences.join(' ');
+    },
+
+    // Nothing is moved while a guest is in the way; where to tick so that something is.
+    remedy: function (blockers, ticked) {
+        let restart = blockers.some((guest) => guest.kind === 'lxc') && !ticked.containers;
+        return restart
+            ? gettext(
+                  'Nothing moves yet: tick "Containers (restart)" to move containers too, or "Leave what cannot move" to move the others.',
+              )
+            : gettext('Nothing moves yet: tick "Leave what cannot move" to move the others.');
     },
 
     // What becomes of the other nodes.

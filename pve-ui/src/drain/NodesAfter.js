@@ -9,7 +9,7 @@ Ext.define('PRS.NodesAfter', {
     viewConfig: { trackOver: false },
 
     store: {
-        fields: ['id', 'before', 'after'],
+        fields: ['id', 'before', 'beforeAmount', 'after', 'afterAmount'],
     },
 
     columns: [
@@ -22,20 +22,25 @@ Ext.define('PRS.NodesAfter', {
         PRS.Columns.load(gettext('After'), 'after'),
     ],
 
-    // `plan` needs `before`, `after` and `method`; `left` is the node to leave out.
-    fill: function (plan, left) {
+    // `plan` needs `before`, `after` and `method`; `left` is the node to leave out; `cluster`, for the totals, may be undefined.
+    fill: function (plan, left, cluster) {
         let method = left || plan.method === 'all' ? 'memory' : plan.method;
         let label = Object.fromEntries(PRS.Format.methods())[method];
         let title = left ? gettext('Other nodes: {0}') : gettext('Nodes: {0}');
         this.down('#name').setText(Ext.String.format(title, label));
         this.down('#before').setText(left ? gettext('Now') : gettext('Before'));
         let after = Object.fromEntries(plan.after.map((load) => [load.node, load]));
+        let nodes = (cluster ? cluster.nodes : []).map((node) => [node.name, node[method].total]);
+        let totals = Object.fromEntries(nodes);
+        let amount = (load) => PRS.Format.amount(method, load[method], totals[load.node]);
         let rows = plan.before
             .filter((load) => load.node !== left && after[load.node])
             .map((load) => ({
                 id: load.node,
                 before: load[method],
+                beforeAmount: amount(load),
                 after: after[load.node][method],
+                afterAmount: amount(after[load.node]),
             }));
         PRS.Format.sync(this.getStore(), rows);
     },

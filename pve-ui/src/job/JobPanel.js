@@ -3,8 +3,8 @@ Ext.define('PRS.JobPanel', {
     extend: 'Ext.panel.Panel',
     xtype: 'prsJobPanel',
 
-    // Pixels that the list of migrations may take.
-    stepsHeight: 240,
+    // Pixels that the list of migrations may take, see PRS.Snug.
+    snug: 240,
     dismissable: false,
 
     border: false,
@@ -26,7 +26,7 @@ Ext.define('PRS.JobPanel', {
         },
 
         onUndo: function () {
-            this.act((job) => this.bringBack(job));
+            this.act((job) => this.endDrain(job));
         },
 
         onDismiss: function () {
@@ -34,9 +34,16 @@ Ext.define('PRS.JobPanel', {
             view.fireEvent('dismissed', view, view.job);
         },
 
-        bringBack: async function (job) {
+        // A node that was released since is no longer drained; its guests can still be brought back.
+        endDrain: async function (job) {
             let view = this.getView();
-            let next = await PRS.Jobs.bringBack(job, (text) => view.setLoading(`${text}...`));
+            let busy = (text) => view.setLoading(`${text}...`);
+            let { nodes } = await PRS.Api.get('/cluster');
+            let node = nodes.find((one) => one.name === job.node);
+            let next =
+                node && node.held
+                    ? await PRS.Jobs.endDrain(node, busy)
+                    : await PRS.Jobs.bringBack(job, busy);
             if (next) {
                 view.fireEvent('back', view, next);
             }
@@ -99,7 +106,7 @@ Ext.define('PRS.JobPanel', {
                 },
                 {
                     itemId: 'undo',
-                    text: gettext('Bring guests back'),
+                    text: gettext('End drain'),
                     iconCls: 'fa fa-fw fa-undo',
                     handler: 'onUndo',
                 },
@@ -112,8 +119,16 @@ Ext.define('PRS.JobPanel', {
                 },
             ],
         },
-        { xtype: 'progressbar', itemId: 'total', margin: '0 10 5 10', animate: false },
-        { xtype: 'prsStepsGrid', itemId: 'steps' },
+        {
+            xtype: 'progressbar',
+            itemId: 'total',
+            margin: '0 10 5 10',
+            animate: false,
+            listeners: {
+                afterrender: (bar) => bar.el.set({ 'aria-label': gettext('Progress') }),
+            },
+        },
+        { xtype: 'prsStepsGrid', itemId: 'steps', plugins: [{ ptype: 'prssnug' }] },
     ],
 
     // `empty`: the cluster was seen without guests on the drained node; undefined = not looked yet.
@@ -151,8 +166,6 @@ Ext.define('PRS.JobPanel', {
         if (!ended && bar.getValue() !== share) {
             bar.updateProgress(share, PRS.Format.percent(share), false);
         }
-        let grid = me.down('#steps');
-        grid.setMaxHeight(me.stepsHeight);
-        grid.fill(job);
+        me.down('#steps').fill(job);
     },
 });

@@ -20,6 +20,7 @@ Ext.define('PRS.JobWindow', {
         },
 
         onShow: function () {
+            this.watch = Ext.create('PRS.JobWatch', this.getView().jobId);
             this.poller = PRS.Poller.start(this.getView(), () => this.load());
         },
 
@@ -32,26 +33,20 @@ Ext.define('PRS.JobWindow', {
         },
 
         onBack: function (panel, job) {
-            this.getView().jobId = job.id;
-            this.etag = undefined;
+            this.watch = Ext.create('PRS.JobWatch', job.id);
             this.poller.soon();
         },
 
         load: async function () {
             let me = this;
+            let { watch } = me;
             try {
-                let path = `/jobs/${me.getView().jobId}`;
-                let { data, etag } = await PRS.Api.call('GET', path, undefined, me.etag);
-                let empty;
-                if (data && data.kind === 'drain' && !PRS.Jobs.open(data)) {
-                    empty = PRS.Loads.empty(await PRS.Api.get('/cluster'), data);
-                }
-                me.etag = etag;
-                if (data && !me.destroyed) {
-                    me.show(data, empty);
+                if ((await watch.ask()) && !me.destroyed && watch === me.watch) {
+                    me.show(watch.job, watch.empty);
                 }
             } catch (err) {
                 if (!me.destroyed) {
+                    watch.fail();
                     PRS.Format.html(me.lookup('notice'), PRS.Format.bad(err.message));
                 }
             }
@@ -83,7 +78,7 @@ Ext.define('PRS.JobWindow', {
             reference: 'job',
             flex: 1,
             minHeight: 200,
-            stepsHeight: 380,
+            snug: 380,
             hidden: true,
             listeners: { changed: 'onChanged', back: 'onBack' },
         },

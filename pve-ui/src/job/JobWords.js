@@ -2,6 +2,49 @@
 Ext.define('PRS.JobWords', {
     singleton: true,
 
+    // What is about to happen, in sentences.
+    question: function (plan, sum, more) {
+        let head =
+            plan.kind === 'drain'
+                ? Ext.String.format(gettext('Drain node {0}?'), plan.node)
+                : gettext('Rebalance the cluster?');
+        let lines = [head];
+        if (sum.count) {
+            lines.push(Ext.String.format(gettext('Start {0}.'), PRS.Loads.numbers(sum)));
+        }
+        let restarts = sum.moves.filter((move) => move.how === 'restart').length;
+        if (restarts) {
+            let text = PRS.Format.count(
+                restarts,
+                gettext('{0} container is restarted.'),
+                gettext('{0} containers are restarted.'),
+            );
+            lines.push(text);
+        }
+        if (more && more.maintenance) {
+            lines.push(gettext('HA maintenance mode is switched on.'));
+        }
+        let left = (plan.blockers || []).map(PRS.Format.label);
+        if (left.length) {
+            let names = left.slice(0, 5).join(', ') + (left.length > 5 ? ', …' : '');
+            let text =
+                left.length === 1
+                    ? gettext('{0} guest stays: {1}.')
+                    : gettext('{0} guests stay: {1}.');
+            lines.push(Ext.String.format(text, left.length, names));
+        }
+        let unticked = plan.moves.length - sum.count;
+        if (unticked) {
+            let text = PRS.Format.count(
+                unticked,
+                gettext('{0} planned migration is unticked and left out.'),
+                gettext('{0} planned migrations are unticked and left out.'),
+            );
+            lines.push(text);
+        }
+        return lines;
+    },
+
     facts: function (job) {
         let { done, steps, done_bytes, total_bytes } = job.progress;
         let [copied, total] = [done_bytes, total_bytes].map(PRS.Format.size);
@@ -46,9 +89,9 @@ Ext.define('PRS.JobWords', {
         if (job.kind === 'drain' && empty) {
             parts = [Ext.String.format(gettext('{0} is empty'), job.node)];
             look = 'good';
-        } else if (job.kind === 'drain' && job.state === 'done') {
+        } else if (job.kind === 'drain' && ['done', 'partial'].includes(job.state)) {
             parts = [Ext.String.format(gettext('{0} still shows guests'), job.node)];
-            look = empty === undefined ? 'busy' : 'warning';
+            look = empty === undefined && job.state === 'done' ? 'busy' : 'warning';
         }
         parts.push(...this.facts(job));
         if (job.started) {

@@ -19,20 +19,11 @@ Ext.define('PRS.Jobs', {
             );
         }),
 
-    // Asks once, in numbers, and starts; gives the job or undefined.
+    // Asks once, in numbers, and starts; gives the job or undefined. `more` goes to the service, `remark` are lines of HTML.
     start: async function (plan, sum, more, remark) {
-        let restarts = sum.moves.filter((move) => move.how === 'restart').length;
-        let words = [Ext.String.format(gettext('Start {0}?'), PRS.Loads.numbers(sum))];
-        if (restarts) {
-            let text = PRS.Format.count(
-                restarts,
-                gettext('{0} container is restarted.'),
-                gettext('{0} containers are restarted.'),
-            );
-            words.push(text);
-        }
-        words.push(...(remark || []));
-        let answer = await PRS.Jobs.ask({ msg: words.join('<br>') });
+        let lines = PRS.JobWords.question(plan, sum, more).map(PRS.Format.esc);
+        lines.push(...(remark || []));
+        let answer = await PRS.Jobs.ask({ msg: lines.join('<br>') });
         if (answer !== 'yes') {
             return undefined;
         }
@@ -100,6 +91,49 @@ Ext.define('PRS.Jobs', {
         }
         lines.unshift(PRS.Format.esc(plan.summary));
         Ext.Msg.alert(gettext('Bring guests back'), lines.join('<br>'));
+        return undefined;
+    },
+
+    // Asks how the drain of a node shall end, and ends it. Gives the job that brings the guests back, or undefined.
+    // `node` is one of /cluster; `busy` shows a text while it waits.
+    endDrain: async function (node, busy) {
+        let hold = node.held;
+        if (!hold) {
+            let words = gettext('End the HA maintenance mode of {0}?');
+            let msg = PRS.Format.esc(Ext.String.format(words, node.name));
+            if ((await PRS.Jobs.ask({ msg: msg })) === 'yes') {
+                await PRS.Jobs.endMaintenance(node.name);
+            }
+            return undefined;
+        }
+        let words = [
+            Ext.String.format(
+                gettext('End the drain of {0}? It may have guests again.'),
+                node.name,
+            ),
+        ];
+        if (hold.maintenance) {
+            words.push(gettext('HA maintenance mode is switched off.'));
+        }
+        let answer = await PRS.Jobs.ask({
+            title: gettext('End drain'),
+            msg: words.map(PRS.Format.esc).join('<br>'),
+            buttons: Ext.Msg.YESNOCANCEL,
+            buttonText: {
+                yes: gettext('Bring guests back'),
+                no: gettext('Leave them where they are'),
+                cancel: gettext('Cancel'),
+            },
+        });
+        if (answer === 'yes') {
+            return PRS.Jobs.bringBack({ id: hold.job, node: node.name }, busy);
+        }
+        if (answer === 'no') {
+            let done = await PRS.Jobs.release(node.name);
+            if (done.message) {
+                Ext.Msg.alert(gettext('End drain'), PRS.Format.esc(done.message));
+            }
+        }
         return undefined;
     },
 

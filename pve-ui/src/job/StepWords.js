@@ -29,16 +29,21 @@ Ext.define('PRS.StepWords', {
             }
             case 'done': {
                 // Without a start it was HA that moved it on its own.
-                let seen = Ext.String.format(gettext('seen on {0}'), step.target);
-                let after = Ext.String.format(gettext('after {0}'), took);
-                return ['good', step.started ? `${seen} ${after}` : seen + message];
+                let seen = step.started
+                    ? Ext.String.format(gettext('seen on {0} after {1}'), step.target, took)
+                    : Ext.String.format(gettext('seen on {0}'), step.target) + message;
+                return ['good', seen];
             }
             case 'failed':
                 return ['bad', gettext('failed') + message];
             case 'unknown':
                 return ['bad', gettext('outcome unknown') + message];
+            case 'skipped':
+                return ['warning', gettext('skipped') + message];
+            case 'cancelled':
+                return ['warning', gettext('cancelled') + message];
             default:
-                return ['warning', gettext(step.state) + message];
+                return ['warning', step.state + message];
         }
     },
 

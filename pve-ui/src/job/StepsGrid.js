@@ -4,6 +4,8 @@ Ext.define('PRS.StepsGrid', {
     xtype: 'prsStepsGrid',
 
     border: false,
+    stateful: true,
+    stateId: 'grid-prs-steps',
     enableColumnHide: false,
     sortableColumns: false,
     viewConfig: { trackOver: false },

@@ -1,6 +1,6 @@
 // The plan that the tab shows, and which of its guests shall stay. Remembered over a reload of the page.
 Ext.define('PRS.CurrentPlan', {
-    // Seconds after which a remembered plan is too old to be shown again; the service refuses older ones too.
+    // Seconds after which a remembered plan is too old to be shown again.
     maxAge: 1800,
 
     plan: undefined,
@@ -22,13 +22,19 @@ Ext.define('PRS.CurrentPlan', {
         return !plan || !skip.size || plan.moves.some((move) => !skip.has(move.vmid));
     },
 
-    set: function (plan) {
+    // `skip` is the Set of vmids that stay.
+    set: function (plan, skip) {
         let me = this;
         me.plan = plan;
-        me.skip = new Set();
         me.restored = true;
         me.memory.set('plan', plan ? plan.id : '');
+        me.leave(skip || new Set());
         me.shown(plan);
+    },
+
+    leave: function (skip) {
+        this.skip = skip;
+        this.memory.set('stay', [...skip].join('.'));
     },
 
     // After a reload of the page the plan is still there.
@@ -42,7 +48,8 @@ Ext.define('PRS.CurrentPlan', {
         try {
             let plan = await PRS.Api.get(`/plans/${id}`);
             if (Date.now() / 1000 - plan.created < me.maxAge) {
-                me.set(plan);
+                let stay = me.memory.get('stay').split('.').filter(Boolean);
+                me.set(plan, new Set(stay.map(Number)));
             }
         } catch (err) {
             if (err.kind !== 'refused') {

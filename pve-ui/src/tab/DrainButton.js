@@ -1,14 +1,22 @@
-// "Drain node" with its menu: every node, and below them the way back for those that are kept empty.
+// "Drain node" with its menu: the nodes, and below them the end of the drain for those that are kept empty.
+// Fires `drain` with a node's name, `enddrain` with a node of /cluster.
 Ext.define('PRS.DrainButton', {
     extend: 'Ext.button.Button',
     xtype: 'prsDrainButton',
+
+    // More nodes than this are chosen in a window of their own.
+    menuNodes: 12,
 
     text: gettext('Drain node'),
     iconCls: 'fa fa-fw fa-sign-out',
     disabled: true,
     menu: { items: [] },
 
-    // Fires `drain` with a node's name, `release` with a node.
+    listeners: {
+        // ExtJS names the menu before it is drawn; screen readers would look for it in vain.
+        afterrender: (button) => button.el.dom.removeAttribute('aria-owns'),
+    },
+
     fill: function (cluster, may) {
         let me = this;
         PRS.Format.gate(me, may.plan, gettext('Move all guests of a node away'));
@@ -18,13 +26,16 @@ Ext.define('PRS.DrainButton', {
             return;
         }
         me.listed = listed;
-        let kept = nodes.filter((node) => node.held || node.ha === 'maintenance');
+        let drained = nodes.filter((node) => node.held || node.ha === 'maintenance');
+        let others = nodes.filter((node) => !node.held);
+        let items =
+            others.length > me.menuNodes
+                ? [me.chooseItem(others)]
+                : others.map((node) => me.drainItem(node));
+        items.push(...drained.map((node) => me.endItem(node, may)));
         let menu = me.getMenu();
         menu.removeAll();
-        menu.add([
-            ...nodes.map((node) => me.drainItem(node)),
-            ...kept.map((node) => me.releaseItem(node, may)),
-        ]);
+        menu.add(items);
     },
 
     drainItem: function (node) {
@@ -36,17 +47,31 @@ Ext.define('PRS.DrainButton', {
         };
     },
 
-    releaseItem: function (node, may) {
+    chooseItem: function (nodes) {
+        let chosen = (picker, name) => this.fireEvent('drain', name);
+        return {
+            text: gettext('Choose a node'),
+            iconCls: 'fa fa-fw fa-building',
+            handler: () =>
+                Ext.create('PRS.NodePicker', {
+                    names: nodes.filter((node) => node.online).map((node) => node.name),
+                    autoShow: true,
+                    listeners: { chosen: chosen },
+                }),
+        };
+    },
+
+    endItem: function (node, may) {
         let words = node.held
-            ? gettext('Let guests onto {0} again')
+            ? gettext('End drain of {0}')
             : gettext('End HA maintenance mode of {0}');
         let right = !node.held || node.held.maintenance ? may.maintenance : may.drain;
         return {
-            text: Ext.String.format(words, PRS.Format.esc(node.name)),
+            text: PRS.Format.esc(Ext.String.format(words, node.name)),
             iconCls: 'fa fa-fw fa-unlock',
             disabled: !right.allowed,
             tooltip: PRS.Format.esc(right.reason),
-            handler: () => this.fireEvent('release', node),
+            handler: () => this.fireEvent('enddrain', node),
         };
     },
 });

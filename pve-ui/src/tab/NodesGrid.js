@@ -1,15 +1,45 @@
-// The nodes with their load now and after the plan.
+// The nodes with their load now and after the plan; of many only those that tell something.
 Ext.define('PRS.NodesGrid', {
     extend: 'Ext.grid.Panel',
     xtype: 'prsNodesGrid',
 
+    // So many nodes are shown while the list is folded.
+    folded: 10,
+    unfolded: false,
+
     border: false,
     collapsible: true,
+    stateful: true,
+    stateId: 'grid-prs-nodes',
+    listeners: PRS.Jump.listeners((row) => `node/${row.id}`),
     enableColumnHide: false,
     viewConfig: { trackOver: false },
 
+    controller: {
+        xclass: 'Ext.app.ViewController',
+
+        onFold: function () {
+            let view = this.getView();
+            view.unfolded = !view.unfolded;
+            view.showRows();
+        },
+    },
+
     store: {
-        fields: ['id', 'guests', 'now', 'after', 'other', 'in', 'out', 'state', 'tip'],
+        fields: [
+            'id',
+            'guests',
+            'now',
+            'nowAmount',
+            'after',
+            'afterAmount',
+            'other',
+            'otherAmount',
+            'in',
+            'out',
+            'state',
+            'tip',
+        ],
     },
 
     columns: [
@@ -28,16 +58,23 @@ Ext.define('PRS.NodesGrid', {
         { text: gettext('Out'), dataIndex: 'out', itemId: 'out', width: 55, align: 'right' },
     ],
 
+    bbar: {
+        itemId: 'fold',
+        border: false,
+        hidden: true,
+        items: [{ itemId: 'foldButton', handler: 'onFold' }],
+    },
+
     // `sum` is what PRS.Loads.after gives, undefined without a plan.
     fill: function (cluster, method, plan, sum) {
         let me = this;
         let label = Object.fromEntries(PRS.Format.methods());
         let other = method === 'cpu' ? 'memory' : 'cpu';
         let before = Object.fromEntries(((sum && plan.before) || []).map((one) => [one.node, one]));
-        let rows = cluster.nodes.map((node) =>
+        me.rows = cluster.nodes.map((node) =>
             me.row(node, method, other, before[node.name] || {}, sum && sum.nodes[node.name]),
         );
-        PRS.Format.sync(me.getStore(), rows);
+        me.showRows();
         let planned = !!sum;
         ['after', 'in', 'out'].forEach((name) => {
             me.down(`#${name}`).setHidden(!planned);
@@ -47,6 +84,19 @@ Ext.define('PRS.NodesGrid', {
         me.setTitle(Ext.String.format(title, label[method]));
     },
 
+    showRows: function () {
+        let me = this;
+        let many = me.rows.length > me.folded + 2;
+        let folded = many && !me.unfolded;
+        PRS.Format.sync(
+            me.getStore(),
+            folded ? PRS.NodeState.telling(me.rows, me.folded) : me.rows,
+        );
+        me.down('#fold').setHidden(!many);
+        let words = folded ? gettext('Show all {0} nodes') : gettext('Show fewer nodes');
+        me.down('#foldButton').setText(Ext.String.format(words, me.rows.length));
+    },
+
     // `now` and `later` are a node's loads before and after the plan, as far as there is one.
     row: function (node, method, other, now, later) {
         let known = (resource, value) => (node.online && node[resource].total ? value : undefined);
@@ -54,12 +104,19 @@ Ext.define('PRS.NodesGrid', {
         if (later && now.guests !== undefined && later.guests !== now.guests) {
             guests = `${now.guests} → ${later.guests}`;
         }
-        return {
-            id: node.name,
-            guests: guests,
+        let loads = {
             now: known(method, now[method] === undefined ? node[method].load : now[method]),
             after: known(method, later && later[method]),
             other: known(other, node[other].load),
+        };
+        let amount = (resource, load) => PRS.Format.amount(resource, load, node[resource].total);
+        return {
+            id: node.name,
+            guests: guests,
+            ...loads,
+            nowAmount: amount(method, loads.now),
+            afterAmount: amount(method, loads.after),
+            otherAmount: amount(other, loads.other),
             in: later ? later.in : '',
             out: later ? later.out : '',
             state: PRS.NodeState.of(node),

@@ -26,8 +26,9 @@ Ext.define('PRS.Notices', {
         return `${PRS.Format.icon('times-circle', 'critical')} ${PRS.Api.words(trouble)} ${again}`;
     },
 
-    // Without their full stops, so that what cluster and plan both say appears once.
+    // Each once, and what concerns many nodes as a number of them.
     sentences: function (found, plan) {
+        let nodes = found.cluster ? found.cluster.nodes.map((node) => node.name) : [];
         let told = [
             ...((found.status && found.status.warnings) || []),
             ...((found.cluster && found.cluster.problems) || []),
@@ -40,12 +41,38 @@ Ext.define('PRS.Notices', {
                 ),
             );
         }
-        let silent = ((found.jobs && found.jobs.peers) || []).filter((peer) => !peer.reached);
-        if (silent.length) {
-            let names = silent.map((peer) => peer.node).join(', ');
-            let words = gettext('Jobs started on {0} are not shown here: {1}');
-            told.push(Ext.String.format(words, names, silent[0].message));
+        told.push(...this.silent((found.jobs && found.jobs.peers) || []));
+        return this.fold([...new Set(told.map((text) => text.replace(/\.$/, '')))], nodes);
+    },
+
+    // Nodes whose jobs cannot be shown.
+    silent: function (peers) {
+        let silent = peers.filter((peer) => !peer.reached);
+        if (!silent.length) {
+            return [];
         }
-        return [...new Set(told.map((text) => text.replace(/\.$/, '')))];
+        let names = silent.map((peer) => peer.node).join(', ');
+        if (silent.length > 3) {
+            names = Ext.String.format(gettext('{0} nodes'), silent.length);
+        }
+        let words = gettext('Jobs started on {0} are not shown here: {1}');
+        return [Ext.String.format(words, names, silent[0].message)];
+    },
+
+    // Sentences that differ only in the node they name become one.
+    fold: function (sentences, nodes) {
+        let name = new RegExp(
+            `\\b(${nodes.map(Ext.String.escapeRegex).join('|') || '$.'})\\b`,
+            'g',
+        );
+        let alike = new Map();
+        sentences.forEach((text) => {
+            let shape = text.replace(name, '\0');
+            alike.set(shape, [...(alike.get(shape) || []), text]);
+        });
+        let more = gettext('{0} (and {1} more like this)');
+        return [...alike.values()].flatMap((texts) =>
+            texts.length > 3 ? [Ext.String.format(more, texts[0], texts.length - 1)] : texts,
+        );
     },
 });

@@ -16,6 +16,7 @@ Ext.define('PRS.PanelController', {
             memory: me.memory,
             shown: (plan) => me.onPlanShown(plan),
         });
+        me.lookup('main').setLoading(true);
         me.poller = PRS.Poller.start(me.getView(), () => me.poll());
     },
 
@@ -28,7 +29,9 @@ Ext.define('PRS.PanelController', {
         let trouble;
         try {
             await me.found.poll();
-            await me.current.restore();
+            if (!me.gone()) {
+                await me.current.restore();
+            }
         } catch (err) {
             if (!err.kind) {
                 PRS.complain('panel', err);
@@ -64,7 +67,7 @@ Ext.define('PRS.PanelController', {
                 method.setValue(plan.method);
                 method.resumeEvents();
             }
-            me.lookup('moves').fill(plan);
+            me.lookup('moves').fill(plan, me.current.skip, me.found.cluster);
             me.lookup('stays').fill(plan);
             me.render();
         } finally {
@@ -96,9 +99,12 @@ Ext.define('PRS.PanelController', {
     renderParts: function () {
         let me = this;
         let { status, cluster, job } = me.found;
+        if (cluster || me.trouble) {
+            me.lookup('main').setLoading(false);
+        }
         me.lookup('notices').fill(me.found, me.current.plan, me.trouble);
         if (cluster) {
-            me.renderNodes(cluster);
+            me.renderNodes(cluster, status && status.may);
         }
         if (status && cluster) {
             me.renderActions(status.may, cluster);
@@ -111,25 +117,21 @@ Ext.define('PRS.PanelController', {
         }
     },
 
-    renderNodes: function (cluster) {
+    renderNodes: function (cluster, may) {
         let me = this;
         let method = me.lookup('method').getValue();
-        let { plan, planning, skip } = me.current;
-        let sum = me.current.sum(cluster);
-        me.lookup('nodes').fill(cluster, method, plan, sum);
-        let words = PRS.PlanWords.spread(cluster, method, plan, sum, skip);
-        PRS.Format.html(me.lookup('spread'), PRS.Format.esc(words));
-        PRS.Format.html(me.lookup('outcome'), PRS.PlanWords.outcome(planning, plan, sum));
+        me.lookup('nodes').fill(cluster, method, me.current.plan, me.current.sum(cluster));
+        let words = PRS.PlanWords.summary(cluster, method, me.current, may);
+        PRS.Format.html(me.lookup('summary'), words);
     },
 
     renderActions: function (may, cluster) {
         let me = this;
         let first = (...rights) => rights.find((right) => !right.allowed) || { allowed: true };
-        let idle = PRS.Format.right(!me.current.planning, gettext('Planning'));
         let some = PRS.Format.right(me.current.someTicked(), gettext('All guests are unticked.'));
         let planTip = gettext('Show what would be moved; nothing moves yet');
-        PRS.Format.gate(me.lookup('plan'), first(may.plan, idle), planTip);
-        PRS.Format.gate(me.lookup('run'), first(may.balance, idle, some));
+        PRS.Format.gate(me.lookup('plan'), may.plan, planTip);
+        PRS.Format.gate(me.lookup('run'), first(may.balance, some));
         me.lookup('drain').fill(cluster, may);
     },
 
@@ -146,18 +148,25 @@ Ext.define('PRS.PanelController', {
         });
     },
 
-    // Guests may come to the node again.
-    onRelease: async function (node) {
+    onEndDrain: async function (node) {
         let me = this;
+        let main = me.lookup('main');
         try {
-            let done = await PRS.Jobs[node.held ? 'release' : 'endMaintenance'](node.name);
-            if (node.held && done.message) {
-                Ext.Msg.alert(node.name, PRS.Format.esc(done.message));
+            let job = await PRS.Jobs.endDrain(node, (text) => main.setLoading(`${text}...`));
+            if (me.gone()) {
+                return;
             }
             me.found.outdate('cluster');
-            me.poller.soon();
+            if (job) {
+                me.follow(job);
+            } else {
+                me.poller.soon();
+            }
         } catch (err) {
             PRS.Api.alert(err);
+        }
+        if (!me.gone()) {
+            main.setLoading(false);
         }
     },
 
@@ -178,17 +187,23 @@ Ext.define('PRS.PanelController', {
         return this.current.make(this.lookup('method').getValue());
     },
 
+    // Not greyed while it plans: that would take the focus away.
     onPlan: function () {
-        this.makePlan();
+        if (!this.current.planning) {
+            this.makePlan();
+        }
     },
 
     onTicked: function (grid, skip) {
-        this.current.skip = skip;
+        this.current.leave(skip);
         this.render();
     },
 
     onRun: async function () {
         let me = this;
+        if (me.current.planning) {
+            return;
+        }
         let plan = me.current.plan || (await me.makePlan());
         if (!plan || me.gone()) {
             return;
@@ -200,6 +215,7 @@ Ext.define('PRS.PanelController', {
         try {
             let job = await PRS.Jobs.start(plan, me.current.sum(me.found.cluster));
             if (job && !me.gone()) {
+                me.current.set(undefined);
                 me.follow(job);
             }
         } catch (err) {

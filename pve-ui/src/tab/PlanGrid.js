@@ -3,28 +3,63 @@ Ext.define('PRS.PlanGrid', {
     extend: 'Ext.grid.Panel',
     xtype: 'prsPlanGrid',
 
-    title: gettext('Planned migrations, in this order'),
+    title: gettext('Planned migrations'),
     border: false,
+    plugins: [{ ptype: 'prssnug' }],
     collapsible: true,
-    maxHeight: 420,
     enableColumnHide: false,
-    sortableColumns: false,
     viewConfig: { trackOver: false },
+    stateful: true,
+    stateId: 'grid-prs-plan',
+    stateEvents: ['columnresize', 'columnmove'],
+
+    listeners: PRS.Jump.listeners(PRS.Jump.guest),
 
     controller: {
         xclass: 'Ext.app.ViewController',
 
         // A guest that is moved twice (over a parking place) is one decision.
         onTick: function (column, index, checked) {
+            let vmid = this.getView().getStore().getAt(index).get('vmid');
+            this.take((record) => record.get('vmid') === vmid, checked);
+        },
+
+        onAll: function () {
+            this.take(() => true, true);
+        },
+
+        onNone: function () {
+            this.take(() => true, false);
+        },
+
+        // Ticks, or unticks, what is in sight and chosen.
+        take: function (chosen, checked) {
             let view = this.getView();
-            let vmid = view.getStore().getAt(index).get('vmid');
+            let vmids = new Set();
             view.getStore().each((record) => {
-                if (record.get('vmid') === vmid) {
+                if (chosen(record)) {
+                    vmids.add(record.get('vmid'));
+                }
+            });
+            let all = view.getStore().getData();
+            (all.getSource() || all).each((record) => {
+                if (vmids.has(record.get('vmid')) && record.get('take') !== checked) {
                     record.set('take', checked, { commit: true });
                 }
             });
-            view.skip[checked ? 'delete' : 'add'](vmid);
+            vmids.forEach((vmid) => view.skip[checked ? 'delete' : 'add'](vmid));
             view.fireEvent('ticked', view, view.skip);
+        },
+
+        onFilter: function (field, text) {
+            let store = this.getView().getStore();
+            let words = text.toLowerCase().split(/\s+/).filter(Boolean);
+            let fits = (record) => words.every((one) => record.get('find').includes(one));
+            if (words.length) {
+                store.addFilter({ id: 'find', filterFn: fits });
+            } else {
+                store.removeFilter('find');
+            }
         },
 
         renderWhy: function (value, meta, record) {
@@ -49,6 +84,32 @@ Ext.define('PRS.PlanGrid', {
             'seconds',
             'how',
             'reason',
+            'find',
+        ],
+    },
+
+    tbar: {
+        border: false,
+        items: [
+            {
+                text: gettext('Tick all'),
+                iconCls: 'fa fa-fw fa-check-square-o',
+                handler: 'onAll',
+            },
+            {
+                text: gettext('Untick all'),
+                iconCls: 'fa fa-fw fa-square-o',
+                handler: 'onNone',
+            },
+            '->',
+            {
+                xtype: 'textfield',
+                itemId: 'find',
+                width: 220,
+                emptyText: gettext('Name, node, tag or pool'),
+                ariaLabel: gettext('Filter'),
+                listeners: { change: { fn: 'onFilter', buffer: 200 } },
+            },
         ],
     },
 
@@ -56,12 +117,17 @@ Ext.define('PRS.PlanGrid', {
         {
             xtype: 'checkcolumn',
             dataIndex: 'take',
-            text: '',
-            width: 36,
+            text: gettext('Move'),
+            width: 60,
+            sortable: false,
             menuDisabled: true,
-            tooltip: gettext('Untick what shall stay'),
+            renderer: (value, meta, record) =>
+                PRS.Format.tick(value, PRS.Format.label(record.data)),
+            // Else ExtJS changes the look of the cell and leaves what screen readers are told.
+            updater: undefined,
             listeners: { checkchange: 'onTick' },
         },
+        { text: '#', dataIndex: 'id', width: 45, align: 'right', tooltip: gettext('Order') },
         PRS.Columns.guest(),
         PRS.Columns.text(gettext('From'), 'source', 90),
         PRS.Columns.text(gettext('To'), 'target', 90),
@@ -76,13 +142,28 @@ Ext.define('PRS.PlanGrid', {
         PRS.Columns.words(gettext('Why'), 'reason', { renderer: 'renderWhy' }),
     ],
 
-    // Without a plan, or one without migrations, there is nothing to see.
-    fill: function (plan) {
+    // Without a plan, or one without migrations, there is nothing to see. `skip`: vmids that are not ticked.
+    fill: function (plan, skip, cluster) {
         let me = this;
         let moves = plan ? plan.moves : [];
-        me.skip = new Set();
-        let row = (move, index) => Ext.apply({ id: index + 1, take: true }, move);
-        me.getStore().loadData(moves.map(row));
+        me.skip = new Set(skip);
+        let guests = new Map(((cluster && cluster.guests) || []).map((one) => [one.vmid, one]));
+        me.down('#find').setValue('');
+        let rows = moves.map((move, index) => ({
+            id: index + 1,
+            take: !skip.has(move.vmid),
+            find: me.findable(move, guests.get(move.vmid)),
+            ...move,
+        }));
+        me.getStore().removeFilter('find');
+        me.getStore().loadData(rows);
         me.setVisible(moves.length > 0);
+    },
+
+    // What the filter looks through, in small letters.
+    findable: function (move, guest) {
+        let { tags, pool } = guest || {};
+        let words = [move.vmid, move.name, move.source, move.target, pool, ...(tags || [])];
+        return words.filter(Boolean).join(' ').toLowerCase();
     },
 });

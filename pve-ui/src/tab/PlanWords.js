@@ -2,13 +2,54 @@
 Ext.define('PRS.PlanWords', {
     singleton: true,
 
-    // Under the nodes: the spread now, and with a plan what becomes of it. `sum` is what PRS.Loads.after gives.
-    spread: function (cluster, method, plan, sum, skip) {
-        if (!sum) {
-            let now = PRS.Format.points(cluster.spread[method]);
-            return Ext.String.format(gettext('Spread {0} points.'), now);
+    // Over the plan, as HTML: one line on what it does, one on what it is based on. `current` is a PRS.CurrentPlan.
+    summary: function (cluster, method, current, may) {
+        let me = this;
+        let { plan, planning } = current;
+        if (planning) {
+            return PRS.Format.busy(gettext('Planning'));
         }
-        let whole = !skip.size;
+        let lines = plan ? me.ofPlan(plan, current, cluster) : [me.ofNow(cluster, method)];
+        if (may && !may.balance.allowed) {
+            let words = gettext('You cannot start migrations here: {0}');
+            lines.push(
+                PRS.Format.icon('lock') +
+                    PRS.Format.esc(Ext.String.format(words, may.balance.reason)),
+            );
+        }
+        return lines.join('<br>');
+    },
+
+    ofNow: function (cluster, method) {
+        let now = PRS.Format.points(cluster.spread[method]);
+        return PRS.Format.esc(Ext.String.format(gettext('Spread {0} points.'), now));
+    },
+
+    ofPlan: function (plan, current, cluster) {
+        let me = this;
+        let sum = current.sum(cluster);
+        let first = plan.moves.length ? PRS.Loads.numbers(sum) : gettext('Nothing to do');
+        let words = [`${first}.`, ...me.spread(plan, sum, !current.skip.size)].join(' ');
+        let lines = [PRS.Format.good(words)];
+        let made = PRS.Format.when(plan.created);
+        if (PRS.Loads.changed(plan, cluster)) {
+            let changed = gettext('The cluster has changed since {0}: plan again.');
+            lines.push(PRS.Format.warning(Ext.String.format(changed, made)));
+        } else {
+            lines.push(PRS.Format.esc(me.age(made, Date.now() / 1000 - plan.created)));
+        }
+        return lines;
+    },
+
+    age: function (made, seconds) {
+        let minutes = Math.floor(seconds / 60);
+        return minutes < 1
+            ? Ext.String.format(gettext('Planned at {0}.'), made)
+            : Ext.String.format(gettext('Planned at {0}, {1} min ago.'), made, minutes);
+    },
+
+    // `whole`: nothing is unticked. The service's own figures hold for whole plans only.
+    spread: function (plan, sum, whole) {
         let parts = plan.moves.length ? [] : [plan.summary];
         let [from, to] = [plan.spread_before, sum.spread].map(PRS.Format.points);
         parts.push(Ext.String.format(gettext('Spread {0} points → {1}.'), from, to));
@@ -18,24 +59,17 @@ Ext.define('PRS.PlanWords', {
         }
         let over = plan.cost / plan.cost_bound;
         if (over < 2 && whole) {
+            let percent = Math.ceil(over * 100 - 100.01);
             let text = gettext('At most {0}% above the cheapest way.');
-            parts.push(Ext.String.format(text, Math.ceil(over * 100 - 100.01)));
+            parts.push(
+                percent > 0
+                    ? Ext.String.format(text, percent)
+                    : gettext('There is no cheaper way.'),
+            );
         }
         if (plan.headroom && plan.headroom.fits && whole) {
             parts.push(plan.headroom.sentence);
         }
-        return parts.join(' ');
-    },
-
-    // In the toolbar, as HTML.
-    outcome: function (planning, plan, sum) {
-        if (planning) {
-            return PRS.Format.busy(gettext('Planning'));
-        }
-        if (!sum) {
-            return '';
-        }
-        let words = plan.moves.length ? PRS.Loads.numbers(sum) : gettext('Nothing to do');
-        return PRS.Format.good(words);
+        return parts;
     },
 });

@@ -21,7 +21,9 @@ Ext.define('PRS.Readings', {
 
     poll: async function () {
         let me = this;
-        await Promise.all(Object.keys(me.paths).map((name) => me.refresh(name)));
+        // The first call proves the ticket to the service, which lets only few unproven ones wait at the same time.
+        await me.refresh('status');
+        await Promise.all([me.refresh('cluster'), me.refresh('jobs')]);
         if (me.jobs && me.cluster) {
             await me.refreshJob();
         }

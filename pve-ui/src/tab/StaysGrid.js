@@ -1,15 +1,36 @@
-// Guests that a plan leaves where they are, and why.
+// Guests that a plan leaves where they are: by the reason when they are many.
 Ext.define('PRS.StaysGrid', {
     extend: 'Ext.grid.Panel',
     xtype: 'prsStaysGrid',
 
     border: false,
+    plugins: [{ ptype: 'prssnug' }],
+
+    // More than this are grouped by their reason.
+    few: 25,
+
     collapsible: true,
     collapsed: true,
     titleCollapse: true,
-    maxHeight: 420,
+    stateful: true,
+    stateId: 'grid-prs-stays',
+    stateEvents: ['columnresize', 'columnmove', 'sortchange'],
+    listeners: PRS.Jump.listeners(PRS.Jump.guest),
     enableColumnHide: false,
     viewConfig: { trackOver: false },
+
+    features: [
+        {
+            ftype: 'grouping',
+            id: 'byReason',
+            startCollapsed: true,
+            enableGroupingMenu: false,
+            groupHeaderTpl: [
+                '{[this.esc(values.name)]} ({children.length})',
+                { esc: (text) => PRS.Format.esc(text) },
+            ],
+        },
+    ],
 
     store: {
         fields: ['id', 'vmid', 'name', 'kind', 'node', 'reason'],
@@ -22,10 +43,17 @@ Ext.define('PRS.StaysGrid', {
     ],
 
     fill: function (plan) {
+        let me = this;
         let stays = plan ? plan.stays : [];
         let title = gettext('Guests that stay, and why ({0})');
-        this.setTitle(Ext.String.format(title, stays.length));
-        this.getStore().loadData(stays.map((stay) => Ext.apply({ id: stay.vmid }, stay)));
-        this.setVisible(stays.length > 0);
+        me.setTitle(Ext.String.format(title, stays.length));
+        let store = me.getStore();
+        if (stays.length > me.few) {
+            store.group('reason');
+        } else {
+            store.clearGrouping();
+        }
+        store.loadData(stays.map((stay) => Ext.apply({ id: stay.vmid }, stay)));
+        me.setVisible(stays.length > 0);
     },
 });

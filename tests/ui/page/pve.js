@@ -6,6 +6,7 @@ window.gettext = (text) => text;
 
 window.Proxmox = {
     Setup: { auth_cookie_name: 'PVEAuthCookie' },
+    defaultLang: (window.test || {}).lang || 'en',
     UserName: (window.test || {}).user || '',
     CSRFPreventionToken: (window.test || {}).csrf || '',
 };
@@ -165,6 +166,7 @@ Ext.define('PVE.node.CmdMenu', {
 
 Ext.define('PVE.StdWorkspace', {
     extend: 'Ext.container.Viewport',
+    xtype: 'pveStdWorkspace',
     layout: 'border',
     initComponent: function () {
         let me = this;
@@ -207,6 +209,14 @@ Ext.define('PVE.StdWorkspace', {
         me.callParent();
         let tree = me.down('#tree');
         tree.setSelection(tree.getRootNode());
+    },
+    selectById: function (id) {
+        let tree = this.down('#tree');
+        let node = tree.getRootNode().findChild('id', id, true);
+        document.title = `selected ${id}`;
+        if (node) {
+            tree.setSelection(node);
+        }
     },
     show: function (record) {
         let content = this.down('#content');

@@ -1,0 +1,97 @@
+"""What axe-core finds in the tab and the windows, light and dark: nothing of ours."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+from ui.conftest import VisitPve
+from ui.hands import click, enabled, label, rows, sees, shown, until
+from ui.stage import Stage
+
+SCENE = "ha"
+# What ExtJS draws in every list, window and button of PVE's, by axe's rule; it is PVE's to change.
+OF_EXTJS = {
+    "aria-hidden-focus": ".x-tab-guard",
+    "aria-required-children": "[role=grid], .x-grid-view",
+    "color-contrast": ".x-title-text, .x-btn-inner, .x-grid-empty, .x-column-header-text-inner, .x-form-cb-label, .x-form-text",
+    "scrollable-region-focusable": ".x-grid-view",
+}
+RUN = """async ([css, ofExt]) => {
+    let { violations } = await axe.run({ include: [css] });
+    let ours = node => !(ofExt[node.rule] && document.querySelector(node.target[0])?.matches(ofExt[node.rule]));
+    let each = violations.flatMap(one => one.nodes.map(node => ({ rule: one.id, target: node.target, html: node.html.slice(0, 200) })));
+    return each.filter(ours);
+}"""
+
+
+def found(page: Page, xtype: str) -> list[Any]:
+    """What axe says about one of our components in both themes."""
+    page.evaluate((Path(os.environ["UI_CACHE"]) / "axe" / "axe.min.js").read_text())
+    everything: list[Any] = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        everything += page.evaluate(RUN, [f"[id^={xtype}]", OF_EXTJS])
+    page.emulate_media(color_scheme="light")
+    return everything
+
+
+def test_the_check_sees_a_fault(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    page.evaluate("document.querySelector('[id^=prsNodesGrid] [role=progressbar]').removeAttribute('aria-label')")
+    assert [one["rule"] for one in found(page, "prsPanel")] == ["aria-progressbar-name"] * 2
+
+
+def test_the_tab_with_a_plan(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    assert found(page, "prsPanel") == []
+    enabled(page, "Plan")
+    click(page, "Plan")
+    shown(page, "prsPlanGrid")
+    page.locator(".x-panel-header-title", has_text="Guests that stay").click()
+    shown(page, "prsStaysGrid")
+    assert found(page, "prsPanel") == []
+
+
+def test_drain_job_and_history(visit: VisitPve, stage: Stage) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    page.evaluate("PRS.openDrain('pve2')")
+    sees(page, "pve2 can be emptied")
+    assert found(page, "prsDrainWindow") == []
+    label(page, "Containers (restart)").click()
+    sees(page, r"pve2 can be emptied\. \d+ migrations")
+    stage.pace(1)
+    click(page, "Drain")
+    click(page, "Yes")
+    shown(page, "prsStepsGrid")
+    assert found(page, "prsDrainWindow") == []
+    stage.pace(6)
+    sees(page, "pve2 is empty", 120)
+    assert found(page, "prsDrainWindow") == []
+    click(page, "Close")
+    click(page, "History")
+    shown(page, "prsHistoryWindow")
+    assert found(page, "prsHistoryWindow") == []
+
+
+def test_a_plan_is_made_ticked_and_started_by_keyboard_and_focus_stays(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    enabled(page, "Plan")
+    page.evaluate("Ext.ComponentQuery.query('prsPanel #plan')[0].focus()")
+    page.keyboard.press("Enter")
+    sees(page, r"Planned at|Nothing to do", 60)
+    if not rows(page, "prsPlanGrid"):
+        return
+    page.wait_for_timeout(2500)  # a poll
+    assert page.evaluate("document.activeElement.closest('.x-btn')?.textContent.trim()") == "Plan"
+    box = page.locator("[id^=prsPlanGrid] [role=checkbox]").first
+    box.focus()
+    page.keyboard.press("Space")
+    until(page, lambda: box.get_attribute("aria-checked") == "false", "unticked by key")

@@ -1,0 +1,143 @@
+"""What the tab says is true, whole and in the user's language, at every width."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, Route
+
+from ui.conftest import Picture, VisitPve
+from ui.hands import click, disabled, enabled, label, menu_entry, rows, sees, shown, tooltip, until, words_of
+from ui.rest_of_pve import pve_works
+from ui.stage import BUILT, Stage
+
+SCENE = "ha"
+LANGUAGES = ("de", "es", "fr", "it", "ja", "zh_CN")
+
+
+def words_in(language: str) -> dict[str, str]:
+    """The translations of the built panel by their English sentence."""
+    found: dict[str, str] = json.loads((BUILT / "js" / f"prs-lang-{language}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def english_left(page: Page, language: str) -> list[str]:
+    """English sentences of two words or more that are still seen although the language has its own."""
+    seen = words_of(page)
+    translated = {key: value for key, value in words_in(language).items() if key != value and " " in key}
+    plain = {re.sub(r"\{\d\}.*", "", key).strip(" :,(") for key in translated}
+    return sorted(one for one in plain if " " in one and one in seen)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_tab_and_drain_are_in_the_language_of_pves_page(visit: VisitPve, language: str, picture: Picture) -> None:
+    page = visit(lang=language).page
+    words = words_in(language)
+    shown(page, "prsNodesGrid")
+    enabled(page, words["Plan"])
+    click(page, words["Plan"])
+    shown(page, "prsPlanGrid")
+    assert english_left(page, language) == []
+    assert menu_entry(page, words["Rebalancing"]).count() == 1
+    picture(page, f"plan-{language}")
+    page.evaluate("PRS.openDrain('pve2')")
+    sees(page, re.escape(words["Drain node {0}"].replace("{0}", "pve2")))
+    until(page, lambda: rows(page, "prsDrainGrid"), "guests")
+    assert english_left(page, language) == []
+
+
+def test_a_language_that_is_not_there_or_not_loaded_is_english_as_a_whole(visit: VisitPve) -> None:
+    page = visit(lang="pl").page
+    shown(page, "prsNodesGrid")
+    sees(page, "Rebalance now.*Drain node.*Nodes: Memory")
+    broken = visit(hash="", lang="de").page
+    broken.route("**/prs-lang-de.json*", lambda route: route.fulfill(status=404, body="no"))
+    menu_entry(broken, "Lastausgleich").click()
+    shown(broken, "prsNodesGrid")
+    sees(broken, "Rebalance now.*Drain node.*Nodes: Memory")
+
+
+def test_a_panel_that_cannot_be_fetched_is_a_sentence_in_the_tab_and_comes_when_it_can(visit: VisitPve) -> None:
+    page = visit(hash="").page
+    assert page.evaluate("Ext.ClassManager.get('PRS.Panel')") is None
+    page.route("**/prs-panel.js*", lambda route: route.fulfill(status=404, body="no"))
+    menu_entry(page, "Rebalancing").click()
+    sees(page, r"prs-panel\.js cannot be loaded")
+    page.evaluate("PRS.openDrain('pve1')")
+    sees(page, r"Error .*prs-panel\.js cannot be loaded")
+    click(page, "OK")
+    pve_works(page)
+    page.unroute("**/prs-panel.js*")
+    menu_entry(page, "Rebalancing").click()
+    shown(page, "prsNodesGrid")
+
+
+def test_a_panel_of_another_version_asks_for_a_reload(visit: VisitPve) -> None:
+    page = visit(hash="").page
+
+    def newer(route: Route) -> None:
+        text = route.fetch().text()
+        route.fulfill(body=re.sub(r"PRS\.version !== '[^']+'", "PRS.version !== '99'", text), content_type="text/javascript")
+
+    page.route("**/prs-panel.js*", newer)
+    menu_entry(page, "Rebalancing").click()
+    sees(page, "was updated on this node: reload this page")
+    pve_works(page)
+
+
+def test_a_plan_says_when_the_cluster_has_changed_since(visit: VisitPve, stage: Stage) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    enabled(page, "Plan")
+    click(page, "Plan")
+    moves = shown(page, "prsPlanGrid")
+    sees(page, r"Planned at \d\d:\d\d")
+    found = re.search(r"\d+", moves[0][2])
+    assert found
+    stage.move(int(found[0]), "pve2")
+    sees(page, r"The cluster has changed since \d\d:\d\d: plan again", 40)
+    stage.move(int(found[0]), moves[0][3])
+    sees(page, r"Planned at \d\d:\d\d", 40)
+
+
+def test_an_auditor_reads_why_nothing_can_be_started(visit: VisitPve) -> None:
+    page = visit(user="audit@pve").page
+    shown(page, "prsNodesGrid")
+    sees(page, "You cannot start migrations here: .*VM.Migrate")
+    assert disabled(page, "Rebalance now")
+
+
+def test_a_drain_that_cannot_be_done_names_the_tick_that_helps(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    page.evaluate("PRS.openDrain('pve2')")
+    sees(page, r'except for 1 guest\. Nothing moves yet: tick "Containers \(restart\)"')
+    assert any(row[2].endswith("cannot move") for row in rows(page, "prsDrainGrid"))
+    assert disabled(page, "Drain")
+    assert "cannot move" in tooltip(page, "Drain")
+    label(page, "Containers (restart)").click()
+    sees(page, r"pve2 can be emptied\. \d+ migrations")
+    assert not any(row[2].endswith("cannot move") for row in rows(page, "prsDrainGrid"))
+
+
+def test_a_double_click_goes_to_the_node_or_guest(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    page.locator("[id^=prsNodesGrid] .x-grid-item:visible").nth(1).dblclick()
+    until(page, lambda: page.title() == "selected node/pve2", "the node's view")
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1920])
+def test_nothing_is_cut_off(visit: VisitPve, picture: Picture, width: int) -> None:
+    page = visit().page
+    page.set_viewport_size({"width": width, "height": 800})
+    shown(page, "prsNodesGrid")
+    enabled(page, "Plan")
+    click(page, "Plan")
+    shown(page, "prsPlanGrid")
+    sees(page, r"\d+ migrations?, [\d.]+ GiB, about .*Spread")
+    wide = "[...document.querySelectorAll('[id^=prsPanel] .x-btn-inner, [id^=prsPanel] [role=status]')].filter(one => one.offsetWidth"
+    assert page.evaluate(f"{wide} && one.getBoundingClientRect().right > innerWidth + 1).map(one => one.textContent)") == []
+    picture(page, f"plan-{width}")
