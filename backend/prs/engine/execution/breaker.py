@@ -23,8 +23,11 @@ def tripped(job: Job, judged: Collection[int] = ()) -> str:
         if step.state == "done" or step.seq in judged or (row and kind(step) != kind(row[0])):
             break
         row.append(step)
-    if len(row) < ALIKE or not job.count("planned"):
+    planned, targets = [step for step in job.steps if step.state == "planned"], {step.target for step in row}
+    if len(row) < ALIKE or not planned:
         return ""
+    if len(targets) == 1 and any(step.target not in targets for step in planned):
+        return ""  # it may be that one target, and others are still to be tried
     return f"{len(row)} migrations in a row failed alike{_common(row)}: {row[0].message}"
 
 

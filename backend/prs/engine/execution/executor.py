@@ -10,6 +10,7 @@ from prs.engine.drain.ha_maintenance import Maintenance, Switch
 from prs.engine.drain.holds import Holds, released
 from prs.engine.drain.way_back import home
 from prs.engine.execution import emptiness
+from prs.engine.execution.breaker import tripped
 from prs.engine.execution.outcome import job_outcome
 from prs.engine.execution.record import Record
 from prs.engine.execution.starter import GATE_INTERVAL, Starter
@@ -39,6 +40,8 @@ class Executor:
         self._maintenance = Maintenance(api, holds, self._waits, switch)
         self._under_way = UnderWay(api, self._record, self._waits)
         self._starter = Starter(api, holds, clock, self._record, self._waits, self._maintenance)
+        self._judged = frozenset[int]() if (job := self._record.read()).state == "queued" else _failed(job)
+        self._tripped = ""  # why the job starts nothing more by itself
         self._looks_again = 0.0  # when guests that came during a drain are planned for again (monotonic)
 
     def tick(self) -> bool:
@@ -72,21 +75,32 @@ class Executor:
         for step in job.steps:
             if step.active:
                 self._under_way.follow(job, step, places)
-        job = self._record.read()
+        job = self._break(self._record.read())
         if job.request in ("cancel", "abort"):
-            self._record.job(state="cancelling", message="")
+            self._record.job(state="cancelling", message=self._tripped)
             for step in job.steps:
                 if step.state == "planned":
                     self._record.step(step, state="cancelled", message="cancelled before it started")
             return ""
         if job.request == "pause":
-            self._record.job(state="paused", message="")
+            self._record.job(state="paused", message=tripped(job))
             return ""
         waiting = self._maintenance.after(job, places)
         self._starter.look(job, places)
         words = "; ".join(dict.fromkeys(filter(None, [self._starter.waiting, waiting])))
         self._record.job(state="running", message=words)
         return waiting
+
+    def _break(self, job: Job) -> Job:
+        """The job, paused when its migrations fail alike; one that nobody watches in the tab starts nothing more instead of waiting."""
+        words = tripped(job, self._judged) if not job.request else ""
+        if not words:
+            return job
+        self._judged = _failed(job)
+        self._tripped = "" if job.origin == "web" else f"nothing more was started: {words}"
+        self._record.log(logging.WARNING, f"job {job.id} {'is paused' if job.origin == 'web' else 'ends'}: {words}")
+        self.journal.request(job.id, "pause" if job.origin == "web" else "cancel")
+        return self._record.read()
 
     def _conclude(self, waiting: str) -> bool:
         job = self._record.read()
@@ -96,8 +110,10 @@ class Executor:
         if job.kind == "drain" and not job.request and self._drains_more(job, places):
             return False
         state, words = job_outcome(job, places)
-        notes = [self.journal.note(released(job.id)), words, self._maintenance.trouble(job, places)]
-        if state == "cancelled" and job.kind == "drain":
+        if self._tripped:
+            state = "partial" if job.count("done") else "failed"
+        notes = [self._tripped, self.journal.note(released(job.id)), words, self._maintenance.trouble(job, places)]
+        if job.request in ("cancel", "abort") and state != "done" and job.kind == "drain":
             notes.append(self._maintenance.end(job))
             self._holds.release(job.node, job.id)
         notes.append(self._untold(job))
@@ -148,3 +164,7 @@ class Executor:
         self._record.job(state="failed", ended=self.clock.time(), message=str(error))
         self._record.log(logging.ERROR, f"job {self.job_id} failed: {error}")
         return True
+
+
+def _failed(job: Job) -> frozenset[int]:
+    return frozenset(step.seq for step in job.steps if step.state == "failed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from prs.engine.execution.breaker import tripped
@@ -47,6 +49,15 @@ def test_nothing_is_stopped_where_nothing_is_left() -> None:
 def test_failures_that_somebody_went_on_after_do_not_count_again() -> None:
     assert tripped(job(SSH, SSH, SSH, SSH, SSH), judged={1, 2, 3}) == ""
     assert tripped(job(SSH, SSH, SSH, SSH, SSH, SSH), judged={1, 2, 3})
+
+
+def test_one_bad_target_leaves_the_others_to_be_tried() -> None:
+    """All three failed on their way to one node, and some of what is planned goes elsewhere; else it is the same for all."""
+    found = job(SSH, SSH, SSH)
+    to_one = replace(found, steps=tuple(replace(step, target="pve9") if step.state == "failed" else step for step in found.steps))
+    assert tripped(to_one) == ""
+    assert tripped(replace(to_one, steps=tuple(replace(step, target="pve9") for step in to_one.steps))).startswith(
+        "3 migrations in a row failed alike from pve1 to pve9: ")
 
 
 def test_names_numbers_and_tasks_do_not_tell_kinds_apart() -> None:
