@@ -110,14 +110,24 @@ def test_follows_pveproxy(node: Node) -> None:
 
 @pytest.mark.parametrize("unit", [CORE, UI])
 def test_hardening(node: Node, unit: str) -> None:
-    """systemd's own judgement stays under 2.0, and the services run as their user without any capability."""
+    """systemd's own judgement stays under 1.5, and the services run as their user without any capability or core file."""
     output = node.machine.run(f"systemd-analyze security --no-pager --threshold=20 {unit}")
     exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", output)
     assert exposure
-    assert float(exposure[1]) < 2.0
+    assert float(exposure[1]) < 1.5
+    assert re.search(r"Max core file size +0 +0 ", node.machine.run(f"cat /proc/{node.machine.show(unit, 'MainPID')}/limits"))
     status = node.machine.run(f"cat /proc/{node.machine.show(unit, 'MainPID')}/status")
     assert re.search(r"CapEff:\s+0+\n", status)
     assert node.machine.run(f"stat -c %U /proc/{node.machine.show(unit, 'MainPID')}") == "prs\n"
+
+
+def test_helper_is_hardened(node: Node) -> None:
+    """What runs as root is judged well under 2.5."""
+    copy = "cp /usr/lib/systemd/system/prs-ha-maintenance@.service /tmp/helper.service"
+    output = node.machine.run(f"{copy} && systemd-analyze security --no-pager --offline=true /tmp/helper.service")
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", output)
+    assert exposure
+    assert float(exposure[1]) < 2.5
 
 
 def test_helper(node: Node) -> None:

@@ -16,11 +16,13 @@ import json
 import os
 import pwd
 import re
+import secrets
 import socket
 import struct
 import subprocess
 import sys
 import syslog
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,18 +121,42 @@ def _hold(places: Places, node: bytes, job: bytes, since: bytes, maintenance: by
     if not who.isprintable():
         return "refused: the user's name cannot be printed"
     facts = {"host": host.decode(), "since": int(since), "maintenance": maintenance == b"1", "user": who}
-    if not (places.nodes / node.decode()).is_dir():
-        return f"refused: there is no node {node.decode()}"
-    draft = places.held / f"{name}.tmp"
+    for label in (node.decode(), host.decode()):
+        if not (places.nodes / label).is_dir():
+            return f"refused: there is no node {label}"
+    # No two writers meet in a draft, and nobody who may guess its name has put a link there.
+    draft = places.held / f"{name}.{secrets.token_hex(8)}.tmp"
     try:
         places.held.mkdir(mode=0o755, exist_ok=True)
-        draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640), "w") as file:
             file.write(json.dumps(facts) + "\n")
         draft.rename(places.held / name)
+        # One hold of a node and a host: pmxcfs is small, and a service that is no longer itself must not fill it.
+        for path in _older(places.held, node.decode(), name, host.decode()):
+            path.unlink(missing_ok=True)
     except OSError as error:
         return _failed(places.held, error)
     return f"ok hold {name}"
+
+
+def _older(folder: Path, node: str, name: str, host: str) -> list[Path]:
+    """What the new hold takes the place of: the host's other one of the same node, and drafts that a dead helper left behind."""
+    found = list[Path]()
+    for path in folder.iterdir():
+        stale = path.name.endswith(".tmp") and path.lstat().st_mtime < time.time() - 2 * SECONDS
+        if stale or (path.name.startswith(f"{node}.") and path.name.endswith(".held") and path.name != name and _host(path) == host):
+            found.append(path)
+    return found
+
+
+def _host(path: Path) -> str:
+    """The host that a hold names, "" when it names none."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            facts = json.loads(file.read(2 * LONGEST))
+    except (OSError, ValueError):
+        return ""
+    return str(facts.get("host", "")) if isinstance(facts, dict) else ""
 
 
 def _free(places: Places, node: str, job: str) -> str:
@@ -138,8 +164,7 @@ def _free(places: Places, node: str, job: str) -> str:
     if not places.nodes.is_dir():
         return f"failed: {places.nodes} is not there"
     try:
-        for name in (f"{node}.{job}.held", f"{node}.{job}.held.tmp"):
-            (places.held / name).unlink(missing_ok=True)
+        (places.held / f"{node}.{job}.held").unlink(missing_ok=True)
     except OSError as error:
         return _failed(places.held, error)
     return f"ok free {node}.{job}.held"

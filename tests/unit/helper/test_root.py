@@ -24,7 +24,8 @@ RECORD = '#!/bin/sh\necho "$0 $*" >> "$(dirname "$0")/calls"\n'
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Path:
-    (tmp_path / "nodes" / "pve1").mkdir(parents=True)
+    for name in ("pve1", "pve2"):
+        (tmp_path / "nodes" / name).mkdir(parents=True)
     return tmp_path / "nodes"
 
 
@@ -76,7 +77,8 @@ def test_a_hold_is_a_file_that_notices_read_and_free_removes(tmp_path: Path, nod
     """A second hold takes the place of the first at once, also when an earlier helper died half-way."""
     place = tmp_path / "held"
     assert ask(HOLD, nodes, "false") == "ok hold pve1.0123456789ab.held"
-    (place / "pve1.0123456789ab.held.tmp").symlink_to(tmp_path / "elsewhere")
+    (place / "pve1.0123456789ab.held.0.tmp").symlink_to(tmp_path / "elsewhere")
+    os.utime(place / "pve1.0123456789ab.held.0.tmp", (1, 1), follow_symlinks=False)
     assert ask(HOLD.replace(b" 1 pve2", b" 0 pve2"), nodes, "false").startswith("ok")
     assert not (tmp_path / "elsewhere").exists()
     (place / "pve3.0123456789ab.held").write_text("{}")
@@ -89,6 +91,28 @@ def test_a_hold_is_a_file_that_notices_read_and_free_removes(tmp_path: Path, nod
     (nodes / "pve1").rmdir()
     assert ask(b"free pve3 0123456789ab\n", nodes, "false").startswith("ok"), "a hold outlives its node"
     assert list(place.iterdir()) == []
+
+
+def test_a_host_has_one_hold_of_each_node_whatever_it_asks_for(tmp_path: Path, nodes: Path) -> None:
+    assert ask(HOLD.replace(b" pve2 ", b" pve1 "), nodes, "false").startswith("ok")  # another host's stays
+    for number in range(20):
+        assert ask(HOLD.replace(b"0123456789ab", b"%012x" % number), nodes, "false").startswith("ok")
+    assert sorted(path.name for path in (tmp_path / "held").iterdir()) == ["pve1.000000000013.held", "pve1.0123456789ab.held"]
+    assert ask(HOLD.replace(b" pve2 ", b" made-up "), nodes, "false") == "refused: there is no node made-up"
+
+
+def test_drafts_have_names_that_nobody_can_guess(tmp_path: Path, nodes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, true_open = list[str](), os.open
+
+    def note(path: Path, *arguments: object) -> int:
+        opened.append(path.name)
+        return true_open(path, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", note)
+    for _ in range(3):
+        assert ask(HOLD, nodes, "false").startswith("ok")
+    drafts = {name for name in opened if name.endswith(".tmp")}
+    assert len(drafts) == 3
 
 
 def test_without_etc_pve_nothing_counts_as_freed(tmp_path: Path) -> None:
