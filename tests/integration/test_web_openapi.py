@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -25,7 +26,12 @@ from simcluster.scenes import small
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 LIMITS = settings(
-    max_examples=12, deadline=None, database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get("PRS_FUZZ_EXAMPLES", "12")),
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
 )
 Case = Any  # schemathesis.Case takes type arguments that say nothing here
 # Calls that can succeed with nothing but the right form, no job and no helper.

@@ -1,0 +1,53 @@
+"""After a request without an answer: nothing is sent again before it is certain that nothing runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from prs.engine.execution.observe import ATTEMPTS, NODE_RETURNS, POST_SETTLES, advance
+from prs.engine.journal.jobs import Step
+from prs.pve.act.migration import Location
+from unit.fakeapi import FakeApi
+
+STEP = Step(1, 101, "web", "qemu", "pve1", "pve2", state="starting", posted=1_800_000_000.0, attempts=1)
+UPID = "UPID:pve1:0000013B:00032F5A:6B49D201:qmigrate:101:root@pam:"
+
+
+def changes(
+    waited: float, *, node: str = "pve1", lock: str = "", online: bool = True, attempts: int = 1, tasks: tuple[str, ...] = ()
+) -> dict[str, object]:
+    """What becomes of the step when PVE shows these tasks and the guest there."""
+    task = {"node": "pve1", "type": "qmigrate", "id": "101", "starttime": 1_800_000_001, "user": "root@pam"}
+    rows = [{**task, "upid": upid} for upid in tasks]
+    api = FakeApi({"/nodes/pve1/tasks": rows})
+    where = Location(node, "running", lock, "", online, "qemu", "web", False)
+    step = Step(1, 101, "web", "qemu", "pve1", "pve2", state="starting", posted=1_800_000_000.0, attempts=attempts)
+    return advance(api, step, {101: where}, waited, frozenset())
+
+
+def test_the_task_of_a_request_without_answer_is_found_and_followed() -> None:
+    assert changes(0.0, tasks=(UPID,)) == {"state": "running", "upid": UPID}
+
+
+def test_nothing_is_sent_again_until_what_pveproxy_started_must_have_shown_up() -> None:
+    assert changes(0.0) == {}
+    assert changes(POST_SETTLES - 1) == {}
+    assert changes(POST_SETTLES + 1)["state"] == "planned"
+
+
+@pytest.mark.parametrize("more", [{"lock": "migrate"}, {"online": False}])
+def test_a_lock_or_a_node_that_is_down_keeps_it_waiting_and_never_sends_again(more: dict[str, object]) -> None:
+    assert changes(POST_SETTLES + 1, **more) == {}  # type: ignore[arg-type]
+    assert changes(NODE_RETURNS + 1, **more)["state"] == "unknown"  # type: ignore[arg-type]
+
+
+def test_attempts_end() -> None:
+    assert changes(POST_SETTLES + 1, attempts=ATTEMPTS)["state"] == "failed"
+
+
+def test_a_guest_that_arrived_meanwhile_is_verified() -> None:
+    assert changes(0.0, node="pve2") == {"state": "verifying", "message": "OK"}
+
+
+def test_a_guest_that_is_gone_is_skipped() -> None:
+    assert advance(FakeApi({"/nodes/pve1/tasks": []}), STEP, {}, 0.0, frozenset())["state"] == "skipped"

@@ -1,0 +1,104 @@
+"""What is asked right before a migration: the guest, its lock, other people's migrations, HA, and room."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from prs.engine.execution.preflight import SECOND_LOOK, Preflight
+from prs.engine.journal.jobs import Job, Step
+from prs.engine.waits import Waits
+from prs.model import LOCK_PATIENCE, Cluster, Guest, Node, Plan, Policy
+from unit.fakeapi import FakeApi
+
+GIB = 2**30
+STEP = Step(1, 101, "web", "qemu", "pve1", "pve2", memory=4 * GIB)
+JOB = Job("0123456789ab", "balance", "running", Plan("balance", "memory"), Policy(memory_reserve=GIB), steps=(STEP,))
+GUEST = Guest(101, "web", "qemu", "pve1", memory=4 * GIB, memory_max=4 * GIB)
+
+
+class Clock:
+    now = 1_800_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def wake(self) -> None:
+        """Nothing sleeps."""
+
+
+class Bench:
+    """A preflight with a clock of its own, against a PVE that allows everything."""
+
+    def __init__(self) -> None:
+        allowed = {"running": 1, "allowed_nodes": ["pve2"], "local_disks": []}
+        self.clock, self.api = Clock(), FakeApi({"/nodes/pve1/qemu/101/migrate": allowed})
+        self.preflight = Preflight(self.api, Waits(self.clock), self.clock)
+
+    def look(self, guest: Guest | None = GUEST, migrating: tuple[int, ...] = (), step: Step = STEP, target: int = 64) -> tuple[str, str]:
+        nodes = (Node("pve1", memory=64 * GIB, cpu=16.0, id=1), Node("pve2", memory=target * GIB, cpu=16.0, id=2))
+        cluster = Cluster(nodes=nodes, guests=(guest,) if guest else (), migrating=migrating)
+        found = self.preflight.verdict(replace(JOB, steps=(step,)), step, cluster, ())
+        return found.state, found.words
+
+    def asked(self) -> list[str]:
+        return [path for _, path, _ in self.api.asked]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_guest_against_which_nothing_stands_may_go_and_pve_was_asked(bench: Bench) -> None:
+    assert bench.look() == ("", "")
+    assert "/nodes/pve1/qemu/101/migrate" in bench.asked()
+
+
+def test_a_lock_is_waited_for_and_then_given_up_without_asking_pve(bench: Bench) -> None:
+    locked = replace(GUEST, lock="backup")
+    assert bench.look(locked) == ("planned", "waiting: locked (backup)")
+    bench.clock.sleep(LOCK_PATIENCE - 1)
+    assert bench.look(locked) == ("planned", "waiting: locked (backup)")
+    bench.clock.sleep(2)
+    state, words = bench.look(locked)
+    assert state == "failed"
+    assert "it is still on pve1" in words
+    assert bench.asked() == []
+
+
+def test_a_migration_by_somebody_else_is_waited_for(bench: Bench) -> None:
+    assert bench.look(migrating=(101,)) == ("planned", "waiting: a migration of it that is not ours is running")
+    assert bench.look(migrating=(102,)) == ("", "")
+    bench.look(migrating=(101,))
+    bench.clock.sleep(LOCK_PATIENCE + 1)
+    assert bench.look(migrating=(101,))[0] == "skipped"
+
+
+def test_a_guest_that_is_gone_or_elsewhere_is_left_alone(bench: Bench) -> None:
+    assert bench.look(None) == ("skipped", "the guest no longer exists")
+    assert bench.look(replace(GUEST, node="pve2"))[0] == "skipped"
+    assert bench.asked() == []
+
+
+def test_a_target_that_has_become_too_small_is_looked_at_twice(bench: Bench) -> None:
+    state, words = bench.look(target=4)
+    assert state == "planned"
+    assert words.startswith("waiting: ")
+    bench.clock.sleep(SECOND_LOOK + 1)
+    assert bench.look(target=4)[0] == "skipped"
+
+
+@pytest.mark.parametrize("answer", [{"running": 1, "allowed_nodes": [], "not_allowed_nodes": {"pve2": {"unavailable_storages": ["fast"]}}}])
+def test_what_pve_refuses_is_not_started(bench: Bench, answer: Any) -> None:
+    bench.api.answers["/nodes/pve1/qemu/101/migrate"] = answer
+    state, words = bench.look()
+    assert state == "planned"
+    assert "fast" in words

@@ -1,0 +1,38 @@
+"""What must hold before a node is taken down; a gate that cannot see is shut."""
+
+from __future__ import annotations
+
+import pytest
+
+from prs.engine.rolling.gates import closed_gate
+from prs.errors import Unreachable
+from simcluster import InProcessApi
+from simcluster.scenes import small
+from unit.fakeapi import FakeApi
+
+NOW = 1_800_000_000.0
+
+
+def test_all_gates_are_open_in_a_healthy_cluster() -> None:
+    world = small("9")
+    api = InProcessApi(world, "root@pam")
+    for leaving in ("", *world.nodes):
+        assert closed_gate(api, world.clock.time(), leaving) == "", leaving
+
+
+@pytest.mark.parametrize("leaving", ["pve9", "PVE1", "pve1 "])
+def test_a_node_that_does_not_exist_is_a_shut_gate(leaving: str) -> None:
+    world = small("9")
+    assert closed_gate(InProcessApi(world, "root@pam"), world.clock.time(), leaving) == f"there is no node {leaving}"
+
+
+def test_a_cluster_that_cannot_be_read_is_a_shut_gate() -> None:
+    assert closed_gate(FakeApi({"/cluster/resources": Unreachable("nobody answers")}), NOW).startswith("PVE does not answer")
+
+
+@pytest.mark.parametrize("leaving", ["", "pve1"])
+def test_another_node_that_is_down_is_a_shut_gate(leaving: str) -> None:
+    world = small("9")
+    world.life.power_off("pve3", reboot=False)
+    world.clock.sleep(300)
+    assert closed_gate(InProcessApi(world, "root@pam"), world.clock.time(), leaving) != ""

@@ -1,0 +1,108 @@
+"""Who is believed for how long, who owns what, and what PVE is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from prs.endpoint import Endpoint
+from prs.errors import ApiError, LoginFailed
+from prs.web.access.auth import NO, YES, Caller, Verifier
+from prs.web.access.login import Login
+from prs.web.access.rights import Rights
+from prs.web.api.refusal import Refusal
+
+LOGIN = Login("root@pam", "PVE:root@pam:6B02B9EC::c2VjcmV0", "6B02B9EC:" + "A" * 43)
+
+
+class Pve:
+    """Counts what it is asked; `good` is whether it knows the ticket, `csrf` whether it knows the token."""
+
+    def __init__(self) -> None:
+        self.asked, self.good, self.csrf = list[str](), True, True
+
+    def get(self, path: str, params: object = None) -> Any:
+        self.asked.append(path)
+        if not self.good:
+            raise LoginFailed("no")
+        return {"/": {"Sys.Audit": 1}}
+
+    def post(self, path: str, params: object = None) -> Any:
+        self.asked.append(f"POST {path}")
+        raise ApiError(501, "no such method") if self.csrf else LoginFailed("no")
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    clock = [1000.0]
+    monkeypatch.setattr("prs.web.cache.time.monotonic", lambda: clock[0])
+    return clock
+
+
+@pytest.fixture
+def pve() -> Pve:
+    return Pve()
+
+
+@pytest.fixture
+def verifier(pve: Pve) -> Verifier:
+    return Verifier(Endpoint(("127.0.0.1",)), lambda endpoint: pve)  # type: ignore[arg-type, return-value]
+
+
+def test_a_yes_is_believed_for_half_a_minute_where_nothing_changes(now: list[float], pve: Pve, verifier: Verifier) -> None:
+    for _ in range(5):
+        assert verifier.verify(LOGIN, "192.0.2.1", changing=False).rights.may("Sys.Audit", "/")
+    assert len(pve.asked) == 1
+    now[0] += YES + 1
+    verifier.verify(LOGIN, "192.0.2.1", changing=False)
+    assert len(pve.asked) == 2
+
+
+def test_what_changes_something_asks_anew_each_time_and_a_no_ends_the_old_yes(now: list[float], pve: Pve, verifier: Verifier) -> None:
+    verifier.verify(LOGIN, "192.0.2.1", changing=False)
+    for _ in range(3):
+        verifier.verify(LOGIN, "192.0.2.1", changing=True)
+    assert pve.asked.count("/access/permissions") == 4
+    assert pve.asked.count("POST /version") == 1
+    pve.good = False
+    for changing in (True, False):
+        with pytest.raises(Refusal) as refused:
+            verifier.verify(LOGIN, "192.0.2.1", changing)
+        assert refused.value.status == 401
+
+
+def test_a_no_is_remembered_for_half_a_minute(now: list[float], pve: Pve, verifier: Verifier) -> None:
+    pve.good = False
+    for _ in range(4):
+        with pytest.raises(Refusal):
+            verifier.verify(LOGIN, "192.0.2.1", changing=False)
+    assert len(pve.asked) == 1
+    pve.good = True
+    now[0] += NO + 1
+    verifier.verify(LOGIN, "192.0.2.1", changing=False)
+    assert len(pve.asked) == 2
+
+
+def test_a_bad_csrf_token_is_refused_and_remembered(now: list[float], pve: Pve, verifier: Verifier) -> None:
+    pve.csrf = False
+    for _ in range(3):
+        with pytest.raises(Refusal) as refused:
+            verifier.verify(LOGIN, "192.0.2.1", changing=True)
+        assert (refused.value.status, refused.value.code) == (403, "csrf")
+    assert pve.asked.count("POST /version") == 1
+
+
+@pytest.mark.parametrize(("user", "owned"), [
+    ("root@pam", True), ("root@pam!full", True), ("root@pamx", False), ("root@pve", False), ("xroot@pam", False), ("", False),
+])  # fmt: skip
+def test_a_job_belongs_to_its_user_and_to_the_user_of_its_token(user: str, owned: bool) -> None:
+    assert Caller(LOGIN, Rights({}), Endpoint(("127.0.0.1",))).owns(user) is owned
+
+
+def test_a_token_does_not_own_what_its_user_has_started() -> None:
+    token = Login("root@pam", token_name="full", token_value="x" * 36)
+    caller = Caller(token, Rights({}), Endpoint(("127.0.0.1",)))
+    assert caller.owns("root@pam!full")
+    assert not caller.owns("root@pam")
+    assert not caller.owns("root@pam!fuller")
