@@ -1,5 +1,5 @@
 # Everything a developer needs; each target makes what it is missing first (see .ci/venv).
-.PHONY: help venv test test-python lint types bench soak truth demo play scenario clean
+.PHONY: help venv test test-python lint types bench soak fuzz mutants truth demo play scenario clean
 .DEFAULT_GOAL := help
 
 # ARGS is passed on: make test-python ARGS='tests/unit -k config -n0', make demo ARGS='--help'
@@ -35,6 +35,12 @@ bench: ## measure planner, calls to PVE and web service beside the rivals' figur
 
 soak: ## 1000 randomised jobs with random faults, in virtual time
 	@$(RUN) -m soak --seeds 1000 $(ARGS)
+
+fuzz: ## send the web service 20000 broken requests and many made-up bodies
+	@export PRS_FUZZ=20000 PRS_FUZZ_EXAMPLES=300 PRS_FUZZ_SEED=$$(date +%s); $(RUN) -m pytest -n 2 tests/integration/test_web_fuzz.py tests/integration/test_web_openapi.py $(ARGS)
+
+mutants: ## change the deciding modules at random places, in a copy, and list the changes that no test notices
+	@$(RUN) -m mutants $(ARGS)
 
 truth: ## hold the planner's claims about 3000 small random clusters against all that is possible in them
 	@$(RUN) -m truth --clusters 3000 $(ARGS)
