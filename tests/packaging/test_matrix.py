@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from debianlab import pve_tools
 from debianlab.debs import CORE, UI, Packages, dependencies, page
 from debianlab.roots import RELEASES, fresh, layer, run_in
 
@@ -200,6 +201,48 @@ def test_conffile_upgrades(machine: Machine) -> None:
     machine.run(f"dpkg -P {CORE}; dpkg -i $CORE; sed -i 's/^#schedule.*/schedule: 6/' /{CONF}; dpkg --force-confold -i $CORE2")
     assert "\nschedule: 6\n" in (machine.root / CONF).read_text()
     assert machine.run(f"stat -c '%a %U:%G' /{CONF} /{CONF}.dpkg-dist").split("\n")[:2] == ["640 root:prs", "640 root:prs"]
+
+
+def test_an_upgrade_after_setup_asks_nothing(machine: Machine) -> None:
+    """Without a terminal, to a version with another prs.conf: both packages are configured, and the account is kept."""
+    tools = Path(pve_tools.__file__).read_text()
+    machine.run("dpkg -i $PVE $CORE $UI")
+    for tool in ("pveum", "pvesh"):
+        (machine.root / "usr/sbin" / tool).write_text("#!/usr/bin/python3\n" + tools)
+        (machine.root / "usr/sbin" / tool).chmod(0o755)
+    (machine.root / "etc/pve/priv").mkdir(parents=True)
+    (machine.root / "etc/pve/pve-root-ca.pem").write_text("")
+    # Nobody answers at the API here, so setup says so with its exit code; the account is written all the same.
+    machine.run("proxmox-rebalancing-service setup || test $? = 6")
+    shown = machine.run("proxmox-rebalancing-service config show")
+    assert "the account of the cluster line" in shown
+    machine.run("DEBIAN_FRONTEND=noninteractive dpkg -i $CORE2 $UI2 </dev/null")
+    assert (machine.state(CORE), machine.state(UI)) == ("ii", "ii")
+    assert (machine.root / CONF).read_text().endswith("# a later default\n")
+    assert machine.run("proxmox-rebalancing-service config show") == shown
+    assert "removed API token prs@pve!cluster" in machine.run("proxmox-rebalancing-service setup --remove")
+
+
+def test_removing_is_refused_while_a_job_runs(machine: Machine) -> None:
+    """A job that is not at its end would lose its service; who insists can say so."""
+    machine.run("dpkg -i $CORE")
+    add = (
+        "from pathlib import Path; from prs.engine.journal.journal import Journal; from prs.model import Plan, Policy; "
+        "journal = Journal(Path('/var/lib/prs/journal.sqlite')); "
+        "journal.add_job(journal.add_plan(Plan('balance', 'memory'), Policy(), 'x'), 'x', 'cli', 0.0)"
+    )
+    machine.run(f'setpriv --reuid=prs --regid=prs --clear-groups python3 -c "{add}"')
+    assert "A job of this host is not at its end" in machine.run(f"!dpkg -r {CORE}")
+    assert machine.state(CORE) == "ii"
+    machine.run(f"PRS_REMOVE_ANYWAY=1 dpkg -P {CORE}")
+
+
+def test_a_purge_says_what_is_left_in_proxmox_ve(machine: Machine) -> None:
+    """The account is all nodes' own, so a purge of one leaves it, and says how to remove it."""
+    machine.run("dpkg -i $CORE; mkdir -p /etc/pve; echo 'user:prs@pve:1:0:::::' > /etc/pve/user.cfg")
+    output = machine.run(f"dpkg -P {CORE}")
+    assert "Still in Proxmox VE: user prs@pve" in output
+    assert "pveum user delete prs@pve" in output
 
 
 def test_command_helps_the_shell(machine: Machine) -> None:

@@ -15,6 +15,7 @@ from prs.errors import HelperError
 
 SOCKET = Path("/run/prs-ha-maintenance.sock")  # where the packages have the helper listen
 PVE = Path("/etc/pve")
+SIGNS = "proxmox-rebalancing-alive"  # below /etc/pve: one file for each node whose service has an account
 ALIVE = 600.0  # seconds that a sign of life counts
 SECONDS = 40.0  # a little longer than the helper gives ha-manager
 
@@ -76,10 +77,10 @@ def tell_alive(helper: Path, alive: bool) -> None:
 def alive_nodes(pve: Path, now: float) -> frozenset[str]:
     """The nodes whose service has told within ALIVE seconds that it is alive; empty where nobody tells."""
     found = set[str]()
-    for path in (pve / FOLDER).glob("*.alive") if pve.is_dir() else ():
+    for path in (pve / SIGNS).glob("*") if pve.is_dir() else ():
         with suppress(OSError):  # removed meanwhile
             if abs(now - path.stat().st_mtime) < ALIVE:
-                found.add(path.name.removesuffix(".alive"))
+                found.add(path.name)
     return frozenset(found)
 
 

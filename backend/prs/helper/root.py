@@ -41,6 +41,7 @@ class Places(NamedTuple):
     command: str
     held: Path
     private: Path = Path("/etc/pve/priv/proxmox-rebalancing-service")
+    alive: Path = Path("/etc/pve/proxmox-rebalancing-alive")
     host: str = ""  # this node
 
 
@@ -52,10 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--command", default="/usr/sbin/ha-manager", help="the HA manager's command")
     parser.add_argument("--held", type=Path, default=Path("/etc/pve/proxmox-rebalancing-service"), help="directory of the holds")
     parser.add_argument("--private", type=Path, default=Places._field_defaults["private"], help="directory of the account")
+    parser.add_argument("--alive", type=Path, default=Places._field_defaults["alive"], help="directory of the signs of life")
     options = parser.parse_args(arguments)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
         connection.settimeout(5)
-        places = Places(options.nodes, options.command, options.held, options.private, socket.gethostname().split(".")[0])
+        host = socket.gethostname().split(".")[0]
+        places = Places(options.nodes, options.command, options.held, options.private, options.alive, host)
         answer = serve(connection, pwd.getpwnam(options.user).pw_uid, places)
         syslog.syslog(syslog.LOG_NOTICE, "ok account" if answer.startswith("ok {") else answer)
         connection.sendall(answer.encode() + b"\n")
@@ -106,11 +109,11 @@ def _alive(places: Places, alive: bool) -> str:
     if not (places.nodes / places.host).is_dir():
         return f"refused: there is no node {places.host}"
     try:
-        places.held.mkdir(mode=0o755, exist_ok=True)
-        mark = places.held / f"{places.host}.alive"
+        places.alive.mkdir(mode=0o755, exist_ok=True)
+        mark = places.alive / places.host
         mark.write_text("1\n") if alive else mark.unlink(missing_ok=True)
     except OSError as error:
-        return _failed(places.held, error)
+        return _failed(places.alive, error)
     return f"ok {'alive' if alive else 'gone'} {places.host}"
 
 

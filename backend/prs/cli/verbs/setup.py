@@ -36,9 +36,7 @@ def act(call: Call, tools: Tools | None = None) -> int:
     told = Told(call)
     for sentence in _remove(tools, path, settings, node) if call.options.remove else _create(call, tools, path, settings, node):
         told.add(sentence)
-    if told.changes:
-        _make_it_read(tools, told)
-    else:
+    if not told.changes:
         told.say("Everything is as it should be: nothing was changed.\n")
     if not call.options.remove:
         _firewall(call, tools, load_settings(path, shared.read(node)), told)
@@ -169,16 +167,6 @@ def _moving(tools: Tools) -> list[str]:
     return sorted(str(one.get("id", "")) for one in mine if not one.get("endtime"))
 
 
-def _make_it_read(tools: Tools, told: Told) -> None:
-    """Have this node's service, where one runs, read what was written; those of other nodes see the mark."""
-    if not Path("/run/systemd/system").is_dir():
-        return
-    try:
-        tools.do("systemctl", "try-reload-or-restart", SERVICE)
-    except SetupError as error:
-        told.say(f"The running service could not be told: {error}. Tell it: systemctl reload {SERVICE}\n")
-
-
 def _firewall(call: Call, tools: Tools, settings: Settings, told: Told) -> None:
     """Open the port where that was asked for, else say how; nothing of it may end setup."""
     port = settings.web.port
@@ -212,9 +200,10 @@ def _firewall(call: Call, tools: Tools, settings: Settings, told: Told) -> None:
 
 def _next_steps(settings: Settings) -> str:
     hours = f"{settings.schedule / 3600:g} hours"
-    who = "The services of all nodes read" if shared.available() else f"The service of {socket.gethostname()} reads"
+    who = "The service of each node reads" if shared.available() else f"The service of {socket.gethostname()} reads"
     return (
-        f"\nNothing has been moved. {who} the account now and balance every {hours}, beginning within minutes.\n"
+        f"\nNothing has been moved. {who} the account by itself; balancing begins in 5 minutes, then every {hours}.\n"
         f"See what would be moved:                 {SERVICE} plan\n"
-        f"Let them say it only, and move nothing:  dry_run: 1 in {settings.source}, then systemctl reload {SERVICE}\n"
+        f"Let it say so only, and move nothing:    dry_run: 1 in {settings.source}, then systemctl reload {SERVICE}\n"
+        f"Begin now:                               systemctl reload {SERVICE}\n"
     )

@@ -99,8 +99,11 @@ class Service:
         """Do what is due now and give the seconds until the next turn."""
         self._turned = self._clock.monotonic()
         if (written := self._host.written()) != self._written:
-            self._written = written
+            self._written, without = written, self._settings.endpoint is None
             self._reload()
+            if without:
+                # Whoever has just made the account may want to look at a plan first; a reload by hand begins at once.
+                self._next_look = self._clock.monotonic() + RETRY
         if self._settings.endpoint is not None and self._turned - self._told >= TELLS:
             self._told = self._turned
             self._tell(alive=True)
