@@ -76,6 +76,20 @@ def test_bring_back_ends_maintenance_and_returns_everyone(ram: Path, flavour: Fl
     assert max(world.started.values()) == 2
 
 
+def test_a_release_right_after_the_drain_brings_everyone_back(ram: Path, flavour: Flavour) -> None:
+    """PVE has no load yet of guests that have just moved; the job knows what they carried."""
+    world = lab(flavour)
+    before = {vmid: guest.node for vmid, guest in world.guests.items()}
+    drive = Drive(world, ram)
+    drive.run("pve1")
+    _, plan, _ = plan_release(drive.api, drive.holds, drive.journal.held()["pve1"], drive.clock.time())
+    assert not plan.stays
+    job = bring_back(drive)
+    assert job.state == "done", (job.message, job.steps)
+    assert {vmid: guest.node for vmid, guest in world.guests.items()} == before
+    assert not world.overfilled
+
+
 def test_guests_kept_together_come_home_as_one(ram: Path, flavour: Flavour) -> None:
     """Each alone would break the rule that binds them; the manager of PVE does not take bound guests back at all."""
     world = small(flavour)

@@ -18,6 +18,7 @@ from prs.config.load import Settings
 from prs.engine.clock import SystemClock
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.keep_out import keep_out
+from prs.engine.execution.arrivals import arrived
 from prs.engine.execution.executor import TICK, Executor
 from prs.engine.execution.foreground import Interrupts, carry_out, follow, queue_up, unfinished
 from prs.engine.journal.jobs import Job
@@ -49,8 +50,12 @@ def plan_and_do(call: Call, request: PlanRequest) -> int:
     with ExecutorLock(settings.state_dir, call.options.verb) as lock:
         worker.begin(lock)
         held = worker.holds.held()
-        only = lambda cluster: keep_out(cluster, held, request.drain)  # noqa: E731
-        cluster, plan = make_plan(worker.api, settings.policy, time.time(), request, only)
+        jobs = worker.journal.jobs(only_open=True)
+
+        def beside(cluster: Cluster) -> Cluster:
+            return arrived(keep_out(cluster, held, request.drain), jobs, request.drain)
+
+        cluster, plan = make_plan(worker.api, settings.policy, time.time(), request, beside)
         if not call.json:
             show(call, cluster, plan)
         # A drain of a node that is empty already still keeps it empty from now on.

@@ -14,6 +14,7 @@ from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import merged
 from prs.engine.drain.shared_holds import SharedHolds
 from prs.engine.journal.hold import Hold
+from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.ownership import become_owner
 from prs.helper import client
@@ -27,6 +28,12 @@ def journal_of(settings: Settings) -> Journal:
     """Open the journal that the configuration names, as the user it belongs to; JournalError."""
     become_owner(settings.state_dir)
     return Journal(settings.state_dir / JOURNAL)
+
+
+def open_jobs(settings: Settings) -> list[Job]:
+    """The jobs that are not at their end, as far as the journal is there and may be read."""
+    readable = os.access(settings.state_dir / JOURNAL, os.R_OK | os.W_OK)
+    return journal_of(settings).jobs(only_open=True) if readable else []
 
 
 def at_work(state_dir: Path) -> bool:

@@ -32,7 +32,8 @@ class Helper:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
-        places = root.Places(self.pve / "nodes", "false", self.pve / "proxmox-rebalancing-service", self.private, self.pve / client.SIGNS, "pve1")
+        holds, signs = self.pve / "proxmox-rebalancing-service", self.pve / client.SIGNS
+        places = root.Places(self.pve / "nodes", "false", holds, self.private, signs, "pve1")
         with suppress(OSError):  # closed at the end of the test
             while True:
                 connection, _ = self._listener.accept()

@@ -7,10 +7,12 @@ import time
 from prs import snapshot_file
 from prs.cli import exits
 from prs.cli.call import Call
-from prs.cli.journal_of import held_of
+from prs.cli.journal_of import held_of, open_jobs
 from prs.cli.planned import plan_request_of, show
 from prs.engine.drain.keep_out import keep_out
+from prs.engine.execution.arrivals import arrived
 from prs.engine.planning import make_plan, unexamined, what_if
+from prs.model import Cluster
 from prs.terminal import counted, paragraph
 
 
@@ -22,8 +24,12 @@ def act(call: Call) -> int:
         cluster = snapshot_file.read(call.options.snapshot)
         plan = what_if(cluster, settings.policy, cluster.taken, request)
     else:
-        held, api = held_of(settings), call.connect(settings.require_endpoint())
-        cluster, plan = make_plan(api, settings.policy, time.time(), request, lambda cluster: keep_out(cluster, held, request.drain))
+        held, jobs, api = held_of(settings), open_jobs(settings), call.connect(settings.require_endpoint())
+
+        def beside(cluster: Cluster) -> Cluster:
+            return arrived(keep_out(cluster, held, request.drain), jobs, request.drain)
+
+        cluster, plan = make_plan(api, settings.policy, time.time(), request, beside)
     show(call, cluster, plan)
     if offline and not call.json and (guessed := unexamined(cluster, plan)):
         words = f"{counted(len(guessed), 'guest')} of this plan had not been examined when the snapshot was taken: a live plan may differ."

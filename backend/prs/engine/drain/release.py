@@ -5,7 +5,7 @@ from __future__ import annotations
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
-from prs.engine.drain.way_back import home, joined, opened, plan_back, way_back
+from prs.engine.drain.way_back import home, joined, opened, plan_back, settled, way_back
 from prs.engine.journal.hold import Hold
 from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
@@ -37,7 +37,7 @@ def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluste
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
     there = {guest.vmid for guest in cluster.guests}
     cluster = inspect_guests(api, cluster, sorted({step.vmid for step in job.steps if step.state == "done"} & there))
-    return cluster, plan_back(opened(cluster, held.node), policy, job, now), policy
+    return cluster, plan_back(settled(opened(cluster, held.node), job), policy, job, now), policy
 
 
 def release_node(holds: Holds, held: Hold, switch: Switch, exists: bool = True) -> str:

@@ -10,6 +10,7 @@ from prs.model import Cluster, Guest, Move, Plan, Policy, Stay
 from prs.planner.plan import check_plan, plan_balance
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import seconds
+from prs.pve.read.resources import NO_LOAD_YET
 
 _OF, _TO = "way back of job", "back to"  # options that tell such a plan
 
@@ -17,6 +18,21 @@ _OF, _TO = "way back of job", "back to"  # options that tell such a plan
 def home(job: Job) -> str:
     """The drained node that a way back fills again and so releases, "" for every other job."""
     return dict(job.plan.options).get(_TO, "")
+
+
+def known_load(guest: Guest, step: Step) -> Guest:
+    """A guest that the step moves or has just moved, with the memory it had: PVE has no figures of it in its first minute there."""
+    if not (guest.running and guest.problem.endswith(NO_LOAD_YET)):
+        return guest
+    return replace(guest, problem="", memory=max(guest.memory, step.memory))
+
+
+def settled(cluster: Cluster, job: Job) -> Cluster:
+    """The cluster with the load of every guest that the job has just moved."""
+    moved = {step.vmid: step for step in job.steps if step.state == "done"}
+    return replace(
+        cluster, guests=tuple(known_load(guest, moved[guest.vmid]) if guest.vmid in moved else guest for guest in cluster.guests)
+    )
 
 
 def undone(job: Job) -> str:

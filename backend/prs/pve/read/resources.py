@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from prs.model import Guest, Node, Storage
 from prs.pve.read.values import Row, flag, number, text, whole, words
 
+NO_LOAD_YET = "no load known yet"  # how the reason ends for a guest that has just started or come
 SETTLING = 60  # seconds after a start or a move in which PVE's first cpu sample is 0 (qemu-server QemuServer.pm vmstatus)
 SILENT = "PVE has had no figures for 5 minutes"  # pmxcfs drops older ones (pve-cluster pmxcfs/status.c)
 GUEST_STORAGE = ("images", "rootdir")
@@ -63,7 +64,7 @@ def _guest_problem(row: Row, status: str, running: bool, offline: bool) -> str:
         return "PVE shows no load of it"
     uptime = number(row, "uptime")
     if uptime is not None and uptime < SETTLING:
-        return f"started {uptime:.0f} seconds ago, no load known yet"
+        return f"started {uptime:.0f} seconds ago, {NO_LOAD_YET}"
     return ""
 
 
