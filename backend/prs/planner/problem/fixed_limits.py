@@ -103,6 +103,8 @@ class FixedLimits:
             return "is in HA error state, which an administrator has to clear"
         # A stopped VM shows as prelaunch while its backup runs (vzdump starts it paused), and is stopped again afterwards.
         asleep = waits and guest.status == "prelaunch"
+        if guest.status == "unknown" and guest.problem:
+            return f"its state is not known: {guest.problem}"
         if guest.status not in MOVABLE and not asleep:
             return f"is in state {guest.status}, in which PVE does not migrate it safely"
         if guest.problem and not asleep and not (self.drain and not guest.running):

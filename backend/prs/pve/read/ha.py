@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from prs.errors import ApiError
 from prs.model import Rule
@@ -68,6 +68,12 @@ def _rule(row: Row) -> Rule | None:
     if row.get("type") == "node-affinity":
         return Rule(name, "nodes", guests, _nodes(text(row, "nodes")), strict=flag(row, "strict"), avoid=negative)
     return None
+
+
+def binding(found: Iterable[Rule], unmanaged: Collection[int]) -> tuple[Rule, ...]:
+    """The rules with the guests that HA manages: of others, such as resources in state ignored, HA looks at none (HA/Config.pm)."""
+    left = [replace(rule, guests=tuple(vmid for vmid in rule.guests if vmid not in unmanaged)) for rule in found]
+    return tuple(rule for rule in left if len(rule.guests) > (0 if rule.kind == "nodes" else 1))
 
 
 def groups(data: Iterable[Row], resources: Iterable[Row]) -> tuple[Rule, ...]:

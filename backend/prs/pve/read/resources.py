@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prs.model import Guest, Node, Storage
 from prs.pve.read.values import Row, flag, number, text, whole, words
@@ -68,6 +68,22 @@ def _guest_problem(row: Row, status: str, running: bool, offline: bool) -> str:
     return ""
 
 
+def with_present(guest: Guest, row: Row) -> Guest:
+    """A guest of a node that reports no figures, with what that node itself lists of it (GET /nodes/{node}/qemu or lxc)."""
+    running, cores = text(row, "status") == "running", number(row, "cpus") or 0.0
+    return replace(
+        guest,
+        name=text(row, "name"),
+        status=text(row, "status") or "unknown",
+        memory=(whole(row, "memhost") or whole(row, "mem")) if running else 0,
+        memory_max=whole(row, "maxmem"),
+        cpu=(number(row, "cpu") or 0.0) * cores if running else 0.0,
+        cpu_max=cores,
+        template=flag(row, "template"),
+        problem="",
+    )
+
+
 def ha_state(row: Row) -> str:
     """The HA service state of a guest's row; "" when HA does not manage it (a resource set to ignored counts as that)."""
     state = text(row, "hastate")
@@ -90,7 +106,7 @@ def _node(row: Row, status: Row, version: str) -> Node:
     if not online:
         problem = "offline"
     elif row.get("status") == "unknown":
-        problem = f"{SILENT} (is pvestatd running on it?)"
+        problem = f"{SILENT}: pvestatd is dead there or hangs, mostly on a storage that does not answer; systemctl restart pvestatd on it"
     elif sample(row) is None:
         problem = "PVE shows no load of it (reading it needs Sys.Audit on the node)"
     return Node(

@@ -12,7 +12,7 @@ from prs.pve.read import disks, ha, resources
 from prs.pve.read.load import Histories, with_load
 from prs.pve.read.migrations import running_migrations
 from prs.pve.read.tolerant import Reader
-from prs.pve.read.values import Row, flag, number, rows, text, whole
+from prs.pve.read.values import Row, flag, number, rows, table, text, whole
 
 HA_RULES_SINCE = 9  # PVE 9 has rules where PVE 8 has groups
 
@@ -34,9 +34,11 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
     nodes = resources.nodes(data, status, version)
     offline = frozenset(node.name for node in nodes if not node.online)
     guests = resources.guests(data, offline)
+    nodes, guests = _asked_themselves(reader, nodes, guests)
     storages = resources.storages(data, defined)
     rebalances = ha.auto_rebalance(options)
     view = _read_ha(reader, guests, nodes, version, rebalances)
+    rules = ha.binding(view.rules, {guest.vmid for guest in guests if not guest.ha})
     nodes, guests = _under_ha(nodes, guests, view)
     if method in ("disk", "all"):
         guests = _with_disks(reader, guests, storages, offline)
@@ -53,11 +55,36 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
         nodes=nodes,
         guests=guests,
         storages=storages,
-        rules=view.rules,
+        rules=rules,
         replications=_replications(replicated),
         auto_rebalance=rebalances,
         migrating=tuple(sorted(running_migrations(tasks))),
         problems=(*reader.problems, *past.problems),
+    )
+
+
+def _asked_themselves(reader: Reader, nodes: tuple[Node, ...], guests: tuple[Guest, ...]) -> tuple[tuple[Node, ...], tuple[Guest, ...]]:
+    """The guests of nodes that are online and report nothing, as those nodes tell them: such a node is the one to be emptied.
+
+    It still takes part as a source only. What a worker of PVE's API says of CPU use is a momentary value, mostly 0.
+    """
+    found: dict[int, Row] = {}
+    sized = dict[str, Node]()
+    for node in nodes:
+        if not node.online or not node.problem.startswith(resources.SILENT):
+            continue
+        unknown, before = f"What runs on {node.name}, of which {node.problem}, is not known", len(found)
+        for kind in ("qemu", "lxc"):
+            found |= {whole(row, "vmid"): row for row in reader.rows(f"/nodes/{quote(node.name)}/{kind}", unknown) or []}
+        if len(found) > before:
+            here = reader.table(f"/nodes/{quote(node.name)}/status", f"The size of {node.name} is not known") or {}
+            total, threads = whole(table(here.get("memory")), "total"), number(table(here.get("cpuinfo")), "cpus")
+            sized[node.name] = replace(node, memory=total, cpu=threads or 0.0)
+            taken = "Its guests are taken as it tells them itself, their CPU use as of this moment"
+            reader.problems.append(f"{node.name}: {node.problem}. {taken}")
+    silent = frozenset(sized)
+    return tuple(sized.get(node.name, node) for node in nodes), tuple(
+        resources.with_present(guest, found[guest.vmid]) if guest.node in silent and guest.vmid in found else guest for guest in guests
     )
 
 

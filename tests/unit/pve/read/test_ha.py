@@ -86,3 +86,11 @@ def test_a_requested_maintenance_counts_before_it_has_begun() -> None:
 
 def test_an_idle_manager_says_nothing() -> None:
     assert ha.manager({"manager_status": {}, "quorum": {"node": "pve1", "quorate": 1}}) == ha.Manager()
+
+
+def test_rules_bind_only_what_ha_manages() -> None:
+    """A resource that is ignored leaves its rule, and a rule with nobody left to bind says nothing."""
+    apart, nodes = Rule("apart", "apart", (100, 101)), Rule("nodes", "nodes", (100, 101), (("pve1", 0),))
+    assert ha.binding([apart, nodes], ()) == (apart, nodes)
+    assert ha.binding([apart, nodes], {101}) == (Rule("nodes", "nodes", (100,), (("pve1", 0),)),)
+    assert ha.binding([nodes], {100, 101}) == ()

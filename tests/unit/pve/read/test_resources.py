@@ -20,7 +20,10 @@ def vm(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-NO_FIGURES = "PVE has had no figures for 5 minutes (is pvestatd running on it?)"
+NO_FIGURES = (
+    "PVE has had no figures for 5 minutes: pvestatd is dead there or hangs, mostly on a storage that does not answer; "
+    "systemctl restart pvestatd on it"
+)
 HIDDEN = "PVE shows no load of it (reading it needs Sys.Audit on the node)"
 
 

@@ -140,8 +140,8 @@ def test_what_is_stale_or_offline_is_named_and_never_zero() -> None:
     assert problems["pve1"] == ""
     assert "no figures for" in problems["pve2"]
     assert problems["pve3"] == "offline"
-    assert all(guest.problem for guest in found.guests if guest.node != "pve1")
-    assert not any(guest.problem for guest in found.guests if guest.node == "pve1")
+    assert all(guest.problem for guest in found.guests if guest.node == "pve3")
+    assert not any(guest.problem for guest in found.guests if guest.node != "pve3"), "those of pve2 are told by pve2 itself"
 
 
 def test_a_guest_that_has_just_started_has_no_load_yet() -> None:
@@ -247,3 +247,19 @@ def test_an_api_that_has_died_is_not_asked_again_and_again() -> None:
 def test_a_refused_login_is_no_gap_in_the_snapshot() -> None:
     with pytest.raises(LoginFailed):
         read_cluster(FakeApi({"/cluster/resources": NODES, "/cluster/status": LoginFailed("refused")}), 0.0)
+
+
+def test_guests_of_a_node_that_reports_nothing_are_asked_of_the_node_itself() -> None:
+    """With their names; the node is named with the remedy, and receives nothing. One that does not answer leaves them unknown."""
+    world = small()
+    world.life.silence("pve1")
+    world.clock.sleep(600)
+    cluster = read_cluster(InProcessApi(world), world.clock.time())
+    mine = [guest for guest in cluster.guests if guest.node == "pve1"]
+    assert {guest.name: guest.status for guest in mine}["db01"] == "running"
+    assert not any(guest.problem for guest in mine)
+    assert any("systemctl restart pvestatd" in words for words in cluster.problems)
+    assert next(node for node in cluster.nodes if node.name == "pve1").problem
+    world.nodes["pve1"].api = "down"
+    cluster = read_cluster(InProcessApi(world, node="pve2"), world.clock.time())
+    assert {guest.status for guest in cluster.guests if guest.node == "pve1"} == {"unknown"}
