@@ -41,7 +41,7 @@ def _balancers(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
 
 
 def _unmet(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
-    """Rules about guests' company that are broken after the plan: who is where, and why where it cannot be otherwise."""
+    """Rules about guests' company that no plan can keep: why, and who is where after this one."""
     limits = FixedLimits(cluster, policy, plan.node, plan.stopped)
     where = {guest.vmid: guest.node for guest in cluster.guests} | {move.vmid: move.target for move in plan.moves}
     found = []
@@ -52,12 +52,12 @@ def _unmet(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
             places.setdefault(where[guest.vmid], []).append(guest)
         name = f"{rule.source[:1].upper()}{rule.source[1:]} {rule.name}"
         together = [f"{', '.join(guest.label for guest in guests)} on {node}" for node, guests in sorted(places.items()) if len(guests) > 1]
-        if rule.kind == "apart" and together:
-            few = f" cannot be met: it keeps {len(bound)} guests apart on {len(limits.open)} nodes" if len(bound) > len(limits.open) else ""
-            found.append(f"{name}{few or ' is not met after this plan'}; together are {'; '.join(together)}.")
+        if rule.kind == "apart" and together and len(bound) > len(limits.open):
+            few = f"cannot be met: it keeps {len(bound)} guests apart on {len(limits.open)} nodes"
+            found.append(f"{name} {few}; together are {'; '.join(together)}.")
         elif rule.kind == "together" and len(places) > 1 and len(bound) > 1:
-            why = _too_large(limits, bound) or " is not met after this plan"
-            found.append(f"{name}{why}; its guests are on {', '.join(sorted(places))}.")
+            if why := _too_large(limits, bound):
+                found.append(f"{name}{why}; its guests are on {', '.join(sorted(places))}.")
     return found
 
 
