@@ -1,5 +1,5 @@
 # Packages and their tests; included by the Makefile. Root is needed for test-packages only.
-.PHONY: deb rpm freebsd test-packages
+.PHONY: deb rpm freebsd test-packages release
 
 PACKAGES = build/packages
 
@@ -19,3 +19,6 @@ test-packages: deb rpm freebsd ## install, upgrade, boot and purge the packages 
 
 RUN_AS_ROOT = venv=$$(.ci/venv) && PYTHONPATH=backend:tests PRS_PACKAGES=$(abspath $(PACKAGES)) \
 	unshare --mount --propagation private "$$venv/bin/python" -m pytest tests/packaging -n 2 --dist loadfile $(ARGS)
+
+release: ## make the tree that of a release: VERSION=1.2.3; the steps are in CONTRIBUTING.md
+	@packaging/release "$(VERSION)"
