@@ -1,5 +1,5 @@
 # Everything a developer needs; each target makes what it is missing first (see .ci/venv).
-.PHONY: help venv test test-python lint types bench soak fuzz mutants truth demo play scenario clean
+.PHONY: help venv test test-python test-trixie lint types bench soak fuzz mutants truth demo play scenario clean
 .DEFAULT_GOAL := help
 
 # ARGS is passed on: make test-python ARGS='tests/unit -k config -n0', make demo ARGS='--help'
@@ -23,6 +23,11 @@ test: ## run all tests but those of the packages; every part, then a summary
 
 test-python: ## run the Python tests
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-trixie: ## run the Python tests under Debian 13's Python, in a chroot (root)
+	@packaging/test-tools
+	@venv=$$(.ci/venv) && export PYTHONPATH=backend:tests && exec unshare --mount --propagation private "$$venv/bin/python" \
+	    -m debianlab.other_python trixie -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: ## look for mistakes in style
 	@$(RUN) -m ruff check

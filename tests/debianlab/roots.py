@@ -17,6 +17,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prs-
 # What a booted machine needs, and what every Proxmox VE node has anyway.
 BASE = ("dbus", "iproute2", "procps", "systemd-sysv")
 NSPAWN = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--timezone=off")
+TOOLS = "/opt/tools"  # where `tools` puts its Python environment
 _failed: dict[Path, Exception] = {}
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root"}
 
@@ -38,6 +39,24 @@ def layer(release: str, name: str, packages: Sequence[str]) -> tuple[Path, ...]:
                 raise RuntimeError(f"{release}: cannot install {' '.join(packages)}:\n{done.stdout}")
 
     return _cached(f"{release}-{name}", (release, *BASE, *sorted(packages)), install), below
+
+
+def tools(release: str, requirements: str) -> tuple[Path, ...]:
+    """The lower directories, uppermost first, of a system with that release's own Python and, at TOOLS, these packages of PyPI for it."""
+    below = layer(release, "python", ("ca-certificates", "git", "python3-venv"))
+
+    def install(target: Path) -> None:
+        with _overlay(below, target, target.with_name(target.name + ".work")) as root:
+            (root / "requirements.txt").write_text(requirements)
+            # Where this machine trusts an authority of its own, the packages come past it.
+            certificate = os.environ.get("PIP_CERT", "")
+            binds = (f"--bind-ro={certificate}:/run/authority.pem", "--setenv=PIP_CERT=/run/authority.pem") if certificate else ()
+            command = f"python3 -m venv {TOOLS} && {TOOLS}/bin/pip install -q --disable-pip-version-check -r /requirements.txt"
+            done = run_in(root, command, network=True, binds=binds)
+            if done.returncode:
+                raise RuntimeError(f"{release}: cannot install the tools:\n{done.stdout}")
+
+    return _cached(f"{release}-tools", (release, requirements), install), *below
 
 
 def _bootstrap(release: str, target: Path) -> None:

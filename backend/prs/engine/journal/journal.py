@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -32,7 +33,10 @@ _SURPLUS = """DELETE FROM plans WHERE user = ? AND id IN (
 
 
 class Journal:
-    """One connection to the journal file; each thread and process opens its own. Raises JournalError for anything SQLite refuses."""
+    """One connection to the journal file; each thread and process opens its own. Raises JournalError for anything SQLite refuses.
+
+    `with Journal(path) as journal:` closes it at the end; one that nobody needs any longer is closed, too.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or create the journal at `path`, readable by its owner and group only."""
@@ -43,6 +47,9 @@ class Journal:
                 path.touch(mode=0o660)
             self._plans: dict[str, Plan] = {}
             self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+            self._end = weakref.finalize(self, self._db.close)
+            # The process's end closes it anyway, and would do so outside of the thread that it belongs to.
+            self._end.atexit = False  # type: ignore[misc]  # typeshed gives the class no such slot
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -52,7 +59,13 @@ class Journal:
 
     def close(self) -> None:
         """Close the connection."""
-        self._db.close()
+        self._end()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @contextmanager
     def transaction(self, durable: bool = True) -> Iterator[sqlite3.Connection]:

@@ -1,0 +1,30 @@
+"""Runs the Python tests under another Debian release's Python, in a copy of its root: other_python.py RELEASE ARGUMENT ..."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from debianlab.roots import CLEAN, NSPAWN, TOOLS, fresh, tools
+
+ROOT = Path(__file__).resolve().parents[2]
+# The tree is the machine's own and stays as it is.
+INSIDE = {"PYTHONPATH": "backend:tests", "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis"}
+
+
+def main(release: str, arguments: list[str]) -> int:
+    """pytest's exit code; the tests see this machine's network, for its loopback addresses, and the tree as it is."""
+    lower = tools(release, (ROOT / "requirements-dev.txt").read_text())
+    words = shlex.join((f"{TOOLS}/bin/python", "-m", "pytest", "-p", "no:cacheprovider", *arguments))
+    command = f"cd /tree && {TOOLS}/bin/python --version && exec {words}"
+    settings = [f"--setenv={name}={value}" for name, value in {**CLEAN, **INSIDE}.items()]
+    with tempfile.TemporaryDirectory(prefix="prs-python-") as folder, fresh(lower, Path(folder) / "machine") as root:
+        inside = ("--pipe", "-D", str(root), "--resolv-conf=bind-host", f"--bind-ro={ROOT}:/tree", *settings)
+        return subprocess.run((*NSPAWN, *inside, "/bin/sh", "-c", command), stdin=subprocess.DEVNULL, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
