@@ -153,7 +153,7 @@ def _nothing(truth: Truth, plan: Plan, allowed: dict[Placement, float]) -> Itera
     broken = truth.broken(truth.start)
     best = min(truth.spread(where) for where in allowed if truth.guarded(where) and truth.broken(where) <= broken)
     gain = truth.spread(truth.start) - best
-    if len(truth.open) > 1 and gain > (POINT - EPSILON if "less than a point" in plan.summary else EPSILON):
+    if len(truth.open) > 1 and gain > (POINT + EPSILON if "less than a point" in plan.summary else EPSILON):
         yield f"the spread can be lowered by {gain * 100:.2f} points, and nothing is done: {plan.summary}"
 
 
@@ -164,7 +164,7 @@ def _aim(truth: Truth, end: Placement, allowed: dict[Placement, float]) -> Itera
         return
     good = [where for where in allowed if truth.guarded(where) and truth.broken(where) <= broken]
     best = min(map(truth.spread, good))
-    if best <= truth.policy.spread * truth.policy.aim - EPSILON or best < truth.spread(end) - POINT - EPSILON:
+    if best <= truth.policy.spread * truth.policy.aim - EPSILON or best < truth.spread(end) - POINT - 2 * EPSILON:
         yield f"the spread can be {best * 100:.2f} points, the plan ends at {truth.spread(end) * 100:.2f}"
 
 

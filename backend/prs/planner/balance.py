@@ -240,11 +240,22 @@ class Ladder:
             more, _ = later._repair()
             more = more or ([] if settled else later._near()[0])  # the aim was out of reach
             whole = repair.joined(self.problem, goal, later.problem, _goal(more))
-            longer = self._sound(whole) if more else []
-            if not longer or not self._level(whole).better(ends, self.target.aim):
+            longer = (self._sound(whole) or self._continued(steps, later.problem, more)) if more else []
+            if not longer or not self._level(_goal(longer)).better(ends, self.target.aim):
                 break
             steps, floor = longer, 0.0
         return steps, floor
+
+    def _continued(self, steps: list[Step], after: Problem, more: list[Step]) -> list[Step]:
+        """The steps and those that go on from where they end; none if that is too much, or if guests move as one there that do not here."""
+        units = {step.unit: {self.problem.unit_of.get(guest.vmid, -1) for guest in after.units[step.unit].guests} for step in more}
+        if any(len(mine) > 1 or -1 in mine or len(self.problem.units[min(mine)].guests) != len(after.units[unit].guests)
+               for unit, mine in units.items()):
+            return []
+        joined = [*steps, *(replace(step, unit=min(units[step.unit])) for step in more)]
+        last = {step.unit: number for number, step in enumerate(joined)}
+        joined = [replace(step, parking=number < last[step.unit]) for number, step in enumerate(joined)]
+        return joined if self._harmless(_goal(joined)) and len(self.budget.within(self.problem, joined)) == len(joined) else []
 
     def _guard(self, steps: list[Step]) -> str:
         """What keeping the other resources level costs, as far as the search has shown; "" where it costs nothing."""

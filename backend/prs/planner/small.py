@@ -51,7 +51,7 @@ class Small:
         self.search = Exhaustive(problem)
         self.start = Level.of(problem, self.board.load, self.search.breaches.on(self.board))
         self.final: Limits | None = None  # what the plan had to keep, once that is known
-        self.reached: set[way.State] | None = None  # where safe steps lead, once that had to be worked out
+        self.reached: frozenset[way.State] | None = None  # where safe steps lead, once that had to be worked out
 
     def ends(self, steps: Iterable[Step]) -> Board:
         """The board after the steps."""
@@ -165,7 +165,7 @@ class Small:
         return found[0].cost if found else 0.0
 
     def _pick(
-        self, ranked: list[Seen], again: Callable[[set[way.State]], list[Seen]], pick: Callable[[list[Seen]], Solved | None]
+        self, ranked: list[Seen], again: Callable[[frozenset[way.State]], list[Seen]], pick: Callable[[list[Seen]], Solved | None]
     ) -> Solved | None:
         """What is picked of the placements with the smallest ranks; where none of them is within reach, of all those that are."""
         if (found := pick(ranked)) is not None or not ranked:
@@ -198,11 +198,14 @@ class Small:
 
     def _way(self, seen: Seen) -> tuple[list[Step] | None, bool]:
         """Safe steps to the placement, the most levelling first, and whether it is certain that none cost less."""
+        if self.reached is not None and seen.where not in self.reached:
+            return None, True
         goal = seen.goal(self.problem)
         steps, late = order.sequence(self.problem, goal, self.policy.method)
         if not late and not any(step.parking for step in steps):
             return steps, True
         found = way.to_placement(self.problem, goal)
+        self.reached = found.reached or self.reached
         return found.steps, found.sure
 
     def _affordable(self, steps: list[Step]) -> bool:

@@ -70,6 +70,6 @@ def test_all_placements_are_looked_at_and_none_that_breaks_a_limit() -> None:
 def test_a_way_that_does_not_exist() -> None:
     """Two guests on two full nodes cannot change places, whatever comes first."""
     problem = Problem(FixedLimits(cluster(node("pve1"), node("pve2"), guest(1, "pve1", 60), guest(2, "pve2", 60)), Policy()))
-    assert way.to_placement(problem, {0: 1, 1: 0}) == way.Way(None, True)
+    assert way.to_placement(problem, {0: 1, 1: 0}) == way.Way(None, True, frozenset({(0, 1)}))
     assert way.to_placement(problem, {0: 1, 1: 0}, states=0) == way.Way(None, False)
-    assert way.reachable(problem) == {(0, 1)}
+    assert way.reachable(problem) == frozenset({(0, 1)})

@@ -11,6 +11,8 @@ from prs.planner.problem.problem import Problem
 
 LEAST = 0.01  # a plan that cannot reach its aim has to lower the spread by at least this: loads jitter by as much
 
+ROUNDED = 2e-9  # by so much two ranks may differ for having been rounded
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -42,4 +44,4 @@ class Level:
         (_, widest, total), (_, widest_other, total_other) = self.rank(aim), other.rank(aim)
         if widest > widest_other:
             return False
-        return widest <= widest_other - least or total <= total_other - least
+        return widest <= widest_other - least + ROUNDED or total <= total_other - least + ROUNDED

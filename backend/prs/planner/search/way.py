@@ -29,6 +29,7 @@ class Way:
 
     steps: list[Step] | None
     sure: bool
+    reached: frozenset[State] | None = None  # every placement that safe steps reach, where all were looked at
 
 
 def to_placement(problem: Problem, goal: Mapping[int, int], states: int = STATES) -> Way:
@@ -41,10 +42,9 @@ def to_empty(problem: Problem, node: int, states: int = STATES) -> Way:
     return _Search(problem, [-1] * len(problem.units), node).run(states)
 
 
-def reachable(problem: Problem, states: int = STATES) -> set[State] | None:
+def reachable(problem: Problem, states: int = STATES) -> frozenset[State] | None:
     """Every placement that safe steps reach; None when there are too many to look at."""
-    search = _Search(problem, [-1] * len(problem.units))
-    return search.done if search.run(states).sure else None
+    return _Search(problem, [-1] * len(problem.units)).run(states).reached
 
 
 class _Search:
@@ -52,8 +52,8 @@ class _Search:
 
     def __init__(self, problem: Problem, wanted: list[int], emptied: int = -1) -> None:
         self.problem, self.wanted, self.emptied, self.board = problem, wanted, emptied, Board(problem)
-        self.done = set[State]()
         self.costs = [item.cost for item in problem.units]
+        self.plain = [all(map(problem.facts.hardware.plain, item.guests)) for item in problem.units]
         self.places = [self._places(unit) for unit in range(len(problem.units))]
 
     def _places(self, unit: int) -> list[int]:
@@ -82,7 +82,7 @@ class _Search:
         """Look until the goal is met, all is looked at, or there are too many placements."""
         start: State = tuple(item.home for item in self.problem.units)
         rest = sum(self._open(unit, place) for unit, place in enumerate(start))
-        paid, came, done = {start: 0.0}, dict[State, tuple[State, Step]](), self.done
+        paid, came, done = {start: 0.0}, dict[State, tuple[State, Step]](), set[State]()
         heap = [(rest, 0, start)]
         number = 0
         while heap:
@@ -104,7 +104,7 @@ class _Search:
                     if after not in done and cost < paid.get(after, float("inf")) - 1e-9:
                         paid[after], came[after], number = cost, (state, Step(unit, place)), number + 1
                         heappush(heap, (cost + rest - self._open(unit, here) + self._open(unit, place), number, after))
-        return Way(None, True)
+        return Way(None, True, frozenset(done))
 
     def _put(self, state: State) -> None:
         """Bring the board to this placement."""
@@ -115,7 +115,7 @@ class _Search:
     def _leads_on(self, unit: int, here: int, place: int) -> bool:
         """True when the unit may go on from a node that is not its own."""
         item, names, facts = self.problem.units[unit], self.problem.names, self.problem.facts
-        return here == item.home or not any(facts.onward(guest, names[here], names[place]) for guest in item.guests)
+        return here == item.home or self.plain[unit] or not any(facts.onward(guest, names[here], names[place]) for guest in item.guests)
 
     def _steps(self, came: Mapping[State, tuple[State, Step]], state: State) -> list[Step]:
         steps: list[Step] = []
