@@ -11,6 +11,7 @@ import pytest
 from prs.codec import from_json
 from prs.model import Cluster, Plan, Policy
 from prs.planner.plan import plan_balance
+from prs.planner.search import exhaustive
 from truth.claims import false_claims
 from truth.clusters import Case, case
 from truth.oracle import Truth
@@ -40,6 +41,23 @@ def test_what_was_once_said_wrongly(name: str) -> None:
     assert claims == []
     assert plan.moves
     assert plan.feasible
+
+
+@pytest.mark.parametrize("name", ["apart-on-drain-1", "apart-on-drain-2", "apart-on-drain-3"])
+def test_guests_make_way_in_clusters_that_are_not_looked_at_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exhaustive, "LARGEST", 0)
+    plan, claims = play(known(name))
+    assert claims == []
+    assert plan.feasible
+
+
+def test_what_was_only_searched_for_is_not_called_impossible(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = known("apart-on-drain-3")
+    held = tuple(replace(guest, blockers=("is held",)) if guest.node != found.drain else guest for guest in found.cluster.guests)
+    refused = replace(found, cluster=replace(found.cluster, guests=held))
+    assert "proven impossible" in play(refused)[0].summary
+    monkeypatch.setattr(exhaustive, "LARGEST", 0)
+    assert play(refused)[0].summary.startswith("No way was found to empty n1: no place was found for 100 (g0).")
 
 
 @pytest.mark.parametrize("name", ["all-for-nothing", "all-to-and-fro"])

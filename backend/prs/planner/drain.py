@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -126,7 +127,7 @@ def _spread_out(problem: Problem, node: int, mine: list[int], seed: int) -> Pack
         free = {unit: [place for place in problem.active if board.fits(unit, place)] for unit in left}
         unit = min(left, key=lambda unit: (len(free[unit]), -problem.units[unit].memory, unit))
         left.remove(unit)
-        places = free[unit] or [place for place in problem.active if _make_way(board, unit, place, DEPTH)][:1]
+        places = _places(board, unit, free[unit])
         if not places:
             return None
         size = problem.units[unit].memory
@@ -135,12 +136,27 @@ def _spread_out(problem: Problem, node: int, mine: list[int], seed: int) -> Pack
     return board
 
 
+def _places(board: Packing, unit: int, free: list[int]) -> list[int]:
+    """Where the unit may go: where there is room; else where others with room elsewhere make way; else where rules at least let it go."""
+    problem, roomy = board.problem, [place for place in free if Board.fits(board, unit, place)]
+    if roomy:
+        return roomy
+    for fits, choices in ((Board.fits, problem.active), (Packing.fits, () if free else problem.active)):
+        for place in choices:
+            if place not in free and _make_way(board, unit, place, DEPTH, fits):
+                return [place]
+    return free
+
+
 def _shuffle(chance: Random, seed: int) -> float:
     return 1.0 if seed == 1 else chance.uniform(0.5, 1.5)
 
 
-def _make_way(board: Packing, unit: int, place: int, depth: int) -> bool:
-    """Move the units that rules set against this one away from the node; True, and they stay away, when it may go there then."""
+def _make_way(board: Packing, unit: int, place: int, depth: int, fits: Callable[[Packing, int, int], bool]) -> bool:
+    """Move the units that rules set against this one away from the node; True, and they stay away, when it may go there then.
+
+    `fits` says what that means: with or without a look at the room.
+    """
     problem, item = board.problem, board.units[unit]
     if not item.allowed[place] or not depth:
         return False
@@ -152,11 +168,11 @@ def _make_way(board: Packing, unit: int, place: int, depth: int) -> bool:
             continue
         goals = [goal for goal in problem.active if goal != where and (problem.area[goal] != area or not near)]
         for goal in goals:
-            if board.fits(other, goal) or _make_way(board, other, goal, depth - 1):
+            if fits(board, other, goal) or _make_way(board, other, goal, depth - 1, fits):
                 moved.append((other, where))
                 board.move(other, goal)
                 break
-    if board.fits(unit, place):
+    if fits(board, unit, place):
         return True
     for other, where in reversed(moved):
         board.move(other, where)
