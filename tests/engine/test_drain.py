@@ -181,6 +181,26 @@ def test_the_mode_stays_off_while_a_guest_under_ha_stays(ram: Path, flavour: Fla
     assert not world.ha.in_maintenance
 
 
+def test_the_mode_stays_off_while_a_guest_has_nowhere_else_to_go(ram: Path, flavour: Flavour) -> None:
+    """Its only other node dies: the mode would have PVE's manager move it whenever that node comes back, long after the job."""
+    world, ranks = small(flavour), {"pve1": 1, "pve2": 1}
+    if flavour == "8":
+        world.ha.rules.groups["home"] = Group("home", ranks, restricted=True)
+    else:
+        world.ha.rules.rules.append(Rule("home", ("vm:101",), ranks, strict=True))
+    world.ha.add(Resource("vm:101", group="home" if flavour == "8" else ""))
+    world.clock.sleep(660)
+    drive = Drive(world, ram, switch=world.ha_maintenance)
+    job_id = drive.queue(drive.plan("pve1"))
+    assert not drive.executor(job_id).tick()
+    world.life.kill("pve2")
+    job = drive.finish(job_id)
+    assert job.state == "partial"
+    assert job.message.endswith("HA maintenance mode of pve1 stays off, because 101 under HA is still there")
+    assert drive.guests_on("pve1") == [101]
+    assert not world.ha.in_maintenance
+
+
 def test_what_does_not_depend_on_the_mode_does_not_wait_for_it(ram: Path, flavour: Flavour) -> None:
     """While the HA manager takes its time, guests without HA go on leaving, and the screen says what is waited for all the time."""
     world = lab(flavour, 101)

@@ -26,6 +26,12 @@ def taken_back(cluster: Cluster, node: str) -> dict[int, Rule]:
     return found
 
 
+def leaving_by_mode(cluster: Cluster, node: str) -> frozenset[int]:
+    """The guests that only HA maintenance mode takes off the node: the HA manager takes them back, and has another node for them."""
+    back = taken_back(cluster, node)
+    return frozenset(guest.vmid for guest in cluster.guests if guest.vmid in back and choices(cluster, guest, node))
+
+
 def choices(cluster: Cluster, guest: Guest, node: str) -> tuple[str, ...]:
     """The nodes among which the HA manager chooses once `node` is in maintenance: it counts services, and no memory (HA/Usage/Basic.pm)."""
     found = [one for one in _online(cluster) if one != node]

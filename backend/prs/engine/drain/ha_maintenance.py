@@ -16,7 +16,7 @@ from prs.engine.journal.jobs import Job, Step
 from prs.engine.waits import Waits
 from prs.errors import ApiError, HelperError
 from prs.model import PASSING_LOCKS, Cluster, Node
-from prs.planner.ha_choice import taken_back
+from prs.planner.ha_choice import leaving_by_mode
 from prs.pve.act.migration import Location
 from prs.pve.api import Api
 from prs.pve.read.ha import node_state
@@ -58,7 +58,7 @@ class Maintenance:
             found = {one.vmid for one in cluster.guests if one.node == node.name and one.ha and one.running}
             found |= {step.vmid for step in job.steps if step.state == "planned" and step.ha and step.source == node.name}
         else:
-            found = set(taken_back(cluster, node.name)) if state in ("wanted", "asked") else set()
+            found = set(leaving_by_mode(cluster, node.name)) if state in ("wanted", "asked") else set()
         self.theirs = frozenset(found)
 
     def leaves(self, step: Step) -> bool:
