@@ -63,7 +63,8 @@ def test_contents(packages: Packages) -> None:
     assert [mode for mode, _, path in core if path == f"/etc/{CORE}/prs.conf"] == ["-rw-r-----"]
     assert {owner for _, owner, _ in core + ui} == {"root/root"}
     assert not [path for mode, _, path in core + ui if "w" in mode[5:]]
-    panel = {f"/usr/share/pve-manager/js/{name}" for name in ("prs-rebalancing.js", "prs-panel.js")}
+    languages = [f"prs-lang-{path.stem}.json" for path in (ROOT / "pve-ui" / "po").glob("*.po")]
+    panel = {f"/usr/share/pve-manager/js/{name}" for name in ("prs-rebalancing.js", "prs-panel.js", *languages)}
     assert {path for _, _, path in ui if path.startswith("/usr/share/pve-manager/")} == panel
 
 
