@@ -140,4 +140,7 @@ def test_nothing_is_cut_off(visit: VisitPve, picture: Picture, width: int) -> No
     sees(page, r"\d+ migrations?, [\d.]+ GiB, about .*Spread")
     wide = "[...document.querySelectorAll('[id^=prsPanel] .x-btn-inner, [id^=prsPanel] [role=status]')].filter(one => one.offsetWidth"
     assert page.evaluate(f"{wide} && one.getBoundingClientRect().right > innerWidth + 1).map(one => one.textContent)") == []
+    wider = "Ext.ComponentQuery.query('prsPanel grid').filter(one => one.isVisible(true) && !one.collapsed && one.getWidth() + 1"
+    headers = f"{wider} < one.getColumns().filter(column => column.isVisible()).reduce((sum, column) => sum + column.getWidth(), 0))"
+    assert width < 1280 or page.evaluate(f"{headers}.map(one => one.xtype)") == []
     picture(page, f"plan-{width}")

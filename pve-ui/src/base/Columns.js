@@ -1,4 +1,5 @@
-// The columns that several grids share.
+// The columns that several grids share. In one grid only columns without a least width are flexible beside one another: ExtJS does
+// not take from the others what a least width gives, and the last column would end outside.
 Ext.define('PRS.Columns', {
     singleton: true,
 
@@ -7,8 +8,7 @@ Ext.define('PRS.Columns', {
             {
                 text: gettext('Guest'),
                 dataIndex: 'vmid',
-                flex: 2,
-                minWidth: 120,
+                width: 140,
                 renderer: PRS.Format.guest,
             },
             more,
@@ -46,7 +46,6 @@ Ext.define('PRS.Columns', {
                 text: text,
                 dataIndex: field,
                 flex: 2,
-                minWidth: 90,
                 tdCls: 'x-progressbar-default-cell',
                 renderer: function (value, meta, record) {
                     let amount = record.data[`${field}Amount`];

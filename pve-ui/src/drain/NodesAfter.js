@@ -15,8 +15,7 @@ Ext.define('PRS.NodesAfter', {
     columns: [
         PRS.Columns.text(gettext('Node'), 'id', undefined, {
             itemId: 'name',
-            flex: 1,
-            minWidth: 100,
+            width: 180,
         }),
         PRS.Columns.load(gettext('Before'), 'before', { itemId: 'before' }),
         PRS.Columns.load(gettext('After'), 'after'),

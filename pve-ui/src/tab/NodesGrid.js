@@ -46,8 +46,7 @@ Ext.define('PRS.NodesGrid', {
         {
             text: gettext('Node'),
             dataIndex: 'id',
-            flex: 1,
-            minWidth: 100,
+            width: 120,
             renderer: (value, meta, record) => PRS.NodeState.cell(value, meta, record.data),
         },
         { text: gettext('Guests'), dataIndex: 'guests', width: 90, sortable: false },

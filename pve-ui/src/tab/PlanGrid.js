@@ -129,8 +129,8 @@ Ext.define('PRS.PlanGrid', {
         },
         { text: '#', dataIndex: 'id', width: 45, align: 'right', tooltip: gettext('Order') },
         PRS.Columns.guest(),
-        PRS.Columns.text(gettext('From'), 'source', 90),
-        PRS.Columns.text(gettext('To'), 'target', 90),
+        PRS.Columns.text(gettext('From'), 'source', 75),
+        PRS.Columns.text(gettext('To'), 'target', 75),
         PRS.Columns.copy(),
         {
             text: gettext('Time'),
