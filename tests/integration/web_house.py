@@ -234,10 +234,10 @@ class FakeHelper(threading.Thread):
             with connection:
                 line = connection.recv(500, socket.MSG_PEEK).decode()
                 self.asked.append(line)
-                verb, node = line.split()[:2]
+                verb, *rest = line.split()
                 if verb in ("enable", "disable"):
                     connection.recv(500)
-                    self._world.ha_maintenance(node, verb == "enable")
+                    self._world.ha_maintenance(rest[0], verb == "enable")
                     connection.sendall(b"ok\n")
                 else:
                     connection.sendall(root.serve(connection, os.getuid(), self._places).encode())
