@@ -1,10 +1,13 @@
 # Packages and their tests; included by the Makefile. Root is needed for test-packages only.
-.PHONY: deb rpm freebsd test-packages release
+.PHONY: deb repo rpm freebsd test-packages release
 
 PACKAGES = build/packages
 
 deb: ## build both Debian packages into build/packages
 	@packaging/build-deb $(PACKAGES)
+
+repo: deb ## make a signed apt repository of them in build/repo; KEY names a key of gpg's, else one is made
+	@packaging/build-repo $(PACKAGES) build/repo $(KEY)
 
 rpm: ## build the core package for Fedora and Enterprise Linux
 	@packaging/build-rpm $(PACKAGES)

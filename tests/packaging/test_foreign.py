@@ -10,6 +10,8 @@ import tarfile
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 import prs
 from debianlab.debs import CORE, ROOT
 
@@ -49,6 +51,25 @@ def test_rpm_contents(tmp_path: Path) -> None:
     subprocess.run(("bsdtar", "-xf", RPM, "-C", tmp_path), check=True)
     runs(tmp_path / library[1:])
     assert (tmp_path / "usr/bin" / CORE).read_text().startswith("#!/usr/bin/python3\n")
+
+
+def test_rpm_for_enterprise_linux_9() -> None:
+    """Its Python 3.11 has a name of its own; no package of it brings proxmoxer, which is said after the installation."""
+    older = BUILT / RPM.name.replace("-1.noarch", "-1.el9.noarch")
+    ask = ("rpm", "-qp", "--requires", "--scripts", older)
+    told = subprocess.run(ask, check=True, capture_output=True, text=True).stdout
+    assert {"python3.11", "python3.11-requests", "/usr/bin/python3.11"} <= set(told.splitlines())
+    assert "python3.11 -m pip install 'proxmoxer>=1.2'" in told
+
+
+@pytest.mark.parametrize("name", [RPM.name, RPM.name.replace("-1.noarch", "-1.el9.noarch")])
+def test_rpm_knows_no_group_of_a_node(name: str, tmp_path: Path) -> None:
+    """www-data is Debian's: a unit that names it would not start."""
+    subprocess.run(("bsdtar", "-xf", BUILT / name, "-C", tmp_path), check=True)
+    assert not [path for path in tmp_path.rglob("*.service") if "www-data" in path.read_text()]
+    scripts = subprocess.run(("rpm", "-qp", "--scripts", BUILT / name), check=True, capture_output=True, text=True).stdout
+    assert "www-data" not in scripts
+    assert "prs.conf, try it with" in scripts
 
 
 def test_rpm_scripts_never_fail(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from debianlab import pve_tools
-from debianlab.debs import CORE, UI, Packages, dependencies, page
+from debianlab.debs import CORE, ROOT, UI, Packages, dependencies, page
 from debianlab.roots import RELEASES, fresh, layer, run_in
 
 PAGE = Path("usr/share/pve-manager/index.html.tpl")
@@ -223,6 +225,24 @@ def test_an_upgrade_after_setup_asks_nothing(machine: Machine) -> None:
     assert "removed API token prs@pve!cluster" in machine.run("proxmox-rebalancing-service setup --remove")
 
 
+def test_a_repository_of_ones_own(machine: Machine, folder: Path) -> None:
+    """`make repo`: apt trusts it by its key alone, and offers and installs the packages from it."""
+    plain = folder / "plain"
+    plain.mkdir(exist_ok=True)
+    for file in (folder / "debs").glob("*1.0.0_all.deb"):
+        shutil.copy(file, plain)
+    subprocess.run((ROOT / "packaging/build-repo", plain, folder / "repo"), check=True, capture_output=True)
+    shutil.copytree(folder / "repo", machine.root / "srv/repo", dirs_exist_ok=True)
+    (machine.root / "etc/apt/sources.list.d/prs.sources").write_text(
+        "Types: deb\nURIs: file:/srv/repo\nSuites: stable\nComponents: main\nSigned-By: /srv/repo/proxmox-rebalancing-service.gpg\n"
+    )
+    only = "-o Dir::Etc::sourcelist=/etc/apt/sources.list.d/prs.sources -o Dir::Etc::sourceparts=-"
+    machine.run(f"apt-get {only} update && apt-get {only} install -q -y --no-install-recommends {CORE}")
+    assert machine.state(CORE) == "ii"
+    (machine.root / "srv/repo/dists/stable/InRelease").write_text("Origin: nobody\n")
+    assert "not signed" in machine.run(f"!apt-get {only} update")
+
+
 def test_removing_is_refused_while_a_job_runs(machine: Machine) -> None:
     """A job that is not at its end would lose its service; who insists can say so."""
     machine.run("dpkg -i $CORE")
@@ -233,7 +253,7 @@ def test_removing_is_refused_while_a_job_runs(machine: Machine) -> None:
     )
     machine.run(f'setpriv --reuid=prs --regid=prs --clear-groups python3 -c "{add}"')
     assert "A job of this host is not at its end" in machine.run(f"!dpkg -r {CORE}")
-    assert machine.state(CORE) == "ii"
+    assert machine.state(CORE)[1] == "i"  # dpkg remembers the wish, and the package is installed
     machine.run(f"PRS_REMOVE_ANYWAY=1 dpkg -P {CORE}")
 
 

@@ -10,18 +10,19 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prs import logs
 from prs.cli.output import Output
-from prs.cli.progress import Lines, Live, Quiet, display
 from prs.codec import to_json
 from prs.config.load import DEFAULT_PATH, Settings, load_settings
 from prs.endpoint import Endpoint
 from prs.errors import HelperError
-from prs.helper import client
 from prs.pve.api import Api
 from prs.terminal import Stream, Style, style_of, write
+
+if TYPE_CHECKING:
+    from prs.cli.progress import Lines, Live, Quiet
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ class Call:
 
     def account(self) -> str:
         """The cluster's account, for whoever may read it; a helper that cannot tell is named in the log."""
+        from prs.helper import client
+
         try:
             return client.account(socket.gethostname().split(".")[0], client.PVE, client.SOCKET)
         except HelperError as error:
@@ -85,6 +88,9 @@ class Call:
 
     def display(self, settings: Settings) -> Live | Lines | Quiet:
         """Choose how to show a running job; log lines then go above a display that is redrawn in place."""
+        # Only who shows a job waits for what that loads; --help does not.
+        from prs.cli.progress import Live, Quiet, display
+
         # In the journal each step is a log record already.
         if self.json or logs.form_of(self.err, os.environ, False) == "journal":
             return Quiet()
