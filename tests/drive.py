@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
@@ -14,6 +19,7 @@ from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
 from prs.engine.planning import PlanRequest, make_plan
 from prs.model import Plan, Policy
+from prs.pve.read.roster import Roster
 from simcluster import InProcessApi
 from simcluster.world import World
 
@@ -40,27 +46,48 @@ class VirtualClock:
         """Nothing sleeps."""
 
 
+class Patched:
+    """An API whose answers to GET are changed into what a test says that PVE answers."""
+
+    def __init__(self, api: InProcessApi, patch: Callable[[str, Any], Any]) -> None:
+        self._api, self._patch = api, patch
+
+    def get(self, path: str, params: Mapping[str, object] | None = None) -> Any:
+        """Ask for data, and give what the test makes of it."""
+        return self._patch(path, copy.deepcopy(self._api.get(path, params)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+
+def vmlist(world: World) -> str:
+    """The text of /etc/pve/.vmlist: every guest, whoever asks."""
+    return json.dumps({"version": 1, "ids": {str(vmid): {"node": guest.node, "type": guest.kind} for vmid, guest in world.guests.items()}})
+
+
 class Drive:
     """A journal, a clock and an account on one world; `switch` stands for the root helper for HA maintenance mode."""
 
     def __init__(
         self, world: World, folder: Path, policy: Policy | None = None, user: str = "prs@pve!daemon", switch: Switch | None = None,
-        shared_holds: SharedHolds | None = None,
+        shared_holds: SharedHolds | None = None, on_a_node: bool = True,
     ) -> None:
+        """`on_a_node`: the cluster's own list of guests can be read, as on one of its nodes."""
         self.world, self.policy, self.switch = world, policy or Policy(), switch
         self.api, self.clock = InProcessApi(world, user), VirtualClock(world)
         self.path = folder / "journal.sqlite"
         self.journal, self.shared_holds = Journal(self.path), shared_holds
+        self.roster = Roster(partial(vmlist, world)) if on_a_node else None
 
     @property
     def holds(self) -> Holds:
         """The nodes that are kept empty, as a process that has just started knows them."""
-        return Holds(self.journal, self.clock, self.shared_holds)
+        return Holds(self.journal, self.clock, self.shared_holds, self.roster)
 
     def plan(self, drain: str = "", stopped: bool = True) -> Plan:
         """What make_plan gives now."""
         request, held = PlanRequest(drain, stopped, maintenance=self.switch is not None), self.holds.held()
-        return make_plan(self.api, self.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, drain))[1]
+        return make_plan(self.api, self.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, drain), self.roster)[1]
 
     def queue(self, plan: Plan, maintenance: str = "") -> str:
         """Put a plan into the journal as a job; with a helper a drain may switch HA maintenance mode."""

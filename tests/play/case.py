@@ -8,21 +8,18 @@ add(world) -> user for who asks.
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from drive import Drive
+from drive import Drive, Patched
 from prs.config.load import load_settings
 from prs.engine.planning import PlanRequest, make_plan
 from prs.errors import ConfigError, PlanError, PveError
 from prs.model import Cluster, Plan, Policy
-from simcluster import InProcessApi
 from simcluster.scenario import from_json
 from simcluster.scenes import add_accounts
 from simcluster.world import World
@@ -33,20 +30,6 @@ SETTLED = 600.0  # virtual seconds that the cluster has been running when the co
 
 class BadCase(Exception):
     """A file of the folder is missing or written wrongly; the text names it."""
-
-
-class Patched:
-    """An API whose answers to GET a case changes into what it says that PVE answers."""
-
-    def __init__(self, api: InProcessApi, patch: Callable[[str, Any], Any]) -> None:
-        self._api, self._patch = api, patch
-
-    def get(self, path: str, params: Mapping[str, object] | None = None) -> Any:
-        """Ask for data, and give what the case makes of it."""
-        return self._patch(path, copy.deepcopy(self._api.get(path, params)))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._api, name)
 
 
 def play(folder: Path) -> Iterator[str]:
@@ -71,7 +54,7 @@ def play(folder: Path) -> Iterator[str]:
 
 def _lines(drive: Drive, world: World, policy: Policy, request: PlanRequest, only_plan: bool) -> Iterator[str]:
     try:
-        cluster, plan = make_plan(drive.api, policy, drive.clock.time(), request)
+        cluster, plan = make_plan(drive.api, policy, drive.clock.time(), request, roster=drive.roster)
     except (PlanError, PveError) as error:
         yield f"plan: {error}"
         return

@@ -55,7 +55,7 @@ def plan_and_do(call: Call, request: PlanRequest) -> int:
         def beside(cluster: Cluster) -> Cluster:
             return arrived(keep_out(cluster, held, request.drain), jobs, request.drain)
 
-        cluster, plan = make_plan(worker.api, settings.policy, time.time(), request, beside)
+        cluster, plan = make_plan(worker.api, settings.policy, time.time(), request, beside, worker.holds.roster)
         if not call.json:
             show(call, cluster, plan)
         # A drain of a node that is empty already still keeps it empty from now on.

@@ -26,7 +26,7 @@ def jobs_page(jobs: Sequence[Job], now: float, style: Style) -> str:
 
 def _job_row(job: Job, now: float) -> list[str | Cell]:
     took = duration((job.ended or now) - job.started) if job.started else ""
-    moved = f"{job.count('done')}/{len(job.steps)}"
+    moved = f"{job.count('done')}/{len(job.final)}"
     return [clean(job.id), what(job), state_cell(job.state), clean(job.user), moment(job.created, _SHORT), took, moved, clean(job.message)]
 
 
@@ -60,7 +60,7 @@ def job_page(job: Job, now: float, style: Style) -> str:
         facts.append(f"{'took' if job.ended else 'running for'} {duration((job.ended or now) - job.started)}")
     text = f"{title} ({', '.join(filter(None, facts))})\n"
     text += paragraph(clean(job.message), style) if job.message else ""
-    return text + (heading(f"Migrations ({job.count('done')} of {len(job.steps)} done)", style) + steps_table(job.steps, now, style))
+    return text + (heading(f"Migrations ({job.count('done')} of {len(job.final)} done)", style) + steps_table(job.steps, now, style))
 
 
 def steps_table(steps: Sequence[Step], now: float, style: Style) -> str:

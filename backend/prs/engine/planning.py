@@ -17,6 +17,8 @@ from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.locations import with_locations
 from prs.pve.read.node_facts import NodeFacts
+from prs.pve.read.permissions import blind, lacking
+from prs.pve.read.roster import Roster, listed, scope, with_hidden
 from prs.pve.read.snapshot import read_cluster
 
 # Each round examines at least one new guest; past this many rounds the rest is left where it is, and the plan says so.
@@ -39,14 +41,16 @@ class PlanRequest:
 
 
 def make_plan(
-    api: Api, policy: Policy, now: float, request: PlanRequest | None = None, restrict: Callable[[Cluster], Cluster] | None = None
+    api: Api, policy: Policy, now: float, request: PlanRequest | None = None, restrict: Callable[[Cluster], Cluster] | None = None,
+    roster: Roster | None = None,
 ) -> tuple[Cluster, Plan]:
     """Read the cluster and plan until every guest that the plan moves has been examined; PlanError, PveError.
 
-    `restrict` may mark guests that the caller has no right to move.
+    `restrict` may mark guests that the caller has no right to move; `roster` is the cluster's own list of guests, where there is one.
     """
     request = request or PlanRequest()
-    cluster = read_cluster(api, now, policy.method)
+    cluster = with_hidden(read_cluster(api, now, policy.method), roster, api.user)
+    _not_blind(api, cluster, request, roster)
     cluster = restrict(cluster) if restrict else cluster
     if not cluster.quorate:
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
@@ -68,6 +72,23 @@ def make_plan(
         # A closer look changes loads a little, and with them the best plan: the guests at hand mostly make one as good.
         settled = what_if(_examined_only(cluster), policy, now, request)
     return cluster, bounded(what_if(_examined_only(cluster), policy, now, request), None, policy)
+
+
+def _not_blind(api: Api, cluster: Cluster, request: PlanRequest, roster: Roster | None) -> None:
+    """PlanError where so little is seen that what is said about it would not be true."""
+    if not cluster.nodes:
+        raise PlanError(f"PVE shows {api.user} no node: it needs Sys.Audit on /nodes and VM.Audit on /vms")
+    if not any(node.online and not node.problem for node in cluster.nodes) and (words := lacking(api, "/nodes", "Sys.Audit")):
+        raise PlanError(f"No node's load is known: {words}")
+    if not cluster.guests and (words := blind(api)):
+        raise PlanError(f"PVE shows no guest: {words}")
+    if request.drain and not request.leave:
+        hidden = dict(cluster.hidden).get(request.drain, 0)
+        if hidden:
+            count = "1 guest there is" if hidden == 1 else f"{hidden} guests there are"
+            raise PlanError(f"{request.drain} cannot be emptied: {count} hidden from {api.user} (VM.Audit)")
+        if scope(api.user, listed(roster, {guest.vmid: guest.node for guest in cluster.guests})) and (words := blind(api)):
+            raise PlanError(f"{request.drain} cannot be emptied: {words}")
 
 
 def _as_good(settled: Plan, plan: Plan, policy: Policy) -> bool:

@@ -1,6 +1,7 @@
 """The nouns of the product as immutable values: what a cluster looks like, what is wanted of a plan, and what a plan says."""
 
 from prs.model.cluster import (
+    CUT_OFF_LOCK,
     LOCK_PATIENCE,
     PASSING_LOCKS,
     RESOURCES,
@@ -14,11 +15,13 @@ from prs.model.cluster import (
     Rule,
     Storage,
     Volume,
+    unlocking,
 )
 from prs.model.plan import Headroom, Move, NodeLoad, Plan, Stay, Term
 from prs.model.policy import Policy, Pool
 
 __all__ = [
+    "CUT_OFF_LOCK",
     "LOCK_PATIENCE",
     "PASSING_LOCKS",
     "RESOURCES",
@@ -40,4 +43,5 @@ __all__ = [
     "Storage",
     "Term",
     "Volume",
+    "unlocking",
 ]

@@ -17,6 +17,15 @@ PASSING_LOCKS = ("backup", "snapshot", "snapshot-delete")
 LOCK_PATIENCE = 1800.0  # seconds a migration waits for a lock, such as a backup's
 
 
+CUT_OFF_LOCK = "migrate"  # what a migration leaves behind when nobody could write the guest's configuration at its end
+
+
+def unlocking(kind: Kind, vmid: int, node: str) -> str:
+    """What to do about a guest that a migration has left locked because quorum or its target was lost, in words."""
+    command = f"{'pct' if kind == 'lxc' else 'qm'} unlock {vmid}"
+    return f"once it is certain that no migration of it runs any more and that it runs on no other node, `{command}` on {node} frees it"
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A cluster node; each `*_host` is what the node uses beside the guests of the snapshot, so load = host + sum of its guests."""
@@ -162,3 +171,4 @@ class Cluster:
     auto_rebalance: bool = False  # PVE's own crs ha-auto-rebalance is on
     migrating: tuple[int, ...] = ()  # vmids with a migration task running that is not ours
     problems: tuple[str, ...] = ()  # what could not be read, in words
+    hidden: tuple[tuple[str, int], ...] = ()  # (node, number of its guests that whoever reads may not see), where that is known

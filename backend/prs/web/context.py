@@ -16,6 +16,7 @@ from prs.engine.journal.journal import Journal
 from prs.helper.client import shared_holds
 from prs.model import Cluster
 from prs.pve.api import Api
+from prs.pve.read.roster import with_hidden
 from prs.pve.read.snapshot import read_cluster
 from prs.web.access.auth import Caller, Connect, Verifier
 from prs.web.access.guard import Guard
@@ -80,7 +81,7 @@ class Context:
         """The cluster as the caller sees it, up to FRESH seconds old; PveError."""
         found = self._clusters.get(caller.login.key)
         if found is None:
-            found = read_cluster(self.api(caller), self.now(), "all")
+            found = with_hidden(read_cluster(self.api(caller), self.now(), "all"), self.holds.roster, caller.name)
             self._clusters.put(caller.login.key, found)
         return found
 

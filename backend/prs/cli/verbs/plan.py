@@ -12,7 +12,9 @@ from prs.cli.planned import plan_request_of, show
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.execution.arrivals import arrived
 from prs.engine.planning import make_plan, unexamined, what_if
+from prs.helper import client
 from prs.model import Cluster
+from prs.pve.read.roster import roster_in
 from prs.terminal import counted, paragraph
 
 
@@ -29,7 +31,7 @@ def act(call: Call) -> int:
         def beside(cluster: Cluster) -> Cluster:
             return arrived(keep_out(cluster, held, request.drain), jobs, request.drain)
 
-        cluster, plan = make_plan(api, settings.policy, time.time(), request, beside)
+        cluster, plan = make_plan(api, settings.policy, time.time(), request, beside, roster_in(client.PVE))
     show(call, cluster, plan)
     if offline and not call.json and (guessed := unexamined(cluster, plan)):
         words = f"{counted(len(guessed), 'guest')} of this plan had not been examined when the snapshot was taken: a live plan may differ."

@@ -18,8 +18,10 @@ from prs.engine.rolling.rolling import Actions, Rolling
 from prs.engine.rolling.runs import RollingRun, RollingRuns
 from prs.errors import PlanError
 from prs.helper.client import SOCKET
+from prs.pve.act.migration import locate_all
 from prs.pve.act.power import may_reboot, uptimes
 from prs.pve.read.permissions import REBOOT
+from prs.pve.read.roster import listed, scope, unproven
 from prs.similar import in_brackets
 
 # One that is still running was left because its terminal was closed.
@@ -84,3 +86,6 @@ def _check(worker: Worker, nodes: Sequence[str]) -> None:
             raise PlanError(f"this command runs on {node} and would end with its reboot: run it on another node")
         if not may_reboot(worker.api, node):
             raise PlanError(f"{worker.api.user} may not reboot {node}: it needs {REBOOT} on /nodes/{node} (setup --reboot grants it)")
+    seen = {vmid: where.node for vmid, where in locate_all(worker.api).items()}
+    if scope(worker.api.user, listed(worker.holds.roster, seen)):
+        raise PlanError(f"no node is rebooted: {unproven(worker.api.user)}")

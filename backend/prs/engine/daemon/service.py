@@ -194,7 +194,7 @@ class Service:
             self._say(f"{STANDING_BY}: {why}")
             return False
         held = self._holds.held()
-        cluster, plan = make_plan(api, settings.policy, now, restrict=lambda cluster: keep_out(cluster, held))
+        cluster, plan = make_plan(api, settings.policy, now, None, lambda cluster: keep_out(cluster, held), self._holds.roster)
         log.info("scheduled run: %s", plan.summary)
         for warning in (*cluster.problems, *plan.warnings):
             log.warning("%s", warning)

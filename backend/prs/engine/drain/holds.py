@@ -12,6 +12,7 @@ from prs.engine.drain.shared_holds import SharedHolds
 from prs.engine.journal.hold import Hold, HoldKey
 from prs.engine.journal.journal import Journal
 from prs.errors import HelperError
+from prs.pve.read.roster import Roster, roster_in
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,12 @@ class Holds:
     node of the cluster) there is only the journal.
     """
 
-    def __init__(self, journal: Journal, clock: Clock, shared_holds: SharedHolds | None = None) -> None:
+    def __init__(
+        self, journal: Journal, clock: Clock, shared_holds: SharedHolds | None = None, roster: Roster | None = None
+    ) -> None:
+        """`roster` is the cluster's own list of guests; without it that of the node on which `shared_holds` are."""
         self.journal, self._clock, self._shared_holds = journal, clock, shared_holds
+        self.roster = roster or (roster_in(shared_holds.directory.parent) if shared_holds else None)
         self._next = 0.0
         self._failed: dict[str, str] = {}  # node -> why the list is not in step with the journal
         self._put: dict[HoldKey, Hold] = {}  # what was put up last: a text that this host may not read is not written again and again

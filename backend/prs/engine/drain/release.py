@@ -11,6 +11,7 @@ from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
+from prs.pve.read.roster import with_hidden
 from prs.pve.read.snapshot import read_cluster
 
 
@@ -32,7 +33,8 @@ def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluste
         raise PlanError(f"job {under_way[0]} is still at work on {held.node}: wait for it or cancel it")
     job = joined(drains)
     policy = way_back(job.policy)
-    cluster = keep_out(read_cluster(api, now, policy.method), holds.held(), held.node)
+    cluster = with_hidden(read_cluster(api, now, policy.method), holds.roster, api.user)
+    cluster = keep_out(cluster, holds.held(), held.node)
     if not cluster.quorate:
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
     there = {guest.vmid for guest in cluster.guests}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from prs.engine.drain.ha_maintenance import HA_MOVING
@@ -30,16 +30,25 @@ def still_there(job: Job, places: Mapping[int, Location]) -> dict[int, Location]
     return {vmid: where for vmid, where in here.items() if job.plan.stopped or where.status != "stopped"}
 
 
-def verdict(job: Job, places: Mapping[int, Location]) -> tuple[bool, str]:
-    """Whether the cluster shows the node empty, and that in words."""
+def verdict(job: Job, places: Mapping[int, Location], hidden: Collection[int] = (), scope: str = "") -> tuple[bool, str]:
+    """Whether the cluster shows the node empty, and that in words.
+
+    `hidden` are guests of the node that the caller may not see, `scope` says how far it sees ("" = everything).
+    """
+    if hidden:
+        count = f"{len(hidden)} {'guest is' if len(hidden) == 1 else 'guests are'}"
+        return False, f"{count} still on {job.node} by the cluster's own list, hidden from {job.user}; " + verdict(job, places)[1]
     here = still_there(job, places)
     if here:
         # A node that has died tells no names any more.
         names = ", ".join(f"{vmid} ({where.name})" if where.name else str(vmid) for vmid, where in here.items())
         return False, f"{len(here)} {'guest is' if len(here) == 1 else 'guests are'} still on {job.node}: {names}"
-    if job.plan.stopped:
-        return True, f"{job.node} is empty: the cluster shows no guest on it"
-    return True, f"no running guest is left on {job.node}, as the cluster shows"
+    templates = sum(where.node == job.node and where.template for where in places.values())
+    but = f" but for {templates} {'template' if templates == 1 else 'templates'}" if templates else ""
+    words = f"{job.node} is empty{but}: the cluster shows no {'other ' if templates else ''}guest on it"
+    if not job.plan.stopped:
+        words = f"no running guest is left on {job.node}, as the cluster shows"
+    return True, words + (f", {scope}" if scope else "")
 
 
 def newcomers(job: Job, places: Mapping[int, Location]) -> set[int]:

@@ -13,12 +13,12 @@ from prs.engine.execution import emptiness
 from prs.engine.execution.breaker import tripped
 from prs.engine.execution.outcome import job_outcome
 from prs.engine.execution.record import Record
+from prs.engine.execution.sight import Sight
 from prs.engine.execution.starter import GATE_INTERVAL, Starter
 from prs.engine.execution.under_way import UnderWay
 from prs.engine.journal.jobs import STEP_OPEN, Job
 from prs.engine.waits import Waits
 from prs.errors import LoginFailed, PveError
-from prs.pve.act import migration
 from prs.pve.act.migration import Location
 from prs.pve.api import Api
 
@@ -38,6 +38,7 @@ class Executor:
         self.api, self.journal, self.clock, self.job_id = api, holds.journal, clock, job_id
         self._holds, self._waits, self._record = holds, Waits(clock), Record(holds.journal, clock, job_id)
         self._maintenance = Maintenance(api, holds, self._waits, switch)
+        self._sight = Sight(api, holds.roster, self._waits)
         self._under_way = UnderWay(api, self._record, self._waits)
         self._starter = Starter(api, holds, clock, self._record, self._waits, self._maintenance)
         self._judged = frozenset[int]() if (job := self._record.read()).state == "queued" else _failed(job)
@@ -71,7 +72,7 @@ class Executor:
 
     def _round(self, job: Job) -> str:
         """Observe and start; what the job as a whole waits for, in words that stay in its row as long as that is so."""
-        places = migration.locate_all(self.api)
+        places = self._sight.look(job)
         for step in job.steps:
             if step.active:
                 self._under_way.follow(job, step, places)
@@ -86,7 +87,10 @@ class Executor:
             self._record.job(state="paused", message=tripped(job))
             return ""
         waiting = self._maintenance.after(job, places)
-        self._starter.look(job, places)
+        if self._sight.short:
+            self._starter.waiting = "waiting: guests are gone from PVE's list, which is looked at a second time"
+        else:
+            self._starter.look(job, self._sight.shown(places))
         words = "; ".join(dict.fromkeys(filter(None, [self._starter.waiting, waiting])))
         self._record.job(state="running", message=words)
         return waiting
@@ -106,12 +110,16 @@ class Executor:
         job = self._record.read()
         if job.count(*STEP_OPEN) or waiting:
             return False
-        places = migration.locate_all(self.api) if job.kind == "drain" else {}
+        places = self._sight.look(job)
         if job.kind == "drain" and not job.request and self._drains_more(job, places):
             return False
-        state, words = job_outcome(job, places)
+        hidden = self._sight.hidden(job.node) if job.kind == "drain" else []
+        state, words = job_outcome(job, places, hidden, self._sight.scope)
         if self._tripped:
             state = "partial" if job.count("done") else "failed"
+        if job.kind == "drain" and not self._sight.settled(state == "done"):
+            self._record.job(message=f"waiting: {job.node} is looked at a second time")
+            return False
         notes = [self._tripped, self.journal.note(released(job.id)), words, self._maintenance.trouble(job, places)]
         if job.request in ("cancel", "abort") and state != "done" and job.kind == "drain":
             notes.append(self._maintenance.end(job))

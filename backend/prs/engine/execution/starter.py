@@ -54,10 +54,18 @@ class Starter:
         self._maintenance.see(job, cluster)
         ready = startable(job.steps, elsewhere, job.policy, self._aside)
         self._looked = frozenset(step.seq for step in ready)
-        self.waiting = "waiting: the cluster has no quorum" if not cluster.quorate else self._maintenance.before(job, cluster)
+        self.waiting = self._ahead(job, cluster, places)
         waits = [self.waiting or not self._start(self._record.read(), step, cluster, elsewhere) for step in ready]
         if any(waits):
             self._opens = self._clock.monotonic() + GATE_INTERVAL
+
+    def _ahead(self, job: Job, cluster: Cluster, places: Mapping[int, Location]) -> str:
+        """What comes before any request of ours: a complete reading, quorum, the end of HA maintenance mode; "" when all is ready."""
+        if places.keys() - {guest.vmid for guest in cluster.guests}:
+            return "waiting: PVE's list came back without some guests"
+        if not cluster.quorate:
+            return "waiting: the cluster has no quorum"
+        return self._maintenance.before(job, cluster)
 
     @property
     def _aside(self) -> frozenset[int]:

@@ -202,11 +202,12 @@ class Journal:
         # Tokens are user!name: in the order of bytes between user! and user" (the next character).
         own = """WHERE jobs.user = :user OR (jobs.user > :user || '!' AND jobs.user < :user || '"')""" if user else ""
         rows = self.rows(
-            f"""SELECT jobs.*, plans.policy, plans.method, plans.summary FROM jobs JOIN plans ON plans.id = jobs.plan {own}
+            f"""SELECT jobs.*, plans.policy, plans.method, plans.summary,
+            json_extract(plans.body, '$.options') AS options FROM jobs JOIN plans ON plans.id = jobs.plan {own}
             ORDER BY jobs.created DESC, jobs.rowid LIMIT :limit""",
             {"user": user, "limit": limit},
         )
-        return [self._fill(row, Plan(row["kind"], row["method"], row["node"], summary=row["summary"])) for row in rows]
+        return [self._fill(row, _brief(row)) for row in rows]
 
     def _job(self, row: sqlite3.Row) -> Job:
         if row["plan"] not in self._plans:
@@ -296,6 +297,11 @@ class Journal:
             return value
         rows = self.rows("SELECT value FROM meta WHERE name = ?", name)
         return str(rows[0]["value"]) if rows else ""
+
+
+def _brief(row: sqlite3.Row) -> Plan:
+    options = tuple((str(name), str(value)) for name, value in json.loads(row["options"] or "[]"))
+    return Plan(row["kind"], row["method"], row["node"], summary=row["summary"], options=options)
 
 
 def _step(row: sqlite3.Row) -> Step:

@@ -18,7 +18,9 @@ from prs.engine.rolling.runs import RollingRun, RollingRuns, Stop
 from prs.errors import ApiError, HelperError, JobConflict, PlanError, PveError, Unreachable
 from prs.model import Plan, Policy
 from prs.pve.act import power
+from prs.pve.act.migration import locate_all
 from prs.pve.api import Api
+from prs.pve.read.roster import listed, scope, unproven
 
 LOOK = 10.0  # seconds between two looks at a gate
 PATIENCE = 900.0  # how long (s) a gate may stay shut after a reboot: Ceph and HA need minutes
@@ -86,7 +88,6 @@ class Rolling:
                 uptime = power.uptimes(self.api).get(stop.node, 0.0)
                 if not uptime:
                     raise Halted(f"the uptime of {stop.node} is not known, so nobody could see whether it has rebooted")
-                self._pass(stop.node, PATIENCE, f"before the reboot of {stop.node}")
                 stop = self._set(stop, state="rebooting", uptime=uptime)
             if stop.state == "rebooting":
                 stop = self._reboot(stop)
@@ -124,7 +125,10 @@ class Rolling:
         if self.actions.stopped():
             raise Halted("stopped by the user", cancelled=True)
         request = PlanRequest(drain=stop.node, maintenance=self.actions.maintenance)
-        _, plan = make_plan(self.api, rolling_run.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, stop.node))
+        _, plan = make_plan(
+            self.api, rolling_run.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, stop.node),
+            self.actions.holds.roster,
+        )
         self.actions.say(plan.summary)
         if not plan.feasible:
             raise Halted("; ".join([plan.summary, *(f"{stay.vmid} ({stay.name}) {stay.reason}" for stay in plan.blockers)]))
@@ -146,6 +150,8 @@ class Rolling:
     def _reboot(self, stop: Stop) -> Stop:
         """Tell the node once, then wait until it is up with a fresh uptime."""
         if not stop.told:
+            self._pass(stop.node, PATIENCE, f"before the reboot of {stop.node}")
+            self._still_empty(stop)
             self.actions.say(f"{stop.node} is empty and reboots.")
             try:
                 power.reboot(self.api, stop.node)
@@ -164,6 +170,18 @@ class Rolling:
             self._rest()
         self._pass(stop.node, PATIENCE, f"after the reboot of {stop.node}")
         return self._set(stop, state="returning")
+
+    def _still_empty(self, stop: Stop) -> None:
+        """Look at the node in the minute of its reboot: a guest may have come while the gates were waited for. Halted."""
+        places = locate_all(self.api)
+        known = listed(self.actions.holds.roster, {vmid: where.node for vmid, where in places.items()})
+        if scope(self.api.user, known):
+            raise Halted(f"{stop.node} is not rebooted: {unproven(self.api.user)}")
+        left = {vmid: where.name for vmid, where in places.items() if where.node == stop.node and not where.template}
+        left |= {vmid: "hidden" for vmid, node in (known or {}).items() if node == stop.node and vmid not in places}
+        if left:
+            names = ", ".join(f"{vmid} ({name})" if name else str(vmid) for vmid, name in sorted(left.items()))
+            raise Halted(f"{stop.node} is not rebooted: {names} {'is' if len(left) == 1 else 'are'} on it again")
 
     def _uptime(self, stop: Stop) -> float:
         try:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from prs.model import Cluster, Guest, Move, Node, Policy, Rule
+from prs.model import CUT_OFF_LOCK, Cluster, Guest, Move, Node, Policy, Rule, unlocking
 from prs.planner.problem.domains import Domains
 from prs.planner.problem.hardware import Hardware
 from prs.planner.problem.names import Ignored, unmatched
@@ -95,6 +95,8 @@ class FixedLimits:
         if guest.template:
             return "is a template: it runs nowhere and stays"
         waits = guest.occupied and bool(self.drain) and guest.node == self.drain
+        if guest.lock == CUT_OFF_LOCK and guest.vmid not in self._migrating:
+            return f"is locked ({guest.lock}), and no migration of it runs: {unlocking(guest.kind, guest.vmid, guest.node)}"
         if guest.lock and not waits:
             return f"is locked ({guest.lock})"
         if guest.vmid in self._migrating:

@@ -18,7 +18,7 @@ def refusals(rights: Rights) -> dict[str, str]:
     sees_nodes = rights.may("Sys.Audit", "/nodes") or rights.may("Sys.Audit", "/")
     loads = "" if sees_nodes else "needs Sys.Audit on /nodes to see how full the nodes are"
     # A drain by somebody who does not see every guest would call a node empty that is not.
-    blind = "" if rights.may("VM.Audit", "/vms") else "needs VM.Audit on /vms, so that no guest is overlooked"
+    blind = "" if rights.everywhere("VM.Audit", "/vms") else "needs VM.Audit on /vms, with propagation, so that no guest is overlooked"
     return {
         "plan": loads,
         "balance": loads or migrate,

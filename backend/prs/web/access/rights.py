@@ -25,6 +25,12 @@ class Rights:
                 return bool(self._listed[path].get(privilege))
         return False
 
+    def everywhere(self, privilege: str, path: str) -> bool:
+        """True when the privilege is held on the path and passes down to all that is below it: a role without propagation does not."""
+        while path not in self._listed and path != "/":
+            path = path.rpartition("/")[0] or "/"
+        return bool(self._listed.get(path, {}).get(privilege))
+
     def may_migrate(self, vmid: int) -> bool:
         """True when PVE lets the caller migrate the guest."""
         return self.may("VM.Migrate", f"/vms/{vmid}")

@@ -43,7 +43,7 @@ def plan_for_caller(context: Context, who: Caller, asked: dict[str, Any]) -> dic
     node, goal = asked.get("node", ""), asked.get("goal", "spread")
     request = PlanRequest(node, asked.get("stopped", True), goal, asked.get("leave", False), context.site.helper.exists())
     restrict = restriction(who.rights, context.holds.held(), request.drain)
-    cluster, plan = make_plan(context.api(who), policy, context.now(), request, restrict)
+    cluster, plan = make_plan(context.api(who), policy, context.now(), request, restrict, context.holds.roster)
     chosen: dict[str, object] = {name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None}
     chosen["stopped" if request.drain else "goal"] = request.stopped if request.drain else request.goal
     plan = complete(plan, cluster, chosen)
