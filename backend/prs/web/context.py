@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from prs.endpoint import Endpoint
 from prs.engine.clock import SystemClock
 from prs.engine.drain.holds import Holds
 from prs.engine.journal.journal import Journal
+from prs.engine.journal.lock import held
 from prs.helper.client import shared_holds
 from prs.model import Cluster
 from prs.pve.api import Api
@@ -92,12 +92,4 @@ class Context:
 
     def daemon(self) -> bool:
         """True while a process holds the lock of whoever carries jobs out (prs.engine.journal.lock)."""
-        try:
-            with (self.settings.state_dir / "executor.lock").open() as file:
-                # Shared: it only fails while the daemon holds it, and is given back at once.
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return held(self.settings.state_dir)

@@ -45,11 +45,12 @@ def act(call: Call) -> int:
             lambda: call.settings(daemon=True), call.connect, name, SWITCH, shared_holds_here(), lambda: signature(source, client.PVE),
             lambda now: client.alive_nodes(client.PVE, now), lambda alive: client.tell_alive(client.SOCKET, alive),
         )  # fmt: skip
-        service = Service(host, settings, journal_of(settings), clock, notifier)
-        signal.signal(signal.SIGTERM, lambda *_: service.stop())
-        signal.signal(signal.SIGINT, lambda *_: service.stop())
-        signal.signal(signal.SIGHUP, lambda *_: service.reload())
-        service.run()
+        with journal_of(settings) as journal:
+            service = Service(host, settings, journal, clock, notifier)
+            signal.signal(signal.SIGTERM, lambda *_: service.stop())
+            signal.signal(signal.SIGINT, lambda *_: service.stop())
+            signal.signal(signal.SIGHUP, lambda *_: service.reload())
+            service.run()
     return exits.DONE
 
 

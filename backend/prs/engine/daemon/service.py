@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import traceback
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
@@ -33,6 +36,7 @@ IDLE = 5.0  # seconds between two looks into the journal for a new job
 STANDING_BY = "standing by"  # begins the status of a daemon that does not lead
 PRUNE = 3600.0  # seconds between two looks for what may leave the journal
 TELLS = 180.0  # seconds between two signs of life for the other nodes, which count for 600
+STRIKES = 5  # times in a row that a job may fail for a reason nobody has thought of before it is ended
 RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was not ours to plan, is looked at again
 
 
@@ -50,6 +54,13 @@ class Host:
     tell_alive: Callable[[bool], None] = lambda alive: None  # tells the other nodes of this service; HelperError
 
 
+def unforeseen(error: Exception) -> str:
+    """An error that nobody has thought of, with the place where it happened: enough for a report, on one line."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" in {Path(last[0].filename).name} line {last[0].lineno}" if last else ""
+    return f"{type(error).__name__}{where}: {' '.join(str(error).split())[:200]}"
+
+
 class Service:
     """One daemon. `stop` and `reload` only set flags, so signal handlers may call them."""
 
@@ -57,6 +68,8 @@ class Service:
         self._host, self._settings, self._journal, self._clock, self._notifier = host, settings, journal, clock, notifier
         self._holds = Holds(journal, clock, host.shared_holds)
         self._executors: dict[str, Executor] = {}
+        self._strikes: Counter[str] = Counter()  # job -> failures in a row
+        self._taken: set[str] = set()  # jobs whose taking was told
         self._stopping = self._reloading = False
         self._next_look = self._next_prune = 0.0
         self._status = ""
@@ -109,13 +122,16 @@ class Service:
             self._tell(alive=True)
         try:
             for job in self._journal.jobs(only_open=True):
-                self._serve(job)
+                self._safely(job)
             self._holds.sync()
             self._prune()
             if not self._executors:
                 self._schedule()
         except JournalError as error:
             self._say(f"cannot work: {error}", logging.ERROR)
+            return IDLE
+        except Exception as error:  # noqa: BLE001 - the last resort: whatever it was, running jobs are not left alone for it
+            self._say(f"something unforeseen failed, next try in {IDLE:.0f} seconds: {unforeseen(error)}", logging.ERROR)
             return IDLE
         return TICK if self._executors else IDLE
 
@@ -127,26 +143,52 @@ class Service:
         if gone:
             log.info("%d old jobs left the journal", gone)
 
+    def _safely(self, job: Job) -> None:
+        """Serve one job; whatever nobody has thought of is named and does not keep the other jobs from going on."""
+        try:
+            self._serve(job)
+            self._strikes.pop(job.id, None)
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the other jobs go on
+            self._strikes[job.id] += 1
+            self._executors.pop(job.id, None)
+            words = unforeseen(error)
+            log.error("job %s: %s (failure %d of %d)", job.id, words, self._strikes[job.id], STRIKES, extra={"job": job.id})
+            if self._strikes[job.id] >= STRIKES:
+                self._end(job, PrsError(f"given up after {STRIKES} unforeseen failures: {words}"))
+
     def _serve(self, job: Job) -> None:
         try:
             if job.id not in self._executors:
                 resumed = " (resumed)" if job.state != "queued" else ""
-                log.info("taking job %s of %s%s", job.id, job.user, resumed, extra={"job": job.id})
+                if job.id not in self._taken:
+                    log.info("taking job %s of %s%s", job.id, job.user, resumed, extra={"job": job.id})
+                self._taken.add(job.id)
                 self._executors[job.id] = Executor(self._account(job), self._holds, self._clock, job.id, self._host.switch)
-            self._say(f"job {job.id}: {job.count('done')} of {len(job.steps)} migrations done")
             ended = self._executors[job.id].tick()
+            # Only now: while the journal cannot be written, this and that would be told in turn, for ever.
+            self._say(f"job {job.id}: {job.count('done')} of {len(job.final)} migrations done")
             api = self._executors[job.id].api
             if job.credential and not ended and isinstance(api, Renewed):
                 credentials.renew(self._settings.credentials_dir, job.credential, *api.ticket())
         except JournalError:
             raise
         except PrsError as error:
-            self._give_up(job, error)
-            ended = True
+            self._end(job, error)
+            return
         if ended:
-            self._executors.pop(job.id, None)
-            if job.credential:
-                credentials.delete(self._settings.credentials_dir, job.credential)
+            self._forget(job)
+
+    def _end(self, job: Job, error: PrsError) -> None:
+        self._give_up(job, error)
+        self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        self._executors.pop(job.id, None)
+        self._taken.discard(job.id)
+        if job.credential:
+            credentials.delete(self._settings.credentials_dir, job.credential)
 
     def _account(self, job: Job) -> Api:
         """A job from the web runs with its user's own ticket, every other with the configured account."""

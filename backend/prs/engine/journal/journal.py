@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import sqlite3
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any
 from prs.codec import from_json, to_json
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
+from prs.engine.journal.rows import brief_plan, step_of
 from prs.engine.journal.schema import upgrade
-from prs.errors import JobConflict, JournalError, NotFound
+from prs.errors import JobConflict, JournalError, ModelError, NotFound
 from prs.model import Move, Plan, Policy
 
-_STEP_FIELDS = tuple(item.name for item in fields(Step))
+log = logging.getLogger(__name__)
+
 _JOB_FIELDS = tuple(item.name for item in fields(Job) if item.name not in ("plan", "policy", "steps"))
 _OPEN_JOBS = ", ".join(f"'{state}'" for state in JOB_OPEN)
 _OPEN_STEPS = ", ".join(f"'{state}'" for state in STEP_OPEN)
@@ -46,6 +49,7 @@ class Journal:
             if not path.exists():
                 path.touch(mode=0o660)
             self._plans: dict[str, Plan] = {}
+            self._aside: set[str] = set()  # jobs whose rows cannot be read, and which were told of
             self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
             self._end = weakref.finalize(self, self._db.close)
             # The process's end closes it anyway, and would do so outside of the thread that it belongs to.
@@ -105,17 +109,18 @@ class Journal:
 
     def plan(self, plan_id: str) -> tuple[Plan, str]:
         """The stored plan and the user it was made for; JournalError if there is none."""
-        rows = self.rows("SELECT body, user FROM plans WHERE id = ?", plan_id)
-        if not rows:
-            raise NotFound(f"there is no plan {plan_id}")
-        return from_json(Plan, json.loads(rows[0]["body"])), rows[0]["user"]
+        row = self._plan_row(plan_id)
+        return from_json(Plan, json.loads(row["body"])), row["user"]
 
     def plan_policy(self, plan_id: str) -> Policy:
         """The policy the stored plan was made with; NotFound if there is none."""
-        rows = self.rows("SELECT policy FROM plans WHERE id = ?", plan_id)
+        return from_json(Policy, json.loads(self._plan_row(plan_id)["policy"]))
+
+    def _plan_row(self, plan_id: str) -> sqlite3.Row:
+        rows = self.rows("SELECT body, user, policy FROM plans WHERE id = ?", plan_id)
         if not rows:
             raise NotFound(f"there is no plan {plan_id}")
-        return from_json(Policy, json.loads(rows[0]["policy"]))
+        return rows[0]
 
     def add_job(
         self, plan_id: str, user: str, origin: str, now: float, moves: tuple[Move, ...] | None = None, credential: str = "",
@@ -194,8 +199,7 @@ class Journal:
         """The newest jobs first, with plans and steps; with `only_open` those without a final state, oldest first."""
         where = f"WHERE jobs.state IN ({_OPEN_JOBS}) ORDER BY jobs.created" if only_open else "ORDER BY jobs.created DESC"
         query = f"SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan {where}, jobs.rowid LIMIT ?"
-        rows = self.rows(query, limit)
-        return [self._job(row) for row in rows]
+        return self._readable(self.rows(query, limit), self._job)
 
     def brief_jobs(self, limit: int, user: str = "") -> list[Job]:
         """The newest jobs first (of `user` and of the user's tokens, "" = everybody's), of their plans only kind, method and summary."""
@@ -207,7 +211,28 @@ class Journal:
             ORDER BY jobs.created DESC, jobs.rowid LIMIT :limit""",
             {"user": user, "limit": limit},
         )
-        return [self._fill(row, _brief(row)) for row in rows]
+        return self._readable(rows, lambda row: self._fill(row, brief_plan(row)))
+
+    def _readable(self, rows: list[sqlite3.Row], read: Callable[[sqlite3.Row], Job]) -> list[Job]:
+        """The jobs of these rows; one that cannot be understood is set aside: it ends as failed, and its row says why."""
+        found = []
+        for row in rows:
+            try:
+                found.append(read(row))
+            except (ModelError, ValueError, TypeError, KeyError, RecursionError) as error:
+                self._set_aside(row, error)
+        return found
+
+    def _set_aside(self, row: sqlite3.Row, error: Exception) -> None:
+        if row["id"] not in self._aside:
+            self._aside.add(row["id"])
+            log.error("job %s cannot be read from the journal and is set aside: %s", row["id"], f"{type(error).__name__}: {error}"[:200])
+        if row["state"] in JOB_OPEN:
+            words = "its row in the journal cannot be read: look for running migrations in the task lists of the nodes"
+            with self.transaction() as db:
+                db.execute("UPDATE jobs SET state = 'failed', message = ? WHERE id = ?", (words, row["id"]))
+                db.execute(f"UPDATE steps SET state = 'unknown' WHERE job = ? AND state IN ({_OPEN_STEPS})", (row["id"],))
+                self._touch(db, row["id"])
 
     def _job(self, row: sqlite3.Row) -> Job:
         if row["plan"] not in self._plans:
@@ -216,7 +241,7 @@ class Journal:
         return self._fill(row, self._plans[row["plan"]])
 
     def _fill(self, row: sqlite3.Row, plan: Plan) -> Job:
-        steps = tuple(_step(item) for item in self.rows("SELECT * FROM steps WHERE job = ? ORDER BY seq", row["id"]))
+        steps = tuple(step_of(item) for item in self.rows("SELECT * FROM steps WHERE job = ? ORDER BY seq", row["id"]))
         policy = from_json(Policy, json.loads(row["policy"]))
         return Job(plan=plan, policy=policy, steps=steps, **{name: row[name] for name in _JOB_FIELDS})
 
@@ -249,7 +274,7 @@ class Journal:
     def active_steps(self) -> list[tuple[str, Step]]:
         """(job id, step) of every step that may have a migration running now, of all jobs."""
         rows = self.rows(f"SELECT * FROM steps WHERE state IN ({_ACTIVE_STEPS}) ORDER BY job, seq")
-        return [(row["job"], _step(row)) for row in rows]
+        return [(row["job"], step_of(row)) for row in rows]
 
     def known_upids(self, vmid: int) -> frozenset[str]:
         """UPIDs of all migrations of the guest that the journal has seen."""
@@ -287,7 +312,7 @@ class Journal:
         """The drains of a node that were queued at or after `since`, oldest first."""
         query = """SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan
             WHERE jobs.kind = 'drain' AND jobs.node = ? AND jobs.created >= ? ORDER BY jobs.created, jobs.rowid"""
-        return [self._job(row) for row in self.rows(query, node, since)]
+        return self._readable(self.rows(query, node, since), self._job)
 
     def note(self, name: str, value: str | None = None) -> str:
         """Read a small named fact ("" if unset), or set it when a value is given."""
@@ -297,13 +322,3 @@ class Journal:
             return value
         rows = self.rows("SELECT value FROM meta WHERE name = ?", name)
         return str(rows[0]["value"]) if rows else ""
-
-
-def _brief(row: sqlite3.Row) -> Plan:
-    options = tuple((str(name), str(value)) for name, value in json.loads(row["options"] or "[]"))
-    return Plan(row["kind"], row["method"], row["node"], summary=row["summary"], options=options)
-
-
-def _step(row: sqlite3.Row) -> Step:
-    values = {name: row[name] for name in _STEP_FIELDS}
-    return Step(**{**values, "running": bool(row["running"]), "ha": bool(row["ha"])})

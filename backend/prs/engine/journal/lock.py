@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from types import TracebackType
 from prs.errors import JournalError
 
 SERVICE = "service"
+EXECUTOR = "executor.lock"
+TRIES, PAUSE = 3, 0.05  # whoever only asks whether the lock is held has it for a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +39,17 @@ class Holder:
 
 
 class ExecutorLock:
-    """A lock file; `taken` says whether this process got it."""
+    """A lock file and, so that a deleted one lets nobody else in, the directory itself; `taken`: this process got both."""
 
-    def __init__(self, state_dir: Path, work: str, name: str = "executor.lock") -> None:
+    def __init__(self, state_dir: Path, work: str, name: str = EXECUTOR) -> None:
         """Try to take the lock `name` in `state_dir` for `work`; raise JournalError if the file cannot be opened."""
         path = state_dir / name
-        self._work, self.taken = work, False
+        self._work, self.taken, self._directory = work, False, -1
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b", buffering=0)
+            if name == EXECUTOR:  # other locks of the directory have a file only: they may be held at the same time
+                self._directory = os.open(state_dir, os.O_RDONLY)
         except OSError as error:
             raise JournalError(f"{path} cannot be opened: {error}") from error
         self.take()
@@ -53,9 +58,10 @@ class ExecutorLock:
         """Try again; True if this process has the lock now."""
         if self.taken:
             return True
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _lock(self._file.fileno()):
+            return False
+        if self._directory >= 0 and not _lock(self._directory):
+            fcntl.flock(self._file, fcntl.LOCK_UN)
             return False
         self.taken = True
         with suppress(OSError):  # a full disk: others are then told less, and the lock holds all the same
@@ -72,10 +78,41 @@ class ExecutorLock:
     def release(self) -> None:
         """Give the lock back."""
         self._file.close()
-        self.taken = False
+        if self._directory >= 0:
+            os.close(self._directory)
+        self.taken, self._directory = False, -1
 
     def __enter__(self) -> ExecutorLock:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.release()
+
+
+def _lock(handle: int) -> bool:
+    for _ in range(TRIES):
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(PAUSE)
+    return False
+
+
+def held(state_dir: Path) -> bool:
+    """Whether some process carries jobs out of this directory."""
+    return any(_busy(path) for path in (state_dir / EXECUTOR, state_dir))
+
+
+def _busy(path: Path) -> bool:
+    """Whether somebody has the path locked: a shared lock only fails while that is so, and is given back at once."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False

@@ -12,7 +12,7 @@ from prs.pve.act.task_log import Log, amount, read
 from prs.pve.api import Api, quote
 from prs.pve.read.migrations import COPYING, MIGRATIONS, running_migrations
 from prs.pve.read.preconditions import Preconditions, qemu_preconditions, refusals
-from prs.pve.read.resources import ha_state
+from prs.pve.read.resources import ha_state, vmid
 from prs.pve.read.values import Row, flag, rows, table, text, whole
 
 # The HA manager's `hamigrate` only passes a request on; the other two copy (qemu-server API2/Qemu.pm, pve-container API2/LXC.pm).
@@ -67,7 +67,7 @@ def locate_all(api: Api) -> dict[int, Location]:
     """Location every guest is that the caller may see, by vmid; one call."""
     data = rows(api.get("/cluster/resources"))
     online = {text(row, "node"): text(row, "status") == "online" for row in data if row.get("type") == "node"}
-    return {whole(row, "vmid"): _where(row, online) for row in data if row.get("type") in ("qemu", "lxc")}
+    return {vmid(row): _where(row, online) for row in data if row.get("type") in ("qemu", "lxc") and vmid(row)}
 
 
 def locate(api: Api, vmid: int, kind: Kind | None = None) -> Location | None:
@@ -139,7 +139,7 @@ def start(api: Api, move: Move, connections: bool = False) -> str:
             params["with-local-disks"] = 1
             params |= {"with-conntrack-state": 1} if connections else {}
     upid = api.post(_path(move), params)
-    if not isinstance(upid, str) or not upid.startswith("UPID:"):
+    if not isinstance(upid, str) or not re.fullmatch(r"UPID:[!-~]+", upid):
         raise Unreachable(f"PVE gave no task for the migration of {move.vmid}; it may have been started all the same")
     return upid
 

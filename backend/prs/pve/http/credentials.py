@@ -79,11 +79,12 @@ class Ticket:
         now = time.monotonic()
         age = _age(endpoint.ticket) if endpoint.ticket and endpoint.csrf else RENEW_AGE
         self._renew_at, self._dead_at = now + RENEW_AGE - age, now + LIFETIME
+        self._stale_at = time.time() + RENEW_AGE - age  # by the wall clock: the other one stands still while the machine is suspended
 
     def headers(self, method: str, login: Login) -> Mapping[str, str]:
         """The cookie, and the CSRF token for all but GET."""
         with self._lock:
-            if time.monotonic() >= self._renew_at or not self._ticket:
+            if time.monotonic() >= self._renew_at or time.time() >= self._stale_at or not self._ticket:
                 self._renew(login)
             found = {"Cookie": _cookie(self._ticket)}
             return found if method == "GET" else found | {"CSRFPreventionToken": self._csrf}
@@ -114,7 +115,7 @@ class Ticket:
         except Unreachable:
             if not self._ticket or now >= self._dead_at:
                 raise
-            self._renew_at = now + RETRY  # the old one is good for a while yet
+            self._renew_at, self._stale_at = now + RETRY, time.time() + RETRY  # the old one is good for a while yet
             return
         self._take(data, now)
 
@@ -127,7 +128,7 @@ class Ticket:
         if not isinstance(ticket, str) or not isinstance(csrf, str):
             raise Unreachable(f"the answer to the login of {self._user} holds no ticket")
         self._ticket, self._csrf, self._refused = ticket, csrf, ""
-        self._renew_at, self._dead_at = now + RENEW_AGE, now + LIFETIME
+        self._renew_at, self._dead_at, self._stale_at = now + RENEW_AGE, now + LIFETIME, time.time() + RENEW_AGE
 
     def _give_up(self, words: str, now: float) -> None:
         self._ticket, self._refused, self._renew_at = "", words, now + RETRY

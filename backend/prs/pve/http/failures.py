@@ -72,22 +72,27 @@ def in_the_answer(response: requests.Response, place: str, user: str) -> PveErro
     if status >= 595:
         return Unreachable(f"{place} got no answer from the node: {_message(response)} ({status})")
     errors = _json(response).get("errors")
-    named = {str(name): str(words).strip() for name, words in errors.items()} if isinstance(errors, dict) else {}
+    named = {str(name): _clean(str(words)) for name, words in errors.items()} if isinstance(errors, dict) else {}
     return ApiError(status, _message(response), named)
 
 
 def _json(response: requests.Response) -> dict[str, Any]:
     try:
         body = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):  # thousands of nested lists are no answer of PVE either
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _clean(words: str) -> str:
+    """The words without halves of surrogate pairs, which nothing could write on."""
+    return words.strip().encode("utf-8", "replace").decode()
 
 
 def _message(response: requests.Response) -> str:
     """PVE's words: the body's message (all lines; since http-server 5.2.0), else the reason phrase (the first line)."""
     message = _json(response).get("message")
-    words = message.strip() if isinstance(message, str) else ""
+    words = _clean(message) if isinstance(message, str) else ""
     return words or _reason(response) or f"HTTP status {response.status_code}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 
 from prs.errors import Unreachable
+from prs.pve.http.deadline import Connections
 
 # OpenSSL's X509_V_ERR_* numbers (openssl/x509_vfy.h).
 _UNKNOWN_CA = {18, 19, 20, 21}
@@ -37,12 +38,13 @@ class TlsAdapter(HTTPAdapter):  # type: ignore[misc]  # requests carries no type
     def __init__(self, made: ssl.SSLContext) -> None:
         # urllib3 1.26 (Debian 12) cannot give OpenSSL an address to compare with; without this, every urllib3 compares names itself.
         made.check_hostname = False
-        self._context = made
+        self._context, self.connections = made, Connections()
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Hand the context to urllib3's pools."""
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"https": self.connections.pool_class()}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Leave verification to the context."""

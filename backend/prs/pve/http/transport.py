@@ -12,6 +12,7 @@ import requests
 
 from prs.errors import LoginFailed, Unreachable
 from prs.pve.http.credentials import credentials
+from prs.pve.http.deadline import TIMES, Deadline
 from prs.pve.http.failures import HostFailed, in_the_answer, on_the_way
 from prs.pve.http.hosts import Endpoint, caller, where
 from prs.pve.http.tls import TlsAdapter, context
@@ -100,13 +101,17 @@ class Transport:
         if method != "GET":
             self._adapter.forget()  # a change is never sent over a connection that may be dead: nobody could tell whether it arrived
         self.calls += 1
-        try:
-            response = self._session.request(
-                method, f"https://{place}{url}", params=params or None, data=data or None, headers=dict(headers),
-                timeout=(min(CONNECT, limit), limit), allow_redirects=False,
-            )  # fmt: skip
-        except requests.RequestException as error:
-            raise on_the_way(error, place, limit, self._endpoint.ca_file) from None
+        with Deadline(self._adapter.connections, limit * TIMES) as deadline:
+            try:
+                response = self._session.request(
+                    method, f"https://{place}{url}", params=params or None, data=data or None, headers=dict(headers),
+                    timeout=(min(CONNECT, limit), limit), allow_redirects=False,
+                )  # fmt: skip
+            except requests.RequestException as error:
+                if not deadline.over:
+                    raise on_the_way(error, place, limit, self._endpoint.ca_file) from None
+        if deadline.over:
+            raise HostFailed(f"{place} did not come to the end of its answer within {deadline.seconds:g} seconds", sent=True)
         self._note_clock(response.headers.get("Date", ""))
         trouble = in_the_answer(response, place, self._user)
         if trouble is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,8 @@ from prs.pve.read.values import Row, flag, number, text, whole, words
 NO_LOAD_YET = "no load known yet"  # how the reason ends for a guest that has just started or come
 SETTLING = 60  # seconds after a start or a move in which PVE's first cpu sample is 0 (qemu-server QemuServer.pm vmstatus)
 SILENT = "PVE has had no figures for 5 minutes"  # pmxcfs drops older ones (pve-cluster pmxcfs/status.c)
+LAST_VMID = 999_999_999  # PVE/JSONSchema.pm pve-vmid
+NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # PVE/JSONSchema.pm pve-node
 GUEST_STORAGE = ("images", "rootdir")
 
 
@@ -24,8 +27,14 @@ class Sample:
 
 def guests(data: list[Row], offline: frozenset[str]) -> tuple[Guest, ...]:
     """The guests, by vmid; `offline` are the nodes that are known to be down."""
-    found = [_guest(row, text(row, "node") in offline) for row in data if row.get("type") in ("qemu", "lxc") and whole(row, "vmid")]
+    found = [_guest(row, text(row, "node") in offline) for row in data if row.get("type") in ("qemu", "lxc") and vmid(row)]
     return tuple(sorted(found, key=lambda guest: guest.vmid))
+
+
+def vmid(row: Row) -> int:
+    """The number of a row's guest; 0 where PVE gives none that a guest can have."""
+    found = whole(row, "vmid")
+    return found if 0 < found <= LAST_VMID else 0
 
 
 def _guest(row: Row, offline: bool) -> Guest:
@@ -35,7 +44,7 @@ def _guest(row: Row, offline: bool) -> Guest:
     # memhost is what the host gives to the VM's process, so what a move frees; PVE 8 has none, containers report 0.
     memory = whole(row, "memhost") or whole(row, "mem")
     return Guest(
-        vmid=whole(row, "vmid"),
+        vmid=vmid(row),
         name=text(row, "name"),
         kind="lxc" if row.get("type") == "lxc" else "qemu",
         node=text(row, "node"),
@@ -96,7 +105,8 @@ def nodes(data: list[Row], status: list[Row], version: str = "") -> tuple[Node, 
     `version` is that of the answering node, the only one whose version a cluster-wide call tells.
     """
     known = {text(row, "name"): row for row in status if row.get("type") == "node"}
-    found = [_node(row, known.get(text(row, "node"), {}), version) for row in data if row.get("type") == "node"]
+    rows = [row for row in data if row.get("type") == "node" and NODE.fullmatch(text(row, "node"))]
+    found = [_node(row, known.get(text(row, "node"), {}), version) for row in rows]
     return tuple(sorted(found, key=lambda node: node.name))
 
 

@@ -20,16 +20,19 @@ def table(data: Any) -> Row:
     return data if isinstance(data, dict) else {}
 
 
+MOST = 2.0**60  # larger than any figure of PVE: bytes, seconds, numbers of things
+
+
 def number(row: Row, key: str) -> float | None:
-    """A number or numeric string under `key`; None if it is absent or no finite number."""
+    """A number or numeric string under `key`; None if it is absent or no figure of PVE (negative, endless, beyond MOST)."""
     value = row.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         result = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return result if math.isfinite(result) else None
+    return result if math.isfinite(result) and 0 <= result <= MOST else None
 
 
 def whole(row: Row, key: str) -> int:
@@ -38,9 +41,12 @@ def whole(row: Row, key: str) -> int:
 
 
 def text(row: Row, key: str) -> str:
-    """The value under `key` as text; "" if there is none."""
+    """The value under `key` as text; "" if there is none, or if it is a list or an object."""
     value = row.get(key)
-    return "" if value is None else str(value)
+    if value is None or isinstance(value, dict | list):
+        return ""
+    # Half of a surrogate pair is no character: neither a terminal nor SQLite could take it.
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def flag(row: Row, key: str, default: bool = False) -> bool:
