@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from prs.model import Storage
-from prs.pve.read.values import Row, text
+from prs.pve.read.values import Row, text, whole
 
 ALIKE = 0.001  # figures of one filesystem differ by what was written between two readings
 
@@ -75,8 +75,9 @@ def guest_bytes(listed: list[Row], used: int) -> dict[int, int]:
     """Bytes by vmid of a storage's content listing; scaled down where thin volumes together are larger than what is in use."""
     sizes: dict[int, int] = {}
     for row in listed:
-        if row.get("vmid") is not None and (row.get("content") in (None, "images", "rootdir")):
-            sizes[int(row["vmid"])] = sizes.get(int(row["vmid"]), 0) + int(row.get("size") or 0)
+        vmid = whole(row, "vmid")
+        if vmid and (row.get("content") in (None, "images", "rootdir")):
+            sizes[vmid] = sizes.get(vmid, 0) + whole(row, "size")
     total = sum(sizes.values())
     share = used / total if total > used else 1.0
     return {vmid: int(size * share) for vmid, size in sizes.items()}

@@ -77,7 +77,7 @@ def _first(value: str, key: str) -> str:
 
 
 def _mib(value: str) -> int:
-    return int(value) * MIB if value.isdigit() else 0
+    return int(value) * MIB if value.isdecimal() and len(value) < 10 else 0
 
 
 def raw_lines(data: Any) -> list[str]:

@@ -111,10 +111,10 @@ def managed(resources: Iterable[Row], groups: Iterable[Row] = ()) -> dict[int, M
 def vmids(resources: str) -> tuple[int, ...]:
     """The vmids of "vm:100,ct:101", ascending."""
     found = (part.rpartition(":")[2] for part in words(resources))
-    return tuple(sorted({int(part) for part in found if part.isdigit()}))
+    return tuple(sorted({int(part) for part in found if part.isdecimal() and len(part) < 10}))
 
 
 def _nodes(value: str) -> tuple[tuple[str, int], ...]:
     """("n1", 2), ("n2", 0) of "n1:2,n2"; the higher number is preferred."""
     pairs = (part.partition(":") for part in words(value))
-    return tuple((name, int(priority) if priority.isdigit() else 0) for name, _, priority in pairs)
+    return tuple((name, int(priority) if priority.isdecimal() and len(priority) < 10 else 0) for name, _, priority in pairs)

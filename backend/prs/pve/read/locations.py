@@ -50,4 +50,4 @@ def _coordinates(place: Mapping[str, object]) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdigit())
+    return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdecimal() and len(part) < 10)

@@ -12,6 +12,6 @@ def running_migrations(tasks: list[Row]) -> dict[int, str]:
     """The running migrations among rows of /cluster/tasks, where a running task has no end time."""
     found: dict[int, str] = {}
     for row in sorted(tasks, key=lambda row: text(row, "type") in COPYING):
-        if text(row, "type") in MIGRATIONS and not whole(row, "endtime") and text(row, "id").isdigit():
+        if text(row, "type") in MIGRATIONS and not whole(row, "endtime") and text(row, "id").isdecimal() and len(text(row, "id")) < 10:
             found[int(text(row, "id"))] = text(row, "upid")
     return found

@@ -10,7 +10,7 @@ from typing import Any
 from prs.model import Kind, Volume
 from prs.pve.read.guest_facts import raw_lines
 from prs.pve.read.ha import vmids
-from prs.pve.read.values import Row, flag, properties, rows, table, text, whole
+from prs.pve.read.values import Row, flag, properties, rows, table, text, texts, whole
 
 COPYABLE = ("dir", "btrfs", "zfspool", "lvmthin", "lvm")
 _LINKED = re.compile(r"(?:^|[:/])base-\d+-[^/]*/")
@@ -61,11 +61,10 @@ def qemu_preconditions(
         words = _disk(disk, running, plugins or {}, replicated, text(disk, "volid").partition(":")[0] in chained)
         words = words or (owned_by_other(text(disk, "volid"), vmid) if vmid and not flag(disk, "cdrom") else "")
         blockers += [words] if words else []
-    allowed = data.get("allowed_nodes")
     return Preconditions(
         blockers=tuple(blockers),
         volumes=tuple(sorted((_volume(disk) for disk in listed if _travels(disk)), key=lambda volume: volume.name)),
-        targets=tuple(sorted(map(str, allowed))) if isinstance(allowed, list) else None,
+        targets=tuple(sorted(texts(data, "allowed_nodes"))) if isinstance(data.get("allowed_nodes"), list) else None,
         refused=refusals(data.get("not_allowed_nodes")),
         companions=companions(data),
         connections=flag(data, "has-dbus-vmstate"),
@@ -82,9 +81,9 @@ def owned_by_other(volid: str, vmid: int) -> str:
 
 def _devices(data: Row, running: bool) -> list[str]:
     """Devices of the node; a mapped one stays no obstacle for a stopped VM, nor for a running one if it is marked as live-migratable."""
-    mapped: dict[str, object] = {str(name): {} for name in data.get("mapped-resources") or []}
+    mapped: dict[str, object] = {name: {} for name in texts(data, "mapped-resources")}
     mapped |= table(data.get("mapped-resource-info"))
-    found = {str(key) for key in data.get("local_resources") or []} | (set(mapped) if running else set())
+    found = set(texts(data, "local_resources")) | (set(mapped) if running else set())
     blockers = []
     for key in sorted(found):
         if key not in mapped:
@@ -153,7 +152,7 @@ def refusals(data: Any) -> tuple[tuple[str, str], ...]:
 
 def companions(data: Row) -> tuple[int, ...]:
     """The vmids that the HA manager moves along."""
-    return tuple(sorted({vmid for sid in data.get("dependent-ha-resources") or [] for vmid in vmids(str(sid))}))
+    return tuple(sorted({vmid for sid in texts(data, "dependent-ha-resources") for vmid in vmids(sid)}))
 
 
 def lxc_preconditions(

@@ -28,7 +28,7 @@ class Roster:
             ids: Row = table(table(json.loads(self.read_text())).get("ids"))
         except (OSError, ValueError, RecursionError):
             return None
-        found = {int(vmid): text(table(row), "node") for vmid, row in ids.items() if vmid.isascii() and vmid.isdigit()}
+        found = {int(vmid): text(table(row), "node") for vmid, row in ids.items() if vmid.isdecimal() and len(vmid) < 10}
         # A guest may move or appear between two readings, but not half of them; this host may be a node of another cluster.
         return found if 2 * sum(found.get(vmid) == node for vmid, node in seen.items()) >= len(seen) else None
 

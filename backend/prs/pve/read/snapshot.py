@@ -105,7 +105,7 @@ def _read_ha(reader: Reader, guests: tuple[Guest, ...], nodes: tuple[Node, ...],
     if not any(guest.ha for guest in guests) and not any(node.ha for node in nodes):
         return _Ha()
     unknown = "HA rules are not known"
-    major = int(version.partition(".")[0]) if version[:1].isdigit() else HA_RULES_SINCE
+    major = int(version.partition(".")[0]) if version.partition(".")[0].isdecimal() and len(version) < 99 else HA_RULES_SINCE
     resources, groups = list[Row](), list[Row]()
     if major >= HA_RULES_SINCE:
         found = ha.rules(reader.rows("/cluster/ha/rules", unknown) or [])

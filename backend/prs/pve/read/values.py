@@ -55,6 +55,12 @@ def flag(row: Row, key: str, default: bool = False) -> bool:
     return default if value is None else str(value).lower() in ("1", "true", "yes", "on")
 
 
+def texts(row: Row, key: str) -> list[str]:
+    """The texts and numbers of the list under `key`, as text; none if there is no list."""
+    value = row.get(key)
+    return [text({"": item}, "") for item in value if isinstance(item, str | int)] if isinstance(value, list) else []
+
+
 def words(value: str) -> tuple[str, ...]:
     """The parts of a list that PVE separates by comma, semicolon or space."""
     return tuple(part for part in re.split(r"[,;\s]+", value) if part)
