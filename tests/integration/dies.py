@@ -10,7 +10,7 @@ from typing import Any
 
 import fasttime
 from prs.cli import main as cli
-from prs.engine.execution.executor import Executor
+from prs.engine.execution.under_way import UnderWay
 from prs.engine.journal.journal import Journal
 from prs.pve.act import migration
 
@@ -44,7 +44,7 @@ DEATHS: dict[str, Callable[[], None]] = {
     "starting": lambda: after(Journal, "update_step", set_to("starting")),
     "requested": lambda: after(migration, "start", lambda *_: True),
     "running": lambda: after(Journal, "update_step", set_to("running")),
-    "progress": lambda: after(Executor, "_observe", lambda *_: True),
+    "progress": lambda: after(UnderWay, "_observe", lambda *_: True),
     "verifying": lambda: after(Journal, "update_step", set_to("verifying")),
     "done": lambda: after(Journal, "update_step", set_to("done")),
     "ended": lambda: after(Journal, "update_job", set_to("done")),

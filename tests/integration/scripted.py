@@ -15,6 +15,7 @@ from typing import Any
 
 DROP = "drop"  # close the connection without an answer
 HANG = "hang"  # keep it open without an answer
+DRIP_HEAD, DRIP_BODY = "drip head", "drip body"  # answer byte by byte, without end
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(answer, str):
             if answer == HANG:
                 owner.closing.wait(20)
+            elif answer in (DRIP_HEAD, DRIP_BODY):
+                self._drip(answer)
             self.close_connection = True
             return
         content = (answer.body if isinstance(answer.body, str) else json.dumps(answer.body)).encode()
@@ -119,5 +122,11 @@ class _Handler(BaseHTTPRequestHandler):
         lines = [f"HTTP/1.1 {answer.status} {answer.reason or 'OK'}", f"Content-Length: {len(content)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.wfile.write("\r\n".join([*lines, "", ""]).encode() + content)
+
+    def _drip(self, what: str) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX: " if what == DRIP_HEAD else b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
+        while not self.server.owner.closing.wait(0.1):
+            self.wfile.write(b"x")
+            self.wfile.flush()
 
     do_GET = do_POST = do_DELETE = _serve

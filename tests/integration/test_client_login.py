@@ -116,6 +116,17 @@ def test_a_ticket_is_renewed_long_before_it_ends(pve: Pve, clock: Clock, serve: 
     assert len(pve.logins) == 7
 
 
+def test_a_suspended_machine_renews_by_the_wall_clock(pve: Pve, serve: Serve, client: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock that never jumps stands still while the machine sleeps, and PVE's does not."""
+    api, real, ahead = client(serve(pve), password="secret-password"), time.time, 0.0
+    api.get("/x")
+    ahead = 3 * 3600.0
+    monkeypatch.setattr("prs.pve.http.credentials.time.time", lambda: real() + ahead)
+    pve.now += ahead
+    assert api.get("/x")
+    assert len(pve.logins) == 2
+
+
 def test_threads_renew_once(pve: Pve, clock: Clock, serve: Serve, client: Connect) -> None:
     api = client(serve(pve), password="secret-password")
     api.get("/x")

@@ -15,7 +15,7 @@ import pytest
 
 from integration.certificates import Authority
 from integration.conftest import Connect, Serve
-from integration.scripted import DROP, HANG, Answer, Asked, data
+from integration.scripted import DRIP_BODY, DRIP_HEAD, DROP, HANG, Answer, Asked, data
 from prs.errors import Unreachable
 
 
@@ -66,6 +66,23 @@ def test_a_silent_host_costs_no_more_than_the_timeout(method: str, serve: Serve,
         getattr(client(server, timeout=0.5), method)("/version")
     assert time.monotonic() - begun < 2
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("part", [DRIP_HEAD, DRIP_BODY])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_host_that_drips_does_not_hold_a_call_for_ever(method: str, part: str, serve: Serve, client: Connect) -> None:
+    """Each byte comes in time, and the whole answer never: the call has an end of its own."""
+    server = serve(lambda asked: part)
+    with pytest.raises(Unreachable, match=r"did not come to the end of its answer within 1\.5 seconds"):
+        getattr(client(server, timeout=0.5), method)("/version")
+    assert len(server.asked) == 1
+
+
+def test_an_answer_of_nested_lists_is_told_in_words(serve: Serve, client: Connect) -> None:
+    """Python's reader of JSON gives up on it in its own way."""
+    server = serve(lambda asked: Answer('{"data": ' + "[" * 100_000 + "]" * 100_000 + "}"))
+    with pytest.raises(Unreachable, match="not one of Proxmox VE's API"):
+        client(server).get("/version")
 
 
 def test_a_login_too_costs_no_more_than_the_timeout(serve: Serve, client: Connect) -> None:

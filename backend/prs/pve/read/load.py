@@ -105,7 +105,7 @@ def _unsettled(guests: tuple[Guest, ...], tasks: list[Row], past: Histories) -> 
     now = past.clock
     moved = {
         whole(row, "id") for row in tasks
-        if text(row, "type") in MIGRATIONS and text(row, "id").isdecimal() and len(text(row, "id")) < 10 and (number(row, "endtime") or now) > now - SETTLING
+        if text(row, "type") in MIGRATIONS and text(row, "id").isdecimal() and (number(row, "endtime") or now) > now - SETTLING
     }  # fmt: skip
     return {guest.node for guest in guests if guest.vmid in moved or (guest.running and guest.problem)}
 

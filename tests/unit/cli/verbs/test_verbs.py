@@ -98,7 +98,7 @@ def test_leave_stopped_belongs_to_a_drain(saved: Path, conf: Path, capsys: pytes
 def test_a_live_plan_goes_through_the_engine(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def make_plan(api: Any, policy: Policy, now: float, request: Any, restrict: Any) -> tuple[Cluster, Plan]:
+    def make_plan(api: Any, policy: Policy, now: float, request: Any, restrict: Any, roster: Any) -> tuple[Cluster, Plan]:
         asked.extend([api, policy.method, request.drain, request.stopped])
         return samples.CLUSTER, samples.PLAN
 
