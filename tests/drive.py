@@ -19,7 +19,7 @@ from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
 from prs.engine.planning import PlanRequest, make_plan
 from prs.model import Plan, Policy
-from prs.pve.read.roster import Roster
+from prs.pve.roster import Roster
 from simcluster import InProcessApi
 from simcluster.world import World
 

@@ -14,8 +14,8 @@ from prs.engine.rolling.rolling import Actions, Rolling
 from prs.engine.rolling.runs import RollingRun, RollingRuns
 from prs.errors import PlanError
 from prs.model import Policy
-from prs.pve.read.roster import Roster, roster_in
 from prs.pve.read.snapshot import read_cluster
+from prs.pve.roster import Roster, roster_in
 from simcluster.access import User
 from simcluster.scenes import small
 from simcluster.world import Flavour, World

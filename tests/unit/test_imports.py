@@ -24,6 +24,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "pve.api": (),
     "pve.http": ("pve.api",),
     "pve.read": ("pve.api",),
+    "pve.roster": ("pve.read",),
     "pve.act": ("pve.read", "pve.api"),
     "pve.check": ("pve.read", "pve.http", "pve.api"),
     "engine.clock": (),

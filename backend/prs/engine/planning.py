@@ -18,8 +18,8 @@ from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.locations import with_locations
 from prs.pve.read.node_facts import NodeFacts
 from prs.pve.read.permissions import blind, lacking
-from prs.pve.read.roster import Roster, listed, scope, with_hidden
 from prs.pve.read.snapshot import read_cluster
+from prs.pve.roster import Roster, listed, scope, with_hidden
 
 # Each round examines at least one new guest; past this many rounds the rest is left where it is, and the plan says so.
 ROUNDS = 25

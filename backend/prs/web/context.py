@@ -16,8 +16,8 @@ from prs.engine.journal.lock import held
 from prs.helper.client import shared_holds
 from prs.model import Cluster
 from prs.pve.api import Api
-from prs.pve.read.roster import with_hidden
 from prs.pve.read.snapshot import read_cluster
+from prs.pve.roster import with_hidden
 from prs.web.access.auth import Caller, Connect, Verifier
 from prs.web.access.guard import Guard
 from prs.web.access.guesses import LOGINS, LOGINS_CLIENT, Gate, Guesses

@@ -14,7 +14,7 @@ from prs.engine.execution.arrivals import arrived
 from prs.engine.planning import make_plan, unexamined, what_if
 from prs.helper import client
 from prs.model import Cluster
-from prs.pve.read.roster import roster_in
+from prs.pve.roster import roster_in
 from prs.terminal import counted, paragraph
 
 

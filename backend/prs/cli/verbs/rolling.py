@@ -21,7 +21,7 @@ from prs.helper.client import SOCKET
 from prs.pve.act.migration import locate_all
 from prs.pve.act.power import may_reboot, uptimes
 from prs.pve.read.permissions import REBOOT
-from prs.pve.read.roster import listed, scope, unproven
+from prs.pve.roster import listed, scope, unproven
 from prs.similar import in_brackets
 
 # One that is still running was left because its terminal was closed.

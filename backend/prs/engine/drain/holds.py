@@ -12,7 +12,7 @@ from prs.engine.drain.shared_holds import SharedHolds
 from prs.engine.journal.hold import Hold, HoldKey
 from prs.engine.journal.journal import Journal
 from prs.errors import HelperError
-from prs.pve.read.roster import Roster, roster_in
+from prs.pve.roster import Roster, roster_in
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
-from prs.pve.read.roster import with_hidden
 from prs.pve.read.snapshot import read_cluster
+from prs.pve.roster import with_hidden
 
 
 def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluster, Plan, Policy]:

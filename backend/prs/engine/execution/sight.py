@@ -10,7 +10,7 @@ from prs.engine.waits import Waits
 from prs.errors import Unreachable
 from prs.pve.act.migration import Location, locate_all
 from prs.pve.api import Api
-from prs.pve.read.roster import Roster, listed, scope
+from prs.pve.roster import Roster, listed, scope
 
 AGAIN = 10.0  # seconds after which a guest that is gone is looked for a second time: PVE's own figures are renewed that often
 

@@ -20,7 +20,7 @@ from prs.model import Plan, Policy
 from prs.pve.act import power
 from prs.pve.act.migration import locate_all
 from prs.pve.api import Api
-from prs.pve.read.roster import listed, scope, unproven
+from prs.pve.roster import listed, scope, unproven
 
 LOOK = 10.0  # seconds between two looks at a gate
 PATIENCE = 900.0  # how long (s) a gate may stay shut after a reboot: Ceph and HA need minutes
