@@ -220,6 +220,8 @@ class Ladder:
 
         widths = {resource: max(spread, self.target.enough if self._calm else self.target.aim) for resource, spread in ends.spreads.items()}
         found = branch_and_bound.Exact(self.problem, widths, self.guards, self._cost(steps), visits, usable).run()
+        if found.unguarded and not order.sequence(self.problem, found.unguarded.goal, self.method)[1]:
+            self.unguarded = found.unguarded
         if found.best is not None:
             steps = sound[tuple(sorted(found.best.goal.items()))]
         return steps, found.bound

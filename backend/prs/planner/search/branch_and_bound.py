@@ -106,6 +106,7 @@ class Exact:
     ) -> None:
         self.problem, self.cost, self.accept, self.board = problem, cost, accept, Board(problem)
         self.best: Found | None = None
+        self.unguarded: Found | None = None  # the cheapest met that only the guards stand against
         self.bound, self.refused, self.refusals = 0.0, UNLIMITED, 0
         self.visits, self.spare = 0, visits
         self.sides = [Side(problem, self.board, resource, width) for resource, width in widths.items() if any(problem.sizes[resource])]
@@ -165,10 +166,11 @@ class Exact:
 
     def _take(self, number: int, paid: float) -> bool:
         """Keep a placement within the widths if it can be used."""
-        if score.worsened(self.problem, self.board.load, self.guards):
-            return False
         where, units = self.board.where, self.problem.units
         goal = {unit: where[unit] for unit in self.units[:number] if where[unit] != units[unit].home}
+        if score.worsened(self.problem, self.board.load, self.guards):
+            self.unguarded = Found(paid, goal) if self.unguarded is None or paid < self.unguarded.value else self.unguarded
+            return False
         if not self.accept(goal):
             self.refused, self.refusals = min(self.refused, paid), self.refusals + 1
             self.visits = 0 if self.refusals > REFUSALS else self.visits
