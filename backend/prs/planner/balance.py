@@ -25,6 +25,7 @@ from prs.planner.search.way import Step
 
 Goal = Literal["spread", "level"]
 RUNS = 2  # runs that one plan may stand for; mostly the second one finds nothing
+PORTION = 10  # with the goal `level` and a budget, one move in so many may repair: else the moves asked for would not level
 LAST = 1e12  # puts the dearer choices behind the cheaper ones
 NEARLY = (0.3 * LEAST, 0.9 * LEAST)  # a little more spread than the best found may cost far fewer moves; less than a second run would gain
 
@@ -80,7 +81,7 @@ class Ladder:
 
     def _repair(self) -> tuple[list[Step], float]:
         """Broken rules are repaired, and what is left of the budget levels; nothing where no repair is found, or only one that unlevels."""
-        problem, fixes = self.problem, repair.moves(self.problem, self.budget)
+        problem, fixes = self.problem, repair.moves(self.problem, self._for_repairs())
         if not fixes:
             return [], 0.0
         after, rest = repair.mended(problem, fixes), self.budget.less(problem, fixes)
@@ -94,6 +95,11 @@ class Ladder:
                     return self._cheapened(steps) if self.goal == "spread" else (steps, 0.0)
         steps = self._sound(fixes) or self._part(fixes)
         return self._cheapened(steps) if steps and self.goal == "spread" else (steps, 0.0)
+
+    def _for_repairs(self) -> search.Budget:
+        """All of the budget; a share of it where somebody asks for the most level cluster that so many moves can make."""
+        moves = self.budget.moves
+        return self.budget if self.goal == "spread" or moves is None else replace(self.budget, moves=moves // PORTION)
 
     def _prove(self) -> tuple[list[Step], float]:
         """A short search, and the proof that nothing is cheaper; nothing where that is not proven."""
