@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+from collections.abc import Sequence
 from types import FrameType
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
@@ -18,3 +20,14 @@ def _end(number: int, _: FrameType | None) -> None:
     for further in ENDS:
         signal.signal(further, signal.SIG_IGN)  # the end itself must not be ended halfway
     raise SystemExit(128 + number)
+
+
+def run(command: Sequence[str]) -> int:
+    """Run a program that ends in order itself, and end it so when this process is to end; its exit code."""
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait(30)
+            raise

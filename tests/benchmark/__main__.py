@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
+
+import lifeline
 
 HERE = Path(__file__).parent
 BENCHMARKS = ("run_bench.py", "bench_calls.py", "bench_web.py")
@@ -17,13 +18,17 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="run only the benchmarks whose names contain one of these words")
     parser.add_argument("--instances", type=Path, help="folder of the planner's instances, with score.py and references.json")
     args = parser.parse_args()
+    lifeline.end_in_order()
     failed = False
     for name in BENCHMARKS:
         if args.names and not any(word in name for word in args.names):
             continue
         print(f"== {name}", flush=True)
+        if name == "run_bench.py" and not args.instances:
+            print("left out: the planner's instances are no part of this tree; give their folder: make bench ARGS='--instances DIR'")
+            continue
         extra = [str(args.instances)] if args.instances and name == "run_bench.py" else []
-        failed |= subprocess.run([sys.executable, str(HERE / name), *extra], check=False).returncode != 0
+        failed |= lifeline.run([sys.executable, str(HERE / name), *extra]) != 0
     return int(failed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import lifeline
 from prs.endpoint import Endpoint
 from prs.engine.planning import PlanRequest, make_plan
 from prs.model import Policy
@@ -41,4 +42,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    lifeline.end_in_order()
     main()

@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import lifeline
 from integration.hostile import api, plain, request, secure
 from integration.web_house import PREFIX, House, Person, house
 from simcluster.scenario import from_json
@@ -158,4 +159,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    lifeline.end_in_order()
     main()

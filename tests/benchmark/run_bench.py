@@ -18,6 +18,7 @@ from typing import Any
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "backend")]
 
+import lifeline  # noqa: E402
 from benchmark import calm, plan_instance, rivals  # noqa: E402
 from prs.model import RESOURCES, Cluster, Policy  # noqa: E402
 from prs.planner.plan import plan_balance  # noqa: E402
@@ -168,4 +169,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    lifeline.end_in_order()
     sys.exit(main())
