@@ -59,6 +59,15 @@ def test_a_whole_ipv6_network_is_one_client_and_others_do_not_wait() -> None:
     assert wait_of(guesses, "192.0.2.1") == 0
 
 
+def test_only_so_many_clients_are_remembered_the_latest_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prs.web.access.guesses.CLIENTS", 3)
+    guesses = Guesses(Clock())
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"):
+        for _ in range(FREE + 1):
+            guesses.wrong(address)
+    assert [wait_of(guesses, f"192.0.2.{number}") > 0 for number in (1, 2, 3, 4)] == [False, True, True, True]
+
+
 def pattern() -> re.Pattern[str]:
     """The filter's expression with fail2ban's name for an address resolved."""
     read = configparser.RawConfigParser()
