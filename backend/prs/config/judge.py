@@ -30,6 +30,7 @@ class Found:
     texts: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     pools: dict[str, Pool] = field(default_factory=dict)
     domains: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    storages: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     def get(self, section: str, name: str) -> Any:
         """The value that counts."""
@@ -68,6 +69,8 @@ def judge(layers: Sequence[Layer], mistakes: Mistakes) -> Found:
         found.pools.update({pool.name: pool for pool in sections.read_pools(layer.lines, own)})
         if domains := sections.read_domains(layer.lines, own):
             found.domains[:] = domains
+        if storages := sections.read_storages(layer.lines, own):
+            found.storages[:] = storages
         mistakes += [((number, line), sentence) for line, sentence in own]
     return found
 

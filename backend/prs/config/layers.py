@@ -1,6 +1,6 @@
 """The layers of settings, lowest first: cluster-wide policy, the cluster's account, the node's own file, and the folder beside it.
 
-Below them all are the defaults of the program. A later layer wins, option by option; a pool, and the list of domains, as a whole.
+Below them all are the defaults of the program. A later layer wins, option by option; pools, domains and storages as a whole.
 """
 
 from __future__ import annotations

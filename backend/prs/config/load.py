@@ -84,7 +84,7 @@ def load_settings(path: Path | str, account: str = "", pve: Path | None = None) 
         raise ConfigError([f"{layers[number].source} line {line}: {sentence}." for (number, line), sentence in sorted(mistakes)])
     return Settings(
         source=path,
-        policy=replace(_policy(found), pools=tuple(found.pools.values()), domains=tuple(found.domains)),
+        policy=replace(_policy(found), pools=tuple(found.pools.values()), domains=tuple(found.domains), storages=tuple(found.storages)),
         endpoint=None if missing else _endpoint(found),
         daemon=found.get("service", "daemon"),
         schedule=found.get("service", "schedule"),

@@ -211,5 +211,11 @@ DOMAIN = Option(
     "node01,node02",
 )  # fmt: skip
 
+STORAGE = Option(
+    "storages", "NAME", values.some(values.storage_name), "", "a comma list of storages, or any",
+    "Storages on which local disks of storage NAME may land on another node, in this order; any is every local storage there.",
+    "local-lvm,fast",
+)  # fmt: skip
+
 SECTIONS = tuple(dict.fromkeys(option.section for option in OPTIONS))
 BY_NAME = {(option.section, option.name): option for option in OPTIONS}

@@ -1,4 +1,4 @@
-"""Reads the sections of prs.conf that the administrator names: [pool NAME] and [domains], whose lines are named too."""
+"""Reads the sections of prs.conf that the administrator names: [pool NAME], [domains] and [storages], whose lines are named too."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Any
 
 from prs.config.ini import Entry, Lines
 from prs.config.mistakes import read_value, shown
-from prs.config.options import DOMAIN, POOL_OPTIONS
+from prs.config.options import DOMAIN, POOL_OPTIONS, STORAGE
 from prs.config.values import POOL_NAME
 from prs.model import Pool
 from prs.similar import in_brackets
 
 Domains = tuple[tuple[str, tuple[str, ...]], ...]
-SECTIONS = ("pool NAME", "domains")
+Storages = tuple[tuple[str, tuple[str, ...]], ...]
+SECTIONS = ("pool NAME", "domains", "storages")
 
 
 def is_place(section: str) -> bool:
     """True for a section that is read here."""
-    return section == "domains" or section.split(maxsplit=1)[:1] == ["pool"]
+    return section in ("domains", "storages") or section.split(maxsplit=1)[:1] == ["pool"]
 
 
 def read_pools(lines: Lines, mistakes: list[tuple[int, str]]) -> tuple[Pool, ...]:
@@ -73,4 +74,17 @@ def read_domains(lines: Lines, mistakes: list[tuple[int, str]]) -> Domains:
             domain, line = homes.setdefault(node.lower(), (entry.name, entry.line))
             if line != entry.line:
                 mistakes.append((entry.line, f"[domains] {entry.name}: {node} is in domain {domain} already (line {line})"))
+    return tuple(found.items())
+
+
+def read_storages(lines: Lines, mistakes: list[tuple[int, str]]) -> Storages:
+    """Read the lines of [storages] in the order of the file; add what is wrong to `mistakes`."""
+    found: dict[str, tuple[str, ...]] = {}
+    first: dict[str, int] = {}
+    for entry in (entry for entry in lines.entries if entry.section == "storages"):
+        name = entry.name.lower()
+        if name in first:
+            mistakes.append((entry.line, f"[storages] {entry.name} is given a second time (first on line {first[name]})"))
+            continue
+        found[entry.name], first[name] = read_value(STORAGE, entry, mistakes) or (), entry.line
     return tuple(found.items())

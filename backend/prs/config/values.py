@@ -134,6 +134,13 @@ def node_name(value: str) -> str:
     return value
 
 
+def storage_name(value: str) -> str:
+    """Read the name of a storage (pve-common PVE/JSONSchema.pm, pve-storage-id), or the word any."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9]", value):
+        raise ValueError(f"'{value}' is no name of a storage")
+    return value
+
+
 def pool_name(value: str) -> str:
     """Read the name of a pool, with those it lies in: a/b/c."""
     if not POOL_NAME.fullmatch(value):

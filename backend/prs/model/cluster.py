@@ -87,6 +87,7 @@ class Guest:
     volumes: tuple[Volume, ...] = ()
     targets: tuple[str, ...] | None = None  # nodes PVE's own precondition call allows; None = PVE gave no such list
     refused: tuple[tuple[str, str], ...] = ()  # (node, PVE's reason against it)
+    unavailable: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (node, storages of its that PVE says are not there)
     blockers: tuple[str, ...] = ()  # facts that keep it where it is, in words
     companions: tuple[int, ...] = ()  # vmids that HA moves together with it
     cpu_type: str = ""  # by its configuration, "" = not read

@@ -27,6 +27,7 @@ class Move:
     parking: bool = False  # a detour: the guest moves again later in the same plan
     reason: str = ""
     cpu: float = 0.0  # cores in use
+    storages: tuple[tuple[str, str], ...] = ()  # (storage here, storage there) where local disks land on another name
 
     @property
     def bytes(self) -> int:

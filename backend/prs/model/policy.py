@@ -50,5 +50,6 @@ class Policy:
     unlike_cpus: Literal["exclude", "warn"] = "exclude"  # a running guest that is tied to CPUs like its node's: may it go to others
     ha_guests: Literal["leave", "move"] = "leave"  # while PVE's own auto-rebalance is on: guests under HA are left to it, or moved too
     spare: Literal["warn", "require"] = "warn"  # room for the loss of one more node: say when there is none, or plan nothing without
+    storages: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (storage or *, those its disks may land on elsewhere, any = every local one)
     relax: tuple[str, ...] = ()  # rules of tags and pools (tag plb_affinity_db; * = any) that a drain may break while its node is away
     relaxed: tuple[str, ...] = ()  # those that do not bind now

@@ -91,9 +91,10 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
         if len(unit.guests) > 1:
             reason += f"; moves together with {', '.join(guest.label for guest in unit.guests)}"
         for guest in unit.guests:
+            landed = problem.facts.storage_map.moved(guest, target)
             time = seconds(problem.facts.policy, guest, guest.disk)
             moves.append(Move(guest.vmid, guest.name, guest.kind, source, target, guest.running, bool(guest.ha), guest.memory, guest.disk,
-                              time, 1, step.parking, reason, guest.cpu))
+                              time, 1, step.parking, reason + reasons.landing(landed), guest.cpu, landed))
         board.move(step.unit, step.target)
     return moves, board
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prs.config.load import Settings, load_settings
-from prs.config.options import BY_NAME, DOMAIN, OPTIONS, POOL_OPTIONS, SECTIONS
+from prs.config.options import BY_NAME, DOMAIN, OPTIONS, POOL_OPTIONS, SECTIONS, STORAGE
 from prs.endpoint import Endpoint
 from prs.errors import ConfigError
 from prs.model import Policy, Pool
 
-ALL = (*OPTIONS, *POOL_OPTIONS, DOMAIN)
+ALL = (*OPTIONS, *POOL_OPTIONS, DOMAIN, STORAGE)
 SHIPPED = Path(__file__).parents[3] / "backend" / "prs.conf"
 LOGIN = "[proxmox]\napi_host: pve1\napi_user: root@pam\napi_pass: FooBar\n"
 
@@ -151,7 +151,7 @@ schedule: 1w
         "FILE line 8: [proxmox] verify_ssl = 'maybe': allowed: 1 (yes) or 0 (no).",
         "FILE line 9: [proxmox] api_pass is given a second time (first on line 7).",
         "FILE line 10: unknown section [balencing] (did you mean 'balancing'?); allowed are [proxmox], [balancing], [service], [web], "
-        "[pool NAME], [domains].",
+        "[pool NAME], [domains], [storages].",
         "FILE line 13: [balancing] method = 'ram': allowed: memory, disk, cpu or all.",
         "FILE line 14: [balancing] has no option 'daemon'; it belongs under [service].",
         "FILE line 15: [balancing] method is given a second time (first on line 13).",

@@ -32,7 +32,7 @@ def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluste
     if under_way:
         raise PlanError(f"job {under_way[0]} is still at work on {held.node}: wait for it or cancel it")
     job = joined(drains)
-    policy = way_back(job.policy)
+    policy = way_back(job.policy, job.steps)
     cluster = with_hidden(read_cluster(api, now, policy.method), holds.roster, api.user)
     cluster = keep_out(cluster, holds.held(), held.node)
     if not cluster.quorate:

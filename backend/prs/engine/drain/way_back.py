@@ -57,7 +57,7 @@ def plan_back(cluster: Cluster, policy: Policy, job: Job, now: float) -> Plan:
 
     `policy` limits what each step may do; its limits on the number and size of moves do not apply.
     """
-    policy = way_back(policy)
+    policy = way_back(policy, job.steps)
     guests = {guest.vmid: guest for guest in cluster.guests}
     homeward = {step.vmid: _back(step, guests.get(step.vmid), policy) for step in _homeward(job)}
     moves, waiting = list[Move](), _units(cluster, policy, [move for move in homeward.values() if isinstance(move, Move)])
@@ -78,8 +78,11 @@ def plan_back(cluster: Cluster, policy: Policy, job: Job, now: float) -> Plan:
     return _finish(cluster, policy, job, now, moves, stays)
 
 
-def way_back(policy: Policy) -> Policy:
+def way_back(policy: Policy, steps: Sequence[Step] = ()) -> Policy:
     """The policy of a plan back: what was moved once may move again, stopped guests and containers included."""
+    back = {there: (here, there) for step in steps for here, there in step.storages}
+    lines = {**dict(policy.storages), **back}
+    policy = replace(policy, storages=tuple(sorted(lines.items()))) if back else policy
     return replace(policy, max_moves=None, max_bytes=None, relax=(), relaxed=(), ignored=True, stopped=True, containers=True)
 
 
@@ -88,7 +91,7 @@ def _homeward(job: Job) -> list[Step]:
     done = [step for step in job.steps if step.state == "done"]
     first = {step.vmid: step.source for step in reversed(done)}
     last = {step.vmid: step for step in done}
-    found = [replace(step, source=first[vmid]) for vmid, step in last.items() if first[vmid] != step.target]
+    found = [replace(step, source=first[vmid], storages=_landed(done, vmid)) for vmid, step in last.items() if first[vmid] != step.target]
     return sorted(found, key=lambda step: -step.seq)
 
 
@@ -103,6 +106,15 @@ def _units(cluster: Cluster, policy: Policy, moves: Sequence[Move]) -> list[list
     return units
 
 
+def _landed(done: Sequence[Step], vmid: int) -> tuple[tuple[str, str], ...]:
+    """The storages on which the guest's disks were at first, and on which they are after all its moves, where the two differ."""
+    found = dict[str, str]()
+    for step in (step for step in done if step.vmid == vmid):
+        moved = dict(step.storages)
+        found = {here: moved.pop(there, there) for here, there in found.items()} | moved
+    return tuple(sorted((here, there) for here, there in found.items() if here != there))
+
+
 def _back(step: Step, guest: Guest | None, policy: Policy) -> Move | str:
     if guest is None:
         return "the guest no longer exists"
@@ -111,6 +123,7 @@ def _back(step: Step, guest: Guest | None, policy: Policy) -> Move | str:
     return Move(
         guest.vmid, guest.name, guest.kind, guest.node, step.source, guest.running, bool(guest.ha), guest.memory, guest.disk,
         seconds(policy, guest, guest.disk), reason=f"back to {step.source}, where it was before", cpu=guest.cpu,
+        storages=tuple(sorted((there, here) for here, there in step.storages)),
     )  # fmt: skip
 
 

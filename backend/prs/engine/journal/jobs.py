@@ -43,6 +43,7 @@ class Step:
     total: int = 0
     speed: float = 0.0
     seconds_left: float | None = None
+    storages: tuple[tuple[str, str], ...] = ()  # (storage here, storage there) where local disks land on another name
 
     @property
     def active(self) -> bool:
@@ -62,7 +63,8 @@ class Step:
     @property
     def move(self) -> Move:
         """The step as the planner's move."""
-        return Move(self.vmid, self.name, self.kind, self.source, self.target, self.running, self.ha, self.memory, self.disk, self.seconds)
+        return Move(self.vmid, self.name, self.kind, self.source, self.target, self.running, self.ha, self.memory, self.disk, self.seconds,
+                    storages=self.storages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,7 @@ class Journal:
     def _insert_step(db: sqlite3.Connection, job_id: str, seq: int, move: Move) -> None:
         values = {name: getattr(move, name) for name in ("vmid", "name", "kind", "source", "target", "running", "ha", "memory", "disk")}
         values |= {"job": job_id, "seq": seq, "seconds": move.seconds, "round": move.round, "state": "planned", "total": move.bytes}
+        values |= {"storages": json.dumps(move.storages)}
         Journal._insert(db, "steps", values)
 
     @staticmethod

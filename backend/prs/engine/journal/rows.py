@@ -17,7 +17,8 @@ _STEP_FIELDS = tuple(item.name for item in fields(Step))
 def step_of(row: sqlite3.Row) -> Step:
     """The step of a row; ModelError if a column holds what no step has."""
     values: dict[str, Any] = {name: row[name] for name in _STEP_FIELDS}
-    return from_json(Step, {**values, "running": bool(row["running"]), "ha": bool(row["ha"])}, f"step {row['seq']}")
+    values |= {"running": bool(row["running"]), "ha": bool(row["ha"]), "storages": json.loads(row["storages"])}
+    return from_json(Step, values, f"step {row['seq']}")
 
 
 def brief_plan(row: sqlite3.Row) -> Plan:

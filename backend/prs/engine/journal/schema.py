@@ -59,6 +59,7 @@ MIGRATIONS = (
     CREATE INDEX steps_by_vmid ON steps (vmid);
     CREATE INDEX steps_by_state ON steps (state);
     """,
+    "ALTER TABLE steps ADD COLUMN storages TEXT NOT NULL DEFAULT '[]';",
 )
 
 

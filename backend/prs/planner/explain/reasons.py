@@ -96,6 +96,11 @@ def _level(problem: Problem, board: Board, home: int, guest: Guest, method: Meth
     return f"{place}; moving it too would cost more than it brings"
 
 
+def landing(storages: Sequence[tuple[str, str]]) -> str:
+    """That local disks land on storages of other names; "" when none does."""
+    return "".join(f"; its disks on {here} land on {there}" for here, there in storages)
+
+
 def blockers(problem: Problem, node: int, fixed: Mapping[int, str], stuck: Sequence[int] = ()) -> tuple[Stay, ...]:
     """Each guest that cannot leave the drained node: those `fixed` to it, and those for which no place was found, with what nodes lack."""
     board = Board(problem)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from prs.model import RESOURCES, Cluster, Policy
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
+from prs.planner.problem.storage_map import short
 from prs.planner.quantities import gib
 
 SLACK = 1e-9  # cores: sums of floats in another order may differ by this much
@@ -42,7 +43,12 @@ class Board:
                     return False
             if item.wide and self.crowded(unit, target):
                 return False
-        return not item.needs or all(self.free.get((name, self.problem.names[target]), 0) >= size for name, size in item.needs)
+        return not item.needs or self.stores(unit, target)
+
+    def stores(self, unit: int, target: int) -> bool:
+        """True when the storages of the node have room for the unit's local disks now."""
+        name = self.problem.names[target]
+        return all(self.free.get((storage, name), 0) >= size for storage, size in self.units[unit].needs_on(target))
 
     def crowded(self, unit: int, target: int) -> list[int]:
         """The rules that keep the unit out of the node's failure domain now; within its own domain only the node counts."""
@@ -62,7 +68,7 @@ class Board:
             area = self.problem.area[home]
             if any(self.wide[group].get(area, 0) >= self.problem.wide[group][area] for group in self.crowded(unit, home)):
                 return False
-        return all(self.free.get((name, self.problem.names[home]), 0) >= size for name, size in item.needs)
+        return self.stores(unit, home)
 
     def swaps(self, one: int, two: int) -> bool:
         """True when two units on different nodes fit in each other's place; never for two that must not meet, not even on the way."""
@@ -98,9 +104,9 @@ class Board:
             return f"{words} of memory, {name} has {gib(memory)} free"
         if item.disk > max(0.0, room["disk"]):
             return f"needs {gib(item.disk)} of local disk, {name} has {gib(max(0.0, room['disk']))} free"
-        for storage, size in item.needs:
-            if self.free.get((storage, name), 0) < size:
-                return f"needs {gib(size)} on storage {storage}, which has {gib(max(0, self.free.get((storage, name), 0)))} free on {name}"
+        for storage, size in item.needs_on(target):
+            if (free := self.free.get((storage, name), 0)) < size:
+                return short(size, storage, free, name)
         if item.cpu > max(0.0, room["cpu"]) + SLACK:
             return f"uses {item.cpu:.1f} cores, {name} has {max(0.0, room['cpu']):.1f} free"
         return ""
@@ -145,7 +151,7 @@ class Board:
                 area = self.problem.area[place]
                 for group in item.wide:
                     self.wide[group][area] = self.wide[group].get(area, 0) + sign
-        for name, size in item.needs:
+        for name, size in item.needs_on(place) if item.needs else ():
             key = (name, self.problem.names[place])
             self.free[key] = self.free.get(key, 0) - sign * size
 
@@ -164,7 +170,7 @@ class Packing(Board):
             return target == item.home != self.node and self._returns(unit)
         if any(self.occupied[group].get(target, 0) for group in item.groups) or (item.wide and self.crowded(unit, target)):
             return False
-        return not item.needs or all(self.free.get((name, self.problem.names[target]), 0) >= size for name, size in item.needs)
+        return not item.needs or self.stores(unit, target)
 
 
 def why_not(cluster: Cluster, policy: Policy, vmid: int, target: str, drain: str = "") -> str:

@@ -10,6 +10,7 @@ from prs.model import CUT_OFF_LOCK, Cluster, Guest, Move, Node, Policy, Rule, un
 from prs.planner.problem.domains import Domains
 from prs.planner.problem.hardware import Hardware
 from prs.planner.problem.names import Ignored, unmatched
+from prs.planner.problem.storage_map import StorageMap
 from prs.planner.problem.tags_and_pools import read_tags_and_pools
 from prs.planner.quantities import gib
 
@@ -27,6 +28,7 @@ class FixedLimits:
         self.closed = {name: reason for name, node in self.nodes.items() if (reason := self._closed(node))}
         self.open = tuple(name for name in self.nodes if name not in self.closed)
         self.storages = {(storage.name, storage.node): storage for storage in cluster.storages}
+        self.storage_map = StorageMap(policy, self.storages)
         self.hardware = Hardware(self.nodes, policy.unlike_cpus == "warn")
         self._migrating = frozenset(cluster.migrating)
         found = read_tags_and_pools(cluster, policy, (bool(drain) and stopped) or policy.stopped)
@@ -123,7 +125,7 @@ class FixedLimits:
 
     def plain(self, guest: Guest) -> bool:
         """True when `refusal` gives "" for every open node that has the local storage the guest needs, so that it need not be asked."""
-        return not (guest.vmid in self.bound or guest.targets is not None or guest.refused or guest.volumes
+        return not (guest.vmid in self.bound or guest.targets is not None or guest.refused or guest.unavailable or guest.volumes
                     or guest.vmid in self._replicas) and self.hardware.plain(guest)
 
     def refusal(self, guest: Guest, target: str) -> str:
@@ -135,6 +137,9 @@ class FixedLimits:
         for name, reason in guest.refused:
             if name == target:
                 return f"PVE refuses {target}: {reason}"
+        lacking = set(next((names for node, names in guest.unavailable if node == target), ())) - {one.storage for one in guest.volumes}
+        if lacking:
+            return f"PVE refuses {target}: storage {min(lacking)} is not available there"
         if guest.targets is not None and target not in guest.targets:
             return f"PVE does not allow {target} for it"
         return (self.unwanted(guest, target, mere=False) or self._replica(guest, target) or self._disks(guest, target)
@@ -221,7 +226,6 @@ class FixedLimits:
         if guest.disk and not self.nodes[target].disk:
             return f"{target} has no local storage for its {gib(guest.disk)} of disks"
         for volume in guest.volumes:
-            storage = self.storages.get((volume.storage, target))
-            if storage is None or not storage.active:
-                return f"storage {volume.storage} is not available on {target}"
+            if reason := self.storage_map.landing(guest, volume, target)[1]:
+                return reason
         return ""

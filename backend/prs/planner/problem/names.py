@@ -53,7 +53,17 @@ def unmatched(cluster: Cluster, policy: Policy) -> list[str]:
     guests = [(guest.name, str(guest.vmid)) for guest in cluster.guests]
     found = _stray("ignore_nodes", policy.ignore_nodes, [(name,) for name in nodes], nodes, "no node of this cluster is called that")
     found += _stray("ignore_vms", policy.ignore_guests, guests, [name for name, _ in guests], "no guest that can be seen fits it")
-    return found + (_stray_tags(cluster) if policy.tags else [])
+    return found + _stray_storages(cluster, policy) + (_stray_tags(cluster) if policy.tags else [])
+
+
+def _stray_storages(cluster: Cluster, policy: Policy) -> list[str]:
+    known = sorted({storage.name for storage in cluster.storages})
+    named = dict.fromkeys(word for name, others in policy.storages for word in (name, *others) if word.lower() not in ("*", "any"))
+    lower = {name.lower() for name in known}
+    return [
+        f"[storages] names {word}, but no node has a storage called that{in_brackets(word, known)}."
+        for word in named if known and word.lower() not in lower
+    ]  # fmt: skip
 
 
 def _stray(option: str, words: Iterable[str], items: Sequence[tuple[str, ...]], known: list[str], why: str) -> list[str]:

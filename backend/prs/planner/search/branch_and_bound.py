@@ -120,7 +120,7 @@ class Exact:
     def _rank(self, unit: int) -> tuple[object, ...]:
         """The order in which units are decided on; but for the last part the same for units of which one can stand for another."""
         item = self.problem.units[unit]
-        rest = (item.home, item.allowed, item.cost, item.memory, item.cpu, item.disk, item.growth, item.groups, item.needs)
+        rest = (item.home, item.allowed, item.cost, item.memory, item.cpu, item.disk, item.growth, item.groups, item.needs, item.landings)
         return (-self.sides[0].sizes[unit], *rest, unit)
 
     def run(self) -> Exact:

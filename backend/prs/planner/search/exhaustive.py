@@ -29,8 +29,9 @@ def placements(problem: Problem, drained: int = -1) -> int:
 
 
 def small(problem: Problem, drained: int = -1) -> bool:
-    """True when all placements can be looked at."""
-    return len(problem.units) < LARGEST.bit_length() * 2 and placements(problem, drained) <= LARGEST
+    """True when all placements can be looked at; for that, disks must need the same on every node."""
+    alike = not any(item.landings for item in problem.units)
+    return alike and len(problem.units) < LARGEST.bit_length() * 2 and placements(problem, drained) <= LARGEST
 
 
 @dataclass(frozen=True, slots=True)

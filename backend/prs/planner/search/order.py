@@ -119,6 +119,9 @@ def _detour(board: Board, left: Mapping[int, int], before: int) -> Step | None:
 def _leads_on(board: Board, unit: int, place: int, final: int) -> bool:
     """True when the unit may go on from the node where it is parked to its final one."""
     names, facts = board.problem.names, board.problem.facts
+    # Where its disks would go on to from a storage of another name is not looked at: such a node is no place to wait.
+    if any(node == place for node, _ in board.units[unit].landings):
+        return False
     return not any(facts.onward(guest, names[place], names[final]) for guest in board.units[unit].guests)
 
 

@@ -27,6 +27,7 @@ class Walk:
                     self.load[r][guest.node] += getattr(guest, r)
         self.growth = dict.fromkeys(facts.nodes, 0)  # what guests that have come may grow by
         self.free = {key: storage.total - storage.used for key, storage in facts.storages.items()}
+        self.disks = {vmid: [(volume.storage, volume.size) for volume in guest.volumes] for vmid, guest in facts.guests.items()}
         moves_stopped = (bool(facts.drain) and facts.stopped) or facts.policy.stopped
         self.reading = Reading(facts.cluster, facts.policy, facts.open, facts.drain, moves_stopped)
         self.split = [self._places(bond.vmids) for bond in self.reading.together]
@@ -42,16 +43,16 @@ class Walk:
             return
         if self.where[move.vmid] != move.source:
             self.broken.append(f"{label}: it is on {self.where[move.vmid]}, not on {move.source}")
-        if reason := self.objection(guest, move.target):
+        if reason := self.objection(guest, move.target, dict(move.storages)):
             self.broken.append(f"{label}: {reason}")
-        self._carry(guest, move.target)
+        self._carry(guest, move.target, dict(move.storages))
 
-    def objection(self, guest: Guest, target: str) -> str:
-        """Why the guest cannot go to that node now, in words; "" when nothing stands against it."""
+    def objection(self, guest: Guest, target: str, storages: Mapping[str, str]) -> str:
+        """Why the guest cannot go to that node now, with disks to storages of other names (theirs by their own); "" when it can."""
         fixed = self.facts.fixed(guest) or self.facts.refusal(guest, target) or self.facts.onward(guest, self.where[guest.vmid], target)
-        return fixed or self.reading.refusal(guest, target) or self._room(guest, target) or self._company(guest, target)
+        return fixed or self.reading.refusal(guest, target) or self._room(guest, target, storages) or self._company(guest, target)
 
-    def _room(self, guest: Guest, target: str) -> str:
+    def _room(self, guest: Guest, target: str, storages: Mapping[str, str]) -> str:
         node = self.facts.nodes[target]
         free = node.memory - self.facts.policy.memory_reserve - self.load["memory"][target] - self.growth[target]
         growth = self.facts.growth(guest) if target != guest.node else 0
@@ -63,9 +64,12 @@ class Walk:
         if node.disk and guest.disk and self.load["disk"][target] + guest.disk > node.disk:
             return f"needs {gib(guest.disk)} of local disk, {target} has {gib(max(0.0, node.disk - self.load['disk'][target]))} free"
         needs: Counter[str] = Counter()
-        for volume in guest.volumes:
-            needs[volume.storage] += volume.size
+        for name, size in self.disks[guest.vmid]:
+            needs[storages.get(name, name)] += size
         for storage, size in sorted(needs.items()):
+            there = self.facts.storages.get((storage, target))
+            if there is None or not there.active:
+                return f"there is no storage {storage} on {target}"
             if self.free.get((storage, target), 0) < size:
                 return f"needs {gib(size)} on storage {storage} of {target}"
         return ""
@@ -81,14 +85,17 @@ class Walk:
                     return f"{bond.label} keeps it apart from {label}, which is in the same domain {domain(target)} as {target}"
         return ""
 
-    def _carry(self, guest: Guest, target: str) -> None:
+    def _carry(self, guest: Guest, target: str, storages: Mapping[str, str]) -> None:
         for place, sign in ((self.where[guest.vmid], -1), (target, 1)):
             for r in RESOURCES:
                 self.load[r][place] += sign * getattr(guest, r)
             if place != guest.node:
                 self.growth[place] += sign * self.facts.growth(guest)
-            for volume in guest.volumes:
-                self.free[volume.storage, place] = self.free.get((volume.storage, place), 0) - sign * volume.size
+        for name, size in self.disks[guest.vmid]:
+            left, taken = (name, self.where[guest.vmid]), (storages.get(name, name), target)
+            self.free[left] = self.free.get(left, 0) + size
+            self.free[taken] = self.free.get(taken, 0) - size
+        self.disks[guest.vmid] = [(storages.get(name, name), size) for name, size in self.disks[guest.vmid]]
         self.where[guest.vmid] = target
 
     def end(self, moves: Sequence[Move]) -> None:
@@ -110,7 +117,7 @@ def objection(cluster: Cluster, policy: Policy, move: Move, drain: str = "", lea
     guest = facts.guests.get(move.vmid)
     if guest is None or move.target not in facts.nodes:
         return "no such guest or node"
-    return Walk(facts, leaving).objection(guest, move.target)
+    return Walk(facts, leaving).objection(guest, move.target, dict(move.storages))
 
 
 def check_plan(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:

@@ -111,7 +111,9 @@ def precheck(api: Api, move: Move) -> Precheck:
             return Precheck()  # PVE 8 has no such call for containers (pve-container before 6.0.8)
         return Precheck(f"PVE: {error}")
     verdict = qemu_preconditions(data) if move.kind == "qemu" else Preconditions(refused=refusals(data.get("not-allowed-nodes")))
+    gone = {name for node, names in verdict.unavailable if node == move.target for name in names} - dict(move.storages).keys()
     reasons = [*verdict.blockers, *(words for node, words in verdict.refused if node == move.target)]
+    reasons += [f"storage {name} is not available there" for name in sorted(gone)]
     if verdict.targets is not None and move.target not in verdict.targets and not reasons:
         reasons.append(f"PVE does not allow {move.target}")
     return Precheck("; ".join(reasons), verdict.volumes, verdict.connections)
@@ -138,6 +140,9 @@ def start(api: Api, move: Move, connections: bool = False) -> str:
             # Any attached local volume needs it, whatever its size, even one whose size PVE does not know; without one it means nothing.
             params["with-local-disks"] = 1
             params |= {"with-conntrack-state": 1} if connections else {}
+    if move.storages:
+        # Storages that are not named keep their names (pve-common JSONSchema.pm map_id).
+        params["targetstorage" if move.kind == "qemu" else "target-storage"] = ",".join(f"{here}:{there}" for here, there in move.storages)
     upid = api.post(_path(move), params)
     if not isinstance(upid, str) or not re.fullmatch(r"UPID:[!-~]+", upid):
         raise Unreachable(f"PVE gave no task for the migration of {move.vmid}; it may have been started all the same")

@@ -161,10 +161,19 @@ def _on_storages(cluster: Cluster, guest: Guest, config: Row, verdict: Precondit
     allowed = {storage.name: storage.content for storage in cluster.storages if storage.content}
     script = text(config, "hookscript").partition(":")[0]
     used = {volid.partition(":")[0] for volid in contents(config, guest.kind)}
+    gone = {node: set(storages) for node, storages in verdict.unavailable}
+    for node, storages in _lacking(cluster, guest.node, used):
+        gone[node] = gone.get(node, set()) | storages
     told = {node for node, _ in verdict.refused}
-    refused = tuple(one for one in _storage_refusals(cluster, guest.node, used, script) if one[0] not in told)
-    blockers = forbidden_contents(config, guest.kind, allowed)
-    return replace(verdict, blockers=(*verdict.blockers, *blockers), refused=(*verdict.refused, *refused))
+    scriptless = _lacking(cluster, guest.node, {script}) if script else []
+    words = f"storage {script} is not available there, and its hook script is on it"
+    refused = tuple((node, words) for node, _ in scriptless if node not in told)
+    return replace(
+        verdict,
+        blockers=(*verdict.blockers, *forbidden_contents(config, guest.kind, allowed)),
+        refused=(*verdict.refused, *refused),
+        unavailable=tuple((node, tuple(sorted(storages))) for node, storages in sorted(gone.items())),
+    )
 
 
 def _former(api: Api, here: str, config: Row) -> dict[str, str]:
@@ -206,16 +215,12 @@ def _lxc(cluster: Cluster, guest: Guest, config: Row, former: dict[str, str]) ->
     return lxc_preconditions(config, _plugins(cluster), shared, guest.vmid, former)
 
 
-def _storage_refusals(cluster: Cluster, source: str, used: set[str], script: str = "") -> tuple[tuple[str, str], ...]:
-    """Nodes that lack a storage the guest or its hook script is on; one that is not even seen on the guest's own node is not judged."""
-    where = {name: {storage.node for storage in cluster.storages if storage.name == name} for name in used | {script}}
-    found = []
-    for node in cluster.nodes:
-        missing = sorted(name for name, places in where.items() if source in places and node.name not in places)
-        words = [f"storage {name} is not available there{', and its hook script is on it' if name == script else ''}" for name in missing]
-        if words:
-            found.append((node.name, "; ".join(words)))
-    return tuple(found)
+def _lacking(cluster: Cluster, source: str, used: set[str]) -> list[tuple[str, set[str]]]:
+    """Nodes that lack storages the guest uses; one that is not even seen on the guest's own node is not judged."""
+    where = {name: {storage.node for storage in cluster.storages if storage.name == name} for name in used}
+    seen = {name: places for name, places in where.items() if source in places}
+    found = ((node.name, {name for name, places in seen.items() if node.name not in places}) for node in cluster.nodes)
+    return [(node, missing) for node, missing in found if missing]
 
 
 def _plugins(cluster: Cluster) -> dict[str, str]:
@@ -244,6 +249,7 @@ def _inspected(guest: Guest, look: _Look, node: Node | None) -> Guest:
         volumes=verdict.volumes,
         targets=verdict.targets,
         refused=(*guest.refused, *verdict.refused),
+        unavailable=verdict.unavailable,
         blockers=(*guest.blockers, *verdict.blockers),
         companions=tuple(vmid for vmid in verdict.companions if vmid != guest.vmid),
     )

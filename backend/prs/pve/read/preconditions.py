@@ -38,6 +38,7 @@ class Preconditions:
     volumes: tuple[Volume, ...] = ()
     targets: tuple[str, ...] | None = None
     refused: tuple[tuple[str, str], ...] = ()
+    unavailable: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (node, storages of the guest that it lacks)
     companions: tuple[int, ...] = ()
     lock: str | None = None  # "" = PVE said that there is none, None = it did not say
     connections: bool = False  # the source can send the connections of a firewalled VM along
@@ -61,11 +62,17 @@ def qemu_preconditions(
         words = _disk(disk, running, plugins or {}, replicated, text(disk, "volid").partition(":")[0] in chained)
         words = words or (owned_by_other(text(disk, "volid"), vmid) if vmid and not flag(disk, "cdrom") else "")
         blockers += [words] if words else []
+    gone = unavailable(data.get("not_allowed_nodes"))
+    refused = refusals(data.get("not_allowed_nodes"))
+    others = {node for node, _ in refused}
+    # What only lacks a storage is judged by the planner, which may know another one.
+    lacking = [node for node, _ in gone if node not in others]
     return Preconditions(
         blockers=tuple(blockers),
         volumes=tuple(sorted((_volume(disk) for disk in listed if _travels(disk)), key=lambda volume: volume.name)),
-        targets=tuple(sorted(texts(data, "allowed_nodes"))) if isinstance(data.get("allowed_nodes"), list) else None,
-        refused=refusals(data.get("not_allowed_nodes")),
+        targets=tuple(sorted({*texts(data, "allowed_nodes"), *lacking})) if isinstance(data.get("allowed_nodes"), list) else None,
+        refused=refused,
+        unavailable=gone,
         companions=companions(data),
         connections=flag(data, "has-dbus-vmstate"),
     )
@@ -134,13 +141,11 @@ def _volume(disk: Row) -> Volume:
 
 
 def refusals(data: Any) -> tuple[tuple[str, str], ...]:
-    """Read (not_)allowed nodes: PVE lists every node there, an empty entry is no refusal."""
+    """Read (not_)allowed nodes, but for their storages: PVE lists every node there, an empty entry is no refusal."""
     found = []
     for node, reasons in sorted(table(data).items()):
         words = []
-        for storage in table(reasons).get("unavailable_storages") or []:
-            words.append(f"storage {storage} is not available there")
-        for key in table(reasons).get("unavailable-resources") or []:
+        for key in texts(table(reasons), "unavailable-resources"):
             words.append(f"the device mapped as {key} is not available there")
         for block in rows(table(reasons).get("blocking-ha-resources")):
             cause = "a node affinity rule" if block.get("cause") == "node-affinity" else f"an affinity rule with {text(block, 'sid')}"
@@ -148,6 +153,12 @@ def refusals(data: Any) -> tuple[tuple[str, str], ...]:
         if words:
             found.append((str(node), "; ".join(words)))
     return tuple(found)
+
+
+def unavailable(data: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Read which nodes lack which storages of the guest's attached volumes, from not_allowed_nodes."""
+    listed = ((str(node), texts(table(reasons), "unavailable_storages")) for node, reasons in sorted(table(data).items()))
+    return tuple((node, tuple(sorted(storages))) for node, storages in listed if storages)
 
 
 def companions(data: Row) -> tuple[int, ...]:

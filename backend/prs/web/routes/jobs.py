@@ -144,7 +144,7 @@ def undo(context: Context, who: Caller, job: Job) -> dict[str, Any]:
         # All drains of the node since it is kept empty belong together, and HA maintenance mode ends with them.
         cluster, plan, policy = plan_release(api, holds, held, context.now())
     else:
-        policy = way_back(job.policy)
+        policy = way_back(job.policy, job.steps)
         cluster = restriction(who.rights, holds.held(), job.node)(read_cluster(api, context.now(), policy.method))
         there = {guest.vmid for guest in cluster.guests}
         cluster = inspect_guests(api, cluster, sorted({step.vmid for step in job.steps if step.state == "done"} & there))

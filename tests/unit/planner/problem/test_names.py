@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from prs.model import Policy, Pool
+from prs.model import Cluster, Policy, Pool, Storage
 from prs.planner.plan import plan_balance
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.names import Ignored, unmatched
@@ -90,3 +90,12 @@ def test_what_is_said_of_a_pool_holds_for_those_nested_in_it(pool: str, name: st
     snapshot = replace(snapshot, guests=tuple(replace(one, pool=pool) for one in snapshot.guests))
     limits = FixedLimits(snapshot, Policy(pools=(Pool(name, ignore=True),)))
     assert ("ignored" in limits.fixed(snapshot.guests[0])) == inside
+
+
+def test_storages_that_no_node_has_are_named() -> None:
+    known = (Storage("local-zfs", "a"), Storage("fast", "b"))
+    policy = Policy(storages=(("local-zsf", ("FAST", "any")), ("*", ("slow",))))
+    assert [words for words in unmatched(Cluster(storages=known), policy) if "[storages]" in words] == [
+        "[storages] names local-zsf, but no node has a storage called that (did you mean 'local-zfs'?).",
+        "[storages] names slow, but no node has a storage called that.",
+    ]

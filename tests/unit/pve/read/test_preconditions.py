@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prs.model import Volume
-from prs.pve.read.preconditions import lxc_preconditions, qemu_preconditions, refusals
+from prs.pve.read.preconditions import lxc_preconditions, qemu_preconditions, refusals, unavailable
 
 GiB = 2**30
 
@@ -154,16 +154,14 @@ def test_all_volumes_that_travel_are_listed_with_their_size() -> None:
 
 
 def test_nodes_are_refused_with_reasons_and_an_empty_entry_is_none() -> None:
-    found = refusals(
-        {
-            "pve2": {},
-            "pve3": {"unavailable_storages": ["local-zfs", "fast"]},
-            "pve4": {"unavailable-resources": ["hostpci0"], "blocking-ha-resources": [{"sid": "vm:103", "cause": "resource-affinity"}]},
-            "pve5": {"blocking-ha-resources": [{"sid": "vm:100", "cause": "node-affinity"}]},
-        }
-    )
-    assert found == (
-        ("pve3", "storage local-zfs is not available there; storage fast is not available there"),
+    nodes = {
+        "pve2": {},
+        "pve3": {"unavailable_storages": ["local-zfs", "fast"]},
+        "pve4": {"unavailable-resources": ["hostpci0"], "blocking-ha-resources": [{"sid": "vm:103", "cause": "resource-affinity"}]},
+        "pve5": {"blocking-ha-resources": [{"sid": "vm:100", "cause": "node-affinity"}]},
+    }
+    assert unavailable(nodes) == (("pve3", ("fast", "local-zfs")),)
+    assert refusals(nodes) == (
         ("pve4", "the device mapped as hostpci0 is not available there; HA refuses it because of an affinity rule with vm:103"),
         ("pve5", "HA refuses it because of a node affinity rule"),
     )

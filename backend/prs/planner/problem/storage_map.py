@@ -1,0 +1,93 @@
+"""Which storage of its target a local disk lands on: one of the same name, or one that the policy's map allows. Pure.
+
+What PVE copies to what (pve-storage Plugin.pm, ZFSPoolPlugin.pm, LVMPlugin.pm, BTRFSPlugin.pm: volume_export_formats): the disks of a
+running VM are mirrored by QEMU from any storage to any other; what is switched off, and every container, is sent as a stream, and ZFS
+speaks another one than directories, Btrfs and LVM do. PVE's HA manager takes no map along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from prs.model import Guest, Policy, Storage, Volume
+from prs.planner.quantities import gib
+
+ANY, ELSE = "any", "*"  # every local storage of the target; every storage that has no line of its own
+STREAMS = {"dir": "raw", "btrfs": "raw", "lvm": "raw", "lvmthin": "raw", "zfspool": "zfs"}
+CONTENT = {"qemu": "images", "lxc": "rootdir"}
+
+
+class StorageMap:
+    """The landing of volumes, decided once by what is free at the start."""
+
+    def __init__(self, policy: Policy, storages: Mapping[tuple[str, str], Storage]) -> None:
+        self._lines = {name.lower(): names for name, names in policy.storages}
+        self._storages = storages
+        self._local: dict[str, list[Storage]] = {}
+        for storage in storages.values():
+            if not storage.shared:
+                self._local.setdefault(storage.node, []).append(storage)
+
+    def landing(self, guest: Guest, volume: Volume, target: str) -> tuple[str, str]:
+        """The storage of the target on which the volume lands, and "" or why there is none."""
+        gone = next((names for node, names in guest.unavailable if node == target), ())
+        own = self._storages.get((volume.storage, target)) if volume.storage not in gone else None
+        there = f"storage {volume.storage} is not available on {target}"
+        if guest.node == target or not (self._lines.keys() & {volume.storage.lower(), ELSE}) or guest.ha:
+            if own is not None and own.active:
+                return volume.storage, ""
+            return "", there + (", and PVE's HA manager takes no other" if guest.ha and self._lines else "")
+        fitting, refused = list[Storage](), list[str]()
+        for storage in self._choices(volume.storage, target, gone):
+            reason = self._refusal(guest, volume, storage)
+            (refused.append(reason) if reason else fitting.append(storage))
+        if not fitting:
+            return "", "; ".join([there, *refused]) if own is None or not own.active else "; ".join(refused)
+        roomy = [storage for storage in fitting if storage.total - storage.used >= volume.size]
+        return (roomy or fitting)[0].name, ""
+
+    def _choices(self, name: str, target: str, gone: Collection[str]) -> list[Storage]:
+        """Storages of the target in the order in which they are tried: its own name first, unless the map gives it a later place."""
+        listed = self._lines.get(name.lower(), self._lines.get(ELSE, ()))
+        local = sorted(self._local.get(target, ()), key=lambda storage: (storage.used - storage.total, storage.name))
+        order = dict.fromkeys([name] if name.lower() not in map(str.lower, listed) else [])
+        for word in listed:
+            order.update(dict.fromkeys(storage.name for storage in local if word.lower() in (ANY, storage.name.lower())))
+        return [found for one in order if one not in gone and (found := self._storages.get((one, target))) is not None]
+
+    def _refusal(self, guest: Guest, volume: Volume, storage: Storage) -> str:
+        where, content = f"storage {storage.name} of {storage.node}", CONTENT[guest.kind]
+        if not storage.active:
+            return f"{where} is not active"
+        if storage.content and content not in storage.content:
+            return f"{where} does not take content type {content}"
+        if storage.name == volume.storage:
+            return ""
+        here = self._storages.get((volume.storage, guest.node))
+        ways = STREAMS.get(here.plugin if here else ""), STREAMS.get(storage.plugin)
+        if ways[1] is None:
+            return f"{where} is of type {storage.plugin or 'unknown'}, to which PVE copies no disk"
+        mirrored = guest.kind == "qemu" and guest.running
+        if not mirrored and ways[0] != ways[1]:
+            kind = "a container's volumes" if guest.kind == "lxc" else "the disks of a stopped VM"
+            return f"{where} is of type {storage.plugin}, and {kind} cannot be sent there from type {here.plugin if here else 'unknown'}"
+        return ""
+
+    def moved(self, guest: Guest, target: str) -> tuple[tuple[str, str], ...]:
+        """The storages that the guest's volumes leave for others of another name, as (from, to), ascending."""
+        pairs = {(volume.storage, self.landing(guest, volume, target)[0]) for volume in guest.volumes}
+        return tuple(sorted((one, other) for one, other in pairs if other and one != other))
+
+    def needs(self, guests: Iterable[Guest], target: str) -> dict[str, int]:
+        """Bytes by storage of the target that the guests' volumes need there."""
+        found = dict[str, int]()
+        for guest in guests:
+            for volume in guest.volumes:
+                name = self.landing(guest, volume, target)[0] or volume.storage
+                found[name] = found.get(name, 0) + volume.size
+        return found
+
+
+def short(size: int, storage: str, free: int, node: str) -> str:
+    """That a storage lacks room, in words."""
+    return f"needs {gib(size)} on storage {storage}, which has {gib(max(0, free))} free on {node}"

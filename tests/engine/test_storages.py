@@ -1,0 +1,46 @@
+"""Local disks that land on storages of other names, and come back to those where they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from drive import Drive
+from prs.engine.drain.release import plan_release
+from prs.model import Policy
+from simcluster.scenario import from_json
+from simcluster.scenes import add_accounts
+from simcluster.world import Flavour
+
+# On pve1 there is a local-lvm too, so that the way back has to name the storage: by its own name it would land there.
+STORAGES = {
+    "rpool": {"type": "zfspool", "nodes": ["pve1"], "total": 200},
+    "local-lvm": {"type": "lvmthin", "nodes": ["pve1", "pve2"], "total": 200},
+    "local": {"type": "dir", "nodes": ["pve2"], "total": 100},
+}  # fmt: skip
+
+
+def test_disks_go_by_the_map_and_come_back_to_where_they_were(ram: Path, flavour: Flavour) -> None:
+    guests = {
+        "101": {"node": "pve1", "memory": 4, "disks": {"scsi0": "rpool:20", "scsi1": "local-lvm:10"}},
+        "102": {"node": "pve1", "kind": "lxc", "memory": 2, "disks": {"rootfs": "local-lvm:8"}},
+    }
+    data: dict[str, Any] = {"flavour": flavour, "nodes": {"pve1": {}, "pve2": {}}, "storages": STORAGES, "guests": guests}
+    world = add_accounts(from_json(data))
+    world.clock.sleep(660)
+    before = {vmid: [disk.storage for disk in guest.disks] for vmid, guest in world.guests.items()}
+    drive = Drive(world, ram, Policy(containers=True, storages=(("rpool", ("local-lvm",)), ("local-lvm", ("local", "local-lvm")))))
+    job = drive.run("pve1")
+    assert job.state == "done", (job.message, job.steps)
+    assert {step.vmid: step.storages for step in job.steps} == {
+        101: (("local-lvm", "local"), ("rpool", "local-lvm")), 102: (("local-lvm", "local"),),
+    }  # fmt: skip
+    assert [disk.storage for disk in world.guests[101].disks] == ["local-lvm", "local"]
+    world.clock.sleep(900)
+    _, back, policy = plan_release(drive.api, drive.holds, drive.journal.held()["pve1"], drive.clock.time())
+    assert {move.vmid: move.storages for move in back.moves}[101] == (("local", "local-lvm"), ("local-lvm", "rpool"))
+    job = drive.finish(drive.journal.add_job(drive.journal.add_plan(back, policy, drive.api.user), "x", "cli", drive.clock.time()))
+    assert job.state == "done", (job.message, job.steps)
+    assert {vmid: [disk.storage for disk in guest.disks] for vmid, guest in world.guests.items()} == before
+    assert not world.overfilled
+    assert not world.schema_errors
