@@ -16,11 +16,13 @@ BOUND = ("affinity", "apart", "together")
 
 
 def cluster(dice: random.Random, flavour: Flavour) -> World:
-    """Three to five nodes, half full at most, with guests of all kinds; in every second one some are under HA, in every second tagged."""
+    """Three to five nodes with guests of all kinds; every third is nearly full, in every second some are under HA, or tagged."""
     names = [f"pve{number}" for number in range(1, dice.randint(3, 5) + 1)]
     guests = {str(101 + number): _guest(dice, dice.choice(names), 101 + number) for number in range(dice.randint(8, 20))}
     storages = {"ceph": {"type": "rbd", "shared": True, "total": 4000}, "local-zfs": {"total": 300, "used": dice.randint(0, 60)}}
     nodes = {name: {"memory": 64, "cpu": 16, "host": 2} for name in names}
+    if dice.random() < 0.33:
+        _fill(dice, nodes, guests)
     world = add_accounts(from_json({"flavour": flavour, "nodes": nodes, "storages": storages, "guests": guests}))
     if dice.random() < 0.5:
         _high_availability(dice, world)
@@ -30,11 +32,19 @@ def cluster(dice: random.Random, flavour: Flavour) -> World:
     return world
 
 
+def _fill(dice: random.Random, nodes: dict[str, dict[str, Any]], guests: dict[str, dict[str, Any]]) -> None:
+    """Let each node's own programs use so much that 60 to 85 % of its memory is taken."""
+    for name, node in nodes.items():
+        used = sum(guest["memory"] for guest in guests.values() if guest["node"] == name and guest["status"] == "running")
+        node["host"] = max(2.0, round(node["memory"] * dice.uniform(0.6, 0.85) - used, 1))
+
+
 def _guest(dice: random.Random, node: str, vmid: int) -> dict[str, Any]:
     memory = round(dice.choice((1, 2, 4, 8)) * dice.uniform(0.5, 1.2), 1)
     storage = "local-zfs" if dice.random() < 0.3 else "ceph"
     kind = "lxc" if dice.random() < 0.15 else "qemu"
-    disk = {"rootfs" if kind == "lxc" else "scsi0": f"{storage}:{dice.randint(2, 20)}"}
+    disk = {"rootfs" if kind == "lxc" else "scsi0": f"{storage}:{dice.randint(2, 20)}" + (",unsized" if dice.random() < 0.1 else "")}
+    disk |= {"unused0": f"local-zfs:{dice.randint(2, 20)}"} if dice.random() < 0.05 else {}
     return {
         "name": f"g{vmid}", "node": node, "kind": kind, "status": dice.choice(("running",) * 6 + ("stopped",)), "memory": memory,
         "max": memory * 1.5, "cpu": round(dice.uniform(0.05, 1.5), 2), "cores": 2, "dirty": dice.choice((5, 20, 60)), "disks": disk,
@@ -115,7 +125,8 @@ def _fault(dice: random.Random, world: World) -> dict[str, Any]:
         {**task, "do": "problems", "words": "migration problems"}, {"task": "hamigrate", "do": "ignore", "nth": dice.randint(1, 3)},
         {**task, "do": "kill", "with": {"node": node}, "for": lasts},
         {**post, "do": "answer", "status": dice.choice((595, 596)), "words": "Connection timed out", "carry_out": dice.random() < 0.6},
-        {**post, "do": "answer", "status": 500, "words": "VM is locked (backup)"},
+        {**post, "do": "answer", "status": 500, "words": "VM is locked (backup)"}, {**post, "do": "drop"},
+        {"on": "GET /cluster/resources", "nth": dice.randint(1, 30), "do": "short", "without": dice.choice((["qemu", "lxc"], ["qemu"]))},
         {"on": "GET /cluster/resources", "nth": dice.randint(1, 30), "times": dice.randint(1, 8), "do": "slow", "seconds": 40},
         {"on": "GET /nodes/{node}/tasks/{upid}/status", "nth": dice.randint(1, 20), "times": dice.randint(1, 20), "do": "answer",
          "status": 596, "words": "Connection timed out", "slow": 5},

@@ -65,18 +65,18 @@ def kept_empty(held: Mapping[str, Hold], nodes: Collection[str]) -> Iterator[Fin
 
 
 def placement(call: Call, endpoint: Endpoint, policy: Policy) -> Iterator[Finding]:
-    """Name what pools and failure domains of the configuration, where there are any, ask for that the cluster does not have."""
-    if not (policy.pools or policy.domains):
+    """Name what ignore lists, pools and failure domains, where there are any, name that the cluster does not have, and such tags."""
+    if not (policy.pools or policy.domains or policy.ignore_nodes or policy.ignore_guests):
         return
     try:
-        warnings = FixedLimits(read_cluster(call.connect(endpoint), time.time()), policy).warnings
+        warnings = FixedLimits(read_cluster(call.connect(endpoint), time.time(), history=0.0), policy).warnings
     except PveError as error:
-        yield Finding("placement", None, f"whether pools and domains fit the cluster cannot be seen: {error}")
+        yield Finding("placement", None, f"whether the names in the configuration fit the cluster cannot be seen: {error}")
         return
     for warning in warnings:
-        yield Finding("placement", None, warning.removesuffix("."), "correct the section, or the tag")
+        yield Finding("placement", None, warning.removesuffix("."), "correct the option, the section, or the tag")
     if not warnings:
-        yield Finding("placement", True, "the pools and domains of the configuration fit the cluster")
+        yield Finding("placement", True, "the names in the configuration fit the cluster")
 
 
 def configuration(settings: Settings) -> Iterator[Finding]:

@@ -75,7 +75,7 @@ def _starting(api: Api, step: Step, where: Location | None, waited: float, known
     if upid:
         return {"state": "running", "upid": upid}
     if where is None:
-        return {"state": "skipped", "message": "the guest no longer exists"}
+        return {"state": "skipped", "message": "the guest no longer exists"} if migration.gone(api, step.move) else {}
     if where.node == step.target:
         return {"state": "verifying", "message": "OK"}
     # The tasks of a node that is down are not to be seen: only once it is back can one be called missing.
@@ -119,7 +119,7 @@ def _verifying(api: Api, step: Step, where: Location | None, waited: float, know
         if real and ":hamigrate:" not in real:
             return {"state": "running", "upid": real}
     if where is None:
-        return {"state": "failed", "message": "the guest no longer exists"}
+        return {"state": "failed", "message": "the guest no longer exists"} if migration.gone(api, step.move) else {}
     if where.node == step.target:
         return _arrived(api, step, where, waited)
     if where.node != step.source:

@@ -10,6 +10,7 @@ from prs.engine.drain.ha_maintenance import HA_MOVES, HA_MOVING, MOVES_IT
 from prs.engine.execution import ready
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.waits import Waits
+from prs.errors import ApiError, Unreachable
 from prs.model import LOCK_PATIENCE, Cluster, Guest, Volume
 from prs.pve.act import migration
 from prs.pve.api import Api
@@ -41,7 +42,7 @@ class Preflight:
         """Ask everything that can stand against the step; `elsewhere` are the active steps of other jobs."""
         guest = next((guest for guest in cluster.guests if guest.vmid == step.vmid), None)
         if guest is None:
-            return PreflightResult(step, "skipped", "the guest no longer exists")
+            return self._missing(step)
         if step.ha and guest.node == step.target:
             moves = guest.ha in HA_MOVING
             state, words = ("planned", MOVES_IT) if moves else ("done", "the HA manager has moved it")
@@ -61,6 +62,16 @@ class Preflight:
             return self._wait(step, "a migration of it that is not ours is running", LOCKED, LOCK_PATIENCE)
         # Started or stopped since it was planned: PVE's request has to tell which.
         return self._allowed(job, replace(step, running=guest.running), cluster, elsewhere)
+
+    def _missing(self, step: Step) -> PreflightResult:
+        """A guest that the list lacks is looked for again before anything is concluded."""
+        words = "PVE's list does not show the guest, which its node has"
+        try:
+            if migration.gone(self._api, step.move):
+                return PreflightResult(step, "skipped", "the guest no longer exists")
+        except (ApiError, Unreachable) as error:
+            words = f"the cluster does not show the guest, and its nodes cannot be asked: {error}"
+        return self._wait(step, words, HELD, SECOND_LOOK)
 
     def _locked(self, step: Step, guest: Guest) -> PreflightResult:
         words = f"locked ({guest.lock})"

@@ -97,6 +97,14 @@ def sighting(api: Api, node: str, kind: Kind, vmid: int) -> str:
     return text(data, "qmpstatus") or status if status == "running" else status
 
 
+def gone(api: Api, move: Move) -> bool:
+    """Whether a guest that the cluster's list lacks is truly gone: the list can come back short (pve-cluster Cluster.pm).
+
+    It is read once more, and both nodes of the move are asked. ApiError or Unreachable if one of them cannot say.
+    """
+    return locate(api, move.vmid) is None and not any(sighting(api, node, move.kind, move.vmid) for node in (move.source, move.target))
+
+
 def _not_there(error: ApiError) -> bool:
     return error.status == 500 and "does not exist" in error.message
 

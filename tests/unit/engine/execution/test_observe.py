@@ -6,6 +6,7 @@ import pytest
 
 from prs.engine.execution.observe import ATTEMPTS, NODE_RETURNS, POST_SETTLES, advance
 from prs.engine.journal.jobs import Step
+from prs.errors import ApiError
 from prs.pve.act.migration import Location
 from unit.fakeapi import FakeApi
 
@@ -49,5 +50,11 @@ def test_a_guest_that_arrived_meanwhile_is_verified() -> None:
     assert changes(0.0, node="pve2") == {"state": "verifying", "message": "OK"}
 
 
-def test_a_guest_that_is_gone_is_skipped() -> None:
-    assert advance(FakeApi({"/nodes/pve1/tasks": []}), STEP, {}, 0.0, frozenset())["state"] == "skipped"
+def test_a_guest_that_is_gone_is_skipped_and_one_that_a_list_lacks_once_is_not() -> None:
+    """The list is read again, and the nodes are asked themselves."""
+    gone = ApiError(500, "'101.conf' does not exist")
+    away: dict[str, object] = {f"/nodes/{node}/qemu/101/status/current": gone for node in ("pve1", "pve2")}
+    asked = {"/nodes/pve1/tasks": [], "/cluster/resources": []}
+    assert advance(FakeApi({**asked, **away}), STEP, {}, 0.0, frozenset())["state"] == "skipped"
+    here = {"/nodes/pve1/qemu/101/status/current": {"status": "running"}}
+    assert advance(FakeApi({**asked, **away, **here}), STEP, {}, 0.0, frozenset()) == {}

@@ -10,6 +10,7 @@ import pytest
 from prs.engine.execution.preflight import SECOND_LOOK, Preflight
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.waits import Waits
+from prs.errors import ApiError
 from prs.model import LOCK_PATIENCE, Cluster, Guest, Node, Plan, Policy
 from unit.fakeapi import FakeApi
 
@@ -83,9 +84,21 @@ def test_a_migration_by_somebody_else_is_waited_for(bench: Bench) -> None:
 
 
 def test_a_guest_that_is_gone_or_elsewhere_is_left_alone(bench: Bench) -> None:
-    assert bench.look(None) == ("skipped", "the guest no longer exists")
     assert bench.look(replace(GUEST, node="pve2"))[0] == "skipped"
     assert bench.asked() == []
+    for node in ("pve1", "pve2", "pve3"):
+        bench.api.answers[f"/nodes/{node}/qemu/101/status/current"] = ApiError(500, "'101.conf' does not exist")
+    bench.api.answers["/cluster/resources"] = []
+    assert bench.look(None) == ("skipped", "the guest no longer exists")
+
+
+def test_a_guest_that_a_list_lacks_once_is_waited_for(bench: Bench) -> None:
+    """Its node has it, or cannot be asked."""
+    bench.api.answers["/cluster/resources"] = []
+    bench.api.answers["/nodes/pve1/qemu/101/status/current"] = {"status": "running"}
+    assert bench.look(None) == ("planned", "waiting: PVE's list does not show the guest, which its node has")
+    bench.api.answers["/cluster/resources"] = ApiError(595, "No route to host")
+    assert bench.look(None)[1].startswith("waiting: the cluster does not show the guest, and its nodes cannot be asked")
 
 
 def test_a_target_that_has_become_too_small_is_looked_at_twice(bench: Bench) -> None:
