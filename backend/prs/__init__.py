@@ -1,3 +1,3 @@
 """Proxmox Rebalancing Service: levels a Proxmox VE cluster and drains its nodes by live migration."""
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"

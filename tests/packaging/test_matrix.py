@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import prs
 from debianlab import pve_tools
 from debianlab.debs import CORE, ROOT, UI, Packages, dependencies, page
 from debianlab.roots import RELEASES, fresh, layer, run_in
@@ -229,7 +230,7 @@ def test_a_repository_of_ones_own(machine: Machine, folder: Path) -> None:
     """`make repo`: apt trusts it by its key alone, and offers and installs the packages from it."""
     plain = folder / "plain"
     plain.mkdir(exist_ok=True)
-    for file in (folder / "debs").glob("*1.0.0_all.deb"):
+    for file in (folder / "debs").glob(f"*_{prs.__version__}_all.deb"):
         shutil.copy(file, plain)
     subprocess.run((ROOT / "packaging/build-repo", plain, folder / "repo"), check=True, capture_output=True)
     shutil.copytree(folder / "repo", machine.root / "srv/repo", dirs_exist_ok=True)

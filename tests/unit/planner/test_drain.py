@@ -181,3 +181,16 @@ def test_why_not_answers_single_questions() -> None:
     assert why_not(snapshot, Policy(), 1, "pve1") == "it is on pve1 already"
     assert why_not(snapshot, Policy(), 9, "pve1") == "there is no guest 9"
     assert why_not(snapshot, Policy(), 1, "pve9") == "there is no node pve9"
+
+
+def test_a_guest_that_has_just_started_counts_with_all_it_may_use() -> None:
+    """A drain need not wait for its figures, and never counts it as nothing."""
+    young = guest(1, "a", 0, memory_max=30 * GIB, problem="started 12 seconds ago, no load known yet")
+    plan = plan_drain(cluster(node("a"), node("b"), young), Policy(), "a", 0.0)
+    assert plan.feasible, plan.blockers
+    assert [(move.vmid, move.target, move.memory) for move in plan.moves] == [(1, "b", 30 * GIB)]
+    words = "The load of 1 (vm1) is not known (started 12 seconds ago, no load known yet), so all the memory that it may use is counted."
+    assert words in plan.warnings
+    full = plan_drain(cluster(node("a"), node("b", host=80), young), Policy(), "a", 0.0)
+    assert not full.feasible
+    assert "30.0 GiB" in full.blockers[0].reason

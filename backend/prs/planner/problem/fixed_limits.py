@@ -25,6 +25,7 @@ class FixedLimits:
         self._ignored_nodes, self._ignored_guests = Ignored(policy.ignore_nodes), Ignored(policy.ignore_guests)
         self.nodes = {node.name: node for node in sorted(cluster.nodes, key=lambda node: node.name)}
         self.guests = {guest.vmid: guest for guest in sorted(cluster.guests, key=lambda guest: guest.vmid)}
+        grown = self._at_most()
         self.closed = {name: reason for name, node in self.nodes.items() if (reason := self._closed(node))}
         self.open = tuple(name for name in self.nodes if name not in self.closed)
         self.storages = {(storage.name, storage.node): storage for storage in cluster.storages}
@@ -36,7 +37,7 @@ class FixedLimits:
         self.rules = tuple(sorted((*cluster.rules, *found.rules), key=lambda rule: (rule.name, rule.source, rule.kind)))
         self.domains = Domains(policy, self.nodes, self.open, drain)
         self.wide, words = self.domains.wide(self.rules, self.guests)  # the `apart` rules that hold across failure domains
-        self.warnings = (*unmatched(cluster, policy), *found.warnings, *words)
+        self.warnings = (*unmatched(cluster, policy), *found.warnings, *words, *grown)
         self.bound: dict[int, list[Rule]] = defaultdict(list)
         for rule in self.rules:
             if rule.kind == "nodes":
@@ -47,6 +48,23 @@ class FixedLimits:
         for job in cluster.replications:
             self._replicas[job.vmid].append(job.target)
         self._mirror()
+
+    def _at_most(self) -> tuple[str, ...]:
+        """Count guests of the drained node whose load is not known yet with all the memory they may use; what to say about them.
+
+        They have just been started or have just arrived, and a drain need not wait for their figures.
+        """
+        young = {
+            vmid: guest for vmid, guest in self.guests.items()
+            if self.drain and guest.node == self.drain and guest.problem and guest.status in ("running", "paused") and guest.memory_max
+        }  # fmt: skip
+        for vmid, guest in young.items():
+            self.guests[vmid] = replace(guest, problem="", memory=max(guest.memory, guest.memory_max))
+        if not young:
+            return ()
+        first = next(iter(young.values()))
+        who = first.label + (f" and {len(young) - 1} more" if len(young) > 1 else "")
+        return (f"The load of {who} is not known ({first.problem}), so all the memory that it may use is counted.",)
 
     def _mirror(self) -> None:
         """Count the disks of replicated guests with their nodes: only what changed travels, and each node keeps the bytes that it has.
