@@ -216,7 +216,7 @@ def test_a_request_without_answer_to_a_node_that_dies_is_not_sent_again(ram: Pat
     post = {"on": "POST /nodes/{node}/qemu/{vmid}/migrate", "guest": 102}
     world.faults.add({**post, "do": "answer", "status": 596, "words": "Connection timed out", "carry_out": True})
     world.faults.add({"task": "qmigrate", "guest": 102, "after": 0, "do": "hang"})
-    world.faults.add({"at": world.clock.time() - world.clock.start + 8, "do": "kill", "node": "pve1", "for": 120})
+    world.faults.add({"task": "qmigrate", "guest": 102, "after": 8, "do": "kill", "with": {"node": "pve1"}, "for": 120})
     drive = Drive(world, ram)
     job = drive.run("pve1")
     step = last(job, 102)

@@ -145,11 +145,12 @@ LIMITS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 DRAINS: dict[str, tuple[str, ...]] = {
     "one verb for HA and other guests, running and stopped": (
-        f"{DRAIN}test_ha_moves_its_guests_and_they_count", "scenarios/drain-running-and-stopped",
+        f"{DRAIN}test_ha_guests_leave_by_the_plan_and_the_mode_comes_last", "scenarios/drain-running-and-stopped",
         "engine/test_faults.py::test_ha_guest_is_done_only_when_it_has_moved",
     ),
-    "HA maintenance mode first, HA's own moves are counted as ours": (
-        f"{DRAIN}test_ha_moves_its_guests_and_they_count", "engine/test_crash.py::test_dies_at_many_points[HA maintenance]",
+    "HA guests leave by the plan, HA maintenance mode comes last": (
+        f"{DRAIN}test_ha_guests_leave_by_the_plan_and_the_mode_comes_last",
+        "engine/test_crash.py::test_dies_at_many_points[HA maintenance]",
     ),
     "without the helper, or when it fails, as before": (
         f"{DRAIN}test_without_helper_everything_is_ours", f"{DRAIN}test_a_helper_that_refuses_is_told_of_and_worked_around",

@@ -50,7 +50,8 @@ class Journal:
                 path.touch(mode=0o660)
             self._plans: dict[str, Plan] = {}
             self._aside: set[str] = set()  # jobs whose rows cannot be read, and which were told of
-            self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+            # One thread works with a connection, but the one that finds it unused and closes it may be another.
+            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
             self._end = weakref.finalize(self, self._db.close)
             # The process's end closes it anyway, and would do so outside of the thread that it belongs to.
             self._end.atexit = False  # type: ignore[misc]  # typeshed gives the class no such slot
