@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from drive import Drive
-from prs.engine.execution.executor import TICK
+from prs.engine.drain.holds import Holds
+from prs.engine.execution.executor import TICK, Executor
 from prs.engine.journal.journal import Journal
 from simcluster import InProcessApi
 from simcluster.ha_rules import Resource
@@ -68,8 +69,7 @@ def run_and_die(drive: Drive, job_id: str, point: int) -> bool:
     fuse = Fuse(point)
     api, journal = FusedApi(drive.world, drive.api.user), FusedJournal(drive.path)
     api.fuse = journal.fuse = fuse
-    executor = drive.executor(job_id)
-    executor.api, executor.journal = api, journal
+    executor = Executor(api, Holds(journal, drive.clock), drive.clock, job_id, drive.switch)
     try:
         while not executor.tick():
             drive.clock.sleep(TICK)

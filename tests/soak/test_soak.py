@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prs.engine.execution import executor
+from prs.engine.execution import under_way
 from prs.engine.journal.journal import Journal
 from prs.pve.act import migration
 from simcluster.world import Flavour
@@ -32,7 +32,7 @@ def test_a_lie_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def gullible(*_: Any) -> dict[str, Any]:
         return {"state": "done", "message": ""}
 
-    monkeypatch.setattr(executor, "advance", gullible)
+    monkeypatch.setattr(under_way, "advance", gullible)
     assert "is done (), but the guest is on" in found_in_twenty()
 
 
