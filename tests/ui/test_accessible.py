@@ -73,6 +73,7 @@ def test_drain_job_and_history(visit: VisitPve, stage: Stage) -> None:
     assert found(page, "prsDrainWindow") == []
     stage.pace(6)
     sees(page, "pve2 is empty", 120)
+    page.wait_for_timeout(2000)  # the bar grows to its end, and its text is judged where it comes to rest
     assert found(page, "prsDrainWindow") == []
     click(page, "Close")
     click(page, "History")

@@ -76,8 +76,13 @@ def test_of_many_nodes_the_one_to_drain_is_chosen_in_a_window(visit: VisitPve) -
     enabled(page, "Drain node", 60)
     click(page, "Drain node")
     page.locator(".x-menu-item-link:visible", has_text="Choose a node").click()
-    page.locator("[id^=prsNodePicker] .x-form-arrow-trigger:visible").click()
-    page.locator(".x-boundlist-item:visible", has_text="n07").click()
+    chosen = page.locator(".x-boundlist-item:visible", has_text="n07")
+    for _ in range(10):  # a list that was opened before its nodes had come stays empty until it is opened again
+        if chosen.count():
+            break
+        page.locator("[id^=prsNodePicker] .x-form-arrow-trigger:visible").click()
+        page.wait_for_timeout(1000)
+    chosen.click()
     click(page, "OK")
     sees(page, "Drain node n07")
 
