@@ -31,6 +31,8 @@ def start_job(context: Context, who: Caller, asked: dict[str, Any]) -> str:
     node = _maintenance(context, who, plan, policy, bool(asked.get("maintenance")))
     if not context.daemon():
         raise Refusal(503, "daemon", "The service that carries jobs out is not running here: systemctl start proxmox-rebalancing-service.")
+    # Before the look at the cluster: that a guest is being migrated already says less than by whom.
+    context.journal.refuse_overlap({move.vmid for move in moves})
     _check_drift(context, who, plan, moves, policy, node)
     return _queue(context, who, asked["plan"], None if moves == plan.moves else moves, node)
 

@@ -8,6 +8,8 @@ from collections.abc import Collection
 from prs.engine.journal.jobs import Job, Step
 
 ALIKE = 3  # failures of a kind in a row after which a job starts nothing more by itself
+# What ends by itself once a node or the quorum is back, and what somebody did on purpose: no reason to stop the rest.
+_PASSING = re.compile(r"unexpected status|interrupted by signal|cancelled|/etc/pve.*Permission denied|move config.*Permission denied")
 _UPID = re.compile(r"UPID:\S+")
 _VARIES = re.compile(r"0x[0-9a-f]+|\d+(?:[.:,]\d+)*")  # numbers, times, addresses, sizes
 
@@ -20,7 +22,7 @@ def tripped(job: Job, judged: Collection[int] = ()) -> str:
     ended = sorted((step for step in job.steps if step.state in ("done", "failed")), key=lambda step: (step.ended, step.seq))
     row: list[Step] = []
     for step in reversed(ended):
-        if step.state == "done" or step.seq in judged or (row and kind(step) != kind(row[0])):
+        if step.state == "done" or step.seq in judged or _PASSING.search(step.message) or (row and kind(step) != kind(row[0])):
             break
         row.append(step)
     planned, targets = [step for step in job.steps if step.state == "planned"], {step.target for step in row}

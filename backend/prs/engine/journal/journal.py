@@ -148,6 +148,11 @@ class Journal:
             self._touch(db, values["id"])
         return values["id"]
 
+    def refuse_overlap(self, vmids: set[int]) -> None:
+        """JobConflict if one of the guests is in an open job already."""
+        with self.transaction() as db:
+            self._refuse_overlap(db, vmids)
+
     @staticmethod
     def _refuse_overlap(db: sqlite3.Connection, vmids: set[int]) -> None:
         taken: dict[str, list[int]] = {}
