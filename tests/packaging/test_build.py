@@ -58,7 +58,7 @@ def test_contents(packages: Packages) -> None:
     shipped = [path for _, _, path in core + ui if path.endswith(".py")]
     assert sorted(shipped) == sorted(modules)
     outside = {path for _, _, path in ui if path.endswith(".py") and "/prs/web/" not in path}
-    assert outside == {"/usr/lib/python3/dist-packages/prs/helper/root.py"}
+    assert outside == set()
     assert not any("/prs/web/" in path for _, _, path in core)
     assert [mode for mode, _, path in core if path == f"/etc/{CORE}/prs.conf"] == ["-rw-r-----"]
     assert {owner for _, owner, _ in core + ui} == {"root/root"}

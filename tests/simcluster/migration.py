@@ -102,10 +102,10 @@ def _clock_face(seconds: float) -> str:
 
 
 def _clean_up(world: World, order: Order, task: Task, why: Failed) -> None:
-    """Leave the guest as it was, but for the lock where nothing can be written: without quorum, which a dying node interrupts too."""
+    """Leave the guest as it was, but for the lock where nothing can be written: without quorum."""
     guest = order.guest
     if not task.moved:
-        written = world.quorate and world.nodes[order.target].alive
+        written = world.quorate  # a dead target alone keeps no lock, as real PVE 9.2 daemons showed
         if guest.lock == "migrate" and written:
             guest.lock = ""
         if task.live:

@@ -124,6 +124,8 @@ def _verifying(api: Api, step: Step, where: Location | None, waited: float, know
         return _arrived(api, step, where, waited)
     if where.node != step.source:
         return {"state": "failed", "message": f"is on {where.node}, not on {step.target}: something else moved it"}
+    if where.node_online and not good(step.message) and not migration.sighting(api, step.source, step.kind, step.vmid):
+        return {"state": "failed", "message": "the guest no longer exists"}
     return _not_arrived(step, where, waited)
 
 
