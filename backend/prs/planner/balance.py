@@ -15,25 +15,27 @@ from prs.planner import repair, small
 from prs.planner.choice import Choice, Target
 from prs.planner.explain import reasons
 from prs.planner.objective import score
+from prs.planner.objective.breaches import Breaches
 from prs.planner.objective.level import LEAST, Level
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
 from prs.planner.search import branch_and_bound, exhaustive, order, search
 from prs.planner.search.anneal import Found
-from prs.planner.search.exhaustive import Breaches
+from prs.planner.search.budget import Budget
+from prs.planner.search.schedules import SMALL
 from prs.planner.search.way import Step
 
 Goal = Literal["spread", "level"]
-RUNS = 2  # runs that one plan may stand for; mostly the second one finds nothing
+RUNS = 2  # runs that one plan may stand for: a plan for more would be none to read, and mostly the second one finds nothing
 PORTION = 10  # with the goal `level` and a budget, one move in so many may repair: else the moves asked for would not level
-LAST = 1e12  # puts the dearer choices behind the cheaper ones
+LAST = 1e12  # puts the dearer choices behind the cheaper ones: seconds that no plan costs
 NEARLY = (0.3 * LEAST, 0.9 * LEAST)  # a little more spread than the best found may cost far fewer moves; less than a second run would gain
 
 
 def choose(problem: Problem, goal: Goal) -> Choice:
     """The plan's steps, or why there are none; and what is proven."""
     policy = problem.facts.policy
-    budget = search.Budget(policy.max_moves, policy.max_bytes)
+    budget = Budget(policy.max_moves, policy.max_bytes)
     target = Target(policy.spread * policy.aim, policy.spread) if goal == "spread" else Target(0.0, 0.0, small.FINE)
     if len(problem.active) < 2:
         return Choice(nothing="Nothing to do: fewer than two nodes can take part.")
@@ -48,7 +50,7 @@ def choose(problem: Problem, goal: Goal) -> Choice:
 class Ladder:
     """The attempts for one problem within a budget of moves and bytes."""
 
-    def __init__(self, problem: Problem, goal: Goal, target: Target, budget: search.Budget) -> None:
+    def __init__(self, problem: Problem, goal: Goal, target: Target, budget: Budget) -> None:
         self.problem, self.goal, self.target, self.budget = problem, goal, target, budget
         self.policy, self.method = problem.facts.policy, problem.facts.policy.method
         self.guards, self.breaches = score.guards(problem, self.method), Breaches(problem)
@@ -85,7 +87,7 @@ class Ladder:
         if not fixes:
             return [], 0.0
         after, rest = repair.mended(problem, fixes), self.budget.less(problem, fixes)
-        plain = [] if self.goal == "level" or len(problem.units) > search.SMALL else self._reaching(problem, self.budget, False)
+        plain = [] if self.goal == "level" or len(problem.units) > SMALL else self._reaching(problem, self.budget, False)
         found = [one for one in plain if not repair.broken(problem, one.goal)]
         extra, done = sum(problem.units[unit].cost for unit in fixes), Level.of(after, after.load).widest <= self.target.enough
         for find in () if done else (self._levelling,) if self.goal == "level" else (self._reaching, self._nearing):
@@ -96,7 +98,7 @@ class Ladder:
         steps = self._sound(fixes) or self._part(fixes)
         return self._cheapened(steps) if steps and self.goal == "spread" else (steps, 0.0)
 
-    def _for_repairs(self) -> search.Budget:
+    def _for_repairs(self) -> Budget:
         """All of the budget; a share of it where somebody asks for the most level cluster that so many moves can make."""
         moves = self.budget.moves
         return self.budget if self.goal == "spread" or moves is None else replace(self.budget, moves=moves // PORTION)
@@ -126,10 +128,10 @@ class Ladder:
 
     # -- what the rungs look for -------------------------------------------------------------------------------------
 
-    def _levelling(self, problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
+    def _levelling(self, problem: Problem, budget: Budget, guarded: bool) -> list[Found]:
         return search.level(problem, self.method, budget, guarded)
 
-    def _reaching(self, problem: Problem, budget: search.Budget, guarded: bool, hurry: bool = False) -> list[Found]:
+    def _reaching(self, problem: Problem, budget: Budget, guarded: bool, hurry: bool = False) -> list[Found]:
         """Plans that reach the aim, or at least the policy's spread, the cheapest first; in a `hurry` not all searches are made."""
         for width in dict.fromkeys((self.target.aim, self.target.enough)):
             widths, patient = dict.fromkeys(score.resources(self.method), width), width == self.target.enough and not hurry
@@ -142,7 +144,7 @@ class Ladder:
                 return sorted(found, key=lambda one: one.value)
         return []
 
-    def _nearing(self, problem: Problem, budget: search.Budget, guarded: bool) -> list[Found]:
+    def _nearing(self, problem: Problem, budget: Budget, guarded: bool) -> list[Found]:
         """The plans near the most level one found, in the one order of aims; those first that are worth their cost most."""
         aim, guards = self.target.aim, score.guards(problem, self.method) if guarded else {}
         found = self._levelling(problem, budget, guarded)
@@ -162,7 +164,7 @@ class Ladder:
         over = sum(max(0.0, spread - self.target.aim) for spread in _level_of(problem, goal).spreads.values())
         return sum(problem.units[unit].cost for unit in goal) + score.WORTH * over + _shrunk(problem, goal)
 
-    def _guarded(self, problem: Problem, find: Callable[[Problem, search.Budget, bool], list[Found]], budget: search.Budget) -> list[Found]:
+    def _guarded(self, problem: Problem, find: Callable[[Problem, Budget, bool], list[Found]], budget: Budget) -> list[Found]:
         """What the search finds; it is repeated with a guard on the other resources where its best plan makes one of them too uneven."""
         found = find(problem, budget, False)
         if found and score.worsened(problem, _after(problem, found[0].goal).load, score.guards(problem, self.method)):
@@ -191,7 +193,7 @@ class Ladder:
         if not self._harmless(goal):
             return []
         steps, late = order.sequence(self.problem, goal, self.method)
-        return steps if not late and len(self.budget.within(self.problem, steps)) == len(steps) else []
+        return steps if not late and self.budget.allows(self.problem, steps) else []
 
     def _ordered(self, found: list[Found]) -> list[Step]:
         """The steps of the first plan that has a safe order and does no harm; else the part of one that gains most."""
@@ -263,7 +265,7 @@ class Ladder:
         joined = [*steps, *(replace(step, unit=min(units[step.unit])) for step in more)]
         last = {step.unit: number for number, step in enumerate(joined)}
         joined = [replace(step, parking=number < last[step.unit]) for number, step in enumerate(joined)]
-        return joined if self._harmless(_goal(joined)) and len(self.budget.within(self.problem, joined)) == len(joined) else []
+        return joined if self._harmless(_goal(joined)) and self.budget.allows(self.problem, joined) else []
 
     def _guard(self, steps: list[Step]) -> str:
         """What keeping the other resources level costs, as far as the search has shown; "" where it costs nothing."""

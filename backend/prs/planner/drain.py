@@ -13,13 +13,20 @@ from prs.planner.objective.objectives import Room, variances
 from prs.planner.problem.board import Board, Packing
 from prs.planner.problem.problem import UNLIMITED, Problem
 from prs.planner.search import exhaustive, order, way
-from prs.planner.search.anneal import Anneal, Schedule
+from prs.planner.search.anneal import Anneal
+from prs.planner.search.schedules import Schedule
 from prs.planner.search.way import Step
 
-SMALL = 1200  # units; more are searched with half the tries
-EFFORT = 20000  # steps of each search
-TRIES = 4  # searches for each number of helpers
-HELPERS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24)  # numbers of other guests that may move to make room
+SMALL = 1200  # units; more are searched with half the tries, as each takes longer
+EFFORT = 20000  # steps of each search: where a placement is found, it mostly takes fewer
+TRIES = 4  # searches for each number of helpers, with other chances: hardly one finds what four did not
+HELPERS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24)  # numbers of other guests that may move to make room; a drain that needs more is refused
+PACKING_HEAT = (10.0, 0.1)  # heat at start and end of a search for room, in mean units over the capacities: all may be moved; nothing may
+# Searches for a level end: price of what is over the capacities and heat at the start, both as shares of the variance then.
+LEVELLING = ((1.0, 1.0), (0.3, 0.1))  # one that changes much, one that polishes
+LEVELLED = 1e-4  # heat at their end, as such a share
+LEVEL = 1e-12  # variance up to which all counts as level: rounding leaves as much
+ROUNDING = 1e-6  # bytes or cores that sums may differ by
 DEPTH = 2  # guests that make way for each other, one after the other, so that a guest finds a node that rules allow
 
 
@@ -80,7 +87,7 @@ def lacking(problem: Problem, mine: list[int]) -> Resource | None:
     for resource in RESOURCES:
         need = sum(problem.units[unit].size(resource) for unit in mine)
         room = sum(max(0.0, problem.cap[resource][place] - problem.load[resource][place]) for place in problem.active)
-        if need > room + 1e-6:
+        if need > room + ROUNDING:
             return resource
     return None
 
@@ -108,7 +115,7 @@ def _pack(problem: Problem, node: int, mine: list[int]) -> list[dict[int, int]]:
             if all(aim.reached for aim in aims):
                 return [{unit: place for unit, place in enumerate(board.where) if place != problem.units[unit].home}]
             search = Anneal(board, aims, [0.0] * len(problem.units), guests + helpers)
-            found = search.run(Schedule(EFFORT, 10.0, 0.1, seed=seed, enough=0.0))
+            found = search.run(Schedule(EFFORT, *PACKING_HEAT, seed=seed, enough=0.0))
             if found is not None and found.goal not in goals:
                 goals.append(found.goal)
         if goals:
@@ -183,17 +190,17 @@ def _level(problem: Problem, node: int, method: Method, packed: dict[int, int]) 
     """The most level placement found with as many moves as `packed` has."""
     best, goal = _spread(problem, method, packed), packed
     moves = sum(len(problem.units[unit].guests) for unit in packed)
-    for seed, (price, hot) in enumerate(((1.0, 1.0), (0.3, 0.1)), 1):
+    for seed, (price, hot) in enumerate(LEVELLING, 1):
         board = Packing(problem, node)
         for unit, place in packed.items():
             board.move(unit, place)
         lead = variances(problem, board, method)
         start = sum(aim.worth for aim in lead)
-        if not lead or start <= 1e-12:
+        if not lead or start <= LEVEL:
             return goal
         search = Anneal(board, [*lead, *_aims(problem, board, start * price)], [0.0] * len(problem.units), moves,
                         soft=start * score.PREFERENCE_SHARE)
-        found = search.run(Schedule(EFFORT, start * hot, start * 1e-4, seed=seed))
+        found = search.run(Schedule(EFFORT, start * hot, start * LEVELLED, seed=seed))
         if found is not None and (spread := _spread(problem, method, found.goal)) < best:
             best, goal = spread, found.goal
     return goal

@@ -12,7 +12,7 @@ from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 from prs.planner.quantities import listed
-from prs.planner.search.search import Budget
+from prs.planner.search.budget import Budget
 
 
 def breach(board: Board, unit: int) -> str:

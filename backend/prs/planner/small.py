@@ -14,12 +14,13 @@ from prs.planner.objective.level import Level
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import UNLIMITED, Problem
 from prs.planner.search import order, way
+from prs.planner.search.budget import Budget
 from prs.planner.search.exhaustive import ROUNDING, Exhaustive, Limits, Rank, Seen
-from prs.planner.search.search import Budget
 from prs.planner.search.way import Step
 
 FINE = 1e-4  # a gain (fraction) that is worth moves where the most level cluster is asked for
-COST_STEP = 1.7  # by how much more plans are looked at when none of a cost is found
+COST_STEP = 1.7  # by so much the cost that plans may have grows when none is found: about twice as many are looked at each time
+EQUAL_COST = 6  # decimals of a second: what differs by less, costs the same
 WITHIN = 0.9  # of the least gain: so much less level than the best in reach a plan may end, and a second run has nothing to do
 
 
@@ -139,7 +140,8 @@ class Small:
 
         def rank(seen: Seen) -> Rank:
             off = sum(row[seen.where[unit]] for unit, row in problem.preferences.items())
-            return (round(seen.cost + score.PREFERENCE_WORTH * off, 6), self._lost(seen) if wishes else 0.0, *self._level(seen).rank(0.0))
+            cost = round(seen.cost + score.PREFERENCE_WORTH * off, EQUAL_COST)
+            return (cost, self._lost(seen) if wishes else 0.0, *self._level(seen).rank(0.0))
 
         found = None
         for most in self._steps_of_cost(limits) if not wishes else (UNLIMITED,):
@@ -178,7 +180,7 @@ class Small:
         sure = True
         for seen in ranked:
             steps, known = self._way(seen)
-            if steps is not None and self._affordable(steps):
+            if steps is not None and self.budget.allows(self.problem, steps):
                 return Solved(seen, steps, 0.0, sure)
             sure = sure and known
         return None
@@ -191,7 +193,7 @@ class Small:
                 break
             steps, known = self._way(seen)
             sure = sure and known
-            if steps is not None and self._affordable(steps):
+            if steps is not None and self.budget.allows(self.problem, steps):
                 cost = sum(self.problem.units[step.unit].cost for step in steps)
                 best = Solved(seen, steps, cost, sure) if best is None or cost < best.cost else best
         return best and replace(best, sure=sure)
@@ -207,8 +209,3 @@ class Small:
         found = way.to_placement(self.problem, goal)
         self.reached = found.reached or self.reached
         return found.steps, found.sure
-
-    def _affordable(self, steps: list[Step]) -> bool:
-        units = [self.problem.units[step.unit] for step in steps]
-        moves, size = self.budget.moves, self.budget.size
-        return (moves is None or sum(len(unit.guests) for unit in units) <= moves) and (size is None or sum(u.bytes for u in units) <= size)

@@ -14,7 +14,8 @@ from prs.planner import repair
 from prs.planner.plan import check_plan, plan_balance, plan_drain
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
-from prs.planner.search import search
+from prs.planner.search import schedules
+from prs.planner.search.budget import Budget
 from unit.planner_scenes import GIB, cluster, guest, node
 
 QUICK = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -23,8 +24,8 @@ QUICK = settings(max_examples=12, deadline=None, derandomize=True, suppress_heal
 @pytest.fixture(autouse=True)
 def _short_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter searches: these tests are about what holds for every plan, not about how good it is."""
-    whole = search._schedules
-    monkeypatch.setattr(search, "_schedules", lambda units: tuple([replace(one, steps=800) for one in runs] for runs in whole(units)))
+    whole = schedules.to_spread
+    monkeypatch.setattr(schedules, "to_spread", lambda units: tuple([replace(one, steps=800) for one in runs] for runs in whole(units)))
 
 
 TAGS = st.sampled_from([
@@ -91,7 +92,7 @@ def test_a_second_run_finds_nothing_once_the_spread_is_reached(snapshot: Cluster
     plan = plan_balance(snapshot, Policy(), 0.0)
     after = carried_out(snapshot, plan)
     # Repairs may set guests free that could go nowhere before, and then there may be more to repair.
-    if plan.spread_after <= Policy().spread and not repair.moves(Problem(FixedLimits(after, Policy())), search.Budget()):
+    if plan.spread_after <= Policy().spread and not repair.moves(Problem(FixedLimits(after, Policy())), Budget()):
         assert plan_balance(after, Policy(), 0.0).moves == ()
 
 

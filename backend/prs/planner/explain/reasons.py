@@ -12,6 +12,9 @@ from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
 from prs.planner.quantities import gib, listed, percent, points
 
+SHOWN = 0.0005  # fraction from which a change of the spread is seen in a figure with one decimal
+SHOWN_SECONDS = 0.05  # the same for seconds
+CHEAPEST = 0.005  # share by which a plan may be dearer than the bound and still be shown as 0%: it is called the cheapest
 LABEL = {"memory": "memory", "cpu": "CPU", "disk": "local disk", "all": "memory, CPU and local disk"}
 
 
@@ -27,7 +30,7 @@ def move(board: Board, unit: int, target: int, method: Method) -> str:
     text = (f"takes {problem.names[source]} from {percent(load[source], total[source])} to {percent(load[source] - size, total[source])} "
             f"{LABEL[resource]} and {problem.names[target]} from {percent(load[target], total[target])} "
             f"to {percent(load[target] + size, total[target])}")
-    if abs(after - before) >= 0.0005:
+    if abs(after - before) >= SHOWN:
         text += f"; the spread goes from {before * 100:.1f} to {points(after)}"
     return text
 
@@ -194,7 +197,7 @@ def less_level(problem: Problem, free: Board) -> str:
 def dearer(problem: Problem, free: Board, seconds: float) -> str:
     """That a plan as good would be so much cheaper if it might make other resources as uneven as on the board `free`."""
     grown = _grown(problem, free)
-    return f"letting {grown} would be {seconds:.1f} seconds cheaper" if grown and seconds > 0.05 else ""
+    return f"letting {grown} would be {seconds:.1f} seconds cheaper" if grown and seconds > SHOWN_SECONDS else ""
 
 
 def _grown(problem: Problem, free: Board) -> str:
@@ -208,6 +211,6 @@ def proof(cost: float, bound: float | None) -> str:
     if not bound:
         return ""
     over = cost / bound - 1.0
-    if over < 0.005:
+    if over < CHEAPEST:
         return "; proven to be the cheapest way"
     return f"; at most {ceil(over * 100 - 1e-9)}% above the cheapest way there may be" if over < 1.0 else ""

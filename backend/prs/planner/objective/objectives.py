@@ -9,7 +9,9 @@ from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
 
-FAR = 1e30
+FAR = 1e30  # a load beyond all others, and finite, so that a node of size 0 times it is nothing
+ROUNDING = 1e-9  # fraction by which a band is narrower than asked for, so that rounding puts no load outside of it
+ENDS = 2  # of the fullest and of the emptiest nodes, those that a search for level starts from
 
 
 class Band:
@@ -20,7 +22,7 @@ class Band:
         self.load, self.total = board.load[resource], problem.total[resource]
         self.nodes = [node for node in problem.active if self.total[node] > 0]
         self.sizes = problem.sizes[resource]
-        self.width, self.price, self.low = width - 1e-9, price, -1.0
+        self.width, self.price, self.low = width - ROUNDING, price, -1.0
         middle = score.mean(problem, resource)
         self.least, self.most = max(middle, score.peak(problem, resource)) - width, middle  # no band outside of these can hold all loads
         self.lowest, self.highest = [-FAR] * len(self.total), [FAR] * len(self.total)
@@ -138,7 +140,7 @@ class Variance:
         self.value = self.second / self.count - middle * middle
         self.highest = [middle * total for total in self.total]
         ranked = sorted(self.nodes, key=use.__getitem__)
-        self.bad = list(dict.fromkeys([*ranked[:2], *ranked[-2:]]))
+        self.bad = list(dict.fromkeys([*ranked[:ENDS], *ranked[-ENDS:]]))
 
     def follow(self) -> None:
         """Nothing: the variance always counts from the loads as they are."""

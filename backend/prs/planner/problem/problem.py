@@ -10,6 +10,7 @@ from prs.model import RESOURCES, Guest, Policy, Resource
 from prs.planner.problem.fixed_limits import FixedLimits
 
 UNLIMITED = float("inf")
+MOST_WRITTEN = 0.5  # share of the link that a guest's writing takes at most: then all of its memory is copied twice
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ def seconds(policy: Policy, guest: Guest, disk: int) -> float:
 
     A running guest writes to its memory meanwhile, the more the more cores it uses; what it wrote is copied again, at most once over.
     """
-    written = min(guest.cpu * policy.dirty_rate, policy.link_speed / 2)
+    written = min(guest.cpu * policy.dirty_rate, policy.link_speed * MOST_WRITTEN)
     return policy.overhead + guest.memory / (policy.link_speed - written) + disk / policy.link_speed
 
 

@@ -13,26 +13,18 @@ from random import Random
 
 from prs.planner.objective.objectives import Band, Variance
 from prs.planner.problem.board import Board, Packing
+from prs.planner.search.schedules import Schedule
 
-SWAPS, SHIFTS, SINGLES = 0.15, 0.40, 0.25  # shares of the kinds of changes; the rest are exchanges
-TURN = 8  # steps that one of several leading aims leads
+# Shares of the kinds of changes: shifts make a plan, swaps reach where nothing fits alone; the rest are exchanges, which make it cheaper.
+SWAPS, SHIFTS, SINGLES = 0.15, 0.40, 0.25
+HOMEWARD = 0.6  # share of the single moves that go home: each one makes the plan cheaper
+ANYWHERE = 0.3  # share of the units chosen whatever their size, so that a search is not tied to the ideal ones
+BESIDE, BELOW = 8, 4.8  # units around the ideal size, by their order, of which one is chosen; so many of them smaller: those fit sooner
+TURN = 8  # steps that one of several leading aims leads: enough for a few accepted changes
+RAMP = 64  # steps between two rises of the prices: a rise costs as much as a change
 MANY, NONE = 10**9, float("inf")
-PAUSE = 50  # steps between two looks for a safe order of plans that had none
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How a search goes: steps, heat in the objective's unit at start and end, prices of the aims at start and by how much they grow."""
-
-    steps: int
-    hot: float
-    cold: float
-    price: float = 1.0
-    ramp: float = 1.0
-    seed: int = 1
-    enough: float = -1.0  # a value at which nothing better need be looked for
-    center: int = 1  # accepted changes between two looks at where the band should be
-    strict: bool = False  # units change places only where one of them can go first
+PAUSE = 50  # steps between two looks for a safe order of plans that had none: one look costs as much as all changes between
+BETTER = 1e-12  # by so much a value must be lower than the best one, which rounding cannot be
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +88,7 @@ class Anneal:
         cooling, prices = (schedule.cold / schedule.hot) ** (1 / schedule.steps), [aim.price * schedule.price for aim in self.aims]
         for step in range(schedule.steps):
             heat *= cooling
-            if step % 64 == 0:
+            if step % RAMP == 0:
                 for aim, price in zip(self.aims, prices, strict=True):
                     aim.price = price * schedule.ramp ** (step / schedule.steps)
             if len(self.leaders) > 1 and step % TURN == 0:
@@ -110,7 +102,7 @@ class Anneal:
             value = self.paid
             for aim in self.aims:
                 value += aim.worth
-            if value < best - 1e-12 and step >= wait and all(aim.reached for aim in self.aims):
+            if value < best - BETTER and step >= wait and all(aim.reached for aim in self.aims):
                 if (order := self._order()) is None:
                     wait = step + PAUSE
                     if value < loose.value:
@@ -154,7 +146,7 @@ class Anneal:
             return self._shift(heat)
         if chance < SWAPS + SHIFTS + SINGLES:
             unit = self.moved[int(self.random() * len(self.moved))]
-            return self._single(unit, self.home[unit] if self.random() < 0.6 else self._cool(), heat)
+            return self._single(unit, self.home[unit] if self.random() < HOMEWARD else self._cool(), heat)
         return self._exchange(heat)
 
     def _pair(self) -> tuple[int, int]:
@@ -182,9 +174,9 @@ class Anneal:
         row, random = self.on[node], self.random
         if not row:
             return -1
-        if random() < 0.3:
+        if random() < ANYWHERE:
             return row[int(random() * len(row))][1]
-        place = bisect_left(row, (size, 0)) + int(random() * 8 - 4.8)
+        place = bisect_left(row, (size, 0)) + int(random() * BESIDE - BELOW)
         return row[0 if place < 0 else place if place < len(row) else -1][1]
 
     def _shift(self, heat: float) -> bool:

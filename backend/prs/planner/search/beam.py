@@ -15,9 +15,9 @@ from prs.planner.problem.board import Board
 Change = tuple[int, int]  # a unit and the node it goes to
 Option = tuple[float, tuple[Change, ...]]  # what the value changes by, and what changes
 Curve = tuple[float, float, list[float]]  # of one aim: the change is (first * size + second) * size; and the sizes of the units
-ENDS = 8  # so many of the fullest and of the emptiest nodes are looked at for moves
-SWAP_ENDS = 3  # and so many for swaps
-CHILDREN = 20  # positions followed up from each one
+ENDS = 8  # so many of the fullest and of the emptiest nodes are looked at for moves: those between them change the variance little
+SWAP_ENDS = 3  # and so many for swaps, of which there are as many as pairs of units
+CHILDREN = 20  # positions followed up from each one: with more the next ones are near copies
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,12 @@ from prs.planner.problem.board import Board
 from prs.planner.problem.problem import UNLIMITED, Problem
 from prs.planner.search.anneal import Found
 
-UNITS = 1200  # with more it is not tried
-SLICES = 4
+UNITS = 1200  # with more it is not tried: too few branches come to an end to prove anything
+SLICES = 4  # parts of the range of the lower end of bands: the narrower, the sooner a branch ends; each one is a search of its own
+MOST_VISITS, VISITS_IN_ALL = 60000, 10**6  # branches looked at, at most; and that number by the nodes that each one counts: a second or two
+ENDLESS = 1e30  # price of a unit without a size, which covers nothing; finite, so that nothing times it is nothing
 SHARES = (0.75, 0.9, 1.0)  # parts of the best cost known that are tried as limits, one after the other: each one passed is a bound
-REFUSALS = 30  # placements within the widths that could not be used, after which the search gives up
+REFUSALS = 30  # placements within the widths that could not be used, after which the search gives up: the next ones are alike
 EXACT = 1e-9  # share of a load or a cost that rounding may hide
 
 
@@ -59,7 +61,7 @@ class Side:
         self.on, self.any, self.exact = on, [0.0, *accumulate(self.sizes[unit] for unit in ranked)], exact
         ratios = [(every[unit].cost - self.overhead) / self.sizes[unit] if self.sizes[unit] > 0 else UNLIMITED for unit in ranked]
         least = list(accumulate(reversed(ratios), min, initial=UNLIMITED))[::-1]
-        self.price = [min(price, 1e30) for price in (least if exact else [least[0]] * len(least))]
+        self.price = [min(price, ENDLESS) for price in (least if exact else [least[0]] * len(least))]
 
     @property
     def reached(self) -> bool:
@@ -181,4 +183,4 @@ class Exact:
 
 def visits(problem: Problem) -> int:
     """How many branches may be looked at: each takes as long as there are nodes, and in large clusters too few would come to an end."""
-    return 0 if len(problem.units) > UNITS else min(60000, 10**6 // max(1, len(problem.names)))
+    return 0 if len(problem.units) > UNITS else min(MOST_VISITS, VISITS_IN_ALL // max(1, len(problem.names)))

@@ -11,10 +11,10 @@ from prs.planner.objective.level import Level
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
 
-ROUNDS = 200  # changes made at most
-PARTNERS = 8  # nodes at the other end that are looked at for each of the two, in larger clusters
-UNITS = 60  # units of a node that are looked at, the largest first
-GAIN = 1e-6  # by less than so much (fraction) nothing is called lower
+ROUNDS = 200  # changes made at most: more than any plan that a search starts from has needed, so that a round trip ends
+PARTNERS = 8  # nodes at the other end that are looked at for each of the two, in larger clusters: the next ones hardly differ
+UNITS = 60  # units of a node that are looked at, the largest first: smaller ones change little
+GAIN = 1e-6  # by less than so much (fraction) nothing is called lower: no figure of PVE is that exact
 
 Change = tuple[tuple[int, int], ...]  # units and the nodes they go to, in an order in which they fit
 

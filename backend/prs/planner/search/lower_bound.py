@@ -16,7 +16,7 @@ from prs.model import Method, Resource
 from prs.planner.objective import score
 from prs.planner.problem.problem import UNLIMITED, Problem
 
-BANDS = 32  # intervals of bands looked at; more make the bound tighter
+BANDS = 32  # intervals of bands looked at; more make the bound tighter, by little from here on
 SLACK = 1e-7  # share of an amount that rounding may hide
 
 

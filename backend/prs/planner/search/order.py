@@ -12,8 +12,8 @@ from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
 from prs.planner.search.way import Step
 
-TRIES = 12  # orders tried before a plan with detours, or without some of its moves, is accepted
-DETOURS = 10  # parking moves in one plan
+TRIES = 12  # orders tried, each with more chance in it, before a plan with detours, or without some of its moves, is accepted
+DETOURS = 10  # parking moves in one plan: one that needs more would copy most guests twice
 
 
 def sequence(problem: Problem, goal: Mapping[int, int], method: Method) -> tuple[list[Step], list[int]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from prs.model import Method, Resource
@@ -11,70 +10,23 @@ from prs.planner.objective import score
 from prs.planner.objective.objectives import Band, Variance, variances
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import UNLIMITED, Problem
-from prs.planner.search.anneal import MANY, Anneal, Found, Schedule
+from prs.planner.search import schedules
+from prs.planner.search.anneal import MANY, Anneal, Found
 from prs.planner.search.beam import Beam
+from prs.planner.search.budget import Budget
 from prs.planner.search.descent import Descent
-from prs.planner.search.way import Step
+from prs.planner.search.schedules import Schedule
 
-SMALL, BROAD, LARGE = 400, 1200, 3000  # units; the fewer, the more different searches; from LARGE on one is longer
-GUARD = 0.1  # price of harm to other resources, in that of the method's own
-HURRY = 2  # searches made in a hurry
-STARTS = 2  # of the most level plans found, those that are narrowed further
-LONGEST = 30  # moves of the longest plan that the beam looks for
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much may be moved: number of guests and bytes; None = as much as it takes."""
-
-    moves: int | None = None
-    size: int | None = None
-
-    def holds(self, problem: Problem, goal: Iterable[int]) -> bool:
-        """True when moving these units keeps to the budget."""
-        units = [problem.units[unit] for unit in goal]
-        return (self.moves is None or sum(len(unit.guests) for unit in units) <= self.moves) and (
-            self.size is None or sum(unit.bytes for unit in units) <= self.size)
-
-    def within(self, problem: Problem, steps: Sequence[Step]) -> list[Step]:
-        """The first steps, as many as fit in the budget, detours included."""
-        kept, count, size = list[Step](), 0, 0
-        for step in steps:
-            unit = problem.units[step.unit]
-            count, size = count + len(unit.guests), size + unit.bytes
-            if (self.moves is not None and count > self.moves) or (self.size is not None and size > self.size):
-                break
-            kept.append(step)
-        return kept
-
-    def less(self, problem: Problem, goal: Iterable[int]) -> Budget:
-        """What is left of it when these units move."""
-        units = [problem.units[unit] for unit in goal]
-        return Budget(None if self.moves is None else max(0, self.moves - sum(len(unit.guests) for unit in units)),
-                      None if self.size is None else max(0, self.size - sum(unit.bytes for unit in units)))
-
-
-def _schedules(units: int) -> tuple[list[Schedule], list[Schedule]]:
-    """The searches for the cheapest plan, and those that follow when they find none: hotter, for loads that only move by detours.
-
-    Prices start low, so that the moves which pay most come first, and end high, so that nothing is left outside the band.
-    """
-    hard = [Schedule(100000, 60.0, 1.0, 3.0, 5.0, 11, center=5), Schedule(100000, 30.0, 1.0, 1.0, 20.0, 12, center=5)]
-    if units <= SMALL:
-        steps = min(16000, 300 * units)
-        cool = [Schedule(steps, 10.0, 1.0, 0.2, 20.0, seed, strict=seed == 2) for seed in (1, 2, 3)]
-        warm = [Schedule(steps, 100.0, 1.0, 0.2, 20.0, 4), Schedule(steps, 100.0, 1.0, 0.2, 20.0, 5, strict=True)]
-        hard = [Schedule(steps, hot, 1.0, 0.2, 20.0, seed) for hot, seed in ((100.0, 6), (100.0, 7), (300.0, 8), (300.0, 9))]
-        return [*cool, *warm, Schedule(steps, 1000.0, 0.5, 1.0, 3.0, 10)], hard
-    if units <= LARGE:
-        steps = 40000 if units > BROAD else 60000
-        return [Schedule(steps, 5.0, 1.0, 0.1, 100.0, seed, center=10, strict=seed == 2) for seed in (1, 2)], hard
-    return [Schedule(150000, 5.0, 1.0, 0.1, 100.0, seed, center=20) for seed in (1, 2)], hard
-
-
-def _pruning(units: int) -> Schedule:
-    """A search that starts within the bands and stays there mostly, because their prices are high all along."""
-    return Schedule(min(60000, 300 * units), 10.0, 1.0, 10.0, 1.0, 21, center=1 if units <= SMALL else 10)
+GUARD = 0.1  # price of harm to other resources, in that of the method's own: it has to give way to what was asked for
+STARTS = 2  # of the most level plans found, those that are narrowed further: the next ones end where these do
+LONGEST = 30  # moves of the longest plan that the beam looks for; longer ones it finds later than the annealing does
+LEVEL = 1e-12  # variance up to which all counts as level: rounding leaves a little of it, even below zero
+BETTER = 1e-9  # by so much a plan's value must be below that of doing nothing, which rounding cannot be
+# Positions that the beam keeps of each length: so many for all units together, within these bounds, and parts of it for longer plans.
+WIDTH_IN_ALL, NARROWEST, WIDEST = 12000, 60, 300
+SHORT, LONG_PART, LARGE_PART = 5, 3, 8  # moves up to which it stays whole; the parts beyond, and beyond in large clusters
+AROUND, AROUND_IN_ALL = 3, 400  # units looked at around the ideal size: these, and more the fewer units there are
+TIE = 1e-12  # price of a second of moving in a search for level: it decides only between plans equally level
 
 
 def cheapest(
@@ -89,15 +41,15 @@ def cheapest(
     """
     if any(width < score.reachable(problem, resource) for resource, width in widths.items()):
         return []
-    first, then = _schedules(len(problem.units))
-    if guarded and len(problem.units) <= SMALL:  # several things to reach need more heat
-        first = [*first[3:], *(replace(first[-1], seed=seed) for seed in (14, 15))]
-    runs = first[:HURRY] if hurry else first if begun is None else first[HURRY:]
+    units = len(problem.units)
+    first, then = schedules.to_spread(units)
+    first = schedules.guarded(units, first) if guarded else first
+    runs = first[:schedules.HURRY] if hurry else first if begun is None else first[schedules.HURRY:]
     found = [*(begun or ()), *_bands(problem, method, widths, guarded, runs)]
     if patient and not found:
         found = list(_bands(problem, method, widths, guarded, then))
     if start:
-        found += _bands(problem, method, widths, guarded, [_pruning(len(problem.units))], start)
+        found += _bands(problem, method, widths, guarded, [schedules.pruning(units)], start)
     return sorted(found, key=lambda one: one.value)
 
 
@@ -135,20 +87,13 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
     board = Board(problem)
     aims = variances(problem, board, method)
     start = sum(aim.worth for aim in aims)
-    if not aims or start <= 1e-12:  # rounding leaves a little of it, even below zero, where all is level
+    if not aims or start <= LEVEL:
         return []
     units = len(problem.units)
-    width = max(60, min(300, 12000 // units)) // (1 if moves <= 5 else 3 if units <= BROAD else 8)
-    best = Beam(board, aims, min(moves, LONGEST), size, width, 3 + 400 // units, score.guards(problem, method) if guarded else {}).run()
+    around = AROUND + AROUND_IN_ALL // units
+    guards = score.guards(problem, method) if guarded else {}
+    best = Beam(board, aims, min(moves, LONGEST), size, _width(units, moves), around, guards).run()
     found = [Found(best.value, dict(best.goal))]
-    starts = [(found[0].goal, 0.3 * best.value + 1e-4 * start, 1e-6 * start, False)]
-    if units <= BROAD:
-        starts += [({}, 0.02 * start, 1e-4 * start, False)]
-        if units <= SMALL:
-            starts += [({}, 0.1 * start, 1e-4 * start, False), ({}, 2.0 * start, 1e-3 * start, False)]
-        else:
-            starts += [({}, 0.02 * start, 1e-4 * start, True)]
-        starts += [({}, 2.0 * start, 1e-3 * start, True)]
 
     def anneal(goal: Mapping[int, int], schedule: Schedule) -> list[Found]:
         board = Board(problem)
@@ -158,16 +103,22 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
         leads = len(every)
         if guarded:
             every += _fences(problem, board, score.guards(problem, method), start * units)
-        costs = [unit.cost * 1e-12 for unit in problem.units]
+        costs = [unit.cost * TIE for unit in problem.units]
         one = Anneal(board, every, costs, moves, size, leads, start * score.PREFERENCE_SHARE).run(schedule)
         return [one] if one else []
 
-    for seed, (goal, hot, cold, strict) in enumerate(starts, 1):
-        steps = 40000 if strict and units > SMALL else min(20000, 500 * units)
-        found += anneal(goal, Schedule(steps, hot, cold, seed=seed, strict=strict))
-    if SMALL < units <= BROAD:  # once more from the best one, in small steps
-        found += anneal(min(found, key=lambda one: one.value).goal, Schedule(40000, 0.02 * start, 1e-5 * start, seed=9, strict=True))
-    return sorted((one for one in found if one.value < start - 1e-9), key=lambda one: one.value)
+    beam = found[0].goal
+    for from_best, schedule in schedules.to_level(units, start, best.value):
+        found += anneal(beam if from_best else {}, schedule)
+    if last := schedules.polishing(units, start):
+        found += anneal(min(found, key=lambda one: one.value).goal, last)
+    return sorted((one for one in found if one.value < start - BETTER), key=lambda one: one.value)
+
+
+def _width(units: int, moves: int) -> int:
+    """How many positions of each length the beam keeps."""
+    whole = max(NARROWEST, min(WIDEST, WIDTH_IN_ALL // units))
+    return whole if moves <= SHORT else whole // (LONG_PART if units <= schedules.BROAD else LARGE_PART)
 
 
 def narrowed(

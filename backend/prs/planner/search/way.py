@@ -11,6 +11,8 @@ from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
 
 STATES = 400_000  # placements on the way that are looked at, at most: some seconds
+ROUNDING = 1e-9  # seconds that sums of costs in another order may differ by; and of a whole way
+ROUNDED_WAY = 1e-6
 State = tuple[int, ...]  # the node of each unit
 
 
@@ -91,7 +93,7 @@ class _Search:
                 continue
             done.add(state)
             rest = estimate - paid[state]
-            if rest < 1e-6 and all(not self._open(unit, place) for unit, place in enumerate(state)):
+            if rest < ROUNDED_WAY and all(not self._open(unit, place) for unit, place in enumerate(state)):
                 return Way(self._steps(came, state), True)
             if len(done) > states:
                 return Way(None, False)
@@ -101,7 +103,7 @@ class _Search:
                     if place == here or not self._fits(unit, place) or not self._leads_on(unit, here, place):
                         continue
                     after, cost = (*state[:unit], place, *state[unit + 1:]), paid[state] + self.costs[unit]
-                    if after not in done and cost < paid.get(after, float("inf")) - 1e-9:
+                    if after not in done and cost < paid.get(after, float("inf")) - ROUNDING:
                         paid[after], came[after], number = cost, (state, Step(unit, place)), number + 1
                         heappush(heap, (cost + rest - self._open(unit, here) + self._open(unit, place), number, after))
         return Way(None, True, frozenset(done))
