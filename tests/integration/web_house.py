@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -120,6 +121,17 @@ class House:
         self._start("web", self.web_command(*arguments))
         self.wait(lambda: self.anyone().call("GET", "/healthz").status_code == 200)
 
+    @property
+    def socket(self) -> Path:
+        """Location of the unix socket for pveproxy, when the service was started with it."""
+        return self.folder / "bridge.sock"
+
+    def start_with_bridge(self, peer: str = "") -> None:
+        """Start gunicorn with a listening unix socket from outside, as systemd does; processes of `peer` may speak there."""
+        arguments = ("--bridge-peer", peer or pwd.getpwuid(os.getuid()).pw_name)
+        self._start("web", [str(Path(__file__).with_name("socket_given.py")), str(self.socket), *self.web_command(*arguments)[1:]])
+        self.wait(lambda: through(self.socket, "GET", "/healthz")["status"] == 200)
+
     def as_on_node(self, config: Path | None = None) -> list[str]:
         """Arguments for Python that run the command line as on this node, with its /etc/pve and its root helper."""
         places = (Path(__file__).with_name("on_node.py"), self.node, self.pve, self.helper)
@@ -193,6 +205,33 @@ class House:
         """Stop what still runs."""
         for name in list(self.processes):
             self.stop(name)
+
+
+def through(place: Path, method: str, path: str, body: object = None, **headers: str) -> Any:
+    """What comes out of the unix socket for a request as the plugin in pveproxy writes it, as JSON: {status, headers, answer}."""
+    return json.loads(spoken(place, plugin_request(method, path, body, **headers)))
+
+
+def plugin_request(method: str, path: str, body: object = None, **headers: str) -> bytes:
+    """The bytes of a request as the plugin in pveproxy writes it."""
+    data = b"" if body is None else json.dumps(body).encode()
+    given = {**headers, **({"Content-Type": "application/json", "Content-Length": str(len(data))} if body is not None else {})}
+    lines = [f"{method} {PREFIX}{path} HTTP/1.0", *(f"{name}: {value}" for name, value in given.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + data
+
+
+def spoken(place: Path, data: bytes, seconds: float = 20.0) -> bytes:
+    """Everything that the unix socket says to these bytes until it closes."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(place))  # waits while the queue of new connections is full
+        sock.settimeout(seconds)
+        with suppress(OSError):  # it may close before all is written
+            sock.sendall(data)
+        answer = b""
+        with suppress(ConnectionResetError):
+            while part := sock.recv(65536):
+                answer += part
+        return answer
 
 
 @contextmanager

@@ -52,7 +52,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "web.start_job": ("web.context", "web.visible", "web.access", "web.api"),
     "web.routes": ("web.start_job", "web.visible", "web.context", "web.peers", "web.access", "web.api", "web.cache"),
     "web.app": ("web.routes", "web.pages", "web.context", "web.access", "web.api"),
-    "web.server": ("web.app", "web.apart", "web.pages", "web.context", "web.access", "web.certificate", "web.site"),
+    "web.server": ("web.app", "web.apart", "web.pages", "web.context", "web.access", "web.api", "web.certificate", "web.site"),
     "cli.exits": (),
     "cli": ("cli.exits",),
     "cli.verbs": ("cli", "cli.exits"),

@@ -163,8 +163,8 @@ OPTIONS = (
         "Address the web interface listens on; empty for all.", "192.0.2.10",
     ),
     Option(
-        "web", "port", values.count(1, 65535), "8017", "a port number from 1 to 65535",
-        "Port of the web interface; the panel expects it on every node.",
+        "web", "port", values.count(0, 65535), "8017", "a port number from 1 to 65535, or 0",
+        "Port of the web interface, the same on every node; 0 for none, when the bridge package leads through Proxmox VE's own port.",
     ),
     Option(
         "web", "url", values.page_address, "", "https://host or https://host:port, or nothing for this host",

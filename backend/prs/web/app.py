@@ -18,6 +18,7 @@ from prs.web.context import Context
 from prs.web.pages import pages
 from prs.web.routes import jobs, overview, plans, session
 
+BRIDGE = "prs.bridge"  # set in the WSGI environment of what comes through pveproxy (prs.web.server.bridge); no header can set it
 log, audit = logging.getLogger(__name__), logging.getLogger("prs.web.audit")
 _ACTIONS = {"make_plan_of_caller": "plan", "start_job_of_caller": "start"}
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
@@ -43,12 +44,16 @@ def create_app(context: Context) -> Flask:
 def _admit(context: Context) -> Response | None:
     """Host, origin, size, then who asks; a preflight is answered here, before anybody is known."""
     g.origin = ""
-    host = context.guard.host(request.headers.get("Host", ""))
-    g.origin = context.guard.origin(request.headers.get("Origin"), host)
-    if request.method == "OPTIONS":
-        return Response(status=204, headers=dict(guard.preflight(g.origin)))
-    guard.Guard.body(request.content_length, request.headers.get("Transfer-Encoding", ""))
     name = (request.endpoint or "").rpartition(".")
+    if BRIDGE in request.environ:  # pveproxy has looked at host and origin, and shows pages of its own
+        if request.endpoint and (name[0] != "api" or name[2] in session.OPEN - {"alive"}):
+            raise Refusal(404, "not_found", "There is no such path through Proxmox VE's own port.")
+    else:
+        host = context.guard.host(request.headers.get("Host", ""))
+        g.origin = context.guard.origin(request.headers.get("Origin"), host)
+        if request.method == "OPTIONS":
+            return Response(status=204, headers=dict(guard.preflight(g.origin)))
+    guard.Guard.body(request.content_length, request.headers.get("Transfer-Encoding", ""))
     if name[0] == "api" and name[2] not in session.OPEN:
         headers = request.headers
         changing = request.method not in ("GET", "HEAD")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -23,11 +23,17 @@ class SingleFlight(Generic[T]):
             asked = self._under_way.get(key)
             mine = self._under_way[key] = Future() if asked is None else asked
         if asked is not None:
-            return asked.result()
+            try:
+                return asked.result()
+            except CancelledError:
+                return self.ask(key, question)
         try:
             answer = question()
-        except BaseException as error:
+        except Exception as error:
             mine.set_exception(error)
+            raise
+        except BaseException:
+            mine.cancel()  # whoever asked had no more time, which says nothing about the answer
             raise
         else:
             mine.set_result(answer)

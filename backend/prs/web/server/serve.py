@@ -23,6 +23,7 @@ from prs.helper.client import SOCKET
 from prs.logs import set_up
 from prs.web import certificate
 from prs.web.access.allow_from import AccessRules, read_rules
+from prs.web.server import bridge
 from prs.web.server.log import Bounded, Log
 from prs.web.site import PAGES, SHARED, Site
 
@@ -54,7 +55,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         for handler in logging.getLogger().handlers:
             handler.addFilter(Bounded())
         for name, value in {
-            "bind": _bind(settings.web), "worker_class": "prs.web.server.worker.Worker", "workers": 1,
+            "bind": _bind(settings.web) if settings.web.port else [], "worker_class": "prs.web.server.worker.Worker", "workers": 1,
             "limit_request_fields": 50, "timeout": 60, "graceful_timeout": 15, "backlog": 512,
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None, "logger_class": Log, "loglevel": settings.log_level,
             "forwarded_allow_ips": "", "proc_name": "prs-web", "sendfile": False,
@@ -75,6 +76,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         assert settings is not None
         pair = certificate.choose(given.pve / "local")
         Worker.rules, Worker.contexts = self._rules, certificate.Contexts(given.pve / "local")
+        Worker.bridge, Worker.bridge_peers = given.bridge, bridge.peers(given.bridge_peer) if given.bridge is not None else frozenset()
+        if not settings.web.port and given.bridge is None:
+            log.warning("nobody can reach this service: [web] port is 0, and there is no way through Proxmox VE's own port")
         own = {"localhost", given.node.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
         names = frozenset(own | certificate.names(pair.certificate))
         shared = {name: Path(path) for name, path in SHARED.items()} | given.shared
@@ -158,7 +162,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pages", type=Path, default=PAGES, help="files of the stand-alone panel (default %(default)s)")
     words = "another home for a folder of PVE's web files, such as pve2/ext6"
     parser.add_argument("--shared", type=_folder, action="append", default=[], metavar="NAME=DIRECTORY", help=words)
+    words = "user that may speak on the socket from systemd (default %(default)s)"
+    parser.add_argument("--bridge-peer", default=bridge.PEER, metavar="USER", help=words)
     given = parser.parse_args(arguments)
+    given.bridge = bridge.inherited(os.environ)  # type: ignore[arg-type]
     given.shared = dict(given.shared)
     _wait_for(given.pve)
     Server(given).run()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import re
 import socket
 import struct
@@ -16,6 +17,7 @@ from typing import Any
 
 import gevent
 import gevent.socket
+from gunicorn.http import wsgi
 from gunicorn.http.errors import InvalidHeader, InvalidRequestMethod, NoMoreData
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -23,6 +25,7 @@ from prs.web.access.allow_from import AccessRules
 from prs.web.access.client import client_of
 from prs.web.access.guard import BODY_LIMIT
 from prs.web.certificate import Contexts
+from prs.web.server import bridge
 from prs.web.server.places import TOTAL, Place, Places
 
 PATIENCE = 5.0  # seconds from the connection to the last byte of its first request's head, and again from there to the end of its body
@@ -73,12 +76,21 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     rules = AccessRules()
     contexts: Contexts | None = None  # None = plain HTTP, for tests of the worker itself
+    bridge: int | None = None  # the listening unix socket for pveproxy (prs.web.server.bridge), and the users that may speak there
+    bridge_peers: frozenset[int] = frozenset()
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.worker_connections = 2 * TOTAL  # of greenlets; the places are the limit
         self._places = Places()
         self._of: dict[Any, Place] = {}  # greenlet -> its place
+        self._shares = bridge.Shares()
+
+    def run(self) -> None:
+        """Listen on the unix socket as well; the next worker needs it too, so only a copy of it is ever closed."""
+        if self.bridge is not None:
+            self.sockets.append(gevent.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=os.dup(self.bridge)))
+        super().run()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM, also at a reload: accept nothing more, let what is just arriving arrive, keep no connection for later."""
@@ -94,7 +106,9 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
         """One connection, in a greenlet of its own; closed without a word where pveproxy would (ALLOW_FROM, DENY_FROM, POLICY)."""
         own = gevent.getcurrent()
         leave = lambda: own.kill(_gone("its place is needed"), block=False)  # noqa: E731
-        place = self._places.take(client_of(str(addr[0])), leave) if self.rules.admits(str(addr[0])) else None
+        local = listener.family == socket.AF_UNIX
+        admitted = bridge.speaker(client) in self.bridge_peers if local else self.rules.admits(str(addr[0]))
+        place = self._places.take("bridge" if local else client_of(str(addr[0])), leave) if admitted else None
         if place is None:
             client.close()
             return
@@ -103,7 +117,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
             with gevent.Timeout(PATIENCE, _gone("it says nothing")):
                 gevent.socket.wait_read(client.fileno())  # until then it costs no more than a greenlet
-            if self.contexts is not None:
+            if self.contexts is not None and not local:
                 client = self.contexts.get().wrap_socket(client, server_side=True, do_handshake_on_connect=False)
             super().handle(listener, Paced(client), addr)
         except ConnectionResetError:
@@ -119,6 +133,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
         """Read the body in time, then have the request answered; the client's deadlines stand still meanwhile."""
         place = self._of[gevent.getcurrent()]
         length = judge(req)
+        if sock.family == socket.AF_UNIX:
+            bridge.judge(req)
         whole = length is not None and length <= BODY_LIMIT
         body = self._body(req, sock, length or 0) if whole else b""
         req.body = io.BytesIO(body)
@@ -127,12 +143,27 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
         sock.begin()
         place.busy = True
         try:
+            if sock.family == socket.AF_UNIX:
+                self._through_pveproxy(listener_name, req, sock)
             return super().handle_request(listener_name, req, sock, addr)
         finally:
             place.served += 1
             if not whole:
                 _linger(sock)
             place.busy = False
+
+    def _through_pveproxy(self, listener_name: Any, req: Any, sock: Paced) -> None:
+        """Answer without a head; StopIteration, as gunicorn ends a connection."""
+        environ = wsgi.create(req, sock, (bridge.client(req), 0), listener_name, self.cfg)[1]
+        sock.sendall(bridge.answer(self.wsgi, environ, self._shares))
+        raise StopIteration
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """What cannot be understood gets gunicorn's answer, but on the unix socket none: a head means nothing there."""
+        if client.family == socket.AF_UNIX:
+            self.log.debug("not answered: %s", exc)
+        else:
+            super().handle_error(req, client, addr, exc)
 
     @staticmethod
     def _body(req: Any, sock: Paced, length: int) -> bytes:

@@ -1,0 +1,113 @@
+"""The second way in: requests that pveproxy passes on through a unix socket, answered whole, with their status inside the body.
+
+pveproxy streams what comes from the socket to its client as it is, always under its own HTTP 200, and does not tell when that
+client has gone (PVE/APIServer/AnyEvent.pm response_stream). So there is no HTTP head here, and a deadline for each answer.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import pwd
+import socket
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gevent
+from gunicorn.http.errors import InvalidHeader, InvalidRequestMethod
+from werkzeug.wrappers import Response
+
+from prs.web.access.client import client_of
+from prs.web.api.answers import refused
+from prs.web.api.refusal import Refusal
+from prs.web.app import BRIDGE
+
+DEADLINE = 10.0  # seconds for an answer: a client of pveproxy that goes away is not noticed before
+EACH = 20  # requests of one client, by the address that pveproxy saw, at the same time
+NAME = "bridge"  # of the socket, as its unit names it (FileDescriptorName=)
+PEER = "www-data"  # the user whose processes may speak here, beside root: pveproxy's
+_FIRST = 3  # systemd's first file descriptor, sd_listen_fds(3)
+# What the plugin in pveproxy sends. Host, Origin and Cookie belong to pveproxy's own clients: here they have no meaning.
+_HEADERS = frozenset({"AUTHORIZATION", "CSRFPREVENTIONTOKEN", "IF-NONE-MATCH", "CONTENT-TYPE", "CONTENT-LENGTH", "PRS-CLIENT"})
+_SHOWN = ("ETag", "Retry-After")
+
+
+def inherited(environment: dict[str, str]) -> int | None:
+    """The listening socket that systemd has opened for us, None without one; gunicorn must not take it for its own."""
+    mine = environment.pop("LISTEN_PID", "") == str(os.getpid())
+    count, names = environment.pop("LISTEN_FDS", "0"), environment.pop("LISTEN_FDNAMES", "").split(":")
+    if not mine or not count.isdigit():
+        return None
+    found = [_FIRST + number for number, name in enumerate(names[: int(count)]) if name == NAME]
+    return found[0] if found else None
+
+
+def peers(user: str) -> frozenset[int]:
+    """The numbers of the users whose processes may speak here; KeyError for a user that does not exist."""
+    return frozenset({0, pwd.getpwnam(user).pw_uid})
+
+
+def speaker(sock: Any) -> int:
+    """The user of the process at the other end, as the kernel knows it."""
+    found: int = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))[1]
+    return found
+
+
+def judge(req: Any) -> None:
+    """Refuse what the plugin does not send: InvalidHeader, InvalidRequestMethod."""
+    if req.method not in ("GET", "POST"):
+        raise InvalidRequestMethod(req.method)
+    for name, _ in req.headers:
+        if name not in _HEADERS:
+            raise InvalidHeader(name)
+
+
+def client(req: Any) -> str:
+    """The address of pveproxy's client, for limits and the log and never for rights; "" where none is given."""
+    given = [value for name, value in req.headers if name == "PRS-CLIENT"]
+    try:
+        return str(ipaddress.ip_address(given[0])) if len(given) == 1 else ""
+    except ValueError:
+        return ""
+
+
+class Shares:
+    """How many requests of each client are being answered."""
+
+    def __init__(self) -> None:
+        self._inside: Counter[str] = Counter()
+
+    @contextmanager
+    def share(self, address: str) -> Iterator[None]:
+        """Hold one of the shares of a client; Refusal 429 when it has them all. Not for threads: a greenlet is not interrupted here."""
+        who = client_of(address)
+        if self._inside[who] >= EACH:
+            raise Refusal(429, "slow_down", "Too many calls at the same time: try again in 3 seconds.", retry=3)
+        self._inside[who] += 1
+        try:
+            yield
+        finally:
+            self._inside[who] -= 1
+            self._inside += Counter()  # forgets clients without a share
+
+
+def answer(app: Callable[..., Any], environ: dict[str, Any], shares: Shares) -> bytes:
+    """What goes through pveproxy: {status, headers, answer}, `answer` being what the port would have sent, null where that was empty."""
+    environ[BRIDGE] = True
+    try:
+        with gevent.Timeout(DEADLINE) as late, shares.share(environ["REMOTE_ADDR"]):
+            found = Response.from_app(app, environ, buffered=True)
+    except gevent.Timeout as error:
+        if error is not late:
+            raise
+        words = f"This took longer than {DEADLINE:.0f} seconds, which is all that a call through Proxmox VE's own port may take."
+        found = refused(Refusal(504, "late", words))
+    except Refusal as error:
+        found = refused(error)
+    headers = {name: found.headers[name] for name in _SHOWN if name in found.headers}
+    head = json.dumps({"status": found.status_code, "headers": headers})
+    return head[:-1].encode() + b', "answer": ' + (found.get_data() or b"null") + b"}\n"
