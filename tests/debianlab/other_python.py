@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from debianlab.roots import CLEAN, NSPAWN, TOOLS, fresh, tools
+from debianlab.roots import CACHE, CLEAN, NSPAWN, TOOLS, fresh, pip_trust, tools
 
 ROOT = Path(__file__).resolve().parents[2]
 # The tree is the machine's own and stays as it is.
@@ -22,7 +22,9 @@ def main(release: str, arguments: list[str]) -> int:
     command = f"cd /tree && {TOOLS}/bin/python --version && exec {words}"
     settings = [f"--setenv={name}={value}" for name, value in {**CLEAN, **INSIDE}.items()]
     with tempfile.TemporaryDirectory(prefix="prs-python-") as folder, fresh(lower, Path(folder) / "machine") as root:
-        inside = ("--pipe", "-D", str(root), "--resolv-conf=bind-host", f"--bind-ro={ROOT}:/tree", *settings)
+        # What tests fetch, such as other releases of a library, is kept where they keep it outside.
+        binds = (f"--bind-ro={ROOT}:/tree", f"--bind={CACHE.parent}:/root/.cache/prs-test", *pip_trust())
+        inside = ("--pipe", "-D", str(root), "--resolv-conf=bind-host", *binds, *settings)
         return subprocess.run((*NSPAWN, *inside, "/bin/sh", "-c", command), stdin=subprocess.DEVNULL, check=False).returncode
 
 

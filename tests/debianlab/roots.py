@@ -48,15 +48,18 @@ def tools(release: str, requirements: str) -> tuple[Path, ...]:
     def install(target: Path) -> None:
         with _overlay(below, target, target.with_name(target.name + ".work")) as root:
             (root / "requirements.txt").write_text(requirements)
-            # Where this machine trusts an authority of its own, the packages come past it.
-            certificate = os.environ.get("PIP_CERT", "")
-            binds = (f"--bind-ro={certificate}:/run/authority.pem", "--setenv=PIP_CERT=/run/authority.pem") if certificate else ()
             command = f"python3 -m venv {TOOLS} && {TOOLS}/bin/pip install -q --disable-pip-version-check -r /requirements.txt"
-            done = run_in(root, command, network=True, binds=binds)
+            done = run_in(root, command, network=True, binds=pip_trust())
             if done.returncode:
                 raise RuntimeError(f"{release}: cannot install the tools:\n{done.stdout}")
 
     return _cached(f"{release}-tools", (release, requirements), install), *below
+
+
+def pip_trust() -> tuple[str, ...]:
+    """systemd-nspawn's options with which pip trusts inside what it trusts here: packages may come past an authority of this machine's own."""
+    certificate = os.environ.get("PIP_CERT", "")
+    return (f"--bind-ro={certificate}:/run/authority.pem", "--setenv=PIP_CERT=/run/authority.pem") if certificate else ()
 
 
 def _bootstrap(release: str, target: Path) -> None:

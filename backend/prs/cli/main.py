@@ -116,6 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     out, err = Output(sys.stdout), Output(sys.stderr)
     words = list(sys.argv[1:] if argv is None else argv)
     verb, code, sentences = _run(words, out, err)
+    out.flush()  # what is short is written only now, and may be lost only now
     if out.lost and verb not in _ACTING:
         code = code or exits.ERROR
         sentences = sentences or ([] if out.reader_left else [f"the output could not be written: {_reason(out.lost)}"])
