@@ -57,7 +57,7 @@ def tools(release: str, requirements: str) -> tuple[Path, ...]:
 
 
 def pip_trust() -> tuple[str, ...]:
-    """systemd-nspawn's options with which pip trusts inside what it trusts here: packages may come past an authority of this machine's own."""
+    """systemd-nspawn's options with which pip trusts inside what it trusts here, where packages may come past an authority of its own."""
     certificate = os.environ.get("PIP_CERT", "")
     return (f"--bind-ro={certificate}:/run/authority.pem", "--setenv=PIP_CERT=/run/authority.pem") if certificate else ()
 

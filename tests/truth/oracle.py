@@ -119,7 +119,7 @@ class Truth:
             return not self._moves_stopped()
         return guest.kind == "lxc" and not self.policy.containers
 
-    def _may_be_on(self, guest: Guest, place: int) -> bool:
+    def may_be_on(self, guest: Guest, place: int) -> bool:
         """True when no rule about nodes keeps the guest off this open node."""
         name = self.names[place]
         if guest.disk and not self.nodes[name].disk:
@@ -153,12 +153,12 @@ class Truth:
             if any(map(self.stays, guests)) or self._torn(vmids):
                 continue
             home = self.names.index(guests[0].node)
-            places = frozenset(place for place in self.open if place != home and all(self._may_be_on(g, place) for g in guests)
+            places = frozenset(place for place in self.open if place != home and all(self.may_be_on(g, place) for g in guests)
                                and self._near_partners(vmids, place))
             if places:
                 weight = {r: float(sum(getattr(guest, r) for guest in guests)) for r in RESOURCES}
                 size = sum(guest.memory + guest.disk for guest in guests)
-                returns = home in self.open and all(self._may_be_on(guest, home) for guest in guests)
+                returns = home in self.open and all(self.may_be_on(guest, home) for guest in guests)
                 yield Bundle(guests, home, places, returns, weight, sum(map(self._seconds, guests)), size)
 
     def _torn(self, vmids: tuple[int, ...]) -> bool:

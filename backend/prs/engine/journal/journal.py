@@ -6,19 +6,17 @@ import json
 import logging
 import secrets
 import sqlite3
-import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from prs.codec import from_json, to_json
+from prs.engine.journal.database import Database, insert
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
 from prs.engine.journal.rows import brief_plan, step_of
-from prs.engine.journal.schema import upgrade
-from prs.errors import JobConflict, JournalError, ModelError, NotFound
+from prs.errors import JobConflict, ModelError, NotFound
 from prs.model import Move, Plan, Policy
 
 log = logging.getLogger(__name__)
@@ -27,74 +25,20 @@ _JOB_FIELDS = tuple(item.name for item in fields(Job) if item.name not in ("plan
 _OPEN_JOBS = ", ".join(f"'{state}'" for state in JOB_OPEN)
 _OPEN_STEPS = ", ".join(f"'{state}'" for state in STEP_OPEN)
 _ACTIVE_STEPS = ", ".join(f"'{state}'" for state in STEP_ACTIVE)
-
-
 PLANS_OF_A_USER = 20  # plans without a job that are kept of one user; the oldest makes room
 _SURPLUS = """DELETE FROM plans WHERE user = ? AND id IN (
     SELECT id FROM plans WHERE user = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.plan = plans.id)
     ORDER BY created DESC, rowid DESC LIMIT -1 OFFSET ?)"""
 
 
-class Journal:
-    """One connection to the journal file; each thread and process opens its own. Raises JournalError for anything SQLite refuses.
-
-    `with Journal(path) as journal:` closes it at the end; one that nobody needs any longer is closed, too.
-    """
+class Journal(Database):
+    """Plans, jobs with their steps, and the nodes that are held, through one connection."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the journal at `path`, readable by its owner and group only."""
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                path.touch(mode=0o660)
-            self._plans: dict[str, Plan] = {}
-            self._aside: set[str] = set()  # jobs whose rows cannot be read, and which were told of
-            # One thread works with a connection, but the one that finds it unused and closes it may be another.
-            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-            self._end = weakref.finalize(self, self._db.close)
-            # The process's end closes it anyway, and would do so outside of the thread that it belongs to.
-            self._end.atexit = False  # type: ignore[misc]  # typeshed gives the class no such slot
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            upgrade(self._db)
-        except (OSError, sqlite3.Error) as error:
-            raise JournalError(f"the journal {path} cannot be opened: {error}") from error
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._end()
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextmanager
-    def transaction(self, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """One transaction, all or nothing; a durable one survives a power cut, any survives the death of the process."""
-        try:
-            # A step must be on disk before its migration is requested; how far it is need not be.
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise JournalError(f"the journal {self.path} cannot be written: {error}") from error
-
-    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
-        """What a query gives; its values, or one mapping of names to them."""
-        try:
-            return self._db.execute(query, values[0] if values and isinstance(values[0], dict) else values).fetchall()
-        except sqlite3.Error as error:
-            raise JournalError(f"the journal {self.path} cannot be read: {error}") from error
+        super().__init__(path)
+        self._plans: dict[str, Plan] = {}
+        self._aside: set[str] = set()  # jobs whose rows cannot be read, and which were told of
 
     def add_plan(self, plan: Plan, policy: Policy, user: str) -> str:
         """Store a plan as shown to `user`, with the policy it was made with, and give its new id."""
@@ -104,7 +48,7 @@ class Journal:
         values = {"id": plan_id, "created": plan.created, "user": user, "method": plan.method, "summary": plan.summary}
         values |= {"policy": json.dumps(to_json(policy)), "body": json.dumps(to_json(plan))}
         with self.transaction() as db:
-            self._insert(db, "plans", values)
+            insert(db, "plans", values)
             db.execute(_SURPLUS, (user, user, PLANS_OF_A_USER))
         return plan_id
 
@@ -137,14 +81,14 @@ class Journal:
         values |= {"user": user, "origin": origin, "credential": credential}
         with self.transaction() as db:
             self._refuse_overlap(db, {move.vmid for move in chosen})
-            self._insert(db, "jobs", {**values, "created": now})
+            insert(db, "jobs", {**values, "created": now})
             for seq, move in enumerate(chosen, 1):
                 self._insert_step(db, values["id"], seq, move)
             if plan.kind == "drain":
                 hold = "INSERT INTO held (node, job, user, since) VALUES (?, ?, ?, ?) ON CONFLICT (node) DO NOTHING"
                 db.execute(hold, (plan.node, values["id"], user, now))
             if maintenance:
-                self._insert(db, "maintenance", {"job": values["id"], "node": maintenance, "state": "wanted"})
+                insert(db, "maintenance", {"job": values["id"], "node": maintenance, "state": "wanted"})
             self._touch(db, values["id"])
         return values["id"]
 
@@ -179,11 +123,7 @@ class Journal:
         values = {name: getattr(move, name) for name in ("vmid", "name", "kind", "source", "target", "running", "ha", "memory", "disk")}
         values |= {"job": job_id, "seq": seq, "seconds": move.seconds, "round": move.round, "state": "planned", "total": move.bytes}
         values |= {"storages": json.dumps(move.storages)}
-        Journal._insert(db, "steps", values)
-
-    @staticmethod
-    def _insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
-        db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values()))
+        insert(db, "steps", values)
 
     @staticmethod
     def _touch(db: sqlite3.Connection, job_id: str) -> None:
@@ -320,12 +260,3 @@ class Journal:
         query = """SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan
             WHERE jobs.kind = 'drain' AND jobs.node = ? AND jobs.created >= ? ORDER BY jobs.created, jobs.rowid"""
         return self._readable(self.rows(query, node, since), self._job)
-
-    def note(self, name: str, value: str | None = None) -> str:
-        """Read a small named fact ("" if unset), or set it when a value is given."""
-        if value is not None:
-            with self.transaction() as db:
-                db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value))
-            return value
-        rows = self.rows("SELECT value FROM meta WHERE name = ?", name)
-        return str(rows[0]["value"]) if rows else ""

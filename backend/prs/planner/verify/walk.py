@@ -14,7 +14,11 @@ TOLERANCE = 1e-6  # cores
 
 
 class Walk:
-    """The cluster as it is after some moves."""
+    """The cluster as it is after some moves.
+
+    What may go where whatever else moves (`FixedLimits`) is the planner's own reading: it knows nothing of searches, orders or loads, which
+    are what is checked here, and tests/truth holds it against a reading that shares no code with it.
+    """
 
     def __init__(self, facts: FixedLimits, leaving: Mapping[int, str] | None = None) -> None:
         """`leaving` are guests under way, which are on the node they come from as well, by vmid."""
