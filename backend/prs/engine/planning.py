@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from prs.errors import PlanError
-from prs.model import Cluster, Plan, Policy
+from prs.model import Cluster, Method, Plan, Policy
 from prs.planner.explain.warnings import noted
 from prs.planner.ha_choice import kept_by_ha, told
 from prs.planner.objective.headroom import headroom, keeping
@@ -23,6 +23,8 @@ from prs.pve.roster import Roster, listed, scope, with_hidden
 
 # Each round examines at least one new guest; past this many rounds the rest is left where it is, and the plan says so.
 ROUNDS = 25
+# What a guest uses of memory and disk hardly changes from sample to sample, its use of CPU does.
+MEANS: frozenset[Method] = frozenset({"cpu", "all"})
 NOT_EXAMINED = "the best plan found leaves it where it is"
 # A plan of examined guests alone is taken when it is this close (spread) to one that would need more of them to be examined.
 AS_GOOD = 0.005
@@ -56,22 +58,28 @@ def make_plan(
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
     if wanted(cluster, policy):
         cluster = with_locations(api, cluster)
-    facts = NodeFacts(api)
+    facts, means = NodeFacts(api), policy.method in MEANS
     if request.drain:
         here = [guest.vmid for guest in cluster.guests if guest.node == request.drain and not guest.template]
-        cluster = inspect_guests(api, cluster, here, facts)
+        cluster = inspect_guests(api, cluster, here, facts, means=means)
     settled: Plan | None = None
     for _ in range(ROUNDS):
         plan = what_if(cluster, policy, now, request)
-        pending = unexamined(cluster, plan)
-        if not pending:
+        pending, strange = unexamined(cluster, plan), facts.unknown(_ends(plan))
+        if not pending and not strange:
             return cluster, plan
-        if settled and (settled.feasible or request.leave) and _as_good(settled, plan, policy):
+        if settled and (settled.feasible or request.leave) and not facts.unknown(_ends(settled)) and _as_good(settled, plan, policy):
             return cluster, bounded(settled, plan, policy)
-        cluster = inspect_guests(api, cluster, pending, facts)
+        cluster = inspect_guests(api, cluster, pending, facts, _ends(plan), means)
         # A closer look changes loads a little, and with them the best plan: the guests at hand mostly make one as good.
         settled = what_if(_examined_only(cluster), policy, now, request)
+    cluster = inspect_guests(api, cluster, (), facts, [node.name for node in cluster.nodes], means)
     return cluster, bounded(what_if(_examined_only(cluster), policy, now, request), None, policy)
+
+
+def _ends(plan: Plan) -> set[str]:
+    """The nodes that take part in the plan's moves."""
+    return {name for move in plan.moves for name in (move.source, move.target)}
 
 
 def _not_blind(api: Api, cluster: Cluster, request: PlanRequest, roster: Roster | None) -> None:

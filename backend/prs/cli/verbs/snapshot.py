@@ -7,7 +7,7 @@ import time
 from prs import snapshot_file
 from prs.cli import exits
 from prs.cli.call import Call
-from prs.engine.planning import ROUNDS, PlanRequest, unexamined, what_if
+from prs.engine.planning import MEANS, ROUNDS, PlanRequest, unexamined, what_if
 from prs.model import Cluster, Policy
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
@@ -37,12 +37,13 @@ def act(call: Call) -> int:
 
 def examined(api: Api, cluster: Cluster, policy: Policy, every: bool) -> Cluster:
     """Look closer at the guests that a plan would move, so that the same plan can be made offline, or at every guest."""
+    means = policy.method in MEANS
     if every:
-        return inspect_guests(api, cluster, sorted(guest.vmid for guest in cluster.guests if not guest.template))
+        return inspect_guests(api, cluster, sorted(guest.vmid for guest in cluster.guests if not guest.template), means=means)
     facts = NodeFacts(api)
     for _ in range(ROUNDS):
         pending = unexamined(cluster, what_if(cluster, policy, cluster.taken, PlanRequest()))
         if not pending:
             break
-        cluster = inspect_guests(api, cluster, pending, facts)
+        cluster = inspect_guests(api, cluster, pending, facts, means=means)
     return cluster

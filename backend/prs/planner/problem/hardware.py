@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from prs.model import Guest, Node
 
+_UNTOLD = ("", "", "", "", "", None)  # of a node that was not asked, or does not tell
 _VERSION = re.compile(r"(-noTSX)?(-IBRS|-IBPB)?(-v\d+)?$")
 
 
@@ -16,14 +17,15 @@ class Hardware:
     def __init__(self, nodes: Mapping[str, Node], warn: bool = False) -> None:
         self._nodes, self._warn = nodes, warn
         kinds = {(node.version, node.qemu, node.machine, node.cpu_model, node.cpu_vendor, node.cpu_types) for node in nodes.values()}
-        self._alike = len(kinds) < 2
+        self._alike = len(kinds - {_UNTOLD}) < 2
+        self._machines = frozenset(node.machine for node in nodes.values() if node.machine)
         self._threads = min((node.cpu for node in nodes.values() if node.cpu), default=0.0)
         shown = [frozenset(node.bridges) for node in nodes.values() if node.bridges is not None]
         self._everywhere = frozenset.intersection(*shown) if shown else None
 
     def plain(self, guest: Guest) -> bool:
         """True when `refusal` gives "" for every node, so that it need not be asked."""
-        if guest.vcpus > self._threads or guest.hookscript:
+        if guest.vcpus > self._threads or guest.hookscript or (guest.arch and self._machines - {guest.arch}):
             return False
         return self._alike and (not guest.bridges or self._everywhere is None or self._everywhere.issuperset(guest.bridges))
 

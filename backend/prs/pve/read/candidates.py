@@ -1,6 +1,6 @@
 """A closer look at the guests that a plan considers moving: PVE's own preconditions, their configuration and their mean load.
 
-Three calls for each VM and two for each container; two for each node, however many guests there are to look at.
+Two calls for each VM and one for each container, and one more where the method asks for means; two for each node that takes part.
 """
 
 from __future__ import annotations
@@ -41,24 +41,26 @@ class _Look:
     mean: GuestMean | None = None
 
 
-def inspect_guests(api: Api, cluster: Cluster, vmids: Iterable[int], facts: NodeFacts | None = None) -> Cluster:
-    """The cluster with those guests inspected: what keeps them, where PVE lets them go, what travels, and their mean load.
+def inspect_guests(
+    api: Api, cluster: Cluster, vmids: Iterable[int], facts: NodeFacts | None = None, ends: Iterable[str] | None = None, means: bool = True
+) -> Cluster:
+    """The cluster with those guests inspected: what keeps them, where PVE lets them go, what travels, and with `means` their mean load.
 
     A refusal of PVE (403, no quorum) becomes a blocker in its words, and so does a node that does not answer, which is then not
-    asked again; a lock that ends by itself only becomes the guest's lock. LoginFailed passes through. The nodes tell what they are once
-    for all calls with the same `facts`.
+    asked again; a lock that ends by itself only becomes the guest's lock. LoginFailed passes through. The nodes `ends` (None: all) tell
+    what they are, once for all calls with the same `facts`.
     """
     guests, facts = {guest.vmid: guest for guest in cluster.guests}, facts or NodeFacts(api)
     chosen = [vmid for vmid in sorted(set(vmids) & set(guests)) if not guests[vmid].template]
-    names = [node.name for node in cluster.nodes]
-    cluster = facts.hardware(cluster, names) if chosen else cluster
+    names = facts.known_with([node.name for node in cluster.nodes] if ends is None else ends)
+    cluster = facts.hardware(cluster, names) if chosen or ends is not None else cluster
     nodes = {node.name: node for node in cluster.nodes}
     silent = {name: f"PVE cannot be asked about it: {why}" for name, why in facts.silent.items()}
     silent |= {node.name: "its node is offline" for node in cluster.nodes if not node.online}
     for vmid in chosen:
         guest = guests[vmid]
         try:
-            look = _look(api, cluster, guest, silent, facts)
+            look = _look(api, cluster, guest, silent, facts, means)
         except Unreachable as error:
             facts.silent[guest.node], silent[guest.node] = str(error), f"PVE cannot be asked about it: {error}"
             look = _Look(Preconditions((silent[guest.node],)))
@@ -71,7 +73,7 @@ def inspect_guests(api: Api, cluster: Cluster, vmids: Iterable[int], facts: Node
         nodes=tuple(nodes[node.name] for node in cluster.nodes),
         guests=tuple(guests[guest.vmid] for guest in cluster.guests),
     )
-    return _with_surroundings(facts, cluster, names, [guests[vmid] for vmid in chosen])
+    return _with_surroundings(facts, cluster, names, [guest for guest in guests.values() if guest.inspected])
 
 
 def inspect_move(api: Api, cluster: Cluster, move: Move) -> Cluster:
@@ -127,7 +129,7 @@ def _with_bridges(facts: NodeFacts, cluster: Cluster, names: list[str]) -> Clust
     return replace(cluster, problems=problems)
 
 
-def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str], facts: NodeFacts) -> _Look:
+def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str], facts: NodeFacts, means: bool) -> _Look:
     if guest.node in silent:
         return _Look(Preconditions((silent[guest.node],)))
     here = f"/nodes/{quote(guest.node)}/{guest.kind}/{guest.vmid}"
@@ -145,7 +147,7 @@ def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str], fact
         verdict = Preconditions(lock=lock)
     config = config or _config(api, here)
     verdict = _on_storages(cluster, guest, config, _with_sizes(facts, guest, verdict))
-    return _Look(verdict, config, _mean(api, cluster, here) if guest.running else None)
+    return _Look(verdict, config, _mean(api, cluster, here) if means and guest.running else None)
 
 
 def _with_sizes(facts: NodeFacts, guest: Guest, verdict: Preconditions) -> Preconditions:

@@ -58,7 +58,17 @@ class NodeFacts:
         self._api = api
         self._asked: set[str] = set()
         self._sizes: dict[tuple[str, str], dict[str, int]] = {}
+        self._known: set[str] = set()
         self.silent: dict[str, str] = {}  # node that did not answer -> PVE's words
+
+    def known_with(self, names: Iterable[str]) -> list[str]:
+        """Those nodes and all that were named before, ascending: what is told of nodes is told beside each other."""
+        self._known |= set(names)
+        return sorted(self._known)
+
+    def unknown(self, names: Iterable[str]) -> set[str]:
+        """Those of the nodes that have not been named yet."""
+        return set(names) - self._known
 
     def hardware(self, cluster: Cluster, names: Iterable[str], qemu: bool = False) -> Cluster:
         """The cluster with CPU, architecture, version and shortage of memory of the usable ones among these nodes.

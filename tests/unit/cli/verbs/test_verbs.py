@@ -124,7 +124,7 @@ def readable(saved: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     blank = replace(cluster, guests=tuple(replace(guest, inspected=False) for guest in cluster.guests))
     blank = replace(blank, problems=("root@pam may not read HA",))
 
-    def inspect_guests(api: Any, cluster: Cluster, vmids: list[int], facts: Any = None) -> Cluster:
+    def inspect_guests(api: Any, cluster: Cluster, vmids: list[int], facts: Any = None, means: bool = True) -> Cluster:
         examined.append(vmids)
         return replace(cluster, guests=tuple(replace(one, inspected=one.inspected or one.vmid in vmids) for one in cluster.guests))
 

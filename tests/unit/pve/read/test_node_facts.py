@@ -9,14 +9,14 @@ import pytest
 from prs import snapshot_file
 from prs.engine.planning import PlanRequest, make_plan
 from prs.errors import ApiError, Unreachable
-from prs.model import Cluster, Guest, Node, Policy
+from prs.model import Cluster, Guest, Method, Node, Policy
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.guest_facts import with_config
 from prs.pve.read.node_facts import NodeFacts, with_bridges, with_machines, with_status
 from prs.pve.read.snapshot import read_cluster
 from simcluster import InProcessApi
-from simcluster.scenes import small
+from simcluster.scenes import large, small
 from simcluster.world import Flavour, World
 from unit.fakeapi import FakeApi
 
@@ -202,8 +202,22 @@ def test_nodes_are_asked_once_for_all_rounds_of_a_plan() -> None:
     make_plan(InProcessApi(world), Policy(), world.clock.time(), PlanRequest())
     asked = world.requests
     assert asked["GET /nodes/{node}/qemu/{vmid}/config"] >= 2
-    assert (asked["GET /nodes/{node}/status"], asked["GET /nodes/{node}/network"]) == (3, 3)
+    assert (asked["GET /nodes/{node}/status"], asked["GET /nodes/{node}/network"]) == (2, 2)  # those that take part in the moves
     assert asked["GET /nodes/{node}/capabilities/qemu/machines"] == 0
+
+
+@pytest.mark.parametrize(("method", "each"), [("memory", 2), ("cpu", 3)])
+def test_a_plan_asks_a_few_calls_one_for_each_node_and_of_those_that_take_part_what_they_are(method: Method, each: int) -> None:
+    world = large(nodes=12, guests=300)
+    api = InProcessApi(world)
+    cluster, plan = make_plan(api, Policy(method=method, max_moves=6), world.clock.time())
+    ends = {name for move in plan.moves for name in (move.source, move.target)}
+    candidates = [guest for guest in cluster.guests if guest.inspected]
+    local = {(guest.node, volume.storage) for guest in candidates for volume in guest.volumes if not volume.size}
+    told = sum(bool(node.version) for node in cluster.nodes)
+    assert ends
+    assert len(ends) <= told < 12
+    assert api.calls <= 10 + len(cluster.nodes) + each * len(candidates) + 2 * told + len(local)
 
 
 def test_a_saved_snapshot_gives_the_same_reasons_and_no_secrets() -> None:
