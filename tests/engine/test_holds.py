@@ -2,116 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from drive import Drive, VirtualClock
-from prs.config.load import Settings
-from prs.endpoint import Endpoint
-from prs.engine.daemon.service import Host, Service
-from prs.engine.daemon.systemd import Notifier
+from drive import Drive
+from engine.two_hosts import Site
 from prs.engine.drain.holds import Holds
-from prs.engine.drain.keep_out import merged
-from prs.engine.drain.release import plan_release, release_node
-from prs.engine.drain.shared_holds import FOLDER, SharedHolds
+from prs.engine.drain.release import plan_release
+from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.execution.executor import TICK
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
-from prs.errors import HelperError, PlanError
-from prs.helper import root
-from prs.helper.client import put_shared_hold, take_shared_hold
+from prs.errors import PlanError
 from prs.model import Policy
-from simcluster import InProcessApi
-from simcluster.ha_rules import Resource
 from simcluster.nouns import GiB
 from simcluster.scenes import small
-from simcluster.world import Flavour, World
-
-HOSTS = ("pve1", "pve2")
-ENDPOINT = Endpoint(("pve1",), "prs@pve", token_name="daemon", token_value="x")
-
-
-class Etc:
-    """One /etc/pve for all hosts, and root's helper on each; `down` is why the helper does nothing at present."""
-
-    def __init__(self, folder: Path) -> None:
-        self.pve, self.down = folder / "pve", ""
-        for node in ("pve1", "pve2", "pve3"):
-            (self.pve / "nodes" / node).mkdir(parents=True)
-
-    def shared_holds(self, host: str) -> SharedHolds:
-        """The list as a host sees it."""
-        return SharedHolds(self.pve / FOLDER, host, partial(self._ask, put_shared_hold), partial(self._ask, take_shared_hold))
-
-    def _ask(self, request: object, held: Hold) -> None:
-        """The client's words to the helper's own code, over a socket."""
-        if self.down:
-            raise HelperError(self.down)
-        line = f"free {held.node} {held.job}\n"
-        if request is put_shared_hold:
-            line = f"hold {held.node} {held.job} {int(held.since)} {int(held.maintenance)} {held.host} {held.user}\n"
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            ours.sendall(line.encode())
-            answer = root.serve(theirs, os.getuid(), root.Places(self.pve / "nodes", "false", self.pve / FOLDER))
-        if not answer.startswith("ok"):
-            raise HelperError(answer)
-
-    @property
-    def names(self) -> list[str]:
-        """The nodes in the list."""
-        return sorted(path.name.partition(".")[0] for path in (self.pve / FOLDER).glob("*.held"))
-
-
-class Site:
-    """The small lab, and on two of its nodes an engine with a journal of its own."""
-
-    def __init__(self, folder: Path, flavour: Flavour, ha: tuple[int, ...] = ()) -> None:
-        self.world: World = small(flavour)
-        for vmid in ha:
-            self.world.ha.add(Resource(self.world.guests[vmid].sid))
-        self.world.clock.sleep(660)
-        self.etc = Etc(folder)
-        self.drives = {
-            host: Drive(self.world, _made(folder / host), Policy(containers=True), switch=self.world.ha_maintenance if ha else None,
-                        shared_holds=self.etc.shared_holds(host))
-            for host in HOSTS
-        }  # fmt: skip
-        self.one, self.two = self.drives.values()
-
-    def service(self, host: str) -> Service:
-        """The daemon of a host."""
-        drive = self.drives[host]
-        policy = replace(drive.policy, spread=0.01)
-        settings = Settings(drive.path, endpoint=ENDPOINT, schedule=3600.0, state_dir=drive.path.parent, policy=policy)
-        around = Host(lambda: settings, lambda endpoint: InProcessApi(self.world), host, drive.switch, self.etc.shared_holds(host))
-        return Service(around, settings, drive.journal, VirtualClock(self.world), Notifier({}))  # type: ignore[arg-type]
-
-    def live(self, service: Service, seconds: float) -> None:
-        """Let a daemon work."""
-        until = self.world.clock.time() + seconds
-        while self.world.clock.time() < until:
-            self.world.clock.sleep(service.turn())
-
-    def release(self, drive: Drive, node: str) -> str:
-        """`release NODE --stay`."""
-        return release_node(drive.holds, drive.holds.held()[node], self.world.ha_maintenance)
+from simcluster.world import Flavour
 
 
 @pytest.fixture
 def site(ram: Path, flavour: Flavour) -> Site:
     return Site(ram, flavour)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
 
 
 def test_another_leader_sends_nothing_to_the_drained_node(site: Site) -> None:
@@ -323,49 +235,6 @@ def test_a_release_while_the_helper_is_at_work_is_not_lost(site: Site) -> None:
     assert job_id
     holds.sync(at_once=True)
     assert site.etc.names == []
-
-
-HOSTILE = [
-    b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 900, b'{"user": 7, "host": ["x"], "since": "now", "maintenance": 1}', b"x" * 5000,
-    b'{"user": "a\\nb", "host": "../x", "since": -1, "maintenance": "yes"}', b'{"since": NaN}', b'{"since": 1e999}',
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_written_in_the_file_does_no_harm(tmp_path: Path, text: bytes) -> None:
-    """Its name says which node is held; whatever cannot be used of the rest is left out, and the node stays held."""
-    shared_holds = SharedHolds(tmp_path, "pve1", put=lambda held: None, take=lambda held: None)
-    (tmp_path / "pve3.0123456789ab.held").write_bytes(text)
-    assert shared_holds.read() == {("pve3", "0123456789ab"): Hold("pve3", "0123456789ab", "", 0.0)}
-    held = merged({}, shared_holds.read() or {})
-    assert held["pve3"].reason == "kept empty since its drain (job 0123456789ab) until it is released"
-
-
-@pytest.mark.parametrize("name", [
-    "pve3.held", "pve3.0123456789ab", "pve3.0123456789ab.held.tmp", ".pve3.0123456789ab.held", "pve3.0123456789ABC.held",
-    "pve 3.0123456789ab.held", "-pve.0123456789ab.held", "pve3.0123456789ab.held\n", "a" * 64 + ".0123456789ab.held",
-])  # fmt: skip
-def test_other_files_are_no_holds(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text(json.dumps({"user": "root@pam"}))
-    assert SharedHolds(tmp_path, "pve1", put=lambda held: None, take=lambda held: None).read() == {}
-
-
-def test_a_list_that_may_not_be_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Once, not at every look."""
-    (tmp_path / "file").write_text("")
-    shared_holds = SharedHolds(tmp_path / "file", "pve1", put=lambda held: None, take=lambda held: None)
-    assert shared_holds.read() is None
-    assert shared_holds.read() is None
-    assert caplog.text.count("which nodes other hosts keep empty is not known") == 1
-
-
-def test_merged_prefers_this_hosts_own_and_leaves_out_what_ended() -> None:
-    mine = Hold("pve1", "a" * 12, "x", 5.0, host="pve1")
-    cases = (("pve1", "b", 1.0), ("pve2", "c", 9.0), ("pve2", "d", 3.0))
-    told = [Hold(node, job * 12, "y", since, host="pve2") for node, job, since in cases]
-    all_told = {one.key: one for one in told}
-    assert merged({"pve1": mine}, all_told) == {"pve1": mine, "pve2": told[2]}
-    assert merged({}, all_told, [told[2].key, told[0].key]) == {"pve2": told[1]}
 
 
 def test_jobs_are_untouched_outside_a_cluster(ram: Path, flavour: Flavour) -> None:

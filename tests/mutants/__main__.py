@@ -15,10 +15,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # Module -> the tests that are about it: all of them together would take days.
 SUBJECTS = {
-    "engine/execution/executor.py": ("tests/engine/test_drain.py", "tests/engine/test_quorum.py", "tests/engine/test_faults.py"),
+    "engine/execution/executor.py": (
+        "tests/engine/test_drain.py", "tests/engine/test_drained_node.py", "tests/engine/test_quorum.py", "tests/engine/test_faults.py"),
     "engine/execution/observe.py": ("tests/unit/engine/execution", "tests/engine/test_faults.py"),
     "engine/execution/ready.py": ("tests/unit/engine/execution", "tests/engine/test_quorum.py"),
-    "engine/execution/preflight.py": ("tests/unit/engine/execution", "tests/engine/test_drain.py"),
+    "engine/execution/preflight.py": ("tests/unit/engine/execution", "tests/engine/test_drain.py", "tests/engine/test_drained_node.py"),
     "engine/journal/journal.py": ("tests/unit/engine/journal", "tests/engine/test_crash.py"),
     "engine/rolling/gates.py": ("tests/unit/engine/rolling", "tests/engine/test_rolling.py"),
     "web/access/auth.py": ("tests/unit/web/access/test_proof.py", "tests/unit/web/access/test_auth.py"),

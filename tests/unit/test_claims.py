@@ -11,6 +11,7 @@ TESTS = Path(__file__).parents[1]
 HTTPS = "integration/test_faults_https_cluster.py::"
 FAULT = "integration/test_faults_https.py::test_fault"
 DRAIN = "engine/test_drain.py::"
+HELD, RELEASE = "engine/test_drained_node.py::", "engine/test_release.py::"
 ROLLING = "engine/test_rolling.py::"
 AGAIN, NOTES, SPARE = "engine/test_again.py::", "unit/planner/explain/test_warnings.py::", "unit/planner/objective/test_headroom.py::"
 DRAINED = "unit/benchmark/test_drains.py::"
@@ -44,7 +45,7 @@ LIMITS: dict[str, tuple[str, ...]] = {
     "the same by pool in prs.conf": (
         f"{GROUPS}test_an_ignored_pool_stays", f"{GROUPS}test_a_pool_keeps_together_or_apart",
         "unit/config/test_load.py::test_pools_and_domains",
-        f"{GROUPS}test_the_nodes_of_a_pool_bind_or_are_preferred", "unit/config/test_load.py::test_mistakes_in_pools_and_domains",
+        f"{GROUPS}test_the_nodes_of_a_pool_bind_or_are_preferred", "unit/config/test_mistakes.py::test_mistakes_in_pools_and_domains",
     ),
     "failure domains: apart rules hold across racks": (
         f"{RACKS}test_a_guest_stays_in_its_rack_or_goes_to_a_free_one", f"{RACKS}test_every_kind_of_apart_rule_holds_across_racks",
@@ -166,17 +167,17 @@ DRAINS: dict[str, tuple[str, ...]] = {
         "scenarios/appears-during-drain", "engine/test_faults.py::test_fault[guest appears]",
     ),
     "a guest whose target has closed or filled up meanwhile gets another one": (
-        f"{DRAIN}test_a_job_that_was_already_under_way_sends_no_more_guests_there", "scenarios/target-dies",
+        f"{HELD}test_a_job_that_was_already_under_way_sends_no_more_guests_there", "scenarios/target-dies",
     ),
     "bring back: everyone that nobody else has moved, keeping rules, skipping what no longer fits": (
-        f"{DRAIN}test_bring_back_ends_maintenance_and_returns_everyone", f"{DRAIN}test_a_second_drain_of_the_node_keeps_the_first_hold",
-        f"{DRAIN}test_bring_back_leaves_alone_what_others_have_moved_and_what_no_longer_fits",
+        f"{RELEASE}test_bring_back_ends_maintenance_and_returns_everyone", f"{HELD}test_a_second_drain_of_the_node_keeps_the_first_hold",
+        f"{RELEASE}test_bring_back_leaves_alone_what_others_have_moved_and_what_no_longer_fits",
         "integration/test_drain_command.py::test_drain_status_plan_release",
     ),
     "the drained state survives restarts and is respected by balancing until it is released": (
-        f"{DRAIN}test_a_drained_node_gets_nothing_until_it_is_released", f"{DRAIN}test_an_empty_node_is_held_too",
-        f"{DRAIN}test_a_cancelled_drain_releases_its_node_and_ends_maintenance", f"{DRAIN}test_no_release_while_the_drain_goes_on",
-        f"{DRAIN}test_a_way_back_that_cannot_end_maintenance_keeps_the_hold",
+        f"{HELD}test_a_drained_node_gets_nothing_until_it_is_released", f"{HELD}test_an_empty_node_is_held_too",
+        f"{HELD}test_a_cancelled_drain_releases_its_node_and_ends_maintenance", f"{HELD}test_no_release_while_the_drain_goes_on",
+        f"{RELEASE}test_a_way_back_that_cannot_end_maintenance_keeps_the_hold",
         "integration/test_drain_command.py::test_release_without_bringing_back",
     ),
     "the drained state is respected by every host, whoever leads, and can be ended from any": (
