@@ -62,9 +62,9 @@ class Machine:
 
 
 @contextmanager
-def booted(root: Path, shared: Path, binds: tuple[str, ...] = ()) -> Iterator[Machine]:
+def booted(root: Path, shared: Path, binds: tuple[str, ...] = (), name: str = "pve1") -> Iterator[Machine]:
     """Boot the root file system and switch it off at the end."""
-    options = ("--boot", "-D", str(root), "--private-network", "--console=read-only", "--resolv-conf=off", "--hostname=pve1")
+    options = ("--boot", "-D", str(root), "--private-network", "--console=read-only", "--resolv-conf=off", f"--hostname={name}")
     arguments = (*NSPAWN, *options, f"--bind={shared}:{SHARED}", *binds)
     log = shared / "boot.log"
     with log.open("wb") as out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -74,6 +75,19 @@ def files(root: Path) -> set[str]:
     return {name for path in root.rglob("*") if not skip.match(name := str(path.relative_to(root)))}
 
 
+def put_tools(root: Path) -> None:
+    """Give the root file system the stand-ins for pveum and pvesh."""
+    for tool in ("pveum", "pvesh"):
+        (root / "usr/sbin" / tool).write_text("#!/usr/bin/python3\n" + Path(pve_tools.__file__).read_text())
+        (root / "usr/sbin" / tool).chmod(0o755)
+
+
+def expect_token(world: World, token: str) -> None:
+    """Let the cluster know the token that `setup` is going to make by those stand-ins."""
+    world.access.tokens[token] = Token(token, "00000000-0000-0000-0000-000000000001")
+    world.access.grants.append(Grant("/", token, "PRS"))
+
+
 @contextmanager
 def installable(release: str, packages: Packages, folder: Path) -> Iterator[Node]:
     """A node of this release of Debian, booted; `folder` holds the packages in `debs`."""
@@ -94,13 +108,9 @@ def installable(release: str, packages: Packages, folder: Path) -> Iterator[Node
         node_files(root, Path(server.ca_file), Path(certificate), Path(key))
         (root / "usr/sbin/ha-manager").write_text(HA_MANAGER)
         (root / "usr/sbin/ha-manager").chmod(0o755)
-        for tool in ("pveum", "pvesh"):
-            (root / "usr/sbin" / tool).write_text("#!/usr/bin/python3\n" + Path(pve_tools.__file__).read_text())
-            (root / "usr/sbin" / tool).chmod(0o755)
-        run_in(root, "pvesh get /cluster/status")
-        # The token that `setup` is going to make, known to the cluster beforehand.
-        world.access.tokens[TOKEN] = Token(TOKEN, "00000000-0000-0000-0000-000000000001")
-        world.access.grants.append(Grant("/", TOKEN, "PRS"))
+        put_tools(root)
+        (root / "usr/sbin/pve_tools.json").write_text(json.dumps({"addresses": {"pve1": "127.0.0.1"}}))
+        expect_token(world, TOKEN)
         (root / "etc/hostname").write_text("pve1\n")
         (root / "etc/hosts").write_text("127.0.0.1 localhost pve1\n")
         with booted(root, shared) as machine:

@@ -6,12 +6,13 @@ As a program it is called pveum or pvesh and keeps its state in the file beside 
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-STATE = ("roles", "users", "tokens", "grants", "firewall", "rules", "sets", "made")
+STATE = ("roles", "users", "tokens", "grants", "firewall", "rules", "sets", "made", "addresses")
 
 
 class Node:
@@ -23,6 +24,7 @@ class Node:
         self.tokens: dict[str, str] = {}
         self.grants: list[tuple[str, str, str]] = []
         self.firewall, self.rules, self.sets = 0, list[dict[str, Any]](), dict[str, str]()
+        self.local = "pve1"
         self.addresses = {"pve3": "10.0.0.3", "pve1": "10.0.0.1", "pve2": "10.0.0.2"}
         self.certificates = [{"filename": "pve-root-ca.pem"}, {"filename": "pve-ssl.pem", "san": ["127.0.0.1", "pve1"]}]
         self.calls: list[tuple[str, ...]] = []
@@ -55,7 +57,7 @@ class Node:
         if (verb, path) == ("delete", "/cluster/firewall/ipset/management"):
             return self.sets.pop("management") and None
         assert verb == "get", (verb, path)
-        nodes = [{"type": "node", "name": name, "ip": ip, "local": int(name == "pve1")} for name, ip in self.addresses.items()]
+        nodes = [{"type": "node", "name": name, "ip": ip, "local": int(name == self.local)} for name, ip in self.addresses.items()]
         return {
             "/cluster/status": [{"type": "cluster", "name": "lab"}, *nodes],
             **{f"/nodes/{name}/certificates/info": self.certificates[: None if name == "pve1" else 2] for name in self.addresses},
@@ -119,7 +121,8 @@ def main() -> int:
     """Carry out one command on the state in the file."""
     file = Path(__file__).with_name("pve_tools.json")
     node = Node()
-    node.addresses = {"pve1": "127.0.0.1"}
+    node.local = socket.gethostname()
+    node.addresses = {node.local: "127.0.0.1"}
     if file.exists():
         vars(node).update(json.loads(file.read_text()))
         node.grants = [(kind, holder, role) for kind, holder, role in node.grants]

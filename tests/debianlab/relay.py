@@ -30,8 +30,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def main() -> None:
-    """Listen where pveproxy does."""
-    server = await asyncio.start_server(serve, "127.0.0.1", 8006)
+    """Listen where pveproxy does, also at the other nodes' addresses: the machine has no network but its own loopback."""
+    server = await asyncio.start_server(serve, "0.0.0.0", 8006)
     await server.serve_forever()
 
 

@@ -94,15 +94,31 @@ def _cached(name: str, recipe: Sequence[str], make: object) -> Path:
 
 
 @contextmanager
-def fresh(lower: Sequence[Path], work: Path) -> Iterator[Path]:
-    """A writable copy of the layers; what is changed in it lies in memory and is gone at the end."""
+def _in_memory(work: Path) -> Iterator[None]:
+    """A folder whose content is gone at the end."""
     work.mkdir(parents=True, exist_ok=True)
     subprocess.run(("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(work)), check=True)
     try:
-        with _overlay(lower, work / "upper", work / "work") as root:
-            yield root
+        yield
     finally:
         subprocess.run(("umount", "--lazy", str(work)), check=True)
+
+
+@contextmanager
+def fresh(lower: Sequence[Path], work: Path) -> Iterator[Path]:
+    """A writable copy of the layers; what is changed in it lies in memory and is gone at the end."""
+    with _in_memory(work), _overlay(lower, work / "upper", work / "work") as root:
+        yield root
+
+
+@contextmanager
+def prepared(lower: Sequence[Path], work: Path, command: str, binds: Sequence[str] = ()) -> Iterator[tuple[Path, ...]]:
+    """The layers with a shell command carried out on top of them, itself a layer for several fresh copies; gone at the end."""
+    with _in_memory(work):
+        with _overlay(lower, work / "upper", work / "work") as root:
+            done = run_in(root, command, binds=binds)
+            assert done.returncode == 0, done.stdout
+        yield work / "upper", *lower
 
 
 @contextmanager

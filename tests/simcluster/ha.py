@@ -42,6 +42,7 @@ class Ha:
         self.maintenance_requests: dict[str, bool] = {}  # node -> wanted, not yet seen by the CRM
         self.in_maintenance: set[str] = set()
         self.commands: list[tuple[str, str]] = []
+        self.lock_holder = ""  # the node whose CRM has the manager's lock and keeps it while it is online; "": the first one online
         self._due = False
 
     def add(self, resource: Resource) -> None:
@@ -73,7 +74,8 @@ class Ha:
     @property
     def master(self) -> str:
         """The node whose CRM is in charge, "" when HA never ran."""
-        return (self._world.online() or [""])[0] if self.node_status else ""
+        online = self._world.online()
+        return (self.lock_holder if self.lock_holder in online else (online or [""])[0]) if self.node_status else ""
 
     def online(self) -> list[str]:
         """Give the nodes HA would put resources on."""

@@ -12,7 +12,7 @@ from typing import Any
 from prs.cli import exits
 from prs.cli.call import Call
 from prs.cli.journal_of import at_work
-from prs.config.layers import folder_of
+from prs.config.layers import POLICY, folder_of
 from prs.config.load import DEFAULT_PATH, Settings, load_settings
 from prs.endpoint import Endpoint
 from prs.errors import LoginFailed, PveError
@@ -200,10 +200,13 @@ def _firewall(call: Call, tools: Tools, settings: Settings, told: Told) -> None:
 
 def _next_steps(settings: Settings) -> str:
     hours = f"{settings.schedule / 3600:g} hours"
-    who = "The service of each node reads" if shared.available() else f"The service of {socket.gethostname()} reads"
+    of_all = shared.available()
+    who = "The service of each node reads" if of_all else f"The service of {socket.gethostname()} reads"
+    which = ", on the one node that leads" if of_all else ""
+    dry = f"dry_run: 1 under [service] in {shared.PVE / POLICY}" if of_all else f"dry_run: 1 in {settings.source}, then systemctl reload {SERVICE}"
     return (
-        f"\nNothing has been moved. {who} the account by itself; balancing begins in 5 minutes, then every {hours}.\n"
+        f"\nNothing has been moved. {who} the account by itself; balancing begins in 5 minutes{which}, then every {hours}.\n"
         f"See what would be moved:                 {SERVICE} plan\n"
-        f"Let it say so only, and move nothing:    dry_run: 1 in {settings.source}, then systemctl reload {SERVICE}\n"
-        f"Begin now:                               systemctl reload {SERVICE}\n"
+        f"Let it say so only, and move nothing:    {dry}\n"
+        f"Begin now:                               {SERVICE} run\n"
     )

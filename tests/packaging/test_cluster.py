@@ -1,0 +1,95 @@
+"""One `setup` for a cluster of three booted nodes: every service gets the account, and the leader balances, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from debianlab.cluster import TOKEN, Cluster, booted_cluster
+from debianlab.debs import CORE, Packages
+
+PRIVATE = "/etc/pve/priv/proxmox-rebalancing-service"
+LEVEL = 5  # of twelve equal guests no node has more, once their nodes are within the default spread
+
+
+@pytest.fixture(scope="module")
+def cluster(packages: Packages, folder: Path) -> Iterator[Cluster]:
+    """Twelve guests of one size, nine of them on pve2."""
+    with booted_cluster("trixie", packages, folder) as found:
+        for machine in found.machines.values():
+            machine.wait_active(CORE)
+        yield found
+
+
+def status(cluster: Cluster, name: str) -> str:
+    """What systemd shows of a node's service."""
+    return cluster.machines[name].run(f"systemctl show --value -p StatusText {CORE}")
+
+
+def look_now(cluster: Cluster) -> None:
+    """Have every service that runs look at the cluster at once; by itself each does within 5 minutes."""
+    for machine in cluster.machines.values():
+        machine.try_run(f"systemctl reload {CORE}")
+
+
+def balanced(cluster: Cluster, name: str, jobs: int = 1) -> None:
+    """Wait for the node's own service to have levelled the cluster, by as many jobs in all."""
+    machine = cluster.machines[name]
+    machine.wait("a balancing job", lambda: [job["state"] for job in cluster.jobs(name)] == ["done"] * jobs, 90)
+    assert {job["kind"] for job in cluster.jobs(name)} == {"balance"}
+    assert cluster.fullest() <= LEVEL
+
+
+def test_one_setup_for_all(cluster: Cluster) -> None:
+    """The account comes to every service by its own root helper, although setup ran on the node that leads last."""
+    assert all("no scheduled runs" in status(cluster, name) for name in cluster.machines)
+    output = cluster.machines["pve3"].run("proxmox-rebalancing-service setup")
+    assert f"created API token {TOKEN}" in output
+    assert "! " not in output
+    for name, machine in cluster.machines.items():
+        machine.wait(f"the account on {name}", lambda name=name: "no scheduled runs" not in status(cluster, name), 20)
+        machine.wait(f"a sign of life of {name}", lambda name=name: (cluster.pve / "proxmox-rebalancing-alive" / name).exists(), 20)
+        assert machine.try_run(f"setpriv --reuid=prs --regid=prs --init-groups cat {PRIVATE}/{name}.conf")[0] != 0
+        assert "the account of the cluster" in machine.run("proxmox-rebalancing-service config show")
+        assert "created" not in machine.run("proxmox-rebalancing-service setup"), "one account is enough"
+    assert not cluster.world.migrations, "nothing moves within 5 minutes of setup"
+
+
+def test_the_online_node_with_the_lowest_id_balances(cluster: Cluster) -> None:
+    look_now(cluster)
+    balanced(cluster, "pve1")
+    for name in ("pve2", "pve3"):
+        assert cluster.jobs(name) == []
+        assert status(cluster, name).startswith("standing by: pve1 is the online node with the lowest id")
+
+
+def test_the_manager_of_ha_balances(cluster: Cluster) -> None:
+    """It is neither the node with the lowest id nor the one on which setup has made the account."""
+    cluster.world.ha.node_status = dict.fromkeys(cluster.machines, "online")
+    cluster.world.ha.lock_holder = "pve2"
+    cluster.crowd("pve1")
+    look_now(cluster)
+    balanced(cluster, "pve2")
+    assert len(cluster.jobs("pve1")) == 1
+    assert cluster.jobs("pve3") == []
+
+
+def test_who_has_no_service_does_not_lead(cluster: Cluster) -> None:
+    """A manager of HA whose service is stopped keeps nobody from balancing; nor does the node with the lowest id."""
+    for name in ("pve1", "pve2"):
+        cluster.machines[name].run(f"systemctl stop {CORE}")
+    cluster.crowd("pve1")
+    look_now(cluster)
+    balanced(cluster, "pve3")
+
+
+def test_removed_on_one_node_is_removed_everywhere(cluster: Cluster) -> None:
+    """Another node than the one that has set it up takes the account away; no service schedules from then on."""
+    cluster.machines["pve1"].run(f"systemctl start {CORE}")
+    cluster.machines["pve1"].wait_active(CORE)
+    assert f"removed API token {TOKEN}" in cluster.machines["pve2"].run("proxmox-rebalancing-service setup --remove")
+    for name in ("pve1", "pve3"):
+        cluster.machines[name].wait("a service without account", lambda name=name: "no scheduled runs" in status(cluster, name), 20)
+    assert not (cluster.pve / "priv/proxmox-rebalancing-service").exists()
