@@ -1,16 +1,20 @@
 """The one exception tree: every error the product raises on purpose is a PrsError with words for the user."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class PrsError(Exception):
     """Base of all: str(error) is a complete sentence for the user and never holds a secret."""
 
 
 class ConfigError(PrsError):
-    """The configuration cannot be used; `mistakes` holds every mistake found, one sentence each."""
+    """The configuration cannot be used; `mistakes` holds every mistake found, one sentence each, `sources` the files that they are in."""
 
-    def __init__(self, mistakes: list[str]) -> None:
+    def __init__(self, mistakes: list[str], sources: Iterable[str] = ()) -> None:
         super().__init__("\n".join(mistakes))
-        self.mistakes = mistakes
+        self.mistakes, self.sources = mistakes, frozenset(sources)
 
 
 class UsageError(PrsError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,16 @@ def status(cluster: Cluster, name: str) -> str:
     return cluster.machines[name].run(f"systemctl show --value -p StatusText {CORE}")
 
 
+def scheduling(cluster: Cluster, name: str) -> bool:
+    """Whether a node's service has an account to schedule with."""
+    return "no scheduled runs" not in status(cluster, name)
+
+
+def idle(cluster: Cluster, name: str) -> bool:
+    """Whether it has none."""
+    return not scheduling(cluster, name)
+
+
 def look_now(cluster: Cluster) -> None:
     """Have every service that runs look at the cluster at once; by itself each does within 5 minutes."""
     for machine in cluster.machines.values():
@@ -44,13 +56,13 @@ def balanced(cluster: Cluster, name: str, jobs: int = 1) -> None:
 
 def test_one_setup_for_all(cluster: Cluster) -> None:
     """The account comes to every service by its own root helper, although setup ran on the node that leads last."""
-    assert all("no scheduled runs" in status(cluster, name) for name in cluster.machines)
+    assert not any(scheduling(cluster, name) for name in cluster.machines)
     output = cluster.machines["pve3"].run("proxmox-rebalancing-service setup")
     assert f"created API token {TOKEN}" in output
     assert "! " not in output
     for name, machine in cluster.machines.items():
-        machine.wait(f"the account on {name}", lambda name=name: "no scheduled runs" not in status(cluster, name), 20)
-        machine.wait(f"a sign of life of {name}", lambda name=name: (cluster.pve / "proxmox-rebalancing-alive" / name).exists(), 20)
+        machine.wait(f"the account on {name}", partial(scheduling, cluster, name), 20)
+        machine.wait(f"a sign of life of {name}", (cluster.pve / "proxmox-rebalancing-alive" / name).exists, 20)
         assert machine.try_run(f"setpriv --reuid=prs --regid=prs --init-groups cat {PRIVATE}/{name}.conf")[0] != 0
         assert "the account of the cluster" in machine.run("proxmox-rebalancing-service config show")
         assert "created" not in machine.run("proxmox-rebalancing-service setup"), "one account is enough"
@@ -85,11 +97,32 @@ def test_who_has_no_service_does_not_lead(cluster: Cluster) -> None:
     balanced(cluster, "pve3")
 
 
+def test_a_broken_policy_stops_no_service(cluster: Cluster) -> None:
+    """What one node has written comes to all; each goes on with the last good one, also after a restart, and says where the mistake is."""
+    policy, machine = cluster.pve / "proxmox-rebalancing-service/policy.conf", cluster.machines["pve3"]
+    machine.run(f"printf '[balancing]\\nspread: 9\\n' > /etc/pve/{policy.relative_to(cluster.pve)}")
+    kept = machine.root / "var/lib/prs/last-good-settings/policy"
+    machine.wait("the policy to be kept", kept.exists, 20)
+    machine.run(f"printf '[balancing]\\nspraed: 9\\n' > /etc/pve/{policy.relative_to(cluster.pve)}")
+    machine.wait("a word about it", lambda: "policy.conf line 2: [balancing] has no option 'spraed'" in status(cluster, "pve3"), 20)
+    machine.run(f"systemctl restart {CORE}")
+    machine.wait_active(CORE)
+    machine.wait("a word about it", lambda: "policy.conf line 2: [balancing] has no option 'spraed'" in status(cluster, "pve3"), 20)
+    code, told = machine.try_run("proxmox-rebalancing-service check")
+    assert code == 6
+    assert "/etc/pve/proxmox-rebalancing-service/policy.conf line 2: [balancing] has no option 'spraed'" in told
+    assert "policy.conf is not in force: until it is mended, what it said on" in machine.run("proxmox-rebalancing-service status")
+    shown = machine.run("proxmox-rebalancing-service config show")
+    assert re.search(r"spread +9 +/var/lib/prs/last-good-settings/policy line 2", shown)
+    policy.unlink()
+    machine.wait("silence about it", lambda: "policy.conf" not in status(cluster, "pve3"), 20)
+
+
 def test_removed_on_one_node_is_removed_everywhere(cluster: Cluster) -> None:
     """Another node than the one that has set it up takes the account away; no service schedules from then on."""
     cluster.machines["pve1"].run(f"systemctl start {CORE}")
     cluster.machines["pve1"].wait_active(CORE)
     assert f"removed API token {TOKEN}" in cluster.machines["pve2"].run("proxmox-rebalancing-service setup --remove")
     for name in ("pve1", "pve3"):
-        cluster.machines[name].wait("a service without account", lambda name=name: "no scheduled runs" in status(cluster, name), 20)
+        cluster.machines[name].wait("a service without account", partial(idle, cluster, name), 20)
     assert not (cluster.pve / "priv/proxmox-rebalancing-service").exists()

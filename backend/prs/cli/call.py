@@ -56,7 +56,7 @@ class Call:
         missing = offline and named is None and not path.exists()
         settings = self._with_options(Settings(path) if missing else load_settings(path, self.account()))
         self.set_up_logs(settings, self.err, daemon)
-        for warning in () if quiet else settings.warnings:
+        for warning in () if quiet else (*settings.mistakes, *settings.warnings):
             log.warning("%s", warning)
         return settings
 

@@ -6,6 +6,7 @@ Below them all are the defaults of the program. A later layer wins, option by op
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,21 +40,33 @@ def files_over(path: Path) -> list[Path]:
     return sorted(folder.glob("*.conf")) if folder.is_dir() else []
 
 
-def read_layers(path: Path, pve: Path | None, account: str = "") -> list[Layer]:
-    """Read every layer there is; `pve` None leaves the cluster's own out. ConfigError with everything that cannot be read."""
-    found, mistakes = list[Layer](), list[str]()
-    files = [(path, False), *((more, False) for more in files_over(path))]
-    if pve is not None and (pve / POLICY).exists():
-        files.insert(0, (pve / POLICY, True))
+def shared_files(path: Path, pve: Path | None) -> list[tuple[Path, bool]]:
+    """The files beside the one at `path` that exist, lowest first, each with whether it speaks for the whole cluster."""
+    over = [(file, False) for file in files_over(path)]
+    return [(pve / POLICY, True), *over] if pve is not None and (pve / POLICY).exists() else over
+
+
+def read_layers(path: Path, pve: Path | None, account: str = "", instead: Mapping[Path, Path | None] | None = None) -> list[Layer]:
+    """Read every layer there is; `pve` None leaves the cluster's own out. ConfigError with everything that cannot be read.
+
+    `instead` names what is read in the place of a shared file, None for nothing.
+    """
+    found, mistakes, sources = list[Layer](), list[str](), list[str]()
+    files = [((instead or {}).get(file, file), policy) for file, policy in shared_files(path, pve)]
+    below = sum(policy for _, policy in shared_files(path, pve))
+    files.insert(below, (path, False))
     for file, policy in files:
+        if file is None:
+            continue
         try:
             found.append(Layer(str(file), read_lines(file), policy))
         except ConfigError as error:
             mistakes += error.mistakes
+            sources.append(str(file))
     if mistakes:
-        raise ConfigError(mistakes)
+        raise ConfigError(mistakes, sources)
     if account:
-        found.insert(1 if found[0].policy else 0, Layer(ACCOUNT, parse(account)))
+        found.insert(sum(layer.policy for layer in found), Layer(ACCOUNT, parse(account)))
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from prs.config import last_good
 from prs.config.judge import Found, Mistakes, Place, judge
-from prs.config.layers import PVE, Layer, read_layers, unmounted
+from prs.config.layers import PVE, Layer, files_over, read_layers, shared_files, unmounted
 from prs.config.mistakes import HIDDEN, shown
 from prs.config.options import OPTIONS
 from prs.endpoint import Endpoint
@@ -53,6 +54,7 @@ class Settings:
     keep_days: int = 90  # days that ended jobs stay in the journal,
     keep_size: int = 256 * 2**20  # unless it grows beyond so many bytes
     web: Web = field(default_factory=Web)
+    mistakes: tuple[str, ...] = ()  # in files that others write: those are not in force, their last good versions are
     missing: tuple[str, ...] = ()  # why there is no endpoint, one sentence each
     warnings: tuple[str, ...] = ()
     origins: tuple[Origin, ...] = field(default=(), compare=False)  # of every option of the table, in its order
@@ -73,15 +75,48 @@ def load_settings(path: Path | str, account: str = "", pve: Path | None = None) 
     """Read the file at `path` and the layers below and above it; raise ConfigError with all mistakes, each with file and line.
 
     `account` is the text of the cluster's account, "" where there is none; `pve` stands for /etc/pve, which counts for DEFAULT_PATH only.
+    Where all mistakes are in files that others write (the cluster's policy.conf, prs.conf.d), their last good versions count; without
+    one there is no endpoint, because what is wanted is not known.
     """
     path = Path(path)
-    cluster = pve or (PVE if path == DEFAULT_PATH else None)
-    layers, mistakes = read_layers(path, cluster, account), Mistakes()
+    cluster = cluster_of(path, pve)
+    try:
+        return _load(path, cluster, account, {})
+    except ConfigError as error:
+        wrong = error
+    broken = [file for file, _ in shared_files(path, cluster) if str(file) in wrong.sources]
+    if not broken or len(broken) != len(wrong.sources):
+        raise wrong
+    own = judge(read_layers(path, None, instead=dict.fromkeys(files_over(path))), [])
+    instead = last_good.in_place_of(broken, own.get("service", "state_dir"))
+    try:
+        settings = _load(path, cluster, account, instead)
+    except ConfigError:
+        raise wrong from None
+    unknown = tuple(f"{file} cannot be used, and no good version of it is known." for file, copy in instead.items() if copy is None)
+    settings = replace(settings, mistakes=(*wrong.mistakes, *last_good.words(instead)))
+    return replace(settings, endpoint=None, missing=(*wrong.mistakes, *unknown)) if unknown else settings
+
+
+def keep_good(settings: Settings, pve: Path | None = None) -> None:
+    """Keep what has just been loaded, if all of it is good, for the day when it is not. OSError."""
+    if not settings.mistakes:
+        last_good.keep(settings.source, cluster_of(settings.source, pve), settings.state_dir)
+
+
+def cluster_of(path: Path, pve: Path | None = None) -> Path | None:
+    """Where the cluster's own layer is; it belongs to the installed service's file only."""
+    return pve or (PVE if path == DEFAULT_PATH else None)
+
+
+def _load(path: Path, cluster: Path | None, account: str, instead: Mapping[Path, Path | None]) -> Settings:
+    layers, mistakes = read_layers(path, cluster, account, instead), Mistakes()
     found = judge(layers, mistakes)
     missing = [] if cluster is None or not unmounted(cluster) else [f"{cluster} is not mounted: what the cluster wants is not known"]
     missing += [f"{path}: {sentence}" for sentence in _credentials(found, mistakes)]
     if mistakes:
-        raise ConfigError([f"{layers[number].source} line {line}: {sentence}." for (number, line), sentence in sorted(mistakes)])
+        where = [(layers[number].source, line, sentence) for (number, line), sentence in sorted(mistakes)]
+        raise ConfigError([f"{source} line {line}: {sentence}." for source, line, sentence in where], [source for source, *_ in where])
     return Settings(
         source=path,
         policy=replace(_policy(found), pools=tuple(found.pools.values()), domains=tuple(found.domains), storages=tuple(found.storages)),

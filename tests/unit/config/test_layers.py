@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from prs.config.layers import signature
-from prs.config.load import load_settings
+from prs.config.load import keep_good, load_settings
 from prs.errors import ConfigError
 
 ACCOUNT = "[proxmox]\napi_host: 10.0.0.1\napi_token: prs@pve!cluster=hunter2\n"
+
+
+BROKEN = {
+    "a value": "[balancing]\nspread: x\n",
+    "a section": "[balancing]\nspread: 7\n[balacing]\n",
+    "half a line": "[balancing]\nspread: 7\nmeth",
+    "no text": b"\xff\xfe\x00",
+}
 
 
 class Machine:
@@ -120,3 +128,74 @@ def test_what_a_program_writes_is_seen(machine: Machine) -> None:
     assert len(set(seen)) == len(seen)
     machine.conf.write_text("[balancing]\n")
     assert signature(machine.conf, machine.pve) == seen[-1]
+
+
+@pytest.fixture
+def kept(machine: Machine, tmp_path: Path) -> Machine:
+    """Its service has seen a policy and a file of prs.conf.d that were good."""
+    machine.conf.write_text(f"[service]\nstate_dir: {tmp_path / 'state'}\n")
+    (tmp_path / "state").mkdir()
+    machine.policy.write_text("[balancing]\nspread: 7\nignore_vms: 100\n")
+    machine.more("10-a.conf", "[balancing]\nmax_moves: 3\n")
+    keep_good(load_settings(machine.conf, ACCOUNT, machine.pve), machine.pve)
+    return machine
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=list(BROKEN))
+@pytest.mark.parametrize("name", ["policy", "10-a.conf"])
+def test_a_mistake_in_what_others_write_leaves_the_last_good_version_in_force(kept: Machine, text: str | bytes, name: str) -> None:
+    file = kept.policy if name == "policy" else kept.more("10-a.conf", "")
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    settings = load_settings(kept.conf, ACCOUNT, kept.pve)
+    assert settings.policy.spread == pytest.approx(0.07)
+    assert (settings.policy.ignore_guests, settings.policy.max_moves) == (("100",), 3)
+    assert settings.endpoint is not None
+    assert settings.mistakes[0].startswith(f"{file} line ")
+    assert settings.mistakes[-1].startswith(f"{file} is not in force: until it is mended, what it said on ")
+    keep_good(settings, kept.pve)
+    assert load_settings(kept.conf, ACCOUNT, kept.pve).policy.spread == pytest.approx(0.07), "what is broken is never kept"
+    file.write_text("[balancing]\nspread: 9\nmax_moves: 9\n")
+    settings = load_settings(kept.conf, ACCOUNT, kept.pve)
+    assert settings.policy.spread == pytest.approx(0.09)
+    assert (settings.policy.max_moves, settings.mistakes) == (3 if name == "policy" else 9, ())
+
+
+def test_a_file_that_cannot_be_read_counts_as_it_last_was(kept: Machine) -> None:
+    path = kept.more("10-a.conf", "")
+    path.unlink()
+    path.symlink_to(path.parent)  # a folder: reading it fails also for root
+    settings = load_settings(kept.conf, ACCOUNT, kept.pve)
+    assert settings.policy.max_moves == 3
+    assert settings.mistakes[0].startswith(f"{path}: cannot be read")
+
+
+def test_without_a_good_version_nothing_is_scheduled(machine: Machine) -> None:
+    """The defaults may allow what the policy forbids."""
+    machine.policy.write_text("[balancing]\nspread: x\n")
+    settings = load_settings(machine.conf, ACCOUNT, machine.pve)
+    assert settings.endpoint is None
+    assert settings.missing[0].startswith(f"{machine.policy} line 2: [balancing] spread = 'x'")
+    assert settings.missing[1] == f"{machine.policy} cannot be used, and no good version of it is known."
+
+
+def test_what_is_gone_is_not_kept(kept: Machine) -> None:
+    more = kept.more("10-a.conf", "")
+    more.unlink()
+    keep_good(load_settings(kept.conf, ACCOUNT, kept.pve), kept.pve)
+    more.write_text("[balancing]\nmax_moves: x\n")
+    assert load_settings(kept.conf, ACCOUNT, kept.pve).endpoint is None
+
+
+def test_a_mistake_in_the_nodes_own_file_stops_all(kept: Machine) -> None:
+    kept.policy.write_text("[balancing]\nspread: x\n")
+    kept.conf.write_text("[balancing]\nmethod: ram\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(kept.conf, ACCOUNT, kept.pve)
+    assert len(caught.value.mistakes) == 2
+
+
+def test_kept_copies_are_the_services_alone(kept: Machine, tmp_path: Path) -> None:
+    """They may hold the account."""
+    folder = tmp_path / "state" / "last-good-settings"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import time
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from prs.cli import exits
 from prs.cli.call import Call
 from prs.cli.journal_of import held_of
 from prs.cli.plan_view import finding_text, findings_summary
+from prs.config.layers import files_over
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.journal.hold import Hold
@@ -81,12 +85,33 @@ def placement(call: Call, endpoint: Endpoint, policy: Policy) -> Iterator[Findin
 
 def configuration(settings: Settings) -> Iterator[Finding]:
     """Say whether the configuration is complete, and what in it is unwise."""
-    if settings.endpoint is None:
+    for mistake in settings.mistakes:
+        yield Finding("configuration", False, mistake, "correct that file, or remove it; the service reads it again by itself")
+    yield from unread(settings)
+    if settings.endpoint is None and not settings.mistakes:
         yield Finding("configuration", False, " ".join(settings.missing), _remedy(settings))
-    else:
+    elif not settings.mistakes:
         yield Finding("configuration", True, f"{settings.source} is complete")
     for warning in settings.warnings:
         yield Finding("configuration", None, warning)
+
+
+def unread(settings: Settings) -> Iterator[Finding]:
+    """Name what root may read and the service's user, whom the journal belongs to, may not."""
+    try:
+        user = pwd.getpwuid(settings.state_dir.stat().st_uid)
+    except (OSError, KeyError):
+        return
+    if os.geteuid() != 0 or user.pw_uid == 0:
+        return
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    for path in (settings.source, *files_over(settings.source)):
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            shift = 6 if found.st_uid == user.pw_uid else 3 if found.st_gid in groups else 0
+            if not found.st_mode >> shift & 4:
+                remedy = f"chgrp {grp.getgrgid(user.pw_gid).gr_name} {path} && chmod 640 {path}"
+                yield Finding("configuration", False, f"{user.pw_name}, as which the service runs, may not read {path}", remedy)
 
 
 def _remedy(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from prs.cli.call import Call
 from prs.cli.carry_out import SWITCH
 from prs.cli.journal_of import journal_of, shared_holds_here
 from prs.config.layers import signature
+from prs.config.load import Settings, keep_good
 from prs.engine.clock import SystemClock
 from prs.engine.daemon.service import Host, Service
 from prs.engine.daemon.systemd import Notifier
@@ -41,8 +42,13 @@ def act(call: Call) -> int:
             return exits.DONE
         name = socket.gethostname().split(".")[0]
         source = settings.source
+
+        def load() -> Settings:
+            return kept(call.settings(daemon=True))
+
+        kept(settings)
         host = Host(
-            lambda: call.settings(daemon=True), call.connect, name, SWITCH, shared_holds_here(), lambda: signature(source, client.PVE),
+            load, call.connect, name, SWITCH, shared_holds_here(), lambda: signature(source, client.PVE),
             lambda now: client.alive_nodes(client.PVE, now), lambda alive: client.tell_alive(client.SOCKET, alive),
         )  # fmt: skip
         with journal_of(settings) as journal:
@@ -52,6 +58,15 @@ def act(call: Call) -> int:
             signal.signal(signal.SIGHUP, lambda *_: service.reload())
             service.run()
     return exits.DONE
+
+
+def kept(settings: Settings) -> Settings:
+    """The settings, which are kept for the day when they have mistakes."""
+    try:
+        keep_good(settings)
+    except OSError as error:
+        log.warning("the settings cannot be kept aside in %s: %s", settings.state_dir, error.strerror or error)
+    return settings
 
 
 def _wait(lock: ExecutorLock, clock: SystemClock, notifier: Notifier, stopped: list[int]) -> None:

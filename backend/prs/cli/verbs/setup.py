@@ -203,7 +203,8 @@ def _next_steps(settings: Settings) -> str:
     of_all = shared.available()
     who = "The service of each node reads" if of_all else f"The service of {socket.gethostname()} reads"
     which = ", on the one node that leads" if of_all else ""
-    dry = f"dry_run: 1 under [service] in {shared.PVE / POLICY}" if of_all else f"dry_run: 1 in {settings.source}, then systemctl reload {SERVICE}"
+    dry = f"dry_run: 1 under [service] in {shared.PVE / POLICY if of_all else settings.source}"
+    dry += "" if of_all else f", then systemctl reload {SERVICE}"
     return (
         f"\nNothing has been moved. {who} the account by itself; balancing begins in 5 minutes{which}, then every {hours}.\n"
         f"See what would be moved:                 {SERVICE} plan\n"

@@ -32,7 +32,8 @@ def act(call: Call) -> int:
     holds, rolling_run = holds_of(journal, SystemClock()), RollingRuns(journal).latest()
     own, held = holds.own(), holds.held()
     if call.json:
-        call.print_json({"jobs": to_json(jobs), "held": [to_json(one) for one in held.values()], "rolling_run": to_json(rolling_run)})
+        told = {"held": [to_json(one) for one in held.values()], "rolling_run": to_json(rolling_run), "mistakes": list(settings.mistakes)}
+        call.print_json({"jobs": to_json(jobs), **told})
         return exits.DONE
     if rolling_run is not None:
         call.print(rolling_text(rolling_run, call.style) + "\n")

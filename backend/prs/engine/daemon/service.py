@@ -261,7 +261,7 @@ class Service:
         self._notifier.reloading()
         try:
             self._settings = self._host.load()
-            for warning in self._settings.warnings:
+            for warning in (*self._settings.mistakes, *self._settings.warnings):
                 log.warning("%s", warning)
             log.info("configuration read again; running jobs keep the limits they started with")
         except ConfigError as error:
@@ -269,7 +269,7 @@ class Service:
                 log.error("%s", mistake)
             log.error("the old configuration stays in force")
         self._next_look = 0.0
-        self._notifier.ready()
+        self._notifier.ready(self._with_mistakes(self._status) if self._status else "")
 
     def _say(self, words: str, level: int = logging.INFO) -> None:
         """Report a new state once: in the log, and where systemctl status shows it."""
@@ -277,6 +277,10 @@ class Service:
             return
         kind, old = words.split(":")[0].split(";")[0], self._status.split(":")[0].split(";")[0]
         self._status = words
-        self._notifier.status(words)
+        self._notifier.status(self._with_mistakes(words))
         if kind != old:
             log.log(level, "%s", words)
+
+    def _with_mistakes(self, words: str) -> str:
+        """The status with what is wrong in the settings, which the last good ones stand in for."""
+        return f"{words}; the settings have mistakes: {' '.join(self._settings.mistakes)}" if self._settings.mistakes else words
