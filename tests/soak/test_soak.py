@@ -21,9 +21,9 @@ def test_seed(seed: int, flavour: Flavour) -> None:
     assert not breaches, "\n".join([*breaches, *log])
 
 
-def found_in_twenty() -> str:
-    """What the first twenty seeds break, as one text."""
-    return " ".join(text for seed in range(20) for text in play(seed, FLAVOURS[seed % 2])[0])
+def found(words: str) -> bool:
+    """Whether one of the first twenty seeds breaks a promise in these words; the seeds behind it are not played."""
+    return any(words in text for seed in range(20) for text in play(seed, FLAVOURS[seed % 2])[0])
 
 
 def test_a_lie_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +33,7 @@ def test_a_lie_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return {"state": "done", "message": ""}
 
     monkeypatch.setattr(under_way, "advance", gullible)
-    assert "is done (), but the guest is on" in found_in_twenty()
+    assert found("is done (), but the guest is on")
 
 
 def test_a_second_migration_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_a_second_migration_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return start(*args)
 
     monkeypatch.setattr(migration, "start", twice)
-    assert "migrations were started by us for" in found_in_twenty()
+    assert found("migrations were started by us for")
 
 
 def test_a_job_without_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,4 +58,4 @@ def test_a_job_without_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Journal, "update_job", forgetful)
     monkeypatch.setattr("soak.run.LIMIT", 900.0)
-    assert "has no end: running" in found_in_twenty()
+    assert found("has no end: running")
