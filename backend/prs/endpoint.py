@@ -1,4 +1,4 @@
-"""Location the API is and who calls it: the one value that holds credentials."""
+"""Where the API is and who calls it: the one value that holds credentials."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prs.config import last_good
-from prs.config.judge import Found, Mistakes, Place, judge
 from prs.config.layers import PVE, Layer, files_over, read_layers, shared_files, unmounted
 from prs.config.mistakes import HIDDEN, shown
 from prs.config.options import OPTIONS
+from prs.config.resolve import Found, Mistakes, Place, resolve
 from prs.endpoint import Endpoint
 from prs.errors import ConfigError
 from prs.model import Policy
@@ -20,7 +20,7 @@ DEFAULT_PATH = Path("/etc/proxmox-rebalancing-service/prs.conf")
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Location the web interface listens, who may embed it, and the API it asks (no hosts: that of the node it runs on)."""
+    """Where the web interface listens, who may embed it, and the API it asks (no hosts: that of the node it runs on)."""
 
     address: str = ""
     port: int = 8017
@@ -61,7 +61,7 @@ class Settings:
 
     @property
     def credentials_dir(self) -> Path:
-        """Location the tickets wait that jobs of web users log in with."""
+        """Where the tickets wait that jobs of web users log in with."""
         return self.run_dir / "credentials"
 
     def require_endpoint(self) -> Endpoint:
@@ -87,7 +87,7 @@ def load_settings(path: Path | str, account: str = "", pve: Path | None = None) 
     broken = [file for file, _ in shared_files(path, cluster) if str(file) in wrong.sources]
     if not broken or len(broken) != len(wrong.sources):
         raise wrong
-    own = judge(read_layers(path, None, instead=dict.fromkeys(files_over(path))), [])
+    own = resolve(read_layers(path, None, instead=dict.fromkeys(files_over(path))), [])
     instead = last_good.in_place_of(broken, own.get("service", "state_dir"))
     try:
         settings = _load(path, cluster, account, instead)
@@ -111,7 +111,7 @@ def cluster_of(path: Path, pve: Path | None = None) -> Path | None:
 
 def _load(path: Path, cluster: Path | None, account: str, instead: Mapping[Path, Path | None]) -> Settings:
     layers, mistakes = read_layers(path, cluster, account, instead), Mistakes()
-    found = judge(layers, mistakes)
+    found = resolve(layers, mistakes)
     missing = [] if cluster is None or not unmounted(cluster) else [f"{cluster} is not mounted: what the cluster wants is not known"]
     missing += [f"{path}: {sentence}" for sentence in _credentials(found, mistakes)]
     if mistakes:

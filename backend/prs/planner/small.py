@@ -136,23 +136,23 @@ class Small:
     def _cheapest(self, limits: Limits) -> Choice | None:
         """The plan within the limits that costs least, guests off the nodes that rules prefer counted in."""
         problem = self.problem
-        wishes = bool(problem.preferences)
+        preferring = bool(problem.preferences)
 
         def rank(seen: Seen) -> Rank:
             off = sum(row[seen.where[unit]] for unit, row in problem.preferences.items())
             cost = round(seen.cost + score.PREFERENCE_WORTH * off, EQUAL_COST)
-            return (cost, self._lost(seen) if wishes else 0.0, *self._level(seen).rank(0.0))
+            return (cost, self._lost(seen) if preferring else 0.0, *self._level(seen).rank(0.0))
 
         found = None
-        for most in self._steps_of_cost(limits) if not wishes else (UNLIMITED,):
-            ranked = self.search.best(replace(limits, cost=most), rank, by="" if wishes else "cost")
+        for most in self._steps_of_cost(limits) if not preferring else (UNLIMITED,):
+            ranked = self.search.best(replace(limits, cost=most), rank, by="" if preferring else "cost")
             found = self._pick(ranked, partial(self.search.best, replace(limits, cost=most), rank), self._least_costly)
-            if found is not None and (wishes or found.cost <= most):
+            if found is not None and (preferring or found.cost <= most):
                 break
         if found is None:
             return None
         budget = self.budget.moves is not None or self.budget.size is not None
-        return Choice(found.steps, self._floor(limits) if wishes or budget or not found.sure else found.cost)
+        return Choice(found.steps, self._floor(limits) if preferring or budget or not found.sure else found.cost)
 
     def _lost(self, seen: Seen) -> float:
         """By how much (bytes) the largest free memory shrinks."""

@@ -1,4 +1,4 @@
-"""Location the service can reach the API and with which certificate authorities, read from the node it runs on."""
+"""Where the service can reach the API, and with which certificate authorities, read from the node it runs on."""
 
 from __future__ import annotations
 

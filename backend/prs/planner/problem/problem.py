@@ -119,12 +119,12 @@ class Problem:
 
     def _units(self) -> None:
         everywhere = bytes(name not in self.facts.closed for name in self.names)
-        wishes = self._together()
+        together = self._together()
         bundled: set[int] = set()
         for vmid, guest in self.facts.guests.items():
             if vmid in bundled:
                 continue
-            bundle = [self.facts.guests[other] for other in sorted(wishes[vmid])] if vmid in wishes else [guest]
+            bundle = [self.facts.guests[other] for other in sorted(together[vmid])] if vmid in together else [guest]
             bundled.update(mate.vmid for mate in bundle)
             self._bundle(bundle, everywhere)
 

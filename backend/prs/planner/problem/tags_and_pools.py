@@ -29,7 +29,7 @@ class TagsAndPools:
 
 
 def read_tags_and_pools(cluster: Cluster, policy: Policy, stopped: bool = False) -> TagsAndPools:
-    """The wishes of the guests' tags and of the policy's pools; templates run nowhere and are bound by none.
+    """The rules that guests' tags and the policy's pools make; templates run nowhere and are bound by none.
 
     A stopped guest keeps with others only where such guests are moved too (`stopped`), else it would hold them back.
     """

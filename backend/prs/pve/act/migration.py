@@ -21,7 +21,7 @@ LOG_LINES = 5000
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Location a guest's configuration is now, and how it stands."""
+    """Where a guest's configuration is now, and how it stands."""
 
     node: str
     status: str = ""  # PVE's word; "unknown" when its node is silent

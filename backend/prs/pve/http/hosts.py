@@ -1,4 +1,4 @@
-"""Location a host of the list is, and as whom the calls are made."""
+"""Where a host of the list is, and as whom calls are made."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ _ELSEWHERE = {
 }
 
 
-def judge(layers: Sequence[Layer], mistakes: Mistakes) -> Found:
+def resolve(layers: Sequence[Layer], mistakes: Mistakes) -> Found:
     """Read every layer; add what is wrong to `mistakes`."""
     found = Found({key: option.read(option.default) for key, option in BY_NAME.items()})
     for number, layer in enumerate(layers):
