@@ -72,7 +72,7 @@ def test_a_login_a_page_or_a_description_is_not_had_through_it(home: House) -> N
     assert refusal(through(home.socket, "POST", "/login", form)) == (404, "not_found")
     for path in ("/realms", "/openapi.json", "/ca", "/nothing"):
         assert refusal(through(home.socket, "GET", path)) == (404, "not_found"), path
-    assert json.loads(spoken(home.socket, b"GET / HTTP/1.0\r\n\r\n"))["status"] == 404
+    assert json.loads(spoken(home.socket, b"GET / HTTP/1.0\r\n\r\n"))["data"]["status"] == 404
 
 
 @pytest.mark.parametrize("header", ["Host: pve1", "Origin: https://pve1:8006", "Cookie: PVEAuthCookie=x", "X-Forwarded-For: 192.0.2.1",
@@ -92,7 +92,7 @@ def test_what_is_not_a_request_of_the_plugin_is_not_answered(home: House, data: 
 
 def test_nothing_behind_a_request_is_read_as_another_one(home: House, root: Person) -> None:
     twice = plugin_request("GET", "/status", **root.headers) + plugin_request("GET", "/healthz")
-    assert json.loads(spoken(home.socket, twice))["answer"]["data"]["user"] == "root@pam"
+    assert json.loads(spoken(home.socket, twice))["data"]["answer"]["data"]["user"] == "root@pam"
 
 
 def test_a_body_that_is_too_large_is_refused(home: House, root: Person) -> None:
@@ -131,7 +131,7 @@ def test_only_pveproxys_user_and_root_are_answered(tmp_path_factory: pytest.Temp
             other.start()
             answers[name] = told.get(timeout=20)
             other.join()
-    assert json.loads(answers["www-data"])["status"] == 200
+    assert json.loads(answers["www-data"])["data"]["status"] == 200
     assert answers["nobody"] == b""
 
 

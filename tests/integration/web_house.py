@@ -209,7 +209,7 @@ class House:
 
 def through(place: Path, method: str, path: str, body: object = None, **headers: str) -> Any:
     """What comes out of the unix socket for a request as the plugin in pveproxy writes it, as JSON: {status, headers, answer}."""
-    return json.loads(spoken(place, plugin_request(method, path, body, **headers)))
+    return json.loads(spoken(place, plugin_request(method, path, body, **headers)))["data"]
 
 
 def plugin_request(method: str, path: str, body: object = None, **headers: str) -> bytes:

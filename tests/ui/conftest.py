@@ -19,8 +19,9 @@ SPEED = 6.0  # seconds of the cluster per second
 
 @pytest.fixture(scope="module")
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """The simulated cluster and a node's services; SCENE of the test's file says which."""
-    with open_stage(request.module.SCENE, SPEED, Path(os.environ["UI_CACHE"])) as found:
+    """The simulated cluster and a node's services; SCENE of the test's file says which, BRIDGE whether all goes through pveproxy."""
+    bridge = getattr(request.module, "BRIDGE", False)
+    with open_stage(request.module.SCENE, SPEED, Path(os.environ["UI_CACHE"]), bridge) as found:
         yield found
 
 

@@ -11,13 +11,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import requests
 
 from integration.web_house import FakeHelper, House, house
+from pveproxy import Answer, PveProxy
 from simcluster.scenario import from_json
 from simcluster.scenes import SMALL, add_accounts, large
 from simcluster.world import World
@@ -25,6 +28,7 @@ from simcluster.world import World
 HERE = Path(__file__).resolve().parent
 BUILT = HERE.parents[1] / "build" / "ui"
 FILES = BUILT / "js"
+BELOW = "/api2/json/prs/"
 HOSTILE = "<img src=x onerror=hacked()>\"'&amp;</td>"
 
 
@@ -57,6 +61,9 @@ class Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Send a file."""
         path = self.path.partition("?")[0]
+        if path.startswith(BELOW):
+            self._bridge()
+            return
         if path == "/api2/json/nodes/localhost/certificates/info":
             body = json.dumps({"data": [{"filename": "pve-root-ca.pem", "pem": "-----BEGIN CERTIFICATE-----\n"}]}).encode()
             self._send(200, "application/json", body)
@@ -68,6 +75,27 @@ class Page(BaseHTTPRequestHandler):
                     self._send(200, mimetypes.guess_type(file.name)[0] or "application/octet-stream", file.read_bytes())
                     return
         self._send(404, "text/plain", b"no such file\n")
+
+    def do_POST(self) -> None:
+        """Only the bridge is posted to."""
+        self._bridge()
+
+    def _bridge(self) -> None:
+        """Answer what is below /prs as pveproxy does: 501 without the plugin, else what the plugin gives, a stream without a length."""
+        address = urlsplit(self.path)
+        form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        params = dict(parse_qsl(address.query)) | dict(parse_qsl(form))
+        ticket = unquote(SimpleCookie(self.headers.get("Cookie", ""))["PVEAuthCookie"].value)
+        found = self._stage.through_pveproxy(self.command, address.path, ticket, self.headers.get("CSRFPreventionToken", ""), params)
+        if found is None or "stream" not in found.told:
+            told = {"data": None, **(found.told if found else {"message": "not implemented"})}
+            self._send(found.status if found else 501, "application/json", json.dumps(told).encode())
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", found.told["stream"])
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(found.stream)
 
     def _send(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
@@ -83,8 +111,10 @@ class Page(BaseHTTPRequestHandler):
 class Stage:
     """The whole scene: where it answers, and what may happen in it."""
 
-    def __init__(self, found: House, cache: Path) -> None:
+    def __init__(self, found: House, cache: Path, bridge: bool = False) -> None:
         self._house, self._world = found, found.server.world
+        self.proxy = PveProxy(found.folder / "perl5", found.socket).install() if bridge else None
+        self.passed: list[str] = []  # calls that came through pveproxy
         self.folders = {
             "/pve2/js/": FILES, "/pve2/ext6/": cache / "ext", "/pve2/fa/": cache / "fa",
             "/css/": HERE.parents[1] / "pve-ui" / "standalone",
@@ -112,6 +142,17 @@ class Stage:
         self._server.shutdown()
         self._server.server_close()
         self._helper.close()
+
+    def through_pveproxy(self, method: str, path: str, ticket: str, csrf: str, params: dict[str, str]) -> Answer | None:
+        """What the plugin makes of a call of our path; None without it. PVE lets nobody in whose ticket or CSRF token is not good."""
+        if self.proxy is None:
+            return None
+        headers = {"Cookie": f"PVEAuthCookie={quote(ticket, safe='')}", "CSRFPreventionToken": csrf}
+        place = f"{self._house.server.url}/api2/json/version"
+        if requests.request(method, place, headers=headers, verify=self._house.server.ca_file, timeout=20).status_code == 401:
+            return Answer(401, {}, b"", "")
+        self.passed.append(f"{method} {path}")
+        return self.proxy.ask(method, path.removeprefix("/api2/json"), {"ticket": ticket, "token": csrf}, **params)
 
     def ticket(self, user: str) -> dict[str, str]:
         """Log the user in at PVE."""
@@ -150,7 +191,9 @@ class Stage:
 
     def start(self, name: str) -> None:
         """Start a service again."""
-        if name == "web":
+        if name == "web" and self.proxy is not None:
+            self._house.start_with_bridge()
+        elif name == "web":
             self._house.start_web(*self._shared)
         else:
             self._house._start("daemon", self._house.as_on_node())
@@ -158,10 +201,16 @@ class Stage:
 
 
 @contextmanager
-def open_stage(scene: str, speed: float, cache: Path) -> Iterator[Stage]:
-    """Open a scene (see make_world) that lives `speed` times as fast as the wall; `cache` is where ExtJS and Font Awesome are."""
+def open_stage(scene: str, speed: float, cache: Path, bridge: bool = False) -> Iterator[Stage]:
+    """Open a scene (see make_world) that lives `speed` times as fast as the wall; `cache` is where ExtJS and Font Awesome are.
+
+    With `bridge` the service has no port, and all calls go through pveproxy's plugin.
+    """
     with tempfile.TemporaryDirectory(prefix="prs-ui-") as folder, house(Path(folder), make_world(scene), speed) as found:
-        stage = Stage(found, cache)
+        if bridge:
+            found.port = 0
+            found.configure()
+        stage = Stage(found, cache, bridge)
         stage.open()
         try:
             yield stage

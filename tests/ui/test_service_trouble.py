@@ -56,7 +56,7 @@ def test_no_answer_at_all_the_page_says_what_may_be_wrong_offers_help_and_comes_
     stage.stop("web")
     sees(page, "cannot be reached from this browser", 40)
     sees(page, rf"Open https://[\d.]+:{stage.port}")
-    sees(page, "systemctl status.*firewall.*reverse proxy")
+    sees(page, "systemctl status.*firewall.*reverse proxy.*pve-proxmox-rebalancing-service-bridge")
     assert page.locator(".x-message-box:visible").count() == 0
     with page.expect_download() as download:
         click(page, "Download CA certificate")

@@ -42,7 +42,7 @@ class Context:
     def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, site: Site, run: Run = here) -> None:
         self.settings, self.guard, self.site, self._run = settings, guard, site, run
         self.verifier, self.guesses, self.logins = Verifier(api, connect), Guesses(), Gate(LOGINS, LOGINS_CLIENT)
-        self.peers = Peers(settings.web.port, site, settings.web.api)
+        self.peers = Peers(settings.web.port, site, settings.web.api, lambda login: connect(self.verifier.endpoint(login)))
         self._api, self._connect = api, connect
         self._local, self._shared_holds = threading.local(), shared_holds(site.pve, site.node, site.helper)
         self._clusters: Cache[Cluster] = Cache(FRESH, 8)

@@ -7,17 +7,18 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from prs.endpoint import Endpoint
-from prs.errors import PrsError, PveError
+from prs.errors import ApiError, PrsError, PveError
 from prs.pve.api import Api
 from prs.web import certificate
 from prs.web.access.login import Login
+from prs.web.api.openapi import PREFIX
 from prs.web.api.parse import parse
 from prs.web.api.reflect import record, ref
 from prs.web.api.validate import mistakes
@@ -56,10 +57,10 @@ class Unanswered(PrsError):
 
 
 class Peers:
-    """The services of the other nodes, asked through one bounded pool."""
+    """The services of the other nodes, asked through one bounded pool: at their port, or where that is closed through pveproxy."""
 
-    def __init__(self, port: int, site: Site, api: Endpoint) -> None:
-        self._port, self._around, self._trust = port, site, api
+    def __init__(self, port: int, site: Site, api: Endpoint, pve: Callable[[Login], Api]) -> None:
+        self._port, self._around, self._trust, self._pve = port, site, api, pve
         self._known: Cache[tuple[Peer, ...]] = Cache(ADDRESSES, 200)
         self._down: Cache[str] = Cache(DOWN, 200)
         self._pool = ThreadPoolExecutor(AT_ONCE, "peers")
@@ -86,12 +87,36 @@ class Peers:
         if down is not None and method == "GET":
             return Reply(peer, error=down)
         try:
-            status, data = self._send(peer, login, method, path, body)
+            status, data = self._reach(peer, login, method, path, body)
         except (OSError, http.client.HTTPException, ValueError, Unanswered) as error:
             words = f"{peer.node} ({peer.address}): {_words(error)}"
             self._down.put(peer, words)
             return Reply(peer, error=words)
         return _judged(peer, status, data, schema)
+
+    def _reach(self, peer: Peer, login: Login, method: str, path: str, body: object) -> tuple[int, Any]:
+        if not self._port:
+            return self._through_pveproxy(peer, login, method, path, body)
+        try:
+            return self._send(peer, login, method, path, body)
+        except ConnectionRefusedError:
+            with suppress(Unanswered):
+                return self._through_pveproxy(peer, login, method, path, body)
+            raise
+
+    def _through_pveproxy(self, peer: Peer, login: Login, method: str, path: str, body: object) -> tuple[int, Any]:
+        """Ask this node's pveproxy, which passes it on to that of the other node by itself; Unanswered when nothing leads there."""
+        place, _, query = path.removeprefix(PREFIX).partition("?")
+        params = {"node": peer.node, **({"query": query} if query else {})}
+        try:
+            api, place = self._pve(login), f"/prs{place}"
+            found = api.get(place, params) if method == "GET" else api.post(place, {**params, "body": json.dumps(body or {})})
+        except PveError as error:
+            words = "has no way through Proxmox VE's own port (is the bridge package installed there?)"
+            raise Unanswered(words if isinstance(error, ApiError) and error.status == 501 else str(error)) from None
+        if not isinstance(found, dict) or not isinstance(found.get("status"), int):
+            raise Unanswered("gives no usable answer")
+        return found["status"], found.get("answer")
 
     def _send(self, peer: Peer, login: Login, method: str, path: str, body: object) -> tuple[int, Any]:
         seconds = TIMEOUT if method == "GET" else PLANNING

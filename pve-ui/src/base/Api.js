@@ -27,7 +27,7 @@ Ext.define('PRS.Api', {
     },
 
     failure: function (kind, message, more) {
-        return Ext.apply(new Error(message), { kind: kind, details: [] }, more);
+        return Object.assign(new Error(message), { kind: kind, details: [] }, more);
     },
 
     // How often a call that the service put off (HTTP 429) is made again.
@@ -50,32 +50,13 @@ Ext.define('PRS.Api', {
 
     once: async function (method, path, body, etag) {
         let me = this;
-        let session = me.session();
-        let headers = { Accept: 'application/json' };
-        if (session.ticket) {
-            headers.Authorization = `PVEAuthCookie=${encodeURIComponent(session.ticket)}`;
-        }
-        if (method !== 'GET') {
-            headers.CSRFPreventionToken = session.csrf || '';
-            headers['Content-Type'] = 'application/json';
-        }
-        if (etag) {
-            headers['If-None-Match'] = etag;
-        }
         let abort = new AbortController();
         let timer = setTimeout(() => abort.abort(), me.timeout);
         try {
-            let response = await fetch(`${me.origin()}/api/v1${path}`, {
-                method: method,
-                headers: headers,
-                body: method === 'GET' ? undefined : JSON.stringify(body || {}),
-                mode: 'cors',
-                credentials: 'omit',
-                cache: 'no-store',
-                redirect: 'error',
-                referrerPolicy: 'no-referrer',
-                signal: abort.signal,
-            });
+            let given = { ...me.session(), body: body, etag: etag, signal: abort.signal };
+            let response =
+                ((await PRS.Bridge.open()) && (await PRS.Bridge.send(method, path, given))) ||
+                (await me.direct(method, path, given));
             return await me.read(response);
         } catch (err) {
             if (err.kind) {
@@ -86,6 +67,37 @@ Ext.define('PRS.Api', {
             throw me.failure('unreachable', words);
         } finally {
             clearTimeout(timer);
+        }
+    },
+
+    // The service's own port.
+    direct: async function (method, path, { ticket, csrf, body, etag, signal }) {
+        let headers = { Accept: 'application/json' };
+        if (ticket) {
+            headers.Authorization = `PVEAuthCookie=${encodeURIComponent(ticket)}`;
+        }
+        if (method !== 'GET') {
+            headers.CSRFPreventionToken = csrf || '';
+            headers['Content-Type'] = 'application/json';
+        }
+        if (etag) {
+            headers['If-None-Match'] = etag;
+        }
+        try {
+            return await fetch(`${this.origin()}/api/v1${path}`, {
+                method: method,
+                headers: headers,
+                body: method === 'GET' ? undefined : JSON.stringify(body || {}),
+                mode: 'cors',
+                credentials: 'omit',
+                cache: 'no-store',
+                redirect: 'error',
+                referrerPolicy: 'no-referrer',
+                signal: signal,
+            });
+        } catch (err) {
+            PRS.Bridge.forget();
+            throw err;
         }
     },
 

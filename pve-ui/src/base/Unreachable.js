@@ -86,6 +86,16 @@ Ext.define('PRS.Unreachable', {
                     'page-hook apply',
                 ),
             ),
+            cause(
+                'plug',
+                gettext('There is a way without another port'),
+                format(
+                    gettext(
+                        'Install the package {0} on the nodes: then everything goes through the port of this page.',
+                    ),
+                    'pve-proxmox-rebalancing-service-bridge',
+                ),
+            ),
             {
                 xtype: 'container',
                 items: [

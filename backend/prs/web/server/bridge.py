@@ -70,9 +70,10 @@ def client(req: Any) -> str:
     """The address of pveproxy's client, for limits and the log and never for rights; "" where none is given."""
     given = [value for name, value in req.headers if name == "PRS-CLIENT"]
     try:
-        return str(ipaddress.ip_address(given[0])) if len(given) == 1 else ""
+        found = ipaddress.ip_address(given[0] if len(given) == 1 else "")
     except ValueError:
         return ""
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 class Shares:
@@ -96,7 +97,7 @@ class Shares:
 
 
 def answer(app: Callable[..., Any], environ: dict[str, Any], shares: Shares) -> bytes:
-    """What goes through pveproxy: {status, headers, answer}, `answer` being what the port would have sent, null where that was empty."""
+    """What goes through pveproxy: {data: {status, headers, answer}}, `answer` being what the port would send, null where that is empty."""
     environ[BRIDGE] = True
     try:
         with gevent.Timeout(DEADLINE) as late, shares.share(environ["REMOTE_ADDR"]):
@@ -109,5 +110,5 @@ def answer(app: Callable[..., Any], environ: dict[str, Any], shares: Shares) -> 
     except Refusal as error:
         found = refused(error)
     headers = {name: found.headers[name] for name in _SHOWN if name in found.headers}
-    head = json.dumps({"status": found.status_code, "headers": headers})
-    return head[:-1].encode() + b', "answer": ' + (found.get_data() or b"null") + b"}\n"
+    head = json.dumps({"data": {"status": found.status_code, "headers": headers}})
+    return head[:-2].encode() + b', "answer": ' + (found.get_data() or b"null") + b"}}\n"

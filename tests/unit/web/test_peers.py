@@ -1,0 +1,74 @@
+"""Another node's service through pveproxy, where its own port is closed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from prs.endpoint import Endpoint
+from prs.errors import ApiError
+from prs.web.access.login import Login
+from prs.web.peers import Peer, Peers
+from prs.web.site import Site
+
+JOBS: dict[str, Any] = {"jobs": [], "peers": []}
+PEER = Peer("pve2", "127.0.0.1")
+LOGIN = Login("root@pam", "PVE:root@pam:0::A", "csrf")
+
+
+class Pve:
+    """Writes down what it is asked and gives one answer."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer, self.asked = answer, list[Any]()
+        self.user, self.calls = "root@pam", 0
+
+    def get(self, path: str, params: Any = None) -> Any:
+        self.asked.append(("GET", path, params))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def post(self, path: str, params: Any = None) -> Any:
+        self.asked.append(("POST", path, params))
+        return self.answer
+
+    delete = post
+
+
+def peers(pve: Pve, port: int = 0) -> Peers:
+    return Peers(port, Site("pve1"), Endpoint(hosts=("127.0.0.1",)), lambda login: pve)
+
+
+@pytest.mark.parametrize("port", [0, 1], ids=["port 0", "a port where nobody listens"])
+def test_pveproxy_passes_it_on(port: int) -> None:
+    pve = Pve({"status": 200, "headers": {}, "answer": {"data": JOBS}})
+    (reply,) = peers(pve, port).ask([PEER], LOGIN, "GET", "/api/v1/jobs?scope=node&limit=20", "Jobs")
+    assert (reply.data, reply.error) == (JOBS, "")
+    assert pve.asked == [("GET", "/prs/jobs", {"node": "pve2", "query": "scope=node&limit=20"})]
+
+
+def test_a_change_has_its_body_inside() -> None:
+    pve = Pve({"status": 409, "headers": {}, "answer": {"error": {"code": "state", "message": "it has ended", "details": []}}})
+    (reply,) = peers(pve).ask([PEER], LOGIN, "POST", "/api/v1/jobs/1/cancel?scope=node", "Job", {"abort": True})
+    assert (reply.status, reply.refused["code"]) == (409, "state")
+    assert pve.asked == [("POST", "/prs/jobs/1/cancel", {"node": "pve2", "query": "scope=node", "body": json.dumps({"abort": True})})]
+
+
+@pytest.mark.parametrize(("answer", "words"), [
+    (ApiError(501, "Method 'GET /prs/jobs' not implemented"), "is the bridge package installed there"),
+    (ApiError(503, "the rebalancing service on this node does not answer"), "does not answer"),
+    ({"version": "9.2"}, "gives no usable answer"), (None, "gives no usable answer"), ({"status": "200"}, "gives no usable answer"),
+    ({"status": 200}, "answers otherwise than this version knows"), ({"status": 200, "answer": {"data": 7}}, "answers otherwise"),
+])  # fmt: skip
+def test_what_is_no_answer_of_the_service_is_told(answer: Any, words: str) -> None:
+    (reply,) = peers(Pve(answer)).ask([PEER], LOGIN, "GET", "/api/v1/jobs?scope=node", "Jobs")
+    assert words in reply.error
+    assert reply.data is None
+
+
+def test_a_refused_connection_stays_the_reason_where_there_is_no_bridge() -> None:
+    (reply,) = peers(Pve(ApiError(501, "not implemented")), port=1).ask([PEER], LOGIN, "GET", "/api/v1/jobs?scope=node", "Jobs")
+    assert "refuses the connection" in reply.error
