@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from integration.command_site import Site, started
+from simcluster.access import Grant
 from simcluster.world import Flavour
 
 
@@ -63,6 +64,22 @@ def test_plan_moves_nothing(site: Site) -> None:
     assert "pve1" in text
     assert "is a running container" in text
     assert not site.world.started
+
+
+def test_an_auditor_sees_the_plan_and_starts_nothing(site: Site) -> None:
+    """The plan is anybody's, the exit tells that it was not carried out, and the words what is lacking."""
+    who = "prs@pve!daemon"
+    site.world.access.grants = [Grant("/", name, "PVEAuditor") for name in (who, "prs@pve")]
+    code, text = site.run("plan")
+    assert code == 0, text
+    assert "Planned migrations, in this order" in text
+    for verb in (("run",), ("drain", "pve1")):
+        code, text = site.run(*verb)
+        assert code == 1, text
+        assert "Planned migrations, in this order" in text
+        assert f"Nothing was started: {who} may not carry this plan out: it needs VM.Migrate on /vms/" in text
+    assert not site.world.started
+    assert "No jobs yet" in site.run("status")[1]
 
 
 def test_run_levels_and_a_second_run_has_nothing_to_do(site: Site) -> None:

@@ -41,7 +41,7 @@ def tell(story: Path, flavour: str, folder: Path) -> list[str]:
     drive = Drive(world, folder, settings.policy, switch=world.ha_maintenance if helper else None)
     verb, *rest = (story / "command").read_text().split()
     request = PlanRequest(rest[0], leave=verb == "drain-leave", maintenance=helper) if rest else PlanRequest()
-    cluster, plan = make_plan(drive.api, settings.policy, drive.clock.time(), request)
+    cluster, plan = make_plan(drive.api, settings.policy, drive.clock.time(), request, roster=drive.roster)
     log = [f"{verb} {' '.join(rest)}".strip(), f"plan: {plan.summary}"]
     log += [f"note: {text}" for text in (*cluster.problems, *plan.warnings)]
     log += [f"blocker: {stay.vmid} ({stay.name}): {stay.reason}" for stay in plan.blockers]

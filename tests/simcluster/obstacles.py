@@ -35,7 +35,8 @@ def devices(guest: Guest) -> list[str]:
         harmless = (key.startswith("usb") and str(value).startswith("spice")) or (key.startswith("serial") and value == "socket")
         if DEVICE.fullmatch(key) and not harmless:
             found.append(key)
-    if "clipboard=vnc" in str(guest.config.get("vga", "")):
+    # A stopped VM has no clipboard to lose (qemu-server API2/Qemu.pm migrate_vm_precondition, QemuMigrate.pm prepare).
+    if guest.running and "clipboard=vnc" in str(guest.config.get("vga", "")):
         found.append("clipboard=vnc")
     return found
 

@@ -60,7 +60,7 @@ def plan_and_do(call: Call, request: PlanRequest) -> int:
             show(call, cluster, plan)
         # A drain of a node that is empty already still keeps it empty from now on.
         idle = not plan.moves and plan.kind != "drain"
-        refused = not plan.feasible and not (request.leave and plan.moves)
+        refused = bool(plan.lacking) or (not plan.feasible and not (request.leave and plan.moves))
         if refused or idle or settings.dry_run or worker.interrupts.any:
             return _without_moves(call, settings, plan, worker)
         return worker.do(plan, settings.policy, request, plan.node if SOCKET.exists() else "")
@@ -74,6 +74,9 @@ def _without_moves(call: Call, settings: Settings, plan: Plan, worker: Worker) -
         return exits.CANCELLED
     if settings.dry_run and plan.moves:
         worker.say("\nDry run: nothing was moved.\n")
+    elif plan.lacking:
+        worker.say(f"\nNothing was started: {plan.lacking}\n")
+        return exits.ERROR
     return exits.DONE if plan.feasible else exits.INFEASIBLE
 
 

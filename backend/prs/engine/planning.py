@@ -17,9 +17,10 @@ from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.locations import with_locations
 from prs.pve.read.node_facts import NodeFacts
-from prs.pve.read.permissions import blind, lacking
+from prs.pve.read.permissions import SEE, audits, blind, inherited, lacking, lacking_to_move, movable, permissions
 from prs.pve.read.snapshot import read_cluster
-from prs.pve.roster import Roster, listed, scope, with_hidden
+from prs.pve.read.values import Row
+from prs.pve.roster import Roster, listed, scope, unproven, with_hidden
 
 # Each round examines at least one new guest; past this many rounds the rest is left where it is, and the plan says so.
 ROUNDS = 25
@@ -48,11 +49,23 @@ def make_plan(
 ) -> tuple[Cluster, Plan]:
     """Read the cluster and plan until every guest that the plan moves has been examined; PlanError, PveError.
 
-    `restrict` may mark guests that the caller has no right to move; `roster` is the cluster's own list of guests, where there is one.
+    Guests that the caller has no right to move stay; who may move none at all gets the plan that anybody would, and what is lacking to
+    start it. `restrict` may mark more; `roster` is the cluster's own list of guests, where there is one.
     """
     request = request or PlanRequest()
     cluster = with_hidden(read_cluster(api, now, policy.method), roster, api.user)
     _not_blind(api, cluster, request, roster)
+    held = permissions(api)
+    cluster = _unsure(cluster, held, request, roster, api.user)
+    cluster, plan = _planned(api, movable(cluster, api.user, held), policy, now, request, restrict, not audits(held))
+    words = lacking_to_move(api.user, held, plan.moves)
+    return cluster, replace(plan, lacking=words, warnings=(*plan.warnings, words)) if words else plan
+
+
+def _planned(
+    api: Api, cluster: Cluster, policy: Policy, now: float, request: PlanRequest, restrict: Callable[[Cluster], Cluster] | None, asks: bool
+) -> tuple[Cluster, Plan]:
+    """Plan and examine in turn; with `asks` False the caller may not ask for PVE's preconditions."""
     cluster = restrict(cluster) if restrict else cluster
     if not cluster.quorate:
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
@@ -61,7 +74,7 @@ def make_plan(
     facts, means = NodeFacts(api), policy.method in MEANS
     if request.drain:
         here = [guest.vmid for guest in cluster.guests if guest.node == request.drain and not guest.template]
-        cluster = inspect_guests(api, cluster, here, facts, means=means)
+        cluster = inspect_guests(api, cluster, here, facts, means=means, asks=asks)
     settled: Plan | None = None
     for _ in range(ROUNDS):
         plan = what_if(cluster, policy, now, request)
@@ -70,7 +83,7 @@ def make_plan(
             return cluster, plan
         if settled and (settled.feasible or request.leave) and not facts.unknown(_ends(settled)) and _as_good(settled, plan, policy):
             return cluster, bounded(settled, plan, policy)
-        cluster = inspect_guests(api, cluster, pending, facts, _ends(plan), means)
+        cluster = inspect_guests(api, cluster, pending, facts, _ends(plan), means, asks)
         # A closer look changes loads a little, and with them the best plan: the guests at hand mostly make one as good.
         settled = what_if(_examined_only(cluster), policy, now, request)
     cluster = inspect_guests(api, cluster, (), facts, [node.name for node in cluster.nodes], means)
@@ -80,6 +93,19 @@ def make_plan(
 def _ends(plan: Plan) -> set[str]:
     """The nodes that take part in the plan's moves."""
     return {name for move in plan.moves for name in (move.source, move.target)}
+
+
+def _unsure(cluster: Cluster, held: Row | None, request: PlanRequest, roster: Roster | None, user: str) -> Cluster:
+    """The cluster with the words that what is seen of it may not be all of it, where nothing lists every guest."""
+    words = scope(user, listed(roster, {guest.vmid: guest.node for guest in cluster.guests}))
+    if not words:
+        return cluster
+    problems = []
+    if held is not None and not inherited(held, "/vms", SEE):
+        problems = [f"{user} does not see every guest ({SEE} on /vms, with propagation): what it does not see counts as load of the nodes"]
+    elif request.drain:
+        problems = [f"{request.drain} is emptied {words}: {unproven(user)}"]
+    return replace(cluster, problems=(*cluster.problems, *problems))
 
 
 def _not_blind(api: Api, cluster: Cluster, request: PlanRequest, roster: Roster | None) -> None:

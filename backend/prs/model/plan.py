@@ -105,6 +105,7 @@ class Plan:
     domains: tuple[tuple[str, tuple[str, ...]], ...] = ()  # failure domains that it was made with, as Policy.domains
     relaxed: tuple[str, ...] = ()  # drain: rules of tags and pools that it breaks while the node is away, as in Policy.relax
     relaxable: tuple[str, ...] = ()  # refused drain: such rules without which it could be done
+    lacking: str = ""  # what whoever asked lacks to carry it out, in a sentence; "" = nothing speaks against it
     cost_bound: float | None = None  # proven: no plan that levels (or empties) as far costs fewer seconds; None = unknown
 
     @cached_property

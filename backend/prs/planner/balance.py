@@ -38,7 +38,7 @@ def choose(problem: Problem, goal: Goal) -> Choice:
     budget = Budget(policy.max_moves, policy.max_bytes)
     target = Target(policy.spread * policy.aim, policy.spread) if goal == "spread" else Target(0.0, 0.0, small.FINE)
     if len(problem.active) < 2:
-        return Choice(nothing="Nothing to do: fewer than two nodes can take part.")
+        return Choice(nothing=reasons.few(problem.facts.closed))
     start = Level.of(problem, problem.load)
     if start.widest <= target.enough and not repair.needed(Board(problem)):
         return Choice(nothing=reasons.nothing(problem, start, start, target.enough))

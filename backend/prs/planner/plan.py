@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from prs.errors import PlanError
@@ -111,14 +111,19 @@ def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal) -> Plan:
         longest[move.round] = max(longest.get(move.round, 0.0), move.seconds)
     moved = frozenset(move.vmid for move in moves)
     stays = reasons.staying(problem, board, moved, method, choice.nothing.removeprefix("Nothing to do: "))
-    broken, left = repair.standing(Board(problem)), repair.standing(board) if plan.kind == "balance" else {}
-    plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *(reasons.broken(*one) for one in sorted(left.items()))))
+    broken, left = repair.standing(Board(problem)), repair.standing(board)
+    plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *_broken(left, plan.node)))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
                    seconds=sum(longest.values()), cost=sum(move.seconds for move in moves),
                    cost_bound=_bound(problem, plan, after, choice.floor),
                    terms=score.terms(problem, board, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))
     return replace(plan, summary=choice.nothing or _summary(problem, plan, choice.guard, repair.done(broken, left)))
+
+
+def _broken(left: Mapping[str, Sequence[str]], drain: str = "") -> list[str]:
+    """A warning for each rule that stays broken."""
+    return [reasons.broken(rule, what, drain) for rule, what in sorted(left.items())]
 
 
 def _bound(problem: Problem, plan: Plan, after: float, proven: float) -> float | None:
@@ -175,6 +180,7 @@ def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...], summary: s
     board = Board(problem)
     loads = _loads(problem, board)
     spread = score.spread(problem, problem.load, plan.method)
-    return replace(plan, blockers=blockers, before=loads, after=loads, spread_before=spread, spread_after=spread,
+    warnings = (*plan.warnings, *_broken(repair.standing(board), plan.node))
+    return replace(plan, warnings=warnings, blockers=blockers, before=loads, after=loads, spread_before=spread, spread_after=spread,
                  stays=reasons.staying(problem, board, frozenset(), plan.method, f"{plan.node} cannot be emptied, so nothing is moved"),
                  terms=score.terms(problem, board, plan.method, "level", 0.0, 0.0), summary=summary)

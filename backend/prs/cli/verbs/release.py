@@ -38,6 +38,8 @@ def act(call: Call) -> int:
         if settings.dry_run or worker.interrupts.any:
             code = exits.CANCELLED if worker.interrupts.any else exits.DONE
             return _end(call, worker, f"\nNothing was moved, and {node} is still kept empty.\n", code)
+        if plan.lacking:
+            return _end(call, worker, f"\nNothing was moved, and {node} is still kept empty: {plan.lacking}\n", exits.ERROR)
         if not plan.moves:
             return _end(call, worker, "\n" + _let_go(worker, held))
         return worker.do(plan, policy, PlanRequest(), node if held.maintenance else "")

@@ -242,6 +242,8 @@ class Service:
             log.warning("%s", warning)
         if plan.moves and settings.dry_run:
             log.info("dry run: nothing is migrated")
+        elif plan.lacking:
+            log.error("the scheduled run is not started: %s", plan.lacking)
         elif plan.moves:
             plan_id = self._journal.add_plan(plan, settings.policy, api.user)
             try:

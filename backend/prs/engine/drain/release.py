@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
@@ -11,6 +13,7 @@ from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
+from prs.pve.read.permissions import audits, lacking_to_move, movable, permissions
 from prs.pve.read.snapshot import read_cluster
 from prs.pve.roster import with_hidden
 
@@ -34,12 +37,16 @@ def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluste
     job = joined(drains)
     policy = way_back(job.policy, job.steps)
     cluster = with_hidden(read_cluster(api, now, policy.method), holds.roster, api.user)
-    cluster = keep_out(cluster, holds.held(), held.node)
+    rights = permissions(api)
+    cluster = movable(keep_out(cluster, holds.held(), held.node), api.user, rights)
     if not cluster.quorate:
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
     there = {guest.vmid for guest in cluster.guests}
-    cluster = inspect_guests(api, cluster, sorted({step.vmid for step in job.steps if step.state == "done"} & there))
-    return cluster, plan_back(settled(opened(cluster, held.node), job), policy, job, now), policy
+    moved = sorted({step.vmid for step in job.steps if step.state == "done"} & there)
+    cluster = inspect_guests(api, cluster, moved, asks=not audits(rights))
+    plan = plan_back(settled(opened(cluster, held.node), job), policy, job, now)
+    words = lacking_to_move(api.user, rights, plan.moves)
+    return cluster, replace(plan, lacking=words, warnings=(*plan.warnings, words)) if words else plan, policy
 
 
 def release_node(holds: Holds, held: Hold, switch: Switch, exists: bool = True) -> str:

@@ -7,9 +7,12 @@ from dataclasses import replace
 
 from prs.engine.journal.jobs import Job, Step
 from prs.model import Cluster, Guest, Move, Plan, Policy, Stay
+from prs.planner.explain.reasons import broken
 from prs.planner.plan import check_plan, plan_balance
+from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
-from prs.planner.problem.problem import seconds
+from prs.planner.problem.problem import Problem, seconds
+from prs.planner.repair import standing
 from prs.pve.read.resources import NO_LOAD_YET
 
 _OF, _TO = "way back of job", "back to"  # options that tell such a plan
@@ -139,7 +142,9 @@ def _finish(cluster: Cluster, policy: Policy, job: Job, now: float, moves: list[
     later = replace(cluster, guests=tuple(replace(guest, node=where.get(guest.vmid, guest.node)) for guest in cluster.guests))
     before, after = plan_balance(cluster, measure, now), plan_balance(later, measure, now)
     wall = sum(sorted((move.seconds for move in moves), reverse=True)) / max(1, min(policy.parallel_node, len(moves)))
-    warnings = (*cluster.problems, *FixedLimits(cluster, policy).cautions(moves))
+    limits = FixedLimits(later, policy)
+    left = standing(Board(Problem(limits)))
+    warnings = (*cluster.problems, *limits.cautions(moves), *(broken(*one) for one in sorted(left.items())))
     plan = Plan(
         "balance", policy.method, created=now, moves=tuple(moves), stays=tuple(stays), before=before.before, after=after.before,
         spread_before=before.spread_before, spread_after=after.spread_before, seconds=wall, warnings=warnings,

@@ -100,5 +100,7 @@ def moves_for(
         _, plan = make_plan(api, job.policy, now, PlanRequest(job.node, job.plan.stopped, leave=True, maintenance=maintenance), restrict)
     except PlanError:
         return ()
+    if plan.lacking:
+        return ()
     known = {step.vmid for step in job.steps} - wanted
     return tuple(move for move in plan.moves if move.vmid not in known)

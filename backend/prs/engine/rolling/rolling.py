@@ -132,6 +132,8 @@ class Rolling:
         self.actions.say(plan.summary)
         if not plan.feasible:
             raise Halted("; ".join([plan.summary, *(f"{stay.vmid} ({stay.name}) {stay.reason}" for stay in plan.blockers)]))
+        if plan.lacking:
+            raise Halted(plan.lacking)
         return plan, rolling_run.policy, stop.node if self.actions.maintenance else ""
 
     def _queue(self, plan: Plan, policy: Policy, maintenance: str) -> str:
@@ -201,6 +203,8 @@ class Rolling:
         elif held is not None:
             _, plan, policy = plan_release(self.api, self.actions.holds, held, self.clock.time())
             self.actions.say(plan.summary)
+            if plan.lacking:
+                raise Halted(plan.lacking)
             if plan.moves:
                 stop = self._set(stop, back=self._queue(plan, policy, stop.node if held.maintenance else ""))
                 self._end(stop.back, f"not every guest is back on {stop.node}")

@@ -176,9 +176,18 @@ def nothing(problem: Problem, start: Level, best: Level | None, enough: float) -
     return f"Nothing to do: the moves that are allowed{within} lower {spread} of {points(start.widest)} by less than a point."
 
 
-def broken(rule: str, what: Sequence[str]) -> str:
-    """That a rule stays broken, as a warning."""
-    return f"{rule} is broken and stays so: {listed(what)}. {_who(rule)}"
+def few(closed: Mapping[str, str]) -> str:
+    """That too few nodes can take part, and what keeps the others from it."""
+    if not closed:
+        return "Nothing to do: fewer than two nodes can take part."
+    out = listed([f"{name} ({why})" for name, why in sorted(closed.items())])
+    return f"Nothing can be levelled: fewer than two nodes can take part. Left out: {out}."
+
+
+def broken(rule: str, what: Sequence[str], drain: str = "") -> str:
+    """That a rule stays broken, as a warning; `drain`: the plan only empties this node."""
+    who = f"The drain of {drain} repairs no rule." if drain else _who(rule)
+    return f"{rule} is broken and stays so: {listed(what)}. {who}"
 
 
 def _who(rule: str) -> str:

@@ -16,6 +16,7 @@ from prs.pve.read.guest_facts import with_config
 from prs.pve.read.node_facts import NodeFacts
 from prs.pve.read.preconditions import (
     Preconditions,
+    as_configured,
     contents,
     forbidden_contents,
     lock_of,
@@ -42,13 +43,15 @@ class _Look:
 
 
 def inspect_guests(
-    api: Api, cluster: Cluster, vmids: Iterable[int], facts: NodeFacts | None = None, ends: Iterable[str] | None = None, means: bool = True
+    api: Api, cluster: Cluster, vmids: Iterable[int], facts: NodeFacts | None = None, ends: Iterable[str] | None = None, means: bool = True,
+    asks: bool = True,
 ) -> Cluster:
     """The cluster with those guests inspected: what keeps them, where PVE lets them go, what travels, and with `means` their mean load.
 
     A refusal of PVE (403, no quorum) becomes a blocker in its words, and so does a node that does not answer, which is then not
     asked again; a lock that ends by itself only becomes the guest's lock. LoginFailed passes through. The nodes `ends` (None: all) tell
-    what they are, once for all calls with the same `facts`.
+    what they are, once for all calls with the same `facts`. With `asks` False the caller may
+    migrate nothing, which PVE's preconditions need: configurations are judged instead.
     """
     guests, facts = {guest.vmid: guest for guest in cluster.guests}, facts or NodeFacts(api)
     chosen = [vmid for vmid in sorted(set(vmids) & set(guests)) if not guests[vmid].template]
@@ -60,7 +63,7 @@ def inspect_guests(
     for vmid in chosen:
         guest = guests[vmid]
         try:
-            look = _look(api, cluster, guest, silent, facts, means)
+            look = _look(api, cluster, guest, silent, facts, means, asks)
         except Unreachable as error:
             facts.silent[guest.node], silent[guest.node] = str(error), f"PVE cannot be asked about it: {error}"
             look = _Look(Preconditions((silent[guest.node],)))
@@ -129,7 +132,9 @@ def _with_bridges(facts: NodeFacts, cluster: Cluster, names: list[str]) -> Clust
     return replace(cluster, problems=problems)
 
 
-def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str], facts: NodeFacts, means: bool) -> _Look:
+def _look(
+    api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str], facts: NodeFacts, means: bool, asks: bool
+) -> _Look:
     if guest.node in silent:
         return _Look(Preconditions((silent[guest.node],)))
     here = f"/nodes/{quote(guest.node)}/{guest.kind}/{guest.vmid}"
@@ -138,8 +143,11 @@ def _look(api: Api, cluster: Cluster, guest: Guest, silent: dict[str, str], fact
         if guest.kind == "lxc":
             config = table(api.get(f"{here}/config"))
             verdict = _lxc(cluster, guest, config, _former(api, here, config))
-        else:
+        elif asks:
             verdict = _qemu(api, cluster, guest, here)
+        else:
+            config = table(api.get(f"{here}/config", {"current": 1}))
+            verdict = _judged(cluster, guest, as_configured(config, _shared(cluster), guest.running))
     except ApiError as error:
         lock = lock_of(error)
         if lock not in PASSING_LOCKS:
@@ -204,17 +212,23 @@ def _config(api: Api, here: str) -> Row:
 
 
 def _qemu(api: Api, cluster: Cluster, guest: Guest, here: str) -> Preconditions:
-    replicated = any(job.vmid == guest.vmid for job in cluster.replications)
     # PVE answers only while the guest has no lock (qemu-server API2/Qemu.pm).
+    return replace(_judged(cluster, guest, table(api.get(f"{here}/migrate"))), lock="")
+
+
+def _judged(cluster: Cluster, guest: Guest, data: Row) -> Preconditions:
+    replicated = any(job.vmid == guest.vmid for job in cluster.replications)
     chained = frozenset(storage.name for storage in cluster.storages if storage.chains)
-    data = table(api.get(f"{here}/migrate"))
-    return replace(qemu_preconditions(data, _plugins(cluster), replicated, chained, guest.vmid), lock="")
+    return qemu_preconditions(data, _plugins(cluster), replicated, chained, guest.vmid)
 
 
 def _lxc(cluster: Cluster, guest: Guest, config: Row, former: dict[str, str]) -> Preconditions:
     """Containers have no useful preconditions call (none on PVE 8, HA only on 9), so their configuration is judged here."""
-    shared = frozenset(storage.name for storage in cluster.storages if storage.shared)
-    return lxc_preconditions(config, _plugins(cluster), shared, guest.vmid, former)
+    return lxc_preconditions(config, _plugins(cluster), _shared(cluster), guest.vmid, former)
+
+
+def _shared(cluster: Cluster) -> frozenset[str]:
+    return frozenset(storage.name for storage in cluster.storages if storage.shared)
 
 
 def _lacking(cluster: Cluster, source: str, used: set[str]) -> list[tuple[str, set[str]]]:

@@ -2,23 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from prs.errors import ApiError
+from prs.model import Cluster, Move
 from prs.pve.api import Api
 from prs.pve.read.values import Row, flag, table
 
 SEE = "VM.Audit"  # see a guest
+MOVE = "VM.Migrate"
 REBOOT = "Sys.PowerMgmt"  # reboot a node, which only rolling maintenance needs
+_NAMED = 5  # guests named in a sentence
+
+
+def permissions(api: Api) -> Row | None:
+    """What the caller may do, by path; None where that is not told, so that nothing is concluded from it."""
+    try:
+        held = api.get("/access/permissions")
+    except ApiError:
+        return None
+    return table(held) if isinstance(held, dict) else None
 
 
 def granted(held: Row, path: str, privilege: str) -> bool:
-    """Whether /access/permissions grants the privilege on the path: a key there is a grant, its value only says if it is inherited."""
-    if privilege in table(held.get(path)):
-        return True
-    while path != "/":
-        path = path.rpartition("/")[0] or "/"
-        if flag(table(held.get(path)), privilege):
-            return True
-    return False
+    """Whether /access/permissions grants the privilege on the path: a key there is a grant, its value only says if it is inherited.
+
+    Where the path is not listed, the nearest one above that is decides (pve-access-control RPCEnvironment.pm: deeper roles replace others).
+    """
+    return privilege in table(held[path]) if path in held else inherited(held, path, privilege)
+
+
+def audits(held: Row | None) -> bool:
+    """Whether the caller may certainly move no guest at all: its plans are then made as for anybody, and only not started."""
+    return held is not None and not any(MOVE in table(there) for there in held.values())
+
+
+def movable(cluster: Cluster, user: str, held: Row | None) -> Cluster:
+    """The cluster with the guests marked that a caller who may move others may not move."""
+    if held is None or audits(held):
+        return cluster
+    words = f"{user} has no right to migrate it ({MOVE})"
+    return replace(cluster, guests=tuple(
+        guest if granted(held, f"/vms/{guest.vmid}", MOVE) else replace(guest, blockers=(*guest.blockers, words))
+        for guest in cluster.guests
+    ))  # fmt: skip
+
+
+def lacking_to_move(user: str, held: Row | None, moves: Iterable[Move]) -> str:
+    """What the caller lacks to carry the moves out, in a sentence; "" where nothing speaks against it."""
+    denied = sorted({move.vmid for move in moves if held is not None and not granted(held, f"/vms/{move.vmid}", MOVE)})
+    if not denied:
+        return ""
+    more = f" and {len(denied) - _NAMED} more" if len(denied) > _NAMED else ""
+    return f"{user} may not carry this plan out: it needs {MOVE} on {', '.join(f'/vms/{vmid}' for vmid in denied[:_NAMED])}{more}."
 
 
 def inherited(held: Row, path: str, privilege: str) -> bool:

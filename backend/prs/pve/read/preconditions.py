@@ -166,6 +166,30 @@ def companions(data: Row) -> tuple[int, ...]:
     return tuple(sorted({vmid for sid in texts(data, "dependent-ha-resources") for vmid in vmids(sid)}))
 
 
+def as_configured(config: Row, shared: Collection[str], running: bool) -> Row:
+    """What GET .../qemu/{vmid}/migrate would say of devices and disks, from the configuration (qemu-server QemuServer.pm
+    check_local_resources, QemuMigrate.pm): for a caller who may read that, and may not migrate. Sizes that it lacks are 0.
+    """
+    bound, mapped, disks = list[str](), dict[str, Row](), list[Row]()
+    for key in map(str, config):
+        value, _, rest = text(config, key).partition(",")
+        if re.fullmatch(r"(usb|hostpci|serial|parallel|virtiofs)\d+", key):
+            named = properties(text(config, key))
+            if "mapping" in named or key.startswith("virtiofs"):
+                mapped[key] = {}
+            elif not (key.startswith("usb") and value.removeprefix("host=").startswith("spice")) and value != "socket":
+                bound.append(key)
+        elif _DRIVE.match(key) and (volid := value.removeprefix("file=")) != "none" and volid.partition(":")[0] not in shared:
+            options, cdrom = properties(rest), "media=cdrom" in rest.split(",")
+            disk = {"volid": volid, "drivename": key, "size": _size(text(options, "size")), "cdrom": int(cdrom)}
+            disks.append({**disk, "replicate": options.get("replicate", 1), "referenced_in_snapshot": int(bool(text(config, "parent")))})
+    bound += ["ivshmem"] if text(config, "ivshmem") else []
+    if running:
+        bound += [key for key in ("amd-sev", "intel-tdx") if text(config, key)]
+        bound += ["clipboard=vnc"] if "clipboard=vnc" in text(config, "vga").split(",") else []
+    return {"running": int(running), "local_disks": disks, "local_resources": [*bound, *mapped], "mapped-resources": list(mapped)}
+
+
 def lxc_preconditions(
     config: Row, plugins: Mapping[str, str], shared: frozenset[str], vmid: int = 0, former: Mapping[str, str] | None = None
 ) -> Preconditions:

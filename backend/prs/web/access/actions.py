@@ -22,6 +22,7 @@ def refusals(rights: Rights) -> dict[str, str]:
     return {
         "plan": loads,
         "balance": loads or migrate,
+        "plan_drain": loads or blind,
         "drain": loads or blind or migrate,
         "maintenance": rights.refusal("Sys.Console"),
         "cancel_others": rights.refusal("Sys.Modify"),

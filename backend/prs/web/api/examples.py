@@ -98,7 +98,7 @@ ANSWERS: dict[str, Any] = {
     "status": {
         "version": "1.0.0", "node": "pve1", "user": "admin@pve", "token": False, "daemon": True,
         "defaults": {"method": "memory", "spread": 0.05, "containers": False},
-        "may": {"plan": _YES, "balance": _YES, "drain": _YES, "maintenance": _NO, "see_all_jobs": _YES,
+        "may": {"plan": _YES, "plan_drain": _YES, "balance": _YES, "drain": _YES, "maintenance": _NO, "see_all_jobs": _YES,
                 "cancel_others": {"allowed": False, "reason": "needs Sys.Modify on /"}},
         "warnings": ["PVE's own auto-rebalance is on: each plan says who balances which guests under HA."],
     },

@@ -87,7 +87,7 @@ def _requests() -> dict[str, Schema]:
 
 
 def _status() -> dict[str, Schema]:
-    actions = ("plan", "balance", "drain", "maintenance", "cancel_others", "see_all_jobs")
+    actions = ("plan", "plan_drain", "balance", "drain", "maintenance", "cancel_others", "see_all_jobs")
     return {
         "Right": record("Whether the caller may do it, and in words why not.", allowed=FLAG, reason=TEXT),
         "Status": record(

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from prs.engine.drain.keep_out import keep_out
 from prs.engine.planning import PlanRequest, make_plan
 from prs.model import Cluster, Plan, Policy
 from prs.planner.objective.headroom import headroom
@@ -15,7 +16,7 @@ from prs.web.access.auth import Caller
 from prs.web.api.answers import answer
 from prs.web.api.reflect import ref
 from prs.web.context import Context
-from prs.web.routes.common import body, caller, restriction
+from prs.web.routes.common import body, caller
 from prs.web.routes.json_of import options, plan_json
 from prs.web.visible import visible_plan
 
@@ -28,7 +29,7 @@ def add(api: Blueprint, context: Context) -> None:
     @api.post("/plans")
     def make_plan_of_caller() -> Response:
         asked = body({"oneOf": [ref("BalanceRequest"), ref("DrainRequest")]})
-        require(refusals(caller().rights)["drain" if asked["kind"] == "drain" else "plan"])
+        require(refusals(caller().rights)["plan_drain" if asked["kind"] == "drain" else "plan"])
         return answer(context.run(plan_for_caller, caller(), asked), 201)
 
     @api.get("/plans/<plan_id>")
@@ -42,8 +43,11 @@ def plan_for_caller(context: Context, who: Caller, asked: dict[str, Any]) -> dic
     policy = asked_policy(context.settings.policy, asked)
     node, goal = asked.get("node", ""), asked.get("goal", "spread")
     request = PlanRequest(node, asked.get("stopped", True), goal, asked.get("leave", False), context.site.helper.exists())
-    restrict = restriction(who.rights, context.holds.held(), request.drain)
-    cluster, plan = make_plan(context.api(who), policy, context.now(), request, restrict, context.holds.roster)
+    held = context.holds.held()
+    def beside(cluster: Cluster) -> Cluster:
+        return keep_out(cluster, held, node)
+
+    cluster, plan = make_plan(context.api(who), policy, context.now(), request, beside, context.holds.roster)
     chosen: dict[str, object] = {name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None}
     chosen["stopped" if request.drain else "goal"] = request.stopped if request.drain else request.goal
     plan = complete(plan, cluster, chosen)

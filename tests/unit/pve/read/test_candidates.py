@@ -16,7 +16,7 @@ from simcluster.ha_rules import Resource
 from simcluster.ha_rules import Rule as HaRule
 from simcluster.nouns import Disk
 from simcluster.nouns import Storage as SimStorage
-from simcluster.scenes import add_accounts, from_json, local, small
+from simcluster.scenes import SMALL, add_accounts, from_json, local, small
 from simcluster.world import Flavour, World
 from unit.fakeapi import FakeApi
 
@@ -308,3 +308,28 @@ def test_who_can_carry_connections_is_asked_for_firewalled_guests_alone(flavour:
     found, guests, _ = look(world, 101)
     assert ({node.connections for node in found.nodes}, guests[101].firewalled) == ({flavour == "9"}, True)
     assert found.problems == ()
+
+
+ODD_CONFIGS: tuple[dict[str, str], ...] = (
+    {}, {"hostpci0": "0000:01:00.0"}, {"usb0": "host=1-2"}, {"usb0": "spice"}, {"usb0": "mapping=key"}, {"serial0": "socket"},
+    {"serial0": "/dev/ttyS0"}, {"parallel0": "/dev/parport0"}, {"vga": "qxl,clipboard=vnc"}, {"ivshmem": "size=1"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("config", ODD_CONFIGS, ids=lambda config: " ".join(config.values()) or "plain")
+@pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+def test_an_auditor_finds_in_configurations_what_pve_tells_others(config: dict[str, str], running: bool, flavour: Flavour) -> None:
+    """Devices, disks and images of a VM that an auditor plans with are those that the preconditions call names."""
+    guests: dict[str, Any] = {**SMALL["guests"]}
+    disks = {"scsi0": "local-zfs:20", "scsi1": "ceph:5"}
+    guests["101"] = {**guests["101"], "config": config, "disks": disks, "status": "running" if running else "stopped"}
+    world = add_accounts(from_json({**SMALL, "flavour": flavour, "guests": guests, "mappings": {"key": {"nodes": ["pve1", "pve2"]}}}))
+    world.clock.sleep(600)
+    seen = []
+    for user, asks in (("root@pam", True), ("audit@pve", False)):
+        api = InProcessApi(world, user)
+        found = inspect_guests(api, read_cluster(api, world.clock.time()), [101, 106], asks=asks)
+        seen.append([guest for guest in found.guests if guest.vmid in (101, 106)])
+    for full, read in zip(*seen, strict=True):
+        assert read.blockers == full.blockers
+        assert (read.volumes, read.disk) == (full.volumes, full.disk)
