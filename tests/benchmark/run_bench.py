@@ -19,7 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "backend")]
 
 import lifeline  # noqa: E402
-from benchmark import calm, plan_instance, rivals  # noqa: E402
+from benchmark import jitter, plan_instance, rivals  # noqa: E402
 from prs.model import RESOURCES, Cluster, Policy  # noqa: E402
 from prs.planner.plan import plan_balance  # noqa: E402
 
@@ -146,7 +146,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=pathlib.Path, nargs="?", default=HERE.parents[1].parent / "shared" / "benchmark")
     parser.add_argument("--only", default="", help="only instances whose name contains this")
-    parser.add_argument("--days", type=int, default=100, help="simulated days of the calm test")
+    parser.add_argument("--days", type=int, default=100, help="simulated days of the test with loads that jitter")
     args = parser.parse_args()
     if not (args.directory / "references.json").is_file():
         print(f"The benchmark's instances are not in {args.directory}: give their directory as the first argument.", file=sys.stderr)
@@ -159,7 +159,8 @@ def main() -> int:
     print()
     print("\n".join(rivals.compare(scorer(args.directory), args.directory, rows, rivals.everyone())))
     print(f"\nCalm: guests moved per 100 guests and day on loads that jitter by 10 %, {args.days} days of hourly runs")
-    print(f"  ours {calm.moves_per_day(calm.ours, args.days):.2f}   ProxLB 2.x rule {calm.moves_per_day(calm.one_pass, args.days):.2f}")
+    print(f"  ours {jitter.moves_per_day(jitter.ours, args.days):.2f}"
+          f"   ProxLB 2.x rule {jitter.moves_per_day(jitter.one_pass, args.days):.2f}")
     print("\nAll resources at once: spread in points before -> after")
     for path in sorted((args.directory / "instances").glob("syn-s[34]-over-*.json")):
         cluster = plan_instance.cluster(json.loads(path.read_text()))

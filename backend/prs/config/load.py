@@ -206,6 +206,7 @@ def _policy(found: Found) -> Policy:
         ignore_guests=found.get("balancing", "ignore_vms"),
         tags=found.get("balancing", "tags"),
         spread=found.get("balancing", "spread"),
+        hot=found.get("balancing", "hot"),
         max_moves=found.get("balancing", "max_moves"),
         max_bytes=found.get("balancing", "max_gib"),
         containers=found.get("balancing", "containers"),

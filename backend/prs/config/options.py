@@ -87,6 +87,10 @@ OPTIONS = (
         "Nothing is moved while the fullest and the emptiest node differ by no more than these percentage points.",
     ),
     Option(
+        "balancing", "hot", values.number(1, 100, 0.01, "%"), "85", "percent of a node's memory from 1 to 100",
+        "A node that uses more of its memory is relieved at once, whatever is expected and whenever the schedule's next run is.",
+    ),
+    Option(
         "balancing", "max_moves", values.limit(values.count(1, 100000)), "", "a whole number from 1, or nothing for no limit",
         "Most migrations of one balancing run; empty for no limit.", "10",
     ),

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from prs.errors import PlanError
-from prs.model import Cluster, Method, Plan, Policy
+from prs.model import Cluster, Forecast, Method, Plan, Policy
 from prs.planner.explain.warnings import noted
 from prs.planner.ha_choice import kept_by_ha, told
 from prs.planner.objective.headroom import headroom, keeping
-from prs.planner.plan import Goal, bounded, plan_balance, plan_drain
+from prs.planner.plan import Goal, bounded, plan_balance, plan_day, plan_drain
 from prs.planner.problem.locations import located, wanted
 from prs.planner.relax import softened
 from prs.pve.api import Api
@@ -45,25 +45,28 @@ class PlanRequest:
 
 def make_plan(
     api: Api, policy: Policy, now: float, request: PlanRequest | None = None, restrict: Callable[[Cluster], Cluster] | None = None,
-    roster: Roster | None = None,
+    roster: Roster | None = None, expect: Callable[[Cluster], Forecast | None] = lambda cluster: None,
 ) -> tuple[Cluster, Plan]:
     """Read the cluster and plan until every guest that the plan moves has been examined; PlanError, PveError.
 
     Guests that the caller has no right to move stay; who may move none at all gets the plan that anybody would, and what is lacking to
     start it. `restrict` may mark more; `roster` is the cluster's own list of guests, where there is one.
+    `expect` tells what loads are expected over the coming day, for which the plan is made then.
     """
     request = request or PlanRequest()
     cluster = with_hidden(read_cluster(api, now, policy.method), roster, api.user)
     _not_blind(api, cluster, request, roster)
     held = permissions(api)
     cluster = _unsure(cluster, held, request, roster, api.user)
-    cluster, plan = _planned(api, movable(cluster, api.user, held), policy, now, request, restrict, not audits(held))
+    forecast, cluster = None if request.drain else expect(cluster), movable(cluster, api.user, held)
+    cluster, plan = _planned(api, cluster, policy, now, request, restrict, not audits(held), forecast)
     words = lacking_to_move(api.user, held, plan.moves)
     return cluster, replace(plan, lacking=words, warnings=(*plan.warnings, words)) if words else plan
 
 
 def _planned(
-    api: Api, cluster: Cluster, policy: Policy, now: float, request: PlanRequest, restrict: Callable[[Cluster], Cluster] | None, asks: bool
+    api: Api, cluster: Cluster, policy: Policy, now: float, request: PlanRequest, restrict: Callable[[Cluster], Cluster] | None, asks: bool,
+    forecast: Forecast | None,
 ) -> tuple[Cluster, Plan]:
     """Plan and examine in turn; with `asks` False the caller may not ask for PVE's preconditions."""
     cluster = restrict(cluster) if restrict else cluster
@@ -77,7 +80,7 @@ def _planned(
         cluster = inspect_guests(api, cluster, here, facts, means=means, asks=asks)
     settled: Plan | None = None
     for _ in range(ROUNDS):
-        plan = what_if(cluster, policy, now, request)
+        plan = what_if(cluster, policy, now, request, forecast)
         pending, strange = unexamined(cluster, plan), facts.unknown(_ends(plan))
         if not pending and not strange:
             return cluster, plan
@@ -85,9 +88,9 @@ def _planned(
             return cluster, bounded(settled, plan, policy)
         cluster = inspect_guests(api, cluster, pending, facts, _ends(plan), means, asks)
         # A closer look changes loads a little, and with them the best plan: the guests at hand mostly make one as good.
-        settled = what_if(_examined_only(cluster), policy, now, request)
+        settled = what_if(_examined_only(cluster), policy, now, request, forecast)
     cluster = inspect_guests(api, cluster, (), facts, [node.name for node in cluster.nodes], means)
-    return cluster, bounded(what_if(_examined_only(cluster), policy, now, request), None, policy)
+    return cluster, bounded(what_if(_examined_only(cluster), policy, now, request, forecast), None, policy)
 
 
 def _ends(plan: Plan) -> set[str]:
@@ -130,14 +133,19 @@ def _as_good(settled: Plan, plan: Plan, policy: Policy) -> bool:
     return level and (settled.kind == "drain" or settled.cost <= plan.cost * AS_CHEAP)
 
 
-def what_if(cluster: Cluster, policy: Policy, now: float, request: PlanRequest) -> Plan:
-    """The plan for a cluster as it was read, without asking PVE anything; with what it warns of."""
+def what_if(cluster: Cluster, policy: Policy, now: float, request: PlanRequest, forecast: Forecast | None = None) -> Plan:
+    """The plan for a cluster as it was read, without asking PVE anything; with what it warns of.
+
+    With a forecast it levels what is expected over the coming day instead of the loads of the moment.
+    """
     policy = located(cluster, policy)
 
     def make(cluster: Cluster) -> Plan:
         if request.drain:
             drained = softened(lambda rules: _drain(cluster, rules, now, request), cluster, policy)
             return replace(drained, stopped=request.stopped)
+        if forecast is not None:
+            return plan_day(cluster, policy, now, forecast)
         return plan_balance(cluster, policy, now, goal=request.goal)
 
     plan = make(cluster)

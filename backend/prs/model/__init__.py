@@ -17,15 +17,18 @@ from prs.model.cluster import (
     Volume,
     unlocking,
 )
+from prs.model.forecast import HALF_HOUR, Forecast, Outlook, Reading
 from prs.model.plan import Headroom, Move, NodeLoad, Plan, Stay, Term
 from prs.model.policy import Policy, Pool
 
 __all__ = [
     "CUT_OFF_LOCK",
+    "HALF_HOUR",
     "LOCK_PATIENCE",
     "PASSING_LOCKS",
     "RESOURCES",
     "Cluster",
+    "Forecast",
     "Guest",
     "Headroom",
     "Kind",
@@ -33,9 +36,11 @@ __all__ = [
     "Move",
     "Node",
     "NodeLoad",
+    "Outlook",
     "Plan",
     "Policy",
     "Pool",
+    "Reading",
     "Replication",
     "Resource",
     "Rule",

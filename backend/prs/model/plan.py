@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from prs.model.cluster import Kind, Method
+from prs.model.forecast import Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class Plan:
     relaxable: tuple[str, ...] = ()  # refused drain: such rules without which it could be done
     lacking: str = ""  # what whoever asked lacks to carry it out, in a sentence; "" = nothing speaks against it
     cost_bound: float | None = None  # proven: no plan that levels (or empties) as far costs fewer seconds; None = unknown
+    outlook: Outlook | None = None  # what a plan for the coming day expects; None: it was made for the loads of the moment
 
     @cached_property
     def bytes(self) -> int:

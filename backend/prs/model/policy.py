@@ -41,6 +41,7 @@ class Policy:
     overhead: float = 10.0  # seconds each migration takes beside copying
     dirty_rate: float = 2.0**25  # bytes per second of memory that a guest writes anew, and so has copied again, for each core it uses
     aim: float = 0.8  # share of `spread` that a plan aims at; much lower, and plans would follow the jitter of the loads
+    hot: float = 0.85  # a node that uses more of its memory is acted on whatever else is expected
     guard: float = 0.05  # a plan may not raise the spread of another resource by more than this
     stopped: bool = False  # stopped guests may move outside a drain too: the way back after one
     ignored: bool = False  # guests that are to be left alone may move too: the way back after a drain

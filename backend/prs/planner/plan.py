@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from prs.errors import PlanError
-from prs.model import Cluster, Move, NodeLoad, Plan, Policy, Stay
-from prs.planner import drain, repair
+from prs.model import Cluster, Forecast, Move, NodeLoad, Plan, Policy, Stay
+from prs.planner import coming_day, drain, repair
 from prs.planner.balance import Goal, choose
 from prs.planner.choice import Choice
 from prs.planner.explain import reasons
@@ -22,13 +22,33 @@ from prs.planner.search.way import Step
 from prs.planner.verify.walk import check_plan
 from prs.similar import in_brackets
 
-__all__ = ["Goal", "bounded", "check_plan", "plan_balance", "plan_drain"]
+ANY_SPREAD = 100.0  # a spread that every cluster is within: then a plan only repairs
+
+__all__ = ["Goal", "bounded", "check_plan", "plan_balance", "plan_day", "plan_drain"]
 
 
 def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spread") -> Plan:
     """Plan the cheapest moves to the policy's spread (`spread`), or the most level cluster within its budget (`level`)."""
     problem = Problem(FixedLimits(cluster, policy))
     return _build(problem, choose(problem, goal), Plan("balance", policy.method, created=now, warnings=_warnings(problem)), goal)
+
+
+def plan_day(cluster: Cluster, policy: Policy, now: float, forecast: Forecast) -> Plan:
+    """Plan what levels the loads that are expected over the coming day and is worth its cost; broken rules are repaired first, and alone.
+
+    Nothing is proven about such a plan: no plan of the moment can be held against it.
+    """
+    problem = Problem(FixedLimits(cluster, policy))
+    if len(problem.active) < 2 or policy.method == "disk":
+        return plan_balance(cluster, policy, now)
+    if repair.needed(Board(problem)):
+        repairs = plan_balance(cluster, replace(policy, spread=ANY_SPREAD), now)
+        if repairs.moves:
+            return repairs
+    found = coming_day.choose(problem, forecast)
+    plan = _build(problem, found.choice, Plan("balance", policy.method, created=now, warnings=_warnings(problem)), "spread", proofs=False)
+    words = f"{plan.summary.removesuffix('.')}; {found.outlook.sentence}." if found.outlook.sentence else plan.summary
+    return replace(plan, summary=words, terms=found.terms or plan.terms, outlook=found.outlook)
 
 
 def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped: bool = True, leave: bool = False) -> Plan:
@@ -99,8 +119,8 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
     return moves, board
 
 
-def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal) -> Plan:
-    """The finished plan of the chosen steps."""
+def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: bool = True) -> Plan:
+    """The finished plan of the chosen steps; without `proofs` nothing is said about the cheapest one."""
     policy, method = problem.facts.policy, plan.method
     plain, board = _moves(problem, choice.steps, plan)
     numbers = order.rounds(problem, plain)
@@ -116,7 +136,7 @@ def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal) -> Plan:
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
                    seconds=sum(longest.values()), cost=sum(move.seconds for move in moves),
-                   cost_bound=_bound(problem, plan, after, choice.floor),
+                   cost_bound=_bound(problem, plan, after, choice.floor) if proofs else None,
                    terms=score.terms(problem, board, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))
     return replace(plan, summary=choice.nothing or _summary(problem, plan, choice.guard, repair.done(broken, left)))
 

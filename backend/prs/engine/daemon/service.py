@@ -24,8 +24,11 @@ from prs.engine.journal import credentials
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.retention import prune
+from prs.engine.loads.memory import FILE, LoadMemory
+from prs.engine.loads.recorder import Recorder
 from prs.engine.planning import make_plan
 from prs.errors import ConfigError, HelperError, JobConflict, JournalError, PrsError
+from prs.planner.day.means import reading_of
 from prs.pve.api import Api, Renewed
 from prs.pve.read.ha import ha_master
 from prs.pve.read.quorum import member_nodes
@@ -37,6 +40,8 @@ STANDING_BY = "standing by"  # begins the status of a daemon that does not lead
 PRUNE = 3600.0  # seconds between two looks for what may leave the journal
 TELLS = 180.0  # seconds between two signs of life for the other nodes, which count for 600
 STRIKES = 5  # times in a row that a job may fail for a reason nobody has thought of before it is ended
+DAY = 86_400.0
+HOT_AGAIN = 1800.0  # seconds between two runs that a node with hardly any free memory calls for
 RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was not ours to plan, is looked at again
 
 
@@ -66,12 +71,14 @@ class Service:
 
     def __init__(self, host: Host, settings: Settings, journal: Journal, clock: SystemClock, notifier: Notifier) -> None:
         self._host, self._settings, self._journal, self._clock, self._notifier = host, settings, journal, clock, notifier
+        memory = LoadMemory(settings.state_dir / FILE)
+        self._recorder = Recorder(memory, clock, self._connect, self._leading)
         self._holds = Holds(journal, clock, host.shared_holds)
         self._executors: dict[str, Executor] = {}
         self._strikes: Counter[str] = Counter()  # job -> failures in a row
         self._taken: set[str] = set()  # jobs whose taking was told
         self._stopping = self._reloading = False
-        self._next_look = self._next_prune = 0.0
+        self._next_look = self._next_prune = self._next_hot = 0.0
         self._status = ""
         self._turned = clock.monotonic()
         self._written = host.written()
@@ -127,6 +134,8 @@ class Service:
             self._prune()
             if not self._executors:
                 self._schedule()
+            if self._settings.endpoint is not None:
+                self._recorder.turn()
         except JournalError as error:
             self._say(f"cannot work: {error}", logging.ERROR)
             return IDLE
@@ -214,6 +223,11 @@ class Service:
             self._say(f"serving jobs of the web interface; no scheduled runs: {' '.join(settings.missing)}")
             return
         last = float(self._journal.note("last_run") or 0)
+        if self._recorder.fullest > settings.policy.hot and abs(now - last) >= HOT_AGAIN and self._clock.monotonic() >= self._next_hot:
+            self._next_hot = self._clock.monotonic() + HOT_AGAIN
+            log.warning("a node uses %.0f%% of its memory, more than %.0f%%: this run does not wait for the schedule",
+                        self._recorder.fullest * 100, settings.policy.hot * 100)
+            last = self._next_look = 0.0
         if abs(now - last) < settings.schedule or self._clock.monotonic() < self._next_look:
             if not self._status.startswith(STANDING_BY) or abs(now - last) < settings.schedule:
                 self._say(f"idle; next look at the cluster in {max(0.0, last + settings.schedule - now) / 3600:.1f} h")
@@ -230,13 +244,16 @@ class Service:
 
     def _plan_run(self, settings: Settings, now: float) -> bool:
         """Plan and queue one run; False if another daemon leads, which is known before anything else is read."""
-        api = self._host.connect(settings.require_endpoint())
-        leading, why = leads(self._host.name, ha_master(api), member_nodes(api), self._host.alive(now))
+        api = self._connect()
+        leading, why = self._leading(api)
         if not leading:
             self._say(f"{STANDING_BY}: {why}")
             return False
         held = self._holds.held()
-        cluster, plan = make_plan(api, settings.policy, now, None, lambda cluster: keep_out(cluster, held), self._holds.roster)
+        memory, moved = self._recorder.memory, self._journal.moved_since(now - DAY)
+        cluster, plan = make_plan(api, settings.policy, now, None, lambda cluster: keep_out(cluster, held), self._holds.roster,
+                                  lambda cluster: memory.forecast(cluster, now, moved))
+        self._recorder.made(reading_of(cluster))
         log.info("scheduled run: %s", plan.summary)
         for warning in (*cluster.problems, *plan.warnings):
             log.warning("%s", warning)
@@ -251,6 +268,15 @@ class Service:
             except JobConflict as error:
                 log.warning("the scheduled run waits for its next turn: %s", error)
         return True
+
+    def _connect(self) -> Api:
+        return self._host.connect(self._settings.require_endpoint())
+
+    def _leading(self, api: Api) -> tuple[bool, str]:
+        """Whether this daemon leads, and why."""
+        leading, why = leads(self._host.name, ha_master(api), member_nodes(api), self._host.alive(self._clock.time()))
+        self._recorder.told(leading)
+        return leading, why
 
     def _tell(self, alive: bool) -> None:
         try:

@@ -223,6 +223,10 @@ class Journal(Database):
         rows = self.rows(f"SELECT * FROM steps WHERE state IN ({_ACTIVE_STEPS}) ORDER BY job, seq")
         return [(row["job"], step_of(row)) for row in rows]
 
+    def moved_since(self, since: float) -> frozenset[int]:
+        """The vmids of the guests that a job has moved since then."""
+        return frozenset(int(row[0]) for row in self.rows("SELECT DISTINCT vmid FROM steps WHERE state = 'done' AND ended >= ?", since))
+
     def known_upids(self, vmid: int) -> frozenset[str]:
         """UPIDs of all migrations of the guest that the journal has seen."""
         return frozenset(row["upid"] for row in self.rows("SELECT upid FROM steps WHERE vmid = ? AND upid <> ''", vmid))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from prs.model import Guest, Node, Storage
+from prs.model import Guest, Node, Reading, Storage
 from prs.pve.read.values import Row, flag, number, text, whole, words
 
 NO_LOAD_YET = "no load known yet"  # how the reason ends for a guest that has just started or come
@@ -132,6 +132,28 @@ def sample(row: Row) -> Sample | None:
     if used is None or share is None or not cores or not memory:
         return None
     return Sample(used, share * cores)
+
+
+def reading(data: list[Row]) -> Reading:
+    """The loads of the moment for the memory of loads; who has no figures is left out, and so is what starts or comes just now."""
+    known = {node.name for node in nodes(data, []) if not node.problem}
+    found = [guest for guest in guests(data, frozenset()) if guest.running and not guest.problem and guest.node in known]
+    used = {text(row, "node"): one for row in data if row.get("type") == "node" and text(row, "node") in known and (one := sample(row))}
+    hosts = {name: [one.memory, one.cpu] for name, one in used.items()}
+    for guest in found:
+        hosts[guest.node][0] -= guest.memory
+        hosts[guest.node][1] -= guest.cpu
+    return Reading(
+        {guest.vmid: (float(guest.memory), guest.cpu) for guest in found},
+        {name: (one.memory, one.cpu) for name, one in used.items()},
+        {name: (memory, max(0.0, cpu)) for name, (memory, cpu) in hosts.items()},
+    )
+
+
+def fullest(data: list[Row]) -> float:
+    """The share of its memory that the fullest node uses just now, fraction."""
+    shares = [one.memory / (number(row, "maxmem") or one.memory) for row in data if row.get("type") == "node" and (one := sample(row))]
+    return max(shares, default=0.0)
 
 
 def storages(data: list[Row], defined: Iterable[Row] = ()) -> tuple[Storage, ...]:

@@ -1,0 +1,1 @@
+"""The memory of loads: what guests and nodes used, by half hour, for two weeks."""

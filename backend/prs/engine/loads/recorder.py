@@ -1,0 +1,56 @@
+"""Takes a reading of all loads every five minutes on the node that leads: one call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from prs.engine.clock import SystemClock
+from prs.engine.loads.memory import LoadMemory
+from prs.errors import PrsError
+from prs.model import Reading
+from prs.pve.api import Api
+from prs.pve.read.resources import fullest, reading
+from prs.pve.read.values import rows
+
+log = logging.getLogger(__name__)
+
+EVERY = 300.0  # seconds between two readings
+LEADING = 3600.0  # seconds for which the answer to who leads holds here; two nodes that remember for an hour do no harm
+
+
+class Recorder:
+    """Fills the memory of loads; `connect` logs in, `leads` asks who leads and tells it by `told`. Failures wait for the next reading."""
+
+    def __init__(self, memory: LoadMemory, clock: SystemClock, connect: Callable[[], Api], leads: Callable[[Api], object]) -> None:
+        self.memory, self._clock, self._connect, self._leads = memory, clock, connect, leads
+        self._next, self._asked = clock.monotonic(), -LEADING
+        self._leading = False
+        self.fullest = 0.0  # share of its memory that the fullest node used at the last reading
+
+    def turn(self) -> None:
+        """Take a reading when one is due."""
+        now = self._clock.monotonic()
+        if now < self._next:
+            return
+        self._next = now + EVERY
+        try:
+            api = self._connect()
+            if now - self._asked >= LEADING:
+                self._leads(api)
+            if self._leading:
+                data = rows(api.get("/cluster/resources"))
+                self.memory.add(reading(data), self._clock.time())
+                self.fullest = fullest(data)
+        except PrsError as error:
+            log.debug("no reading for the memory of loads: %s", error)
+
+    def told(self, leading: bool) -> None:
+        """Whether this node leads, as it was asked just now."""
+        self._leading, self._asked = leading, self._clock.monotonic()
+
+    def made(self, reading: Reading) -> None:
+        """Take the reading that a plan has made just now; the next one is due five minutes from here."""
+        self.memory.add(reading, self._clock.time())
+        self.fullest = 0.0
+        self._next = self._clock.monotonic() + EVERY
