@@ -53,7 +53,7 @@ class Site:
 
     @property
     def places(self) -> dict[int, str]:
-        """Location the guests are, templates left out."""
+        """Where the guests are, templates left out."""
         return {vmid: guest.node for vmid, guest in self.world.guests.items() if not guest.template}
 
 

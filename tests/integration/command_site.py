@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,16 @@ class Site:
     def journal(self) -> Journal:
         """The journal of this site."""
         return Journal(self.folder / "state" / "journal.sqlite")
+
+
+@contextmanager
+def running(folder: Path, flavour: Flavour, more: str = "") -> Iterator[Site]:
+    """A site whose cluster answers, with its configuration written."""
+    found = Site(folder, flavour)
+    with found.server:
+        found.origin = time.time()
+        found.write(more)
+        yield found
 
 
 def started(site: Site, count: int) -> None:

@@ -15,18 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from integration.command_site import Site, started
+from integration.command_site import Site, running, started
 from simcluster.access import Grant
 from simcluster.world import Flavour
 
 
 @pytest.fixture
 def site(ram: Path, flavour: Flavour) -> Iterator[Site]:
-    """A running site with its configuration written."""
-    found = Site(ram, flavour)
-    with found.server:
-        found.origin = time.time()
-        found.write()
+    with running(ram, flavour) as found:
         yield found
 
 

@@ -58,7 +58,7 @@ class Site:
 
     @property
     def places(self) -> dict[int, str]:
-        """Location the guests are."""
+        """Where the guests are."""
         return {vmid: guest.node for vmid, guest in self.world.guests.items()}
 
 

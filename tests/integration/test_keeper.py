@@ -17,18 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from integration.command_site import ROOT, Site, started
+from integration.command_site import ROOT, Site, running, started
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.lock import ExecutorLock
 
 
 @pytest.fixture
 def site(ram: Path) -> Iterator[Site]:
-    """A running site with its configuration written."""
-    found = Site(ram, "9")
-    with found.server:
-        found.origin = time.time()
-        found.write("spread: 90\n")
+    with running(ram, "9", "spread: 90\n") as found:
         yield found
 
 

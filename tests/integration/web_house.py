@@ -113,7 +113,7 @@ class House:
 
     @property
     def url(self) -> str:
-        """Location the web service answers."""
+        """Where the web service answers."""
         return f"https://{self.address}:{self.port}"
 
     def start_web(self, *arguments: str) -> None:

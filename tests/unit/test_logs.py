@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,6 @@ from prs import logs
 from unit.screen import Screen
 
 TICKET = "PVE:root@pam:6B02B9EC::" + "Ab1+/" * 20 + "=="
-
-
-@pytest.fixture(autouse=True)
-def clean_root() -> Iterator[None]:
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
 
 
 def utc(monkeypatch: pytest.MonkeyPatch) -> None:

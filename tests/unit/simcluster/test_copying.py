@@ -7,29 +7,10 @@ from typing import Any
 import pytest
 
 from prs.errors import ApiError, Unreachable
-from simcluster import InProcessApi, World
+from simcluster import InProcessApi
 from simcluster.nouns import GiB
 from simcluster.scenes import local, small
-
-
-def start(world: World, vmid: int, target: str, user: str = "root@pam", **params: object) -> str:
-    """Ask for a migration as the product does, and give the UPID."""
-    guest = world.guests[vmid]
-    values: dict[str, object] = {"target": target, **{name.replace("_", "-"): value for name, value in params.items()}}
-    if guest.running and not params:
-        values |= {"restart": 1} if guest.kind == "lxc" else {"online": 1, "with-local-disks": 1}
-    upid: str = InProcessApi(world, user).post(f"/nodes/{guest.node}/{guest.kind}/{vmid}/migrate", values)
-    return upid
-
-
-def ended(world: World, upid: str) -> str:
-    """The exit status of a task, "" while it runs."""
-    return world.tasks.all[upid].exitstatus or ""
-
-
-def log(world: World, upid: str) -> list[str]:
-    """A task's log."""
-    return world.tasks.all[upid].log.lines(world.clock.time())
+from unit.simcluster.migrations import ended, log, start
 
 
 def test_local_disks_need_to_be_asked_for_and_then_travel_first() -> None:
