@@ -123,7 +123,7 @@ class House:
 
     @property
     def socket(self) -> Path:
-        """Location of the unix socket for pveproxy, when the service was started with it."""
+        """The unix socket for pveproxy, when the service was started with it."""
         return self.folder / "bridge.sock"
 
     def start_with_bridge(self, peer: str = "") -> None:

@@ -35,7 +35,7 @@ _FREE = re.compile(rb"free (%b) (%b)\n" % (_LABEL, _JOB))
 
 
 class Places(NamedTuple):
-    """Location things are: a directory with one entry per node, the HA manager's command, and the directory of the holds."""
+    """Where things are: a directory with one entry per node, the HA manager's command, and the directory of the holds."""
 
     nodes: Path
     command: str

@@ -64,14 +64,14 @@ class Progress:
 
 
 def locate_all(api: Api) -> dict[int, Location]:
-    """Location every guest is that the caller may see, by vmid; one call."""
+    """Where every guest is that the caller may see, by vmid; one call."""
     data = rows(api.get("/cluster/resources"))
     online = {text(row, "node"): text(row, "status") == "online" for row in data if row.get("type") == "node"}
     return {vmid(row): _where(row, online) for row in data if row.get("type") in ("qemu", "lxc") and vmid(row)}
 
 
 def locate(api: Api, vmid: int, kind: Kind | None = None) -> Location | None:
-    """Location one guest is; None if there is none of that vmid (and kind)."""
+    """Where one guest is; None if there is none of that vmid (and kind)."""
     found = locate_all(api).get(vmid)
     return found if found is None or kind in (None, found.kind) else None
 
