@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -22,9 +23,14 @@ def _end(number: int, _: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
+def _with_the_parent() -> None:
+    """Have the kernel end this process when its parent is gone, however that ended (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 def run(command: Sequence[str]) -> int:
-    """Run a program that ends in order itself, and end it so when this process is to end; its exit code."""
-    with subprocess.Popen(command) as process:
+    """Run a program that ends in order itself, and end it so when this process is to end, or is gone; its exit code."""
+    with subprocess.Popen(command, preexec_fn=_with_the_parent) as process:  # this one has one thread
         try:
             return process.wait()
         except BaseException:

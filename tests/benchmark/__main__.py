@@ -9,7 +9,7 @@ from pathlib import Path
 import lifeline
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("run_bench.py", "bench_calls.py", "bench_web.py")
+BENCHMARKS = ("bench_made.py", "run_bench.py", "bench_calls.py", "bench_web.py")
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
             continue
         print(f"== {name}", flush=True)
         if name == "run_bench.py" and not args.instances:
-            print("left out: the planner's instances are no part of this tree; give their folder: make bench ARGS='--instances DIR'")
+            print("left out: the instances of the figures beside rivals are no part of this tree: make bench ARGS='--instances DIR'")
             continue
         extra = [str(args.instances)] if args.instances and name == "run_bench.py" else []
         failed |= lifeline.run([sys.executable, str(HERE / name), *extra]) != 0
