@@ -14,6 +14,7 @@ from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.drain.shared_holds import SharedHolds
+from prs.engine.execution.breaker import stopped
 from prs.engine.execution.executor import TICK, Executor
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
@@ -98,10 +99,17 @@ class Drive:
         """A fresh executor, as after a restart."""
         return Executor(self.api, self.holds, self.clock, job_id, self.switch)
 
-    def finish(self, job_id: str, limit: float = 8 * 3600.0, pause: float = TICK) -> Job:
-        """Tick, with `pause` seconds in between, until the job has ended; fails the test when it has not within `limit` virtual seconds."""
+    def finish(self, job_id: str, limit: float = 8 * 3600.0, pause: float = TICK, resume: bool = True) -> Job:
+        """Tick, with `pause` seconds in between, until the job has ended; fails the test when it has not within `limit` virtual seconds.
+
+        One that has paused because its migrations fail alike goes on, as whoever reads that may have it, or is given back.
+        """
         executor, deadline = self.executor(job_id), self.clock.time() + limit
         while not executor.tick():
+            if (job := self.journal.job(job_id)).state == "paused" and stopped(job):
+                if not resume and not any(step.active for step in job.steps):
+                    return job
+                self.journal.request(job_id, "")
             assert self.clock.time() < deadline, f"job has not ended: {self.journal.job(job_id)}"
             self.clock.sleep(pause)
         return self.journal.job(job_id)

@@ -1,4 +1,4 @@
-"""A cluster whose nodes no longer let each other in: the job stops after three migrations that fail alike, and says why."""
+"""A cluster whose nodes no longer let each other in: the job pauses after three migrations that fail alike, and says why."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from drive import Drive
+from prs.engine.execution.foreground import Interrupts, carry_out
 from prs.engine.journal.jobs import Job
 from prs.model import Policy
 from simcluster.scenario import from_json
@@ -41,24 +42,40 @@ def until(drive: Drive, job_id: str, state: str) -> Job:
     pytest.fail(f"never {state}: {drive.journal.job(job_id)}")
 
 
-@pytest.mark.parametrize("origin", ["cli", "schedule"])
-def test_a_job_that_nobody_watches_ends(ram: Path, flavour: Flavour, origin: str) -> None:
+RESUME, BUTTON = "`resume {id}` goes on", "Resume goes on"
+
+
+@pytest.mark.parametrize(("origin", "how"), [("cli", RESUME), ("schedule", RESUME), ("web", BUTTON)])
+def test_a_job_waits_and_goes_on_when_told(ram: Path, flavour: Flavour, origin: str, how: str) -> None:
+    """Whoever began it: three tasks have failed, nine guests are untouched, and the message has the cause and the way on."""
     drive, job_id = begun(ram, flavour, origin)
-    job = drive.finish(job_id)
-    assert (job.state, job.count("failed"), job.count("cancelled")) == ("failed", 3, GUESTS - 3)
-    assert job.message.startswith("nothing more was started: 3 migrations in a row failed alike from pve1")
-    assert WORDS in job.message
-    assert not drive.journal.held()
-    assert sum(drive.world.started.values()) == 3
-
-
-def test_a_job_of_the_tab_waits_and_goes_on_when_told(ram: Path, flavour: Flavour) -> None:
-    drive, job_id = begun(ram, flavour, "web")
     job = until(drive, job_id, "paused")
     assert (job.count("failed"), job.count("planned")) == (3, GUESTS - 3)
+    assert job.message.startswith("3 migrations in a row failed alike from pve1")
     assert WORDS in job.message
+    assert job.message.endswith(f"once that is mended, {how.format(id=job_id)} with the other {GUESTS - 3}")
+    assert sum(drive.world.started.values()) == 3
     drive.world.faults.clear()
     drive.journal.request(job_id, "")
     job = drive.finish(job_id)
     assert job.state == "done", (job.message, job.steps)
     assert drive.guests_on("pve1") == []
+
+
+def test_a_cause_that_stays_pauses_it_again_after_three_more(ram: Path, flavour: Flavour) -> None:
+    drive, job_id = begun(ram, flavour, "cli")
+    until(drive, job_id, "paused")
+    drive.journal.request(job_id, "")
+    until(drive, job_id, "running")
+    job = until(drive, job_id, "paused")
+    assert (job.count("failed"), job.count("planned")) == (6, GUESTS - 6)
+
+
+def test_a_command_leaves_a_paused_job_to_resume(ram: Path, flavour: Flavour) -> None:
+    """It ends, so that whoever sits there can mend the cause; another process goes on with the rest."""
+    drive, job_id = begun(ram, flavour, "cli")
+    job = carry_out(drive.executor(job_id), Interrupts(drive.clock), lambda job: None)  # type: ignore[arg-type]
+    assert (job.state, job.count("failed"), job.count("planned")) == ("paused", 3, GUESTS - 3)
+    drive.world.faults.clear()
+    drive.journal.request(job_id, "")
+    assert carry_out(drive.executor(job_id), Interrupts(drive.clock), lambda job: None).state == "done"  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from drive import Drive
+from prs.engine.execution.foreground import Interrupts, carry_out
 from prs.engine.journal.jobs import Job
 from prs.engine.rolling.rolling import Actions, Rolling
 from prs.engine.rolling.runs import RollingRun, RollingRuns
@@ -94,6 +95,27 @@ def test_a_rolling_upgrade_never_goes_from_new_to_old(ram: Path, flavour: Flavou
     assert site.rebooted == list(NODES)
     assert site.places == site.before
     assert not [task for task in world.story("task") if "ended" in task and not task.endswith("OK")]
+
+
+def test_migrations_that_fail_alike_leave_it_to_resume(ram: Path, flavour: Flavour) -> None:
+    """The job pauses, the run stays as it is, and goes on where it was when the cause is mended."""
+    site = Site(ram, flavour)
+    site.world.ceph = "HEALTH_OK"
+    site.world.faults.add({"task": "qmigrate", "do": "fail", "words": "can't connect to migration tunnel", "times": 0})
+    run_id = site.begin("pve1")
+
+    def work(job_id: str) -> Job:
+        return carry_out(site.drive.executor(job_id), Interrupts(site.drive.clock), lambda job: None)  # type: ignore[arg-type]
+
+    rolling_run = site.go(run_id, work)
+    assert (rolling_run.state, rolling_run.stops[0].state) == ("running", "draining")
+    assert "migrations in a row failed alike" in site.said[-1]
+    assert "can't connect to migration tunnel" in site.said[-1]
+    site.world.faults.clear()
+    site.drive.journal.request(rolling_run.stops[0].job, "")
+    rolling_run = site.go(run_id, work)
+    assert (rolling_run.state, rolling_run.message) == ("done", "")
+    assert site.places == site.before
 
 
 def shut_gates() -> list[tuple[str, Callable[[World], object], str]]:

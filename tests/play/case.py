@@ -60,7 +60,7 @@ def _lines(drive: Drive, world: World, policy: Policy, request: PlanRequest, onl
         return
     yield from _planned(cluster, plan)
     if plan.moves and not only_plan:
-        job = drive.finish(drive.queue(plan))
+        job = drive.finish(drive.queue(plan), resume=False)
         yield from (f"step: {step.label} {step.source} -> {step.target}: {step.state} {step.message}" for step in job.steps)
         yield f"job: {job.state} {job.message}"
         yield from (f"BROKEN: {event}" for event in (*world.overfilled, *world.clashes))

@@ -59,8 +59,8 @@ VERBS = (
     ),
     Verb(
         "resume", "Go on with jobs that were left: paused, or without a process that carries them out.",
-        "A job is left when its command was killed, or paused when its terminal was closed; `status` names it. Rolling maintenance that "
-        "was left goes on too. With JOB only that job.",
+        "A job is left when its command was killed, and paused when its terminal was closed or three of its migrations have failed alike: "
+        "its message says how. `status` names it. Rolling maintenance that was left goes on too. With JOB only that job.",
         options.resume,
     ),
     Verb(

@@ -26,6 +26,7 @@ from prs.pve.roster import Roster, listed, scope, unproven, with_hidden
 ROUNDS = 25
 # What a guest uses of memory and disk hardly changes from sample to sample, its use of CPU does.
 MEANS: frozenset[Method] = frozenset({"cpu", "all"})
+LAZY = 3  # rounds in which only nodes at the ends of planned moves are asked what they are
 NOT_EXAMINED = "the best plan found leaves it where it is"
 # A plan of examined guests alone is taken when it is this close (spread) to one that would need more of them to be examined.
 AS_GOOD = 0.005
@@ -77,16 +78,19 @@ def _planned(
     facts, means = NodeFacts(api), policy.method in MEANS
     if request.drain:
         here = [guest.vmid for guest in cluster.guests if guest.node == request.drain and not guest.template]
-        cluster = inspect_guests(api, cluster, here, facts, means=means, asks=asks)
+        cluster = inspect_guests(api, cluster, here, facts, {request.drain}, means, asks)
     settled: Plan | None = None
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         plan = what_if(cluster, policy, now, request, forecast)
-        pending, strange = unexamined(cluster, plan), facts.unknown(_ends(plan))
+        # A drain that cannot be done says why of every node, and one that nodes keep refusing looks at all of them.
+        every = turn >= LAZY or not plan.feasible
+        ends = {node.name for node in cluster.nodes} if every else _ends(plan)
+        pending, strange = unexamined(cluster, plan), facts.unknown(ends)
         if not pending and not strange:
             return cluster, plan
         if settled and (settled.feasible or request.leave) and not facts.unknown(_ends(settled)) and _as_good(settled, plan, policy):
             return cluster, bounded(settled, plan, policy)
-        cluster = inspect_guests(api, cluster, pending, facts, _ends(plan), means, asks)
+        cluster = inspect_guests(api, cluster, pending, facts, ends, means, asks)
         # A closer look changes loads a little, and with them the best plan: the guests at hand mostly make one as good.
         settled = what_if(_examined_only(cluster), policy, now, request, forecast)
     cluster = inspect_guests(api, cluster, (), facts, [node.name for node in cluster.nodes], means)

@@ -177,7 +177,8 @@ class Service:
                 self._executors[job.id] = Executor(self._account(job), self._holds, self._clock, job.id, self._host.switch)
             ended = self._executors[job.id].tick()
             # Only now: while the journal cannot be written, this and that would be told in turn, for ever.
-            self._say(f"job {job.id}: {job.count('done')} of {len(job.final)} migrations done")
+            done = f"{job.count('done')} of {len(job.final)} migrations done"
+            self._say(f"job {job.id} is paused: {done}; {job.message}" if job.state == "paused" else f"job {job.id}: {done}")
             api = self._executors[job.id].api
             if job.credential and not ended and isinstance(api, Renewed):
                 credentials.renew(self._settings.credentials_dir, job.credential, *api.ticket())

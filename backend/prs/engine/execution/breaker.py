@@ -33,6 +33,13 @@ def tripped(job: Job, judged: Collection[int] = ()) -> str:
     return f"{len(row)} migrations in a row failed alike{_common(row)}: {row[0].message}"
 
 
+def stopped(job: Job) -> str:
+    """What a paused job says of itself: why it stopped by itself and how to go on; "" when somebody has paused it."""
+    words = tripped(job)
+    how = "Resume goes on" if job.origin == "web" else f"`resume {job.id}` goes on"
+    return f"{words}; once that is mended, {how} with the other {job.count('planned')}" if words else ""
+
+
 def kind(step: Step) -> str:
     """The message of a failure without what differs from guest to guest: its name and number, its nodes, task, sizes and times."""
     text = _UPID.sub("#", step.message)

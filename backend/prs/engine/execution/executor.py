@@ -10,7 +10,7 @@ from prs.engine.drain.ha_maintenance import Maintenance, Switch
 from prs.engine.drain.holds import Holds, released
 from prs.engine.drain.way_back import home
 from prs.engine.execution import emptiness
-from prs.engine.execution.breaker import tripped
+from prs.engine.execution.breaker import stopped, tripped
 from prs.engine.execution.outcome import job_outcome
 from prs.engine.execution.record import Record
 from prs.engine.execution.sight import Sight
@@ -42,7 +42,6 @@ class Executor:
         self._under_way = UnderWay(api, self._record, self._waits)
         self._starter = Starter(api, holds, clock, self._record, self._waits, self._maintenance)
         self._judged = frozenset[int]() if (job := self._record.read()).state == "queued" else _failed(job)
-        self._tripped = ""  # why the job starts nothing more by itself
         self._looks_again = 0.0  # when guests that came during a drain are planned for again (monotonic)
 
     def tick(self) -> bool:
@@ -78,13 +77,13 @@ class Executor:
                 self._under_way.follow(job, step, places)
         job = self._break(self._record.read())
         if job.request in ("cancel", "abort"):
-            self._record.job(state="cancelling", message=self._tripped)
+            self._record.job(state="cancelling", message="")
             for step in job.steps:
                 if step.state == "planned":
                     self._record.step(step, state="cancelled", message="cancelled before it started")
             return ""
         if job.request == "pause":
-            self._record.job(state="paused", message=tripped(job))
+            self._record.job(state="paused", message=stopped(job))
             return ""
         waiting = self._maintenance.after(job, places)
         if self._sight.short:
@@ -96,14 +95,13 @@ class Executor:
         return waiting
 
     def _break(self, job: Job) -> Job:
-        """The job, paused when its migrations fail alike; one that nobody watches in the tab starts nothing more instead of waiting."""
+        """The job, paused when its migrations fail alike; going on with it is up to whoever mends the cause."""
         words = tripped(job, self._judged) if not job.request else ""
         if not words:
             return job
         self._judged = _failed(job)
-        self._tripped = "" if job.origin == "web" else f"nothing more was started: {words}"
-        self._record.log(logging.WARNING, f"job {job.id} {'is paused' if job.origin == 'web' else 'ends'}: {words}")
-        self.journal.request(job.id, "pause" if job.origin == "web" else "cancel")
+        self._record.log(logging.WARNING, f"job {job.id} is paused: {words}")
+        self.journal.request(job.id, "pause")
         return self._record.read()
 
     def _conclude(self, waiting: str) -> bool:
@@ -115,12 +113,10 @@ class Executor:
             return False
         hidden = self._sight.hidden(job.node) if job.kind == "drain" else []
         state, words = job_outcome(job, places, hidden, self._sight.scope)
-        if self._tripped:
-            state = "partial" if job.count("done") else "failed"
         if job.kind == "drain" and not self._sight.settled(state == "done"):
             self._record.job(message=f"waiting: {job.node} is looked at a second time")
             return False
-        notes = [self._tripped, self.journal.note(released(job.id)), words, self._maintenance.trouble(job, places)]
+        notes = [self.journal.note(released(job.id)), words, self._maintenance.trouble(job, places)]
         if job.request in ("cancel", "abort") and state != "done" and job.kind == "drain":
             notes.append(self._maintenance.end(job))
             self._holds.release(job.node, job.id)

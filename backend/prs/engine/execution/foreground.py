@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from prs.engine.clock import SystemClock
+from prs.engine.execution.breaker import stopped
 from prs.engine.execution.executor import TICK, Executor
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
@@ -54,14 +55,19 @@ class Interrupts:
 
 
 def carry_out(executor: Executor, interrupts: Interrupts, watch: Watch) -> Job:
-    """Execute the job in this process until it ends, or is left paused because the terminal has gone; the caller holds the lock."""
+    """Execute the job in this process until it ends, or is left paused; the caller holds the lock.
+
+    It is left when the terminal has gone, or when its migrations fail alike, so that who sits there can mend that.
+    """
     journal, clock, job_id = executor.journal, executor.clock, executor.job_id
     while True:
         interrupts.pass_on(journal, job_id)
         ended = executor.tick()
         job = journal.job(job_id)
-        left = interrupts.hung_up and not interrupts.count and job.state == "paused" and not any(step.active for step in job.steps)
-        if left:
+        resting = job.state == "paused" and not any(step.active for step in job.steps)
+        gone = interrupts.hung_up and not interrupts.count
+        left = resting and (gone or bool(stopped(job)))
+        if left and gone:
             journal.update_job(job_id, message=f"{LEFT}: `resume {job_id}` goes on")
         watch(journal.job(job_id))
         if ended or left:
@@ -72,7 +78,8 @@ def carry_out(executor: Executor, interrupts: Interrupts, watch: Watch) -> Job:
 def follow(journal: Journal, clock: SystemClock, job_id: str, interrupts: Interrupts, watch: Watch, lock: ExecutorLock) -> Job:
     """Watch a job that another process executes until it ends, or until nobody executes it any more: `lock` is then this process's.
 
-    A signal that whoever holds the lock does not react to, a third one, and a closed terminal end the watching; the job stays as it is.
+    Like one that is carried out here it is left when its migrations fail alike. A signal that whoever holds the lock does not react to,
+    a third one, and a closed terminal end the watching; the job stays as it is.
     """
     pressed, since = 0, clock.monotonic()
     while True:
@@ -82,7 +89,8 @@ def follow(journal: Journal, clock: SystemClock, job_id: str, interrupts: Interr
         job = journal.job(job_id)
         watch(job)
         unheard = job.state not in ("cancelling", "cancelled") and clock.monotonic() - since > HEARD
-        if not job.open or interrupts.hung_up or pressed > 2 or (pressed and unheard) or lock.take():
+        resting = job.state == "paused" and bool(stopped(job))
+        if not job.open or resting or interrupts.hung_up or pressed > 2 or (pressed and unheard) or lock.take():
             return job
         clock.sleep(TICK)
 

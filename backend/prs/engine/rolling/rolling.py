@@ -30,11 +30,11 @@ GOES_DOWN = 600.0  # a node that still has its old uptime after this (s) has not
 
 
 class Halted(Exception):
-    """Why the rolling_run goes no further; `cancelled` when the user asked for that."""
+    """Why the rolling_run goes no further; `cancelled` when the user asked for that, `left` when it goes on with `resume`."""
 
-    def __init__(self, words: str, cancelled: bool = False) -> None:
+    def __init__(self, words: str, cancelled: bool = False, left: bool = False) -> None:
         super().__init__(words)
-        self.cancelled = cancelled
+        self.cancelled, self.left = cancelled, left
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Rolling:
             self._pass("", PATIENCE, "at the end")
             self.runs.end(self.run_id, "done", "", self.clock.time())
         except Halted as halt:
-            if halt.cancelled and self.actions.left():
+            if halt.left or (halt.cancelled and self.actions.left()):
                 return self.runs.get(self.run_id)
             self.runs.end(self.run_id, "cancelled" if halt.cancelled else "failed", self._left(str(halt)), self.clock.time())
         return self.runs.get(self.run_id)
@@ -142,6 +142,9 @@ class Rolling:
 
     def _end(self, job_id: str, words: str) -> None:
         job = self.actions.work(job_id)
+        if job.state == "paused" and not self.actions.stopped():
+            self.actions.say(f"{words}: job {job.id} is paused: {job.message}")
+            raise Halted(job.message, cancelled=True, left=True)
         if job.state != "done":
             raise Halted(f"{words}: {job.message or job.state}", cancelled=job.state == "cancelled" or job.open)
 

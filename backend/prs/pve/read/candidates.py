@@ -1,6 +1,7 @@
 """A closer look at the guests that a plan considers moving: PVE's own preconditions, their configuration and their mean load.
 
-Two calls for each VM and one for each container, and one more where the method asks for means; two for each node that takes part.
+One call for each guest, its configuration; PVE's preconditions too for a VM of which they might say more, and one more where the method
+asks for means; two for each node that takes part.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from prs.pve.read.preconditions import (
     lock_of,
     lxc_preconditions,
     mounts,
+    nothing_local,
     qemu_preconditions,
 )  # fmt: skip
 from prs.pve.read.rrd import GuestMean
@@ -144,7 +146,8 @@ def _look(
             config = table(api.get(f"{here}/config"))
             verdict = _lxc(cluster, guest, config, _former(api, here, config))
         elif asks:
-            verdict = _qemu(api, cluster, guest, here)
+            config = _config(api, here)
+            verdict = Preconditions(lock="") if _tells_all(cluster, guest, config) else _qemu(api, cluster, guest, here)
         else:
             config = table(api.get(f"{here}/config", {"current": 1}))
             verdict = _judged(cluster, guest, as_configured(config, _shared(cluster), guest.running))
@@ -153,9 +156,14 @@ def _look(
         if lock not in PASSING_LOCKS:
             return _Look(Preconditions((f"PVE: {error}",)))
         verdict = Preconditions(lock=lock)
-    config = config or _config(api, here)
     verdict = _on_storages(cluster, guest, config, _with_sizes(facts, guest, verdict))
     return _Look(verdict, config, _mean(api, cluster, here) if means and guest.running else None)
+
+
+def _tells_all(cluster: Cluster, guest: Guest, config: Row) -> bool:
+    """True when PVE's preconditions cannot say more of a VM than its configuration; they are asked in any case right before it moves."""
+    shared = {storage.name for storage in cluster.storages if storage.shared and storage.node == guest.node}
+    return cluster.quorate and not guest.ha and nothing_local(config, shared)
 
 
 def _with_sizes(facts: NodeFacts, guest: Guest, verdict: Preconditions) -> Preconditions:

@@ -18,6 +18,12 @@ _CLOUDINIT = re.compile(r"vm-\d+-cloudinit")
 _OWNER = re.compile(r"(?:vm|base|subvol|basevol)-(\d+)-")
 _DRIVE = re.compile(r"(?:(?:ide|sata|scsi|virtio|unused)\d+|efidisk0|tpmstate0)$")
 _MOUNT = re.compile(r"(?:rootfs|mp\d+|unused\d+)$")
+# Keys of a VM's configuration that bind it to no node; whatever else stands there, also what later releases bring, PVE is asked about.
+_UNBOUND = re.compile(
+    r"(?:acpi|agent|arch|balloon|bios|boot|bootdisk|ci(?:password|type|upgrade|user)|cores|cpu|cpulimit|cpuunits|description|digest|"
+    r"hookscript|hotplug|ipconfig\d+|localtime|machine|memory|meta|name|nameserver|net\d+|numa|onboot|ostype|protection|scsihw|"
+    r"searchdomain|shares|smbios1|sockets|sshkeys|startdate|startup|tablet|tags|vcpus|vga|vmgenid)$"
+)
 _DEVICES = (
     ("hostpci", "uses PCI device"), ("usb", "uses USB device"), ("serial", "uses serial port"), ("parallel", "uses parallel port"),
     ("virtiofs", "shares a directory of its node as"), ("ivshmem", "shares memory with its node as"),
@@ -76,6 +82,17 @@ def qemu_preconditions(
         companions=companions(data),
         connections=flag(data, "has-dbus-vmstate"),
     )
+
+
+def nothing_local(config: Row, shared: Collection[str]) -> bool:
+    """True when a VM's configuration, which must not be empty, has no lock, no snapshot, no device and no volume but on shared storages."""
+    for key in config:
+        value = text(config, key)
+        volid = value.partition(",")[0].removeprefix("file=")
+        on_shared = volid == "none" or (":" in volid and volid.partition(":")[0] in shared)
+        if not (on_shared if _DRIVE.match(key) else _UNBOUND.match(key)) or (key == "vga" and "clipboard" in value):
+            return False
+    return bool(config)
 
 
 def owned_by_other(volid: str, vmid: int) -> str:

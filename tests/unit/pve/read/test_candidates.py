@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from prs.engine.planning import PlanRequest, make_plan
 from prs.errors import ApiError, LoginFailed, Unreachable
-from prs.model import Cluster, Guest, Node, Replication, Storage
+from prs.model import Cluster, Guest, Node, Policy, Replication, Storage
 from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.snapshot import read_cluster
 from simcluster import InProcessApi
+from simcluster.access import Grant
 from simcluster.ha_rules import Resource
 from simcluster.ha_rules import Rule as HaRule
 from simcluster.nouns import Disk
@@ -35,10 +37,11 @@ def look(world: World, *vmids: int, method: str = "memory") -> tuple[Cluster, di
 def test_calls_for_each_guest_and_node_and_none_for_the_others(flavour: Flavour) -> None:
     world = small(flavour)
     _, guests, calls = look(world, 101, 106, 110)
-    assert calls == 3 + 3 + 2 + 2 * 3  # two VMs, a container, and two for each node
+    # a VM with nothing local, one with a local disk, a container (each with its mean), and two for each node
+    assert calls == 2 + 3 + 2 + 2 * 3
     assert [vmid for vmid, guest in guests.items() if guest.inspected] == [101, 106, 110]
-    assert guests[101].targets == ("pve2", "pve3")
-    assert guests[110].targets is None
+    assert guests[101].targets is guests[110].targets is None
+    assert guests[106].targets == ("pve2", "pve3")
     assert guests[106].volumes[0].size == guests[106].disk == 60 * GiB
     assert not world.schema_errors
 
@@ -179,7 +182,7 @@ def cluster(**more: Any) -> Cluster:
 def test_a_node_that_does_not_answer_is_asked_once() -> None:
     api = FakeApi({"/nodes/n1/qemu/100/migrate": Unreachable("596 Connection timed out")})
     found = {guest.vmid: guest for guest in inspect_guests(api, cluster(), [100, 101, 102]).guests}
-    assert [path for _, path, _ in api.asked] == ["/nodes/n1/status", "/nodes/n1/qemu/100/migrate"]
+    assert [path for _, path, _ in api.asked] == ["/nodes/n1/status", "/nodes/n1/qemu/100/config", "/nodes/n1/qemu/100/migrate"]
     assert found[100].blockers == found[101].blockers == ("PVE cannot be asked about it: 596 Connection timed out",)
     assert found[102].blockers == ("its node is offline",)
     assert all(guest.inspected for guest in found.values())
@@ -333,3 +336,39 @@ def test_an_auditor_finds_in_configurations_what_pve_tells_others(config: dict[s
     for full, read in zip(*seen, strict=True):
         assert read.blockers == full.blockers
         assert (read.volumes, read.disk) == (full.volumes, full.disk)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": {"hostpci0": "0000:01:00.0"}}, {"config": {"vga": "qxl,clipboard=vnc"}}, {"config": {"some-new-key": "1"}},
+        {"config": {"args": "-cpu host"}}, {"lock": "backup"}, {"disks": {"scsi0": "zfs:9"}},
+        {"disks": {"scsi0": "ceph:9", "unused0": "zfs:9"}}, {"disks": {"scsi0": "ceph:9,snapshot"}}, {"ha": True},
+    ],
+)  # fmt: skip
+def test_pve_is_asked_about_a_vm_of_which_it_might_say_more_than_its_configuration(change: dict[str, Any]) -> None:
+    """Devices, locks, snapshots, local disks, what this version does not know, and HA."""
+    told = {key: value for key, value in change.items() if key in ("config", "disks")}
+    world = with_guest({"disks": {"scsi0": "ceph:20"}, **told}, zfs={"total": 100})
+    world.guests[100].lock = change.get("lock", "")
+    if "ha" in change:
+        world.ha.add(Resource("vm:100"))
+    look(world, 100)
+    assert world.requests["GET /nodes/{node}/qemu/{vmid}/migrate"] == 1
+
+
+def test_pve_is_not_asked_about_a_vm_with_nothing_local() -> None:
+    """Its storages and rules are known; PVE is asked right before it moves."""
+    config = {"net0": "virtio,bridge=vmbr0", "tags": "a", "ide2": "none,media=cdrom"}
+    world = with_guest({"disks": {"scsi0": "ceph:20"}, "config": config})
+    _, guests, _ = look(world, 100)
+    assert (world.requests["GET /nodes/{node}/qemu/{vmid}/migrate"], guests[100].blockers, guests[100].inspected) == (0, (), True)
+
+
+def test_who_may_migrate_all_but_one_guest_plans_without_that_one() -> None:
+    """A role on the guest itself replaces what comes from above."""
+    world = with_guest({"disks": {"scsi0": "ceph:20"}})
+    world.access.grants.append(Grant("/vms/100", "prs@pve!daemon", "PVEAuditor"))
+    api = InProcessApi(world, "prs@pve!daemon")
+    _, plan = make_plan(api, Policy(), world.clock.time(), PlanRequest(drain="pve1"))
+    assert "VM.Migrate" in plan.blockers[0].reason

@@ -1,0 +1,36 @@
+"""How many calls to PVE a plan may take: 10, 1 per node, 2 per guest examined, 1 per local storage that has a disk of one."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.bench_calls import bound
+from prs.engine.planning import PlanRequest, make_plan
+from prs.model import Policy
+from simcluster.inprocess import InProcessApi
+from simcluster.scenes import large
+from simcluster.world import Flavour
+
+
+@pytest.mark.parametrize("flavour", ["8", "9"])
+@pytest.mark.parametrize("drain", ["", "n02"])
+def test_a_plan_stays_within_the_bound_of_calls(flavour: Flavour, drain: str) -> None:
+    world = large(8, 300, flavour=flavour)
+    world.clock.sleep(3600)
+    api = InProcessApi(world, "prs@pve!daemon")
+    cluster, plan = make_plan(api, Policy(), world.clock.time(), PlanRequest(drain=drain))
+    assert plan.moves
+    assert api.calls <= bound(cluster)
+
+
+def test_a_node_that_no_move_of_the_last_plan_touches_was_not_needed_and_one_that_refuses_is_planned_around() -> None:
+    """Nodes are asked what they are when a plan first needs them; what they then say counts before the plan is shown."""
+    world = large(8, 300)
+    world.clock.sleep(3600)
+    for name in ("n03", "n05"):
+        world.nodes[name].bridges = ("vmbr9",)
+    api = InProcessApi(world, "prs@pve!daemon")
+    _, plan = make_plan(api, Policy(), world.clock.time(), PlanRequest(drain="n02"))
+    assert plan.feasible
+    assert plan.moves
+    assert not {move.target for move in plan.moves} & {"n03", "n05"}
