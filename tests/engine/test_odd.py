@@ -14,7 +14,8 @@ import pytest
 from drive import Drive, Patched
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
-from prs.engine.daemon.service import STRIKES, Host, Service
+from prs.engine.daemon.host import Host
+from prs.engine.daemon.service import STRIKES, Service
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.journal.lock import ExecutorLock, held
 from prs.errors import JournalError, PlanError, PveError

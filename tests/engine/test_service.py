@@ -11,7 +11,8 @@ import pytest
 from drive import VirtualClock
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
-from prs.engine.daemon.service import Host, Service
+from prs.engine.daemon.host import Host
+from prs.engine.daemon.service import Service
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.journal import credentials
 from prs.engine.journal.journal import Journal

@@ -11,7 +11,8 @@ from pathlib import Path
 from drive import Drive, VirtualClock
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
-from prs.engine.daemon.service import Host, Service
+from prs.engine.daemon.host import Host
+from prs.engine.daemon.service import Service
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.drain.release import release_node
 from prs.engine.drain.shared_holds import FOLDER, SharedHolds

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prs.model import Cluster
-from prs.pve.read.values import Row, table, text
+from prs.pve.read.values import Row, digits, table, text
 
 NAME = ".vmlist"  # below /etc/pve, readable for group www-data (pve-cluster pmxcfs/cfs-plug-func.c)
 ALL_SEEING = "root@pam"  # the one account that no role can hide anything from (access-control RPCEnvironment.pm)
@@ -28,7 +28,7 @@ class Roster:
             ids: Row = table(table(json.loads(self.read_text())).get("ids"))
         except (OSError, ValueError, RecursionError):
             return None
-        found = {int(vmid): text(table(row), "node") for vmid, row in ids.items() if vmid.isdecimal() and len(vmid) < 10}
+        found = {vmid: text(table(row), "node") for name, row in ids.items() if (vmid := digits(name)) is not None}
         # A guest may move or appear between two readings, but not half of them; this host may be a node of another cluster.
         return found if 2 * sum(found.get(vmid) == node for vmid, node in seen.items()) >= len(seen) else None
 

@@ -13,7 +13,8 @@ from prs.cli.journal_of import journal_of, shared_holds_here
 from prs.config.layers import signature
 from prs.config.load import Settings, keep_good
 from prs.engine.clock import SystemClock
-from prs.engine.daemon.service import Host, Service
+from prs.engine.daemon.host import Host
+from prs.engine.daemon.service import Service
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.execution.executor import TICK
 from prs.engine.journal.lock import SERVICE, ExecutorLock

@@ -5,20 +5,16 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from prs.config.load import Settings
-from prs.endpoint import Endpoint
 from prs.engine.clock import SystemClock
+from prs.engine.daemon.host import Host
 from prs.engine.daemon.leader import leads
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.daemon.watchdog import Watchdog
-from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
-from prs.engine.drain.shared_holds import SharedHolds
 from prs.engine.execution.executor import TICK, Executor
 from prs.engine.journal import credentials
 from prs.engine.journal.jobs import Job
@@ -43,20 +39,6 @@ STRIKES = 5  # times in a row that a job may fail for a reason nobody has though
 DAY = 86_400.0
 HOT_AGAIN = 1800.0  # seconds between two runs that a node with hardly any free memory calls for
 RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was not ours to plan, is looked at again
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What the daemon is given from outside: how to load the settings, how to log in, the name of this host, and what needs root."""
-
-    load: Callable[[], Settings]
-    connect: Callable[[Endpoint], Api]
-    name: str
-    switch: Switch | None = None  # changes HA maintenance mode; None where there is no helper
-    shared_holds: SharedHolds | None = None  # the cluster's list of nodes that are kept empty; None outside the cluster
-    written: Callable[[], object] = lambda: None  # changes when a program has written settings, so that they are read again
-    alive: Callable[[float], Collection[str]] = lambda now: ()  # the nodes whose service is alive, at a Unix time
-    tell_alive: Callable[[bool], None] = lambda alive: None  # tells the other nodes of this service; HelperError
 
 
 def unforeseen(error: Exception) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from prs.model import Guest
-from prs.pve.read.values import Row, flag, properties, text, whole
+from prs.pve.read.values import Row, digits, flag, properties, text, whole
 
 DEFAULT_CPU = "kvm64"  # of a VM whose configuration names none (qemu-server QemuServer/CPUConfig.pm)
 CUSTOM = "custom-"  # begins the names of models that the cluster's administrator made (qemu-server QemuServer/CPUConfig.pm)
@@ -77,7 +77,7 @@ def _first(value: str, key: str) -> str:
 
 
 def _mib(value: str) -> int:
-    return int(value) * MIB if value.isdecimal() and len(value) < 10 else 0
+    return (digits(value) or 0) * MIB
 
 
 def raw_lines(data: Any) -> list[str]:

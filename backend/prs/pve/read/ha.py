@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from prs.errors import ApiError
 from prs.model import Rule
 from prs.pve.api import Api
-from prs.pve.read.values import Row, flag, properties, table, text, words
+from prs.pve.read.values import Row, digits, flag, properties, table, text, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,11 @@ def managed(resources: Iterable[Row], groups: Iterable[Row] = ()) -> dict[int, M
 
 def vmids(resources: str) -> tuple[int, ...]:
     """The vmids of "vm:100,ct:101", ascending."""
-    found = (part.rpartition(":")[2] for part in words(resources))
-    return tuple(sorted({int(part) for part in found if part.isdecimal() and len(part) < 10}))
+    found = (digits(part.rpartition(":")[2]) for part in words(resources))
+    return tuple(sorted({vmid for vmid in found if vmid is not None}))
 
 
 def _nodes(value: str) -> tuple[tuple[str, int], ...]:
     """("n1", 2), ("n2", 0) of "n1:2,n2"; the higher number is preferred."""
     pairs = (part.partition(":") for part in words(value))
-    return tuple((name, int(priority) if priority.isdecimal() and len(priority) < 10 else 0) for name, _, priority in pairs)
+    return tuple((name, digits(priority) or 0) for name, _, priority in pairs)

@@ -10,7 +10,7 @@ from prs.model import Guest, Node
 from prs.pve.read import rrd
 from prs.pve.read.migrations import MIGRATIONS
 from prs.pve.read.resources import SETTLING, Sample, sample
-from prs.pve.read.values import Row, number, text, whole
+from prs.pve.read.values import Row, digits, number, text, whole
 
 # Tasks that change how much a node has to carry; means must not reach back over them (types of qemu-server and pve-container).
 CHANGES = {"qmigrate", "vzmigrate"} | {kind + what for kind in ("qm", "vz") for what in ("start", "stop", "shutdown", "suspend", "resume")}
@@ -105,7 +105,7 @@ def _unsettled(guests: tuple[Guest, ...], tasks: list[Row], past: Histories) -> 
     now = past.clock
     moved = {
         whole(row, "id") for row in tasks
-        if text(row, "type") in MIGRATIONS and text(row, "id").isdecimal() and (number(row, "endtime") or now) > now - SETTLING
+        if text(row, "type") in MIGRATIONS and digits(text(row, "id")) is not None and (number(row, "endtime") or now) > now - SETTLING
     }  # fmt: skip
     return {guest.node for guest in guests if guest.vmid in moved or (guest.running and guest.problem)}
 

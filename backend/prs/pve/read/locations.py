@@ -8,7 +8,7 @@ from dataclasses import replace
 from prs.errors import ApiError, Unreachable
 from prs.model import Cluster
 from prs.pve.api import Api, quote
-from prs.pve.read.values import properties, table, text
+from prs.pve.read.values import digits, properties, table, text
 
 SINCE = (9, 1, 13)
 DEGREES = 6  # digits of a coordinate that tell a place from another: a tenth of a metre
@@ -50,4 +50,5 @@ def _coordinates(place: Mapping[str, object]) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdecimal() and len(part) < 10)
+    found = (digits(part) for part in version.split("-")[0].split("."))
+    return tuple(part for part in found if part is not None)

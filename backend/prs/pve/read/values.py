@@ -49,6 +49,14 @@ def text(row: Row, key: str) -> str:
     return str(value).encode("utf-8", "replace").decode()
 
 
+DIGITS = 9  # of the longest number that PVE's names and lists hold: VMIDs have at most nine
+
+
+def digits(value: str) -> int | None:
+    """The whole number that the text is, as VMIDs, node ids and priorities are; None for any other text."""
+    return int(value) if value.isdecimal() and len(value) <= DIGITS else None
+
+
 def flag(row: Row, key: str, default: bool = False) -> bool:
     """PVE's boolean under `key`: 1, "1", true."""
     value = row.get(key)
