@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from prs.cli import main as cli
 from prs.cli.main import VERBS
+from unit.cli import json_schema
 
 PAGE = (Path(__file__).parents[3] / "docs" / "json.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", PAGE, re.MULTILINE))
@@ -45,3 +47,10 @@ def test_an_error_is_one_document_with_all_mistakes(tmp_path: Path, capsys: pyte
     code = cli.main(["plan", "-c", str(path), "--json"])
     told = json.loads(capsys.readouterr().out)["error"]
     assert (told["exit"], len(told["messages"])) == (code, 2)
+
+
+def test_the_schema_is_that_of_the_classes() -> None:
+    """When a class changes: `PYTHONPATH=backend:tests python -m unit.cli.json_schema > docs/json.schema.json`."""
+    assert (Path(__file__).parents[3] / "docs/json.schema.json").read_text() == json_schema.text()
+    assert set(ROWS) < set(json_schema.document()["$defs"])
+    Draft202012Validator.check_schema(json_schema.document())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from debianlab.pve_tools import Node
 from prs.cli import exits
@@ -23,6 +24,7 @@ from prs.model import Policy
 from prs.setup import shared
 from prs.setup.tools import SetupError, Tools
 from unit import samples
+from unit.cli.json_schema import document
 
 SHIPPED = Path(__file__).resolve().parents[3] / "backend/prs.conf"
 CHANGING = ("add", "modify", "delete", "remove", "create")
@@ -291,5 +293,6 @@ def test_the_account_is_not_taken_from_a_running_job(member: Lab, tmp_path: Path
 def test_setup_for_programs(member: Lab) -> None:
     code, output = member.setup("--json")
     told = json.loads(output)
+    Draft202012Validator(document()["$defs"]["setup"]).validate(told)
     assert (code, told["problems"]) == (exits.DONE, [])
     assert "created API token prs@pve!cluster" in told["changes"]

@@ -66,5 +66,5 @@ def _end(call: Call, worker: Worker, words: str, code: int = exits.DONE) -> int:
     """Say what was done where there is no job to tell of."""
     worker.say(words)
     if call.json:
-        call.print_json({"plan": None, "job": None, "held": to_json(worker.holds.held())})
+        call.print_json({"plan": None, "job": None, "held": [to_json(one) for one in worker.holds.held().values()]})
     return code

@@ -1,0 +1,100 @@
+"""The JSON Schema of what `--json` prints, made from the classes that are printed: `python -m unit.cli.json_schema` prints it."""
+
+from __future__ import annotations
+
+import json
+import types
+from dataclasses import fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from prs.config.load import Origin
+from prs.engine.journal.hold import Hold
+from prs.engine.journal.jobs import Job
+from prs.engine.rolling.runs import RollingRun
+from prs.model import Cluster, Plan
+from prs.pve.check.findings import Finding
+
+Schema = dict[str, Any]
+SCALARS: dict[Any, str] = {int: "integer", float: "number", str: "string", bool: "boolean"}
+TEXTS: Schema = {"type": "array", "items": {"type": "string"}}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+
+
+def schema_of(hint: Any, found: dict[str, Schema]) -> Schema:
+    """The schema of a type as prs.codec.to_json gives it; that of each class on the way goes into `found`."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return {"enum": list(args)}
+    if origin in (Union, types.UnionType):
+        return {"anyOf": [schema_of(arg, found) if arg is not type(None) else {"type": "null"} for arg in args]}
+    if origin is tuple and args[1:] == (Ellipsis,):
+        return {"type": "array", "items": schema_of(args[0], found)}
+    if origin is tuple:
+        return {"type": "array", "prefixItems": [schema_of(arg, found) for arg in args], "items": False, "minItems": len(args)}
+    if is_dataclass(hint):
+        name = hint.__name__  # type: ignore[union-attr]
+        if name not in found:
+            found[name] = {}
+            hints = get_type_hints(hint)
+            found[name] = record(**{item.name: schema_of(hints[item.name], found) for item in fields(hint)})
+            found[name]["description"] = (hint.__doc__ or "").split("\n")[0]
+        return {"$ref": f"#/$defs/{name}"}
+    return {"type": SCALARS[hint]}
+
+
+def record(**properties: Schema) -> Schema:
+    """An object with all of these properties and no other."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def listing(item: Schema) -> Schema:
+    """A list."""
+    return {"type": "array", "items": item}
+
+
+def document() -> Schema:
+    """One definition for each verb, for errors, and for each class in them."""
+    found: dict[str, Schema] = {}
+    plan, job, hold, rolling_run, origin, finding, cluster = (
+        schema_of(one, found) for one in (Plan, Job, Hold, RollingRun, Origin, Finding, Cluster)
+    )
+    null: Schema = {"type": "null"}
+    done = record(plan=plan, job={"anyOf": [job, null]})
+    rolling = record(rolling_run=rolling_run)
+    verbs: dict[str, Schema] = {
+        "run": done,
+        "plan": record(plan=plan, feasible={"type": "boolean"}, bytes=COUNT, problems=TEXTS),
+        "drain": {"anyOf": [done, rolling]},
+        "resume": {"anyOf": [record(jobs=listing(job)), rolling]},
+        "release": {"anyOf": [done, record(plan=null, job=null, held=listing(hold))]},
+        "snapshot": {
+            "anyOf": [
+                record(format={"type": "string"}, version=COUNT, cluster=cluster),
+                record(file={"type": "string"}, nodes=COUNT, guests=COUNT),
+            ]
+        },
+        "status": {
+            "anyOf": [
+                record(jobs=listing(job), held=listing(hold), rolling_run={"anyOf": [rolling_run, null]}, mistakes=TEXTS),
+                job,
+            ]
+        },
+        "check": record(findings=listing(finding), problems=COUNT),
+        "config": record(options=listing(origin), mistakes=TEXTS, warnings=TEXTS, missing=TEXTS),
+        "setup": record(changes=TEXTS, problems=TEXTS, notes=TEXTS),
+        "error": record(error=record(exit={"type": "integer", "minimum": 1, "maximum": 6}, messages={**TEXTS, "minItems": 1})),
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What proxmox-rebalancing-service prints with --json: $defs has one entry for each verb, and `error`",
+        "$defs": {**verbs, **dict(sorted(found.items()))},
+    }
+
+
+def text() -> str:
+    """The document as docs/json.schema.json holds it."""
+    return json.dumps(document(), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    print(text(), end="")
