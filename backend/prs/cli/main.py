@@ -50,6 +50,13 @@ VERBS = (
         options.plan,
     ),
     Verb(
+        "place", "Say where a guest should go that is to be created, or where one would be better; move nothing.",
+        "Every node is ranked by what the cluster looks like afterwards: room for the loss of a node, rules, level. With VMID it is about "
+        "that guest, and its own node is among the places. With --order it is about several guests to be, all together: a JSON list, each "
+        "with memory (bytes) and, as needed, name, kind, cores, disks ([{storage, size}]), tags, pool, rules, like.",
+        options.place,
+    ),
+    Verb(
         "drain", "Empty a node: move all its guests, running and stopped, to the others.",
         "If one guest cannot leave, nothing is moved (but see --leave-blocked) and each such guest is named with the reason. The node "
         "counts as empty when the cluster shows it empty. Until `release NODE` it then gets no guest. Ctrl-C works as it does for run; a "
@@ -208,6 +215,7 @@ examples:
   {PROGRAM} check
   {PROGRAM} plan --method cpu
   {PROGRAM} plan --drain node01
+  {PROGRAM} place --memory 8 --disk local-lvm:32
   {PROGRAM} drain node01
   {PROGRAM} snapshot cluster.json && {PROGRAM} plan --snapshot cluster.json --method disk
 

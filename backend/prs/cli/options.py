@@ -69,6 +69,43 @@ def plan(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def place(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `place`."""
+    amount, guest = _value(values.count(1, 100000), "a whole number from 1"), _value(values.count(1, 999999999), "the VMID of a guest")
+    parser.add_argument("vmid", metavar="VMID", nargs="?", type=guest, help="a guest that exists; without it, one that is to be created")
+    parser.add_argument("--name", metavar="NAME", default="", help="what it is to be called")
+    parser.add_argument("--memory", metavar="GIB", type=_value(_gib, "a number of GiB above 0"), help="the memory that it may use")
+    parser.add_argument("--cores", metavar="N", type=amount, help="its cores")
+    parser.add_argument("--disk", metavar="STORAGE:GIB", action="append", type=_value(_disk, "STORAGE:GIB"), help="a disk; may be repeated")
+    parser.add_argument("--tag", metavar="TAG", action="append", help="a tag, such as one that is a rule; may be repeated")
+    parser.add_argument("--pool", metavar="POOL", default="", help="its pool")
+    parser.add_argument("--rule", metavar="RULE", action="append", help="an HA rule or group that it is to be part of; may be repeated")
+    parser.add_argument("--like", metavar="VMID", type=guest, help="a guest that it is like in all that is not said")
+    parser.add_argument("--container", action="store_true", help="it is a container")
+    parser.add_argument("--order", metavar="FILE", help="several guests to be, from a JSON file; - for standard input")
+    words = f"what to level: {BY_NAME['balancing', 'method'].allowed}"
+    parser.add_argument("--method", type=_option("method"), metavar="METHOD", help=words)
+    parser.add_argument("--snapshot", metavar="FILE", type=Path, help="answer for the cluster saved in FILE, without any connection")
+    parser.add_argument("--nodes", action="store_true", help="print one JSON object and nothing else: each guest's name and its node")
+    _json(parser)
+
+
+def _gib(text: str) -> int:
+    """Bytes of a number of GiB above 0; ValueError."""
+    size = float(text)
+    if not 0 < size < 2**20:
+        raise ValueError
+    return round(size * 2**30)
+
+
+def _disk(text: str) -> tuple[str, int]:
+    """The storage and the bytes of STORAGE:GIB; ValueError."""
+    storage, _, size = text.rpartition(":")
+    if not storage:
+        raise ValueError
+    return storage, _gib(size)
+
+
 def drain(parser: argparse.ArgumentParser) -> None:
     """Add the options of `drain`."""
     parser.add_argument("node", metavar="NODE", type=_NODE, help="the node to empty")

@@ -55,8 +55,7 @@ def make_plan(
     `expect` tells what loads are expected over the coming day, for which the plan is made then.
     """
     request = request or PlanRequest()
-    cluster = with_hidden(read_cluster(api, now, policy.method), roster, api.user)
-    _not_blind(api, cluster, request, roster)
+    cluster = read_to_plan(api, policy, now, request, roster)
     held = permissions(api)
     cluster = _unsure(cluster, held, request, roster, api.user)
     forecast, cluster = None if request.drain else expect(cluster), movable(cluster, api.user, held)
@@ -70,11 +69,7 @@ def _planned(
     forecast: Forecast | None,
 ) -> tuple[Cluster, Plan]:
     """Plan and examine in turn; with `asks` False the caller may not ask for PVE's preconditions."""
-    cluster = restrict(cluster) if restrict else cluster
-    if not cluster.quorate:
-        raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
-    if wanted(cluster, policy):
-        cluster = with_locations(api, cluster)
+    cluster = narrowed(api, cluster, policy, restrict)
     facts, means = NodeFacts(api), policy.method in MEANS
     if request.drain:
         here = [guest.vmid for guest in cluster.guests if guest.node == request.drain and not guest.template]
@@ -95,6 +90,21 @@ def _planned(
         settled = what_if(_examined_only(cluster), policy, now, request, forecast)
     cluster = inspect_guests(api, cluster, (), facts, [node.name for node in cluster.nodes], means)
     return cluster, bounded(what_if(_examined_only(cluster), policy, now, request, forecast), None, policy)
+
+
+def read_to_plan(api: Api, policy: Policy, now: float, request: PlanRequest, roster: Roster | None) -> Cluster:
+    """The cluster as far as it is seen; PlanError where that is not enough for what is asked, PveError."""
+    cluster = with_hidden(read_cluster(api, now, policy.method), roster, api.user)
+    _not_blind(api, cluster, request, roster)
+    return cluster
+
+
+def narrowed(api: Api, cluster: Cluster, policy: Policy, restrict: Callable[[Cluster], Cluster] | None) -> Cluster:
+    """The cluster with what `restrict` marks, and where its nodes stand; PlanError without quorum."""
+    cluster = restrict(cluster) if restrict else cluster
+    if not cluster.quorate:
+        raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
+    return with_locations(api, cluster) if wanted(cluster, policy) else cluster
 
 
 def _ends(plan: Plan) -> set[str]:

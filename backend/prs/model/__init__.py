@@ -18,6 +18,7 @@ from prs.model.cluster import (
     unlocking,
 )
 from prs.model.forecast import HALF_HOUR, Forecast, Outlook, Reading
+from prs.model.placement import Candidate, Disk, NewGuest, Placed, Placement
 from prs.model.plan import Headroom, Move, NodeLoad, Plan, Stay, Term
 from prs.model.policy import Policy, Pool
 
@@ -27,16 +28,21 @@ __all__ = [
     "LOCK_PATIENCE",
     "PASSING_LOCKS",
     "RESOURCES",
+    "Candidate",
     "Cluster",
+    "Disk",
     "Forecast",
     "Guest",
     "Headroom",
     "Kind",
     "Method",
     "Move",
+    "NewGuest",
     "Node",
     "NodeLoad",
     "Outlook",
+    "Placed",
+    "Placement",
     "Plan",
     "Policy",
     "Pool",

@@ -103,7 +103,9 @@ class Guest:
 
     @property
     def label(self) -> str:
-        """The guest as people know it: `102 (db01)`."""
+        """The guest as people know it: `102 (db01)`; one that is to be (vmid below 1) by its name alone."""
+        if self.vmid < 1:
+            return self.name
         return f"{self.vmid} ({self.name})" if self.name else str(self.vmid)
 
     @property

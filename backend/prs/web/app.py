@@ -16,7 +16,7 @@ from prs.web.api.openapi import PREFIX
 from prs.web.api.refusal import Refusal, refusal
 from prs.web.context import Context
 from prs.web.pages import pages
-from prs.web.routes import jobs, overview, plans, session
+from prs.web.routes import jobs, overview, placements, plans, session
 
 BRIDGE = "prs.bridge"  # set in the WSGI environment of what comes through pveproxy (prs.web.server.bridge); no header can set it
 log, audit = logging.getLogger(__name__), logging.getLogger("prs.web.audit")
@@ -29,7 +29,7 @@ def create_app(context: Context) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # no redirects to paths that a caller made up
     api = Blueprint("api", __name__, url_prefix=PREFIX)
-    for routes in (session, overview, plans, jobs):
+    for routes in (session, overview, plans, placements, jobs):
         routes.add(api, context)
     app.register_blueprint(api)
     app.register_blueprint(pages(context))

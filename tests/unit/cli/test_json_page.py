@@ -31,7 +31,10 @@ def test_every_verb_has_its_row_and_takes_json() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "part"),
-    [(["plan", "--snapshot", "SAVED"], 0), (["status"], 0), (["config", "show"], 0)],
+    [
+        (["plan", "--snapshot", "SAVED"], 0), (["place", "--memory", "2", "--snapshot", "SAVED"], 0), (["status"], 0),
+        (["config", "show"], 0),
+    ],
 )
 def test_the_keys_are_those_of_the_page(
     arguments: list[str], part: int, saved: Path, conf: Path, capsys: pytest.CaptureFixture[str]

@@ -6,7 +6,7 @@ from typing import Any
 
 from prs.codec import to_json
 from prs.engine.journal.jobs import Step
-from prs.model import Headroom, Move, NodeLoad, Plan, Stay, Term
+from prs.model import Candidate, Headroom, Move, NodeLoad, Placed, Placement, Plan, Stay, Term
 
 GIB = 2**30
 _UPID = "UPID:pve1:0000013B:00032F5A:6B02B9EC:qmigrate:102:admin@pve:"
@@ -48,6 +48,19 @@ def _plan() -> dict[str, Any]:
     found = to_json(plan)
     found["moves"] = [{**found["moves"][0], "how": "live", "bytes": move.bytes}]
     return {**found, "id": "0123456789ab", "user": "admin@pve", "bytes": plan.bytes, "feasible": True}
+
+
+def _placement() -> dict[str, Any]:
+    nodes = (
+        Candidate("pve3", 1, "it leaves the nodes most level; the spread is then 53.0 points", 0.33, 0.12, 0.3, 0.53, True),
+        Candidate("pve1", 0, "needs 12.0 GiB of memory, pve1 has 8.9 GiB free", 0.86, 0.62, 0.4),
+    )
+    before = (NodeLoad("pve1", 0.86, 0.62, 0.4, 8), NodeLoad("pve3", 0.21, 0.12, 0.3, 1))
+    after = (before[0], NodeLoad("pve3", 0.33, 0.12, 0.3, 2))
+    headroom = Headroom(True, "pve1", 0, "If any one node fails, its guests fit on the others.")
+    placed = (Placed("web02", "pve3", nodes[0].reason, nodes),)
+    found = Placement("memory", placed, "Best: web02 on pve3.", 1795000000.0, before, after, 0.65, 0.53, headroom)
+    return {**to_json(found), "feasible": True}
 
 
 def _job(full: bool) -> dict[str, Any]:
@@ -104,6 +117,7 @@ ANSWERS: dict[str, Any] = {
     },
     "cluster": _cluster(),
     "plan": _plan(),
+    "placement": _placement(),
     "jobs": {"jobs": [_job(False)], "peers": [{"node": "pve2", "reached": False, "message": "pve2 (10.0.0.2): refuses the connection"}]},
     "job": _job(True),
     "released": {"node": "pve1", "released": True, "message": ""},
@@ -112,6 +126,7 @@ ANSWERS: dict[str, Any] = {
 
 REQUESTS: dict[str, Any] = {
     "plans": {"kind": "drain", "node": "pve1", "stopped": True, "containers": False},
+    "PlacementRequest": {"guests": [{"name": "web02", "memory": 12 * GIB, "disks": [{"storage": "local-zfs", "size": 32 * GIB}]}]},
     "JobRequest": {"plan": "0123456789ab", "moves": [102], "maintenance": False},
     "CancelRequest": {"abort": False},
     "MaintenanceRequest": {"enabled": True},

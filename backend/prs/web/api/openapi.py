@@ -72,6 +72,8 @@ def _paths() -> dict[str, Any]:
         "/cluster": {"get": _call("Nodes, guests and storages with their loads.", ref("Cluster"), "cluster", extra=unseen)},
         "/plans": {"post": _call("Make and store a plan; nothing moves.", ref("Plan"), "plan", plans, extra=sense, status="201")},
         "/plans/{id}": {"parameters": job, "get": _call("The stored plan.", ref("Plan"), "plan")},
+        "/placements": {"post": _call("Where guests should go; nothing moves.", ref("Placement"), "placement", ref("PlacementRequest"),
+                                      extra=sense)},
         "/jobs": {
             "get": _call("Own jobs, or all with Sys.Audit on /.", ref("Jobs"), "jobs", params=[scope, limit], extra=unseen),
             "post": _call("Carry a plan out.", ref("Job"), "job", ref("JobRequest"), extra=drift, status="201"),

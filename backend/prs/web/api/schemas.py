@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
-from prs.model import RESOURCES, Guest, Headroom, Method, Move, NodeLoad, Plan, Stay, Storage, Term
+from prs.model import RESOURCES, Candidate, Guest, Headroom, Method, Move, NodeLoad, Placed, Placement, Plan, Stay, Storage, Term
 from prs.web.api.reflect import OF_PLANS, Schema, listing, record, ref, schema_of
 
 TEXT: Schema = {"type": "string"}
@@ -57,10 +57,31 @@ def _requests() -> dict[str, Schema]:
         "containers": {**FLAG, "description": "move running containers too, each move restarts one"},
         "relax": {**listing({**TEXT, "maxLength": 256}, "rules that may be broken meanwhile (see `relaxable`); * = any"), "maxItems": 200},
     }
+    short: Schema = {**TEXT, "maxLength": 256}
+    disk: Any = {"storage": {**TEXT, "minLength": 1, "maxLength": 100}, "size": {**limit, "description": "bytes"}}
+    joins = {**listing(short, "names of HA rules that it joins"), "maxItems": 100}
+    new: Any = {
+        "name": {**TEXT, "maxLength": 100},
+        "kind": {"type": "string", "enum": ["qemu", "lxc"]},
+        "memory": {**limit, "description": "bytes that it may use"},
+        "cores": {"type": "integer", "minimum": 1, "maximum": 8192},
+        "disks": {**listing(record("A disk to be.", **disk)), "maxItems": 64},
+        "tags": {**listing(short), "maxItems": 100},
+        "pool": short,
+        "rules": joins,
+        "like": {**VMID, "description": "a guest that it is like in all that is left out"},
+    }
+    asked: Any = {
+        "method": METHOD,
+        "guests": {**listing(ref("NewGuest"), "guests to be, placed together"), "minItems": 1, "maxItems": 20},
+        "vmid": {**VMID, "description": "instead of `guests`: a guest that exists"},
+    }
     later = ("method", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave", "relax")
     return {
         "BalanceRequest": record("Level the cluster by one method.", later, **balance),
         "DrainRequest": record("Empty one node.", later, **drain),
+        "NewGuest": record("What a guest to be needs; memory or like has to be there.", tuple(new), **new),
+        "PlacementRequest": record("Where guests should go: those that are to be, or one that exists.", tuple(asked), **asked),
         "JobRequest": record(
             "Carry out exactly this plan, or only the moves of some guests.",
             ("moves", "maintenance"),
@@ -151,6 +172,9 @@ def _plans() -> dict[str, Schema]:
         "NodeLoad": schema_of(NodeLoad),
         "Term": schema_of(Term),
         "Headroom": schema_of(Headroom),
+        "Candidate": schema_of(Candidate),
+        "Placed": schema_of(Placed),
+        "Placement": schema_of(Placement, feasible={**FLAG, "description": "every guest has a node"}),
         "Plan": schema_of(Plan, drop=tuple(changed), **changed, **more),
     }
 
