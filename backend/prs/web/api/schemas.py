@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
-from prs.model import RESOURCES, Candidate, Guest, Headroom, Method, Move, NodeLoad, Placed, Placement, Plan, Stay, Storage, Term
+from prs.model import RESOURCES, Candidate, Guest, Headroom, Method, Move, NodeLoad, Outlook, Placed, Placement, Plan, Stay, Storage, Term
 from prs.web.api.reflect import OF_PLANS, Schema, listing, record, ref, schema_of
 
 TEXT: Schema = {"type": "string"}
@@ -172,6 +172,7 @@ def _plans() -> dict[str, Schema]:
         "NodeLoad": schema_of(NodeLoad),
         "Term": schema_of(Term),
         "Headroom": schema_of(Headroom),
+        "Outlook": schema_of(Outlook),
         "Candidate": schema_of(Candidate),
         "Placed": schema_of(Placed),
         "Placement": schema_of(Placement, feasible={**FLAG, "description": "every guest has a node"}),
