@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import sys
+import urllib.error
 import urllib.request
 from typing import Any
 
@@ -12,14 +13,17 @@ trust = ssl.create_default_context(cafile="/etc/pve/local/pve-ssl.pem")
 
 
 def ask(path: str, body: Any = None, session: dict[str, str] | None = None) -> Any:
-    """Give the data of the answer; HTTPError for a refusal."""
+    """Give the data of the answer; SystemExit with a refusal."""
     headers = {"Content-Type": "application/json"}
     if session:
         headers |= {"Authorization": f"PVEAuthCookie={session['ticket']}", "CSRFPreventionToken": session["csrf"]}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"https://pve1:8017/api/v1{path}", data, headers)
-    with urllib.request.urlopen(request, context=trust, timeout=30) as answer:
-        return json.load(answer)["data"]
+    try:
+        with urllib.request.urlopen(request, context=trust, timeout=30) as answer:
+            return json.load(answer)["data"]
+    except urllib.error.HTTPError as error:
+        raise SystemExit(f"{path}: {error.code} {error.read().decode()}") from None
 
 
 verb, user, password, what = sys.argv[1:]

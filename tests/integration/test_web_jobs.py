@@ -113,6 +113,7 @@ def test_only_some_moves_of_a_plan(home: House, root: Person) -> None:
 
 
 def test_pause_resume_and_cancel(home: House, root: Person) -> None:
+    home.server.world.clock.pace(5.0)  # the migrations that run shall not end while they are talked about
     job = drain(root, "pve1")
     path = f"/jobs/{job['id']}"
     assert root.refused("POST", f"{path}/resume")[:2] == (409, "state")

@@ -118,7 +118,7 @@ def test_every_action_is_a_line_with_who_where_what_and_whether(home: House) -> 
     plan = root.post("/plans", {"kind": "balance"})["id"]
     audit.refused("POST", "/nodes/pve1/maintenance", {"enabled": True})
     audit.refused("POST", "/jobs/0123456789ab/cancel", {})
-    lines = [line for line in home.log("web").splitlines() if " from 127." in line]
+    lines = sorted((line for line in home.log("web").splitlines() if " from 127." in line), reverse=True)
     assert len(lines) == 3, plan
     assert "plan by root@pam from 127.0.0.1: allowed" in lines[0]
     assert "caller=root@pam client=127.0.0.1 action=plan allowed=yes" in lines[0]

@@ -21,6 +21,7 @@ from typing import Any
 import requests
 from fakepve.certs import make_cert
 
+from integration.accepting import Accepting
 from prs.engine.drain.shared_holds import FOLDER
 from prs.helper import root
 from simcluster.simserver import SimServer
@@ -83,7 +84,8 @@ class House:
         self.address = server.addresses[node]
         self.port = port or free_port(self.address)
         self.state, self.run = folder / "state", folder / "run"
-        self.pve, self.helper = folder / "pve", folder / "ha-helper.sock"
+        self.pve, self.helper, self.inbox = folder / "pve", folder / "ha-helper.sock", folder / "inbox.sock"
+        self._accepting: Accepting | None = None
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         for part in (self.state, self.run, self.pve / "local", self.pve / "nodes" / node):
             part.mkdir(parents=True)
@@ -117,9 +119,14 @@ class House:
         return f"https://{self.address}:{self.port}"
 
     def start_web(self, *arguments: str) -> None:
-        """Start gunicorn and wait until it answers."""
+        """Start the inbox and gunicorn, and wait until it answers."""
+        self._start_inbox()
         self._start("web", self.web_command(*arguments))
         self.wait(lambda: self.anyone().call("GET", "/healthz").status_code == 200)
+
+    def _start_inbox(self) -> None:
+        if self._accepting is None:
+            self._accepting = Accepting(self.inbox, [PYTHON, *self.inbox_command()], self._environment(), self.folder / "inbox.log")
 
     @property
     def socket(self) -> Path:
@@ -129,6 +136,7 @@ class House:
     def start_with_bridge(self, peer: str = "") -> None:
         """Start gunicorn with a listening unix socket from outside, as systemd does; processes of `peer` may speak there."""
         arguments = ("--bridge-peer", peer or pwd.getpwuid(os.getuid()).pw_name)
+        self._start_inbox()
         self._start("web", [str(Path(__file__).with_name("socket_given.py")), str(self.socket), *self.web_command(*arguments)[1:]])
         self.wait(lambda: through(self.socket, "GET", "/healthz")["status"] == 200)
 
@@ -139,8 +147,13 @@ class House:
 
     def web_command(self, *arguments: str) -> list[str]:
         """The web service's command line."""
-        return ["-m", "prs.web.server.serve", "-c", str(self.config), "--node", self.node, "--pve", str(self.pve),
-                "--pveproxy", str(self.folder / "pveproxy"), "--helper", str(self.helper), *arguments]  # fmt: skip
+        return ["-m", "prs.web.server.serve", "--inbox", str(self.inbox), "--node", self.node, "--pve", str(self.pve),
+                "--pveproxy", str(self.folder / "pveproxy"), *arguments]  # fmt: skip
+
+    def inbox_command(self) -> list[str]:
+        """The command line that serves one request to the inbox."""
+        return ["-m", "prs.web.inbox.serve", "-c", str(self.config), "--user", pwd.getpwuid(os.getuid()).pw_name, "--node", self.node,
+                "--pve", str(self.pve), "--helper", str(self.helper)]  # fmt: skip
 
     def start_daemon(self) -> None:
         """Start the core daemon (if `fast`, living as fast as the cluster) and wait until it holds its lock."""
@@ -157,11 +170,14 @@ class House:
         return False
 
     def _start(self, name: str, command: list[str]) -> None:
-        environment = {**os.environ, "PYTHONPATH": f"{BACKEND}:{TESTS}", "PYTHONUNBUFFERED": "1"}
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [PYTHON, *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+                [PYTHON, *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._environment(), start_new_session=True
             )
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": f"{BACKEND}:{TESTS}", "PYTHONUNBUFFERED": "1"}
 
     def stop(self, name: str, number: int = 15) -> None:
         """Signal a service (with 9 its whole group, as a crash would) and wait for its end."""
@@ -171,8 +187,9 @@ class House:
         process.wait(30)
 
     def log(self, name: str) -> str:
-        """What a service has written so far."""
-        return (self.folder / f"{name}.log").read_text(errors="replace")
+        """What a service has written so far; the inbox belongs to the web."""
+        files = [self.folder / f"{part}.log" for part in ((name, "inbox") if name == "web" else (name,))]
+        return "".join(path.read_text(errors="replace") for path in files if path.exists())
 
     def wait(self, ready: Callable[[], bool], seconds: float = 20.0) -> None:
         """Wait until `ready` is true; errors of a service that does not listen yet count as false."""
@@ -205,6 +222,8 @@ class House:
         """Stop what still runs."""
         for name in list(self.processes):
             self.stop(name)
+        if self._accepting is not None:
+            self._accepting.close()
 
 
 def through(place: Path, method: str, path: str, body: object = None, **headers: str) -> Any:

@@ -24,11 +24,13 @@ INSTALL = "apt install ./{core}_{version}_all.deb ./{ui}_{version}_all.deb"
 PURGE = f"apt purge {UI} {CORE}"
 CONF = f"/etc/{CORE}/prs.conf"
 SOCKET = "prs-ha-maintenance.socket"
+INBOX = "prs-inbox.socket"
+USERS = {CORE: "prs", UI: "prs-web"}
 HELD = "/etc/pve/proxmox-rebalancing-service"
 ASK = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as link:
-    link.connect("/run/prs-ha-maintenance.sock")
+    link.connect(sys.argv[2] if len(sys.argv) > 2 else "/run/prs-ha-maintenance.sock")
     link.sendall(sys.argv[1].encode() + b"\\n")
     link.shutdown(socket.SHUT_WR)
     print(link.recv(500).decode(), end="")
@@ -58,7 +60,7 @@ def test_installation(node: Node) -> None:
     pid = machine.show("pveproxy", "MainPID")
     command = INSTALL.format(core=CORE, ui=UI, version=node.version)
     machine.run(f"cd {SHARED}/debs && {command} -y")
-    for unit in (CORE, UI, SOCKET):
+    for unit in (CORE, UI, SOCKET, INBOX):
         machine.wait_active(unit)
         assert machine.run(f"systemctl is-enabled {unit}") == "enabled\n"
     assert machine.show("pveproxy", "MainPID") == pid
@@ -74,11 +76,10 @@ def test_nothing_is_scheduled(node: Node) -> None:
 
 
 def test_certificate(node: Node) -> None:
-    """The web service shows the node's certificate, and another one after Proxmox VE's reload, without a restart."""
+    """The web service shows the node's certificate, and soon another one when there is one, for which it starts again by itself."""
     machine, local = node.machine, node.machine.root / "etc/pve/nodes/pve1"
     assert machine.run(f"python3 -c '{CERTIFICATE}'").strip() == (local / "pve-ssl.pem").read_text().strip()
     assert "alive" in machine.run(f"python3 -c '{HEALTH}'")
-    pid = machine.show(UI, "MainPID")
     own = machine.shared / "own"
     own.mkdir()
     certificate, key, _ = make_cert(str(own), hosts=("pve1.example.org", "pve1", "127.0.0.1"))
@@ -88,11 +89,11 @@ def test_certificate(node: Node) -> None:
         shutil.chown(local / name, 0, 33)
     machine.run("systemctl reload-or-restart pveproxy")
     shown = Path(certificate).read_text().strip()
-    machine.wait("the other certificate", lambda: machine.run(f"python3 -c '{CERTIFICATE}'").strip() == shown, 20)
-    assert machine.show(UI, "MainPID") == pid
+    machine.wait("the other certificate", lambda: machine.try_run(f"python3 -c '{CERTIFICATE}'")[1].strip() == shown, 20)
     (local / "pveproxy-ssl.pem").unlink()
     (local / "pveproxy-ssl.key").unlink()
-    machine.run("systemctl reload-or-restart pveproxy")
+    shown = (local / "pve-ssl.pem").read_text().strip()
+    machine.wait("the first certificate", lambda: machine.try_run(f"python3 -c '{CERTIFICATE}'")[1].strip() == shown, 20)
 
 
 def test_follows_pveproxy(node: Node) -> None:
@@ -118,16 +119,41 @@ def test_hardening(node: Node, unit: str) -> None:
     assert re.search(r"Max core file size +0 +0 ", node.machine.run(f"cat /proc/{node.machine.show(unit, 'MainPID')}/limits"))
     status = node.machine.run(f"cat /proc/{node.machine.show(unit, 'MainPID')}/status")
     assert re.search(r"CapEff:\s+0+\n", status)
-    assert node.machine.run(f"stat -c %U /proc/{node.machine.show(unit, 'MainPID')}") == "prs\n"
+    assert node.machine.run(f"stat -c %U /proc/{node.machine.show(unit, 'MainPID')}") == f"{USERS[unit]}\n"
 
 
-def test_helper_is_hardened(node: Node) -> None:
-    """What runs as root is judged well under 2.5."""
-    copy = "cp /usr/lib/systemd/system/prs-ha-maintenance@.service /tmp/helper.service"
-    output = node.machine.run(f"{copy} && systemd-analyze security --no-pager --offline=true /tmp/helper.service")
+@pytest.mark.parametrize(("unit", "most"), [("prs-ha-maintenance@", 2.5), ("prs-inbox@", 1.5)])
+def test_what_takes_requests_is_hardened(node: Node, unit: str, most: float) -> None:
+    """What runs as root is judged well under 2.5, what runs as the service's user under 1.5."""
+    copy = f"cp /usr/lib/systemd/system/{unit}.service /tmp/one.service"
+    output = node.machine.run(f"{copy} && systemd-analyze security --no-pager --offline=true /tmp/one.service")
     exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", output)
     assert exposure
-    assert float(exposure[1]) < 2.5
+    assert float(exposure[1]) < most
+
+
+def test_a_hole_in_the_web_opens_little(node: Node) -> None:
+    """Its user reads the journal, and neither the account, waiting tickets, the cluster's files nor keys; helpers do nothing for it."""
+    machine = node.machine
+    machine.run("mkdir -p /run/prs/credentials && install -o prs -m 0600 /dev/null /run/prs/credentials/probe")
+    groups = machine.run("getent group prs-journal | cut -d: -f3").strip()
+    become = f"setpriv --reuid=prs-web --regid=prs-web --groups={groups} --no-new-privs"
+    local = "/etc/pve/local"
+    for path in (CONF, "/run/prs/credentials/probe", f"{local}/pve-ssl.key", f"{local}/pve-ssl.pem", "/etc/pve/pve-root-ca.pem"):
+        assert "Permission denied" in machine.try_run(f"{become} cat {path}")[1], path
+    machine.run("rm /run/prs/credentials/probe")
+    for command in ("touch /var/lib/prs/x", "rm /var/lib/prs/journal.sqlite", "sh -c 'echo >> /var/lib/prs/journal.sqlite'"):
+        code, output = machine.try_run(f"{become} {command}")
+        assert code != 0, command
+        assert "ermission denied" in output, command
+    read = f"{become} python3 -c 'import sqlite3; print(sqlite3.connect(\"file:/var/lib/prs/journal.sqlite?mode=ro\", uri=True).execute("
+    assert machine.run(f'{read}\"SELECT count(*) FROM jobs\").fetchone()[0])\'') == "0\n"
+    assert "Permission denied" in machine.try_run(f"{become} python3 -c '{ASK}' account 2>&1")[1]
+    request = '{"action": "maintenance", "arguments": "{\\\"node\\\": \\\"pve2\\\", \\\"enabled\\\": true}"}'
+    answer = machine.run(f"{become} python3 -c '{ASK}' '{request}' /run/prs-inbox.sock")
+    assert '"no_ticket"' in answer, answer
+    nobody = "setpriv --reuid=nobody --regid=nogroup --clear-groups"
+    assert "Permission denied" in machine.try_run(f"{nobody} python3 -c '{ASK}' x /run/prs-inbox.sock 2>&1")[1]
 
 
 def test_helper(node: Node) -> None:
@@ -190,6 +216,8 @@ def test_upgrade_in_the_middle_of_a_drain(node: Node) -> None:
     job = node.web("start", "root", node.server.logins["root@pam"], "pve2")
     machine.wait("the first migration", lambda: any(node.world.migrations[vmid] > before.get(vmid, 0) for vmid in here), 60)
     pid = machine.show(CORE, "MainPID")
+    # As it was while both services had one user: all of it the service's own.
+    machine.run("chgrp -R prs /var/lib/prs /run/prs && chmod 0600 /var/lib/prs/journal.sqlite*")
     machine.run(f"cd {SHARED}/debs && dpkg --force-confold -i {CORE}_{node.version}+2_all.deb {UI}_{node.version}+2_all.deb")
     assert node.world.on("pve2"), "the upgrade came too late to prove anything"
     assert machine.show(CORE, "MainPID") != pid
@@ -200,6 +228,7 @@ def test_upgrade_in_the_middle_of_a_drain(node: Node) -> None:
     assert not node.world.on("pve2")
     assert {vmid: node.world.migrations[vmid] - before.get(vmid, 0) for vmid in here} == dict.fromkeys(here, 1)
     assert machine.run("ls -A /run/prs/credentials") == ""
+    assert set(machine.run("stat -c '%U:%G' /var/lib/prs /var/lib/prs/*").split()) == {"prs:prs-journal"}
 
 
 def restarted(machine: Machine, pid: str) -> bool:
@@ -246,11 +275,11 @@ def test_purge(node: Node) -> None:
     machine.run(f"{PURGE} -y")
     assert machine.run(f"ls {HELD}") == "pve3.0123456789ab.held\n"
     machine.run(f"rm -r {HELD}")
-    assert machine.try_run("pgrep -u prs")[0] == 1
+    assert machine.try_run("pgrep -u prs,prs-web")[0] == 1
     assert machine.run(f"systemctl list-units --all --plain --no-legend '*prs*' '*{CORE}*'") == ""
     left = files(machine.root) - node.before
     users = {f"etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow")} | {"etc/.pwd.lock"}
     assert {name for name in left if not name.startswith(("var/lib/dbus", "etc/machine-id"))} - users == set()
-    assert machine.run("ls -d /run/prs /run/prs-ha-maintenance.sock 2>/dev/null || :") == ""
+    assert machine.run("ls -d /run/prs /run/prs-*.sock 2>/dev/null || :") == ""
     assert machine.run("dpkg -V pve-manager") == ""
     assert machine.show("pveproxy", "ActiveState") == "active"

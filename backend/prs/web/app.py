@@ -7,6 +7,7 @@ import logging
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from prs import audit
 from prs.errors import PrsError
 from prs.logs import brief
 from prs.web.access import guard
@@ -19,7 +20,7 @@ from prs.web.pages import pages
 from prs.web.routes import jobs, overview, placements, plans, session
 
 BRIDGE = "prs.bridge"  # set in the WSGI environment of what comes through pveproxy (prs.web.server.bridge); no header can set it
-log, audit = logging.getLogger(__name__), logging.getLogger("prs.web.audit")
+log = logging.getLogger(__name__)
 _ACTIONS = {"make_plan_of_caller": "plan", "start_job_of_caller": "start"}
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
 
@@ -68,20 +69,18 @@ def _finish(response: Response) -> Response:
     response.headers.update(guard.allow(getattr(g, "origin", "")))
     if response.status_code == 413:
         response.headers["Connection"] = "close"  # the body is still on its way and will not be read
-    if "caller" in g and request.method == "POST":
+    if "caller" in g and request.method == "POST" and not g.get("carried"):
         _audit(response)
     return compressed(response)
 
 
 def _audit(response: Response) -> None:
-    """Who, from where, what, on which job or node, and whether it was allowed: one line for each call that changes something."""
+    """What did not get as far as the inbox, which writes such a line for all that it is asked."""
     paths = request.view_args or {}
     action = str(paths.get("verb") or _ACTIONS.get((request.endpoint or "").rpartition(".")[2], request.endpoint))
-    job, client, allowed = str(paths.get("job_id") or g.get("job", "")), request.remote_addr or "", response.status_code < 400
-    fields = {"caller": g.caller.name, "client": client, "action": action, "job": job, "node": str(paths.get("node", ""))}
-    what = " ".join(filter(None, [action, job and f"job {job[:12]}", fields["node"] and f"node {fields['node'][:63]}"]))
-    words = "allowed" if allowed else f"refused with {response.status_code}"
-    audit.info("%s by %s from %s: %s", what, g.caller.name, client, words, extra={**fields, "allowed": "yes" if allowed else "no"})
+    job, node = str(paths.get("job_id", "")), str(paths.get("node", ""))
+    why = "" if response.status_code < 400 else f"refused with {response.status_code}"
+    audit.note(audit.Deed(action, g.caller.name, request.remote_addr or "", job, node, why))
 
 
 def _plain(error: HTTPException) -> Response:

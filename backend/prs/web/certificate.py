@@ -23,9 +23,38 @@ class Pair:
 def choose(local: Path) -> Pair:
     """pveproxy-ssl when certificate and key are there, else pve-ssl (pve-manager PVE/Service/pveproxy.pm)."""
     custom = Pair(local / "pveproxy-ssl.pem", local / "pveproxy-ssl.key")
-    if custom.certificate.exists() and custom.key.exists():
+    if there(custom.certificate) and there(custom.key):
         return custom
     return Pair(local / "pve-ssl.pem", local / "pve-ssl.key")
+
+
+def there(path: Path) -> bool:
+    """Whether the file is there; a copy by systemd says `none` where there was no file to load."""
+    try:
+        return path.stat().st_size > len("none\n")
+    except FileNotFoundError:
+        return False
+
+
+class Copied:
+    """Tells whether the files at `source` have changed since this process got copies of them (systemd's LoadCredential)."""
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self._seen = self._now()
+
+    def outdated(self) -> bool:
+        """True when the copies are of other files than those that are there now; half a pair does not count."""
+        now = self._now()
+        return now != self._seen and bool(now)
+
+    def _now(self) -> tuple[object, ...]:
+        """What the chosen pair looks like from outside: this process may not read it. Empty while there is none."""
+        try:
+            pair = choose(self._source)
+            return pair, _stamp(pair.certificate), _stamp(pair.key)
+        except OSError:
+            return ()
 
 
 class Contexts:
@@ -73,9 +102,9 @@ def names(certificate: Path) -> frozenset[str]:
     return frozenset(value.lower() for kind, value in decoded.get("subjectAltName", ()) if kind == "DNS")
 
 
-def leaf(certificate: Path) -> bytes:
-    """The first certificate of a PEM file as DER; OSError or ValueError if there is none."""
-    found = re.search(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", certificate.read_text(encoding="ascii"), re.DOTALL)
+def leaf(text: str) -> bytes:
+    """The first certificate of a PEM text as DER; ValueError if there is none."""
+    found = re.search(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", text, re.DOTALL)
     if not found:
-        raise ValueError(f"{certificate} holds no certificate")
+        raise ValueError("there is no certificate")
     return ssl.PEM_cert_to_DER_cert(found[0])

@@ -1,19 +1,17 @@
-"""What the routes work with: the settings, the way to PVE, the journal, and what is remembered for a few seconds."""
+"""What the routes work with: the settings, the way to PVE, the journal to read, the inbox, and what is remembered for a few seconds."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
-from prs.engine.clock import SystemClock
-from prs.engine.drain.holds import Holds
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.lock import held
-from prs.helper.client import shared_holds
 from prs.model import Cluster
 from prs.pve.api import Api
 from prs.pve.read.snapshot import read_cluster
@@ -21,53 +19,48 @@ from prs.pve.roster import with_hidden
 from prs.web.access.auth import Caller, Connect, Verifier
 from prs.web.access.guard import Guard
 from prs.web.access.guesses import LOGINS, LOGINS_CLIENT, Gate, Guesses
+from prs.web.access.login import Login
 from prs.web.cache import Cache
+from prs.web.facts import Facts, Known
+from prs.web.inbox.client import Inbox
 from prs.web.peers import Peers
 from prs.web.site import Site
 
 FRESH = 5.0  # seconds a cluster that was read for display is shown; PVE renews its figures every 10 s
 
 
-Run = Callable[..., Any]  # run(context, work, who, *arguments) gives what work(context, who, *arguments) gives
-
-
-def here(context: Context, work: Callable[..., Any], who: Caller, *arguments: Any) -> Any:
-    """Do the work in this process."""
-    return work(context, who, *arguments)
-
-
 class Context:
-    """One per process; safe for many threads. `run` carries out what computes for long."""
+    """One per process; safe for many threads."""
 
-    def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, site: Site, run: Run = here) -> None:
-        self.settings, self.guard, self.site, self._run = settings, guard, site, run
+    def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, site: Site, inbox: Inbox) -> None:
+        self.settings, self.guard, self.site, self._inbox = settings, guard, site, inbox
         self.verifier, self.guesses, self.logins = Verifier(api, connect), Guesses(), Gate(LOGINS, LOGINS_CLIENT)
-        self.peers = Peers(settings.web.port, site, settings.web.api, lambda login: connect(self.verifier.endpoint(login)))
+        self._known = Known(lambda: inbox.look("facts"))
+        pve: Callable[[Login], Api] = lambda login: connect(self.verifier.endpoint(login))  # noqa: E731
+        self.peers = Peers(settings.web.port, site.node, settings.web.api, lambda: self.facts.nodes, pve)
         self._api, self._connect = api, connect
-        self._local, self._shared_holds = threading.local(), shared_holds(site.pve, site.node, site.helper)
+        self._local = threading.local()
         self._clusters: Cache[Cluster] = Cache(FRESH, 8)
 
-    @property
-    def parts(self) -> tuple[Settings, Endpoint, Guard, Site]:
-        """What another process needs to make the same context."""
-        return self.settings, self._api, self.guard, self.site
-
-    def run(self, work: Callable[..., Any], who: Caller, *arguments: Any) -> Any:
-        """What `work(context, who, *arguments)` gives, wherever it is done; `work` is a function of a module."""
-        return self._run(self, work, who, *arguments)
+    def ask(self, action: str, who: Caller, client: str, **arguments: Any) -> Any:
+        """Have the inbox carry an action of the caller's out; Refusal."""
+        try:
+            return self._inbox.ask(action, who.login, client, arguments)
+        finally:
+            self._known.forget()
 
     @property
     def journal(self) -> Journal:
-        """This thread's connection to the journal."""
+        """This thread's connection to the journal, to read only."""
         found: Journal | None = getattr(self._local, "journal", None)
-        if found is None:
-            found = self._local.journal = Journal(self.settings.state_dir / "journal.sqlite")
+        if found is None or found.passing:
+            found = self._local.journal = Journal(self.settings.state_dir / "journal.sqlite", writes=False)
         return found
 
     @property
-    def holds(self) -> Holds:
-        """The nodes that are kept empty, by drains of this host and of others."""
-        return Holds(self.journal, SystemClock(), self._shared_holds)
+    def facts(self) -> Facts:
+        """What the inbox tells of this node and its cluster."""
+        return self._known.get()
 
     def api(self, caller: Caller) -> Api:
         """PVE, called as the caller."""
@@ -81,7 +74,9 @@ class Context:
         """The cluster as the caller sees it, up to FRESH seconds old; PveError."""
         found = self._clusters.get(caller.login.key)
         if found is None:
-            found = with_hidden(read_cluster(self.api(caller), self.now(), "all"), self.holds.roster, caller.name)
+            known = self.facts
+            found = with_hidden(read_cluster(self.api(caller), self.now(), "all"), known.roster, caller.name)
+            found = replace(found, problems=(*found.problems, *filter(None, [known.trouble])))
             self._clusters.put(caller.login.key, found)
         return found
 

@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +23,6 @@ from prs.web.api.parse import parse
 from prs.web.api.reflect import record, ref
 from prs.web.api.validate import mistakes
 from prs.web.cache import Cache
-from prs.web.site import Site
 
 TIMEOUT = 4.0  # seconds for all of an answer; PVE's own answer behind it is fast, and a refused ticket has been refused here already
 PLANNING = 60.0  # the same for what changes something, behind which a plan may be made
@@ -59,8 +58,11 @@ class Unanswered(PrsError):
 class Peers:
     """The services of the other nodes, asked through one bounded pool: at their port, or where that is closed through pveproxy."""
 
-    def __init__(self, port: int, site: Site, api: Endpoint, pve: Callable[[Login], Api]) -> None:
-        self._port, self._around, self._trust, self._pve = port, site, api, pve
+    def __init__(
+        self, port: int, node: str, api: Endpoint, certificates: Callable[[], Mapping[str, str] | None], pve: Callable[[Login], Api]
+    ) -> None:
+        """`node` is this one, `certificates` gives those of all nodes as PEM, None outside of a cluster (authorities are asked)."""
+        self._port, self._node, self._trust, self._certificates, self._pve = port, node, api, certificates, pve
         self._known: Cache[tuple[Peer, ...]] = Cache(ADDRESSES, 200)
         self._down: Cache[str] = Cache(DOWN, 200)
         self._pool = ThreadPoolExecutor(AT_ONCE, "peers")
@@ -74,7 +76,7 @@ class Peers:
             except PveError as error:
                 return (), f"the other nodes' jobs are not shown: {error}"
             nodes = [row for row in rows if isinstance(row, dict) and row.get("type") == "node" and row.get("online")]
-            found = tuple(Peer(str(row["name"]), str(row["ip"])) for row in nodes if row.get("ip") and row.get("name") != self._around.node)
+            found = tuple(Peer(str(row["name"]), str(row["ip"])) for row in nodes if row.get("ip") and row.get("name") != self._node)
             self._known.put(login.key, found)
         return found, ""
 
@@ -146,12 +148,14 @@ class Peers:
             connection.close()
 
     def _pin(self, peer: Peer) -> bytes | None:
-        """The certificate of the node as pmxcfs holds it; None when this machine is not a node (then authorities are asked)."""
-        folder = self._around.pve / "nodes" / peer.node
-        if not folder.is_dir():
+        """The certificate of the node as pmxcfs holds it; None when it knows no such node; Unanswered when that cannot be told."""
+        known = self._certificates()
+        if known is None or (known and peer.node not in known):
             return None
-        # pmxcfs keeps the keys of other nodes readable as well, so the choice is the one that node makes.
-        return certificate.leaf(certificate.choose(folder).certificate)
+        try:
+            return certificate.leaf(known.get(peer.node, ""))
+        except ValueError:
+            raise Unanswered("its certificate in Proxmox VE is not known") from None
 
     def _context(self, pin: bytes | None) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=(self._trust.ca_file or None) if pin is None else None)

@@ -1,12 +1,10 @@
-"""Where things are on this machine."""
+"""Where things are on this machine, as the web's process may see them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from prs.helper.client import SOCKET
 
 PAGES = Path("/usr/share/pve-proxmox-rebalancing-service-ui/www")
 # URL folder -> directory, as pveproxy maps them (pve-manager PVE/Service/pveproxy.pm).
@@ -24,7 +22,6 @@ class Site:
     """Where things are on this machine."""
 
     node: str  # this node's name
-    pve: Path = Path("/etc/pve")
-    helper: Path = SOCKET
+    authority: Path = Path("/etc/pve/pve-root-ca.pem")  # the cluster's certificate authority
     pages: Path = PAGES
     shared: Mapping[str, Path] = field(default_factory=dict)  # URL folder -> directory of the node's own web files

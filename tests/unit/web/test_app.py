@@ -37,7 +37,8 @@ from prs.web.api.refusal import Refusal, refusal
 from prs.web.app import create_app
 from prs.web.cache import Cache
 from prs.web.context import Context
-from prs.web.routes.json_of import brief_json, job_json
+from prs.web.inbox.client import Inbox
+from prs.web.json_of import brief_json, job_json
 from prs.web.site import Site
 from unit.samples import running
 
@@ -58,9 +59,9 @@ class Silent:
 @pytest.fixture
 def app(tmp_path: Path) -> Any:
     settings = Settings(tmp_path / "prs.conf", state_dir=tmp_path)
-    around = Site("pve1", tmp_path, tmp_path / "helper", tmp_path / "www", {"pve2/css": tmp_path / "css"})
+    around = Site("pve1", tmp_path / "pve-root-ca.pem", tmp_path / "www", {"pve2/css": tmp_path / "css"})
     guard = Guard(frozenset({"localhost"}), 8017)
-    return create_app(Context(settings, Endpoint(("127.0.0.1",)), lambda endpoint: Silent(), guard, around))
+    return create_app(Context(settings, Endpoint(("127.0.0.1",)), lambda endpoint: Silent(), guard, around, Inbox(tmp_path / "inbox")))
 
 
 def test_every_route_is_described_and_every_description_is_served(app: Any) -> None:

@@ -23,7 +23,7 @@ from prs.engine.journal.retention import prune
 from prs.engine.loads.memory import FILE, LoadMemory
 from prs.engine.loads.recorder import Recorder
 from prs.engine.planning import make_plan
-from prs.errors import ConfigError, HelperError, JobConflict, JournalError, PrsError
+from prs.errors import ConfigError, CredentialError, HelperError, JobConflict, JournalError, PrsError
 from prs.planner.day.means import reading_of
 from prs.pve.api import Api, Renewed
 from prs.pve.read.ha import ha_master
@@ -186,6 +186,8 @@ class Service:
         """A job from the web runs with its user's own ticket, every other with the configured account."""
         if job.credential:
             return self._host.connect(credentials.open(self._settings.credentials_dir, job.credential))
+        if job.origin == "web":
+            raise CredentialError("a job from the web interface has no login of its user: start it again")
         return self._host.connect(self._settings.require_endpoint())
 
     def _give_up(self, job: Job, error: PrsError) -> None:

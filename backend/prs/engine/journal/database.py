@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from prs.engine.journal.schema import upgrade
+from prs.engine.journal.opening import create, look
 from prs.errors import JournalError
 
 
@@ -19,22 +19,21 @@ class Database:
     As a context manager it is closed at the end; one that nobody needs any longer is closed, too.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the journal at `path`, readable by its owner and group only."""
-        self.path = path
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        """Open or create the journal at `path`, readable by its owner and group only.
+
+        Without `writes` nothing is created or changed, for a user who may only read; `passing`: what it shows holds for this moment only.
+        """
+        self.path, self.writes, self.passing = path, writes, False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                path.touch(mode=0o660)
-            # One thread works with a connection, but the one that finds it unused and closes it may be another.
-            self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+            if writes:
+                self._db = create(path)
+            else:
+                self._db, self.passing = look(path)
             self._end = weakref.finalize(self, self._db.close)
             # The process's end closes it anyway, and would do so outside of the thread that it belongs to.
             self._end.atexit = False  # type: ignore[misc]  # typeshed gives the class no such slot
             self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            upgrade(self._db)
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"the journal {path} cannot be opened: {error}") from error
 

@@ -34,9 +34,9 @@ _SURPLUS = """DELETE FROM plans WHERE user = ? AND id IN (
 class Journal(Database):
     """Plans, jobs with their steps, and the nodes that are held, through one connection."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the journal at `path`, readable by its owner and group only."""
-        super().__init__(path)
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        """Open or create the journal at `path`, readable by its owner and group only; without `writes` to read only, see Database."""
+        super().__init__(path, writes=writes)
         self._plans: dict[str, Plan] = {}
         self._aside: set[str] = set()  # jobs whose rows cannot be read, and which were told of
 
@@ -174,7 +174,7 @@ class Journal(Database):
         if row["id"] not in self._aside:
             self._aside.add(row["id"])
             log.error("job %s cannot be read from the journal and is set aside: %s", row["id"], f"{type(error).__name__}: {error}"[:200])
-        if row["state"] in JOB_OPEN:
+        if row["state"] in JOB_OPEN and self.writes:
             words = "its row in the journal cannot be read: look for running migrations in the task lists of the nodes"
             with self.transaction() as db:
                 db.execute("UPDATE jobs SET state = 'failed', message = ? WHERE id = ?", (words, row["id"]))

@@ -15,12 +15,13 @@ def become_owner(state_dir: Path) -> bool:
     Root must also not write where another user can put links. JournalError if the system refuses.
     """
     try:
-        owner = state_dir.stat().st_uid
+        found = state_dir.stat()
+        owner = found.st_uid
         if os.geteuid() != 0 or owner == 0:
             return False
         entry = pwd.getpwuid(owner)
         os.initgroups(entry.pw_name, entry.pw_gid)
-        os.setgid(entry.pw_gid)
+        os.setgid(found.st_gid)  # whose members read the journal
         os.setuid(owner)
     except FileNotFoundError:
         return False

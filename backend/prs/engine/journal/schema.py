@@ -80,5 +80,12 @@ def upgrade(connection: sqlite3.Connection) -> None:
         raise JournalError(f"the journal's schema cannot be upgraded from {version}: {error}") from error
 
 
+def require_newest(connection: sqlite3.Connection) -> None:
+    """Raise JournalError for any but the newest schema: whoever may only read cannot bring it there."""
+    if (version := _version(connection)) != len(MIGRATIONS):
+        words = "the service upgrades it at its start: systemctl restart proxmox-rebalancing-service"
+        raise JournalError(f"the journal has schema {version}, this version reads {len(MIGRATIONS)}; {words}")
+
+
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])

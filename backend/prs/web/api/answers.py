@@ -20,10 +20,11 @@ def answer(data: object, status: int = 200) -> Response:
     return Response(json.dumps({"data": data}, ensure_ascii=False), status, mimetype="application/json")
 
 
-def tagged(data: object) -> Response:
-    """The answer with an ETag, or 304 when the client has it already."""
+def tagged(data: Json, but: str = "") -> Response:
+    """The answer with an ETag, or 304 when the client has it already; of the value `but`, such as when it was read, no change counts."""
     found = answer(data)
-    found.set_etag(hashlib.sha256(found.get_data()).hexdigest()[:32], weak=True)  # the same whether it is compressed or not
+    told = found.get_data() if not but else json.dumps({**data, but: None}).encode()
+    found.set_etag(hashlib.sha256(told).hexdigest()[:32], weak=True)  # the same whether it is compressed or not
     found.make_conditional(request)
     return found
 

@@ -1,27 +1,34 @@
-"""What several routes need: the proven caller, the body, and guests marked with the caller's rights."""
+"""What several routes need: the proven caller, the body, and the inbox asked in the caller's name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from flask import g, request
 
-from prs.engine.drain.keep_out import keep_out
-from prs.engine.journal.hold import Hold
-from prs.model import Cluster, Guest
 from prs.web.access.auth import Caller
-from prs.web.access.rights import Rights
 from prs.web.api.parse import parse
 from prs.web.api.reflect import Schema
 from prs.web.api.refusal import Refusal
 from prs.web.api.validate import mistakes
+from prs.web.context import Context
+from prs.web.inbox.message import Told
 
 
 def caller() -> Caller:
     """Who asks; proven before the route was entered."""
     found: Caller = g.caller
+    return found
+
+
+def carried(context: Context, action: str, **arguments: Any) -> Any:
+    """What the inbox gives for an action of the caller's; Refusal. It asks PVE for the rights anew, and writes the audit line."""
+    try:
+        found = context.ask(action, caller(), request.remote_addr or "", **arguments)
+    except Told:
+        g.carried = True
+        raise
+    g.carried = True
     return found
 
 
@@ -56,17 +63,3 @@ def number(name: str, default: int, low: int, high: int) -> int:
     if len(given) > 1 or not given[0].isascii() or not given[0].isdigit() or len(given[0]) > 9 or not low <= int(given[0]) <= high:
         raise Refusal(400, "invalid", "The request is not as described.", [f"{name}: a whole number from {low} to {high} is expected"])
     return int(given[0])
-
-
-def restriction(rights: Rights, held: Mapping[str, Hold], but: str = "") -> Callable[[Cluster], Cluster]:
-    """Marks the guests that the caller has no right to migrate, and the nodes that are kept empty, except `but`."""
-
-    def mark(guest: Guest) -> Guest:
-        if rights.may_migrate(guest.vmid):
-            return guest
-        return replace(guest, blockers=(*guest.blockers, f"you have no right to migrate it (VM.Migrate on /vms/{guest.vmid})"))
-
-    def restrict(cluster: Cluster) -> Cluster:
-        return keep_out(replace(cluster, guests=tuple(mark(guest) for guest in cluster.guests)), held, but)
-
-    return restrict

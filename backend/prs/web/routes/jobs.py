@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
-from prs.engine.drain.release import plan_release
-from prs.engine.drain.way_back import opened, plan_back, way_back
-from prs.engine.journal.jobs import Job, Request
+from prs.engine.journal.jobs import Job
 from prs.errors import NotFound
-from prs.pve.read.candidates import inspect_guests
-from prs.pve.read.snapshot import read_cluster
 from prs.web.access.auth import Caller
 from prs.web.api.answers import answer, tagged
 from prs.web.api.openapi import PREFIX
@@ -21,11 +16,10 @@ from prs.web.api.refusal import Refusal
 from prs.web.api.schemas import ID
 from prs.web.api.validate import mistakes
 from prs.web.context import Context
+from prs.web.json_of import brief_json, job_json
 from prs.web.peers import Reply
-from prs.web.routes.common import body, caller, number, query, restriction
-from prs.web.routes.json_of import brief_json, job_json, plan_json
-from prs.web.routes.plans import complete
-from prs.web.start_job import start_job
+from prs.web.routes.common import body, caller, carried, number, query
+from prs.web.visible import visible_job
 
 SCOPES = ("cluster", "node")
 
@@ -39,9 +33,7 @@ def add(api: Blueprint, context: Context) -> None:
 
     @api.post("/jobs")
     def start_job_of_caller() -> Response:
-        who = caller()
-        job_id = g.job = context.run(start_job, who, body(ref("JobRequest")))
-        return answer(job_json(context.journal.job(job_id), who, context.site.node), 201)
+        return answer(carried(context, "start", **body(ref("JobRequest"))), 201)
 
     @api.get("/jobs/<job_id>")
     def show_job(job_id: str) -> Response:
@@ -61,13 +53,8 @@ def add(api: Blueprint, context: Context) -> None:
         if job is None:
             return answer(*_elsewhere(context, who, job_id, scope, verb, given))
         if verb == "undo":
-            return answer(context.run(undo, who, job), 201)
-        _steer(context, who, job, verb, given)
-        return answer(job_json(context.journal.job(job_id), who, context.site.node))
-
-
-def _visible(job: Job, who: Caller) -> bool:
-    return who.owns(job.user) or who.rights.may("Sys.Audit", "/")
+            return answer(carried(context, "undo", job=job_id), 201)
+        return answer(carried(context, "steer", job=job_id, verb=verb, **given))
 
 
 def _find(context: Context, job_id: str, who: Caller) -> Job | None:
@@ -78,7 +65,7 @@ def _find(context: Context, job_id: str, who: Caller) -> Job | None:
         job = context.journal.job(job_id)
     except NotFound:
         return None
-    return job if _visible(job, who) else None
+    return job if visible_job(job, who) else None
 
 
 def _list(context: Context, who: Caller, limit: int, scope: str) -> dict[str, Any]:
@@ -121,35 +108,3 @@ def _trouble(reply: Reply) -> str:
     if reply.error or reply.data is not None:
         return reply.error
     return f"{reply.peer.node} ({reply.peer.address}): refuses to show its jobs (status {reply.status})"
-
-
-def _steer(context: Context, who: Caller, job: Job, verb: str, given: dict[str, Any]) -> None:
-    allowed = job_json(job, who, "")["may"][verb]
-    if not allowed["allowed"]:
-        mine = who.owns(job.user) or who.rights.may("Sys.Modify", "/")
-        raise Refusal(409 if mine else 403, "state" if mine else "forbidden", f"Not possible: {allowed['reason']}.")
-    wish: dict[str, Request] = {"pause": "pause", "resume": "", "cancel": "abort" if given.get("abort") else "cancel"}
-    if not context.journal.request(job.id, wish[verb]):
-        raise Refusal(409, "state", "Not possible: the job has ended or is being cancelled.")
-
-
-def undo(context: Context, who: Caller, job: Job) -> dict[str, Any]:
-    """The way back as a new plan of the caller's, to be confirmed like any other."""
-    why = job_json(job, who, "")["may"]["undo"]
-    if not why["allowed"]:
-        raise Refusal(409, "state", f"Not possible: {why['reason']}.")
-    api, journal, holds = context.api(who), context.journal, context.holds
-    held = holds.own().get(job.node)
-    if held is not None:
-        # All drains of the node since it is kept empty belong together, and HA maintenance mode ends with them.
-        cluster, plan, policy = plan_release(api, holds, held, context.now())
-    else:
-        policy = way_back(job.policy, job.steps)
-        cluster = restriction(who.rights, holds.held(), job.node)(read_cluster(api, context.now(), policy.method))
-        there = {guest.vmid for guest in cluster.guests}
-        cluster = inspect_guests(api, cluster, sorted({step.vmid for step in job.steps if step.state == "done"} & there))
-        plan = plan_back(opened(cluster, job.node), policy, job, context.now())
-    plan = replace(complete(replace(plan, stays=()), cluster, {}), stays=plan.stays)  # a guest that stays may no longer exist
-    return plan_json(journal.add_plan(plan, policy, who.name), who.name, plan)
-
-

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from flask import Blueprint, Response
 
 from prs import __version__
-from prs.engine.drain.release import release_node
 from prs.errors import PveError
-from prs.helper.client import set_maintenance
 from prs.model import Cluster
 from prs.planner.plan import plan_balance
-from prs.web.access.actions import refusals, require
+from prs.web.access.actions import refusals
 from prs.web.access.auth import Caller
 from prs.web.api.answers import answer, tagged
 from prs.web.api.reflect import ref
@@ -21,8 +18,8 @@ from prs.web.api.refusal import Refusal
 from prs.web.api.schemas import NODE
 from prs.web.api.validate import mistakes
 from prs.web.context import Context
-from prs.web.routes.common import body, caller
-from prs.web.routes.json_of import cluster_json, right
+from prs.web.json_of import cluster_json, right
+from prs.web.routes.common import body, caller, carried
 
 
 def add(api: Blueprint, context: Context) -> None:
@@ -46,30 +43,19 @@ def add(api: Blueprint, context: Context) -> None:
         found = context.cluster(who)
         # With this policy any cluster counts as balanced: the planner measures and plans nothing.
         measured = plan_balance(found, replace(context.settings.policy, method="memory", spread=1.0), found.taken)
-        return tagged(cluster_json(found, measured, who.rights, context.holds.held()))
+        return tagged(cluster_json(found, measured, who.rights, context.facts.held), but="taken")
 
     @api.post("/nodes/<node>/release")
     def release(node: str) -> Response:
-        who, holds = caller(), context.holds
-        held = holds.held().get(node)
-        if held is None:
+        if mistakes(NODE, node):
             raise Refusal(404, "not_found", "this node is not kept empty by a drain")
-        require("" if who.owns(held.user) else who.rights.refusal("Sys.Modify"))
-        require(who.rights.refusal("Sys.Console") if held.maintenance else "")
-        untold = release_node(holds, held, partial(set_maintenance, context.site.helper))
-        return answer({"node": node, "released": True, "message": f"{untold[0].upper()}{untold[1:]}." if untold else ""})
+        return answer(carried(context, "release", node=node))
 
     @api.post("/nodes/<node>/maintenance")
     def maintenance(node: str) -> Response:
         if mistakes(NODE, node):
             raise Refusal(404, "not_found", "there is no such node")
-        enabled = bool(body(ref("MaintenanceRequest"))["enabled"])
-        require(caller().rights.refusal("Sys.Console"))
-        if node not in {found.name for found in context.cluster(caller()).nodes}:
-            raise Refusal(404, "not_found", f"there is no node {node}")
-        set_maintenance(context.site.helper, node, enabled)
-        words = f"put {node} into" if enabled else f"take {node} out of"
-        return answer({"node": node, "enabled": enabled, "message": f"The HA manager will {words} maintenance within about 20 seconds."})
+        return answer(carried(context, "maintenance", node=node, **body(ref("MaintenanceRequest"))))
 
 
 def _warnings(context: Context, who: Caller) -> list[str]:

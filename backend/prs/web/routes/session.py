@@ -36,7 +36,7 @@ def add(api: Blueprint, context: Context) -> None:
     def authority() -> Response:
         """The cluster's certificate authority, which any visitor may have: it is not secret."""
         try:
-            text = (context.site.pve / "pve-root-ca.pem").read_bytes()
+            text = context.site.authority.read_bytes()
         except OSError:
             raise Refusal(404, "not_found", "This machine holds no certificate authority of a cluster.") from None
         headers = {"Content-Disposition": "attachment; filename=pve-root-ca.crt"}

@@ -12,7 +12,7 @@ from gunicorn.glogging import Logger
 
 from prs.logs import brief
 
-A_MINUTE = {"prs.web.audit": 600, "prs.web.refused": 120}  # lines of a logger in a minute; all others together:
+A_MINUTE = {"prs.audit": 600, "prs.web.refused": 120}  # lines of a logger in a minute; all others together:
 OTHERS = 60
 
 

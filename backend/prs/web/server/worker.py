@@ -10,6 +10,7 @@ import errno
 import io
 import os
 import re
+import signal
 import socket
 import struct
 import time
@@ -24,7 +25,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from prs.web.access.allow_from import AccessRules
 from prs.web.access.client import client_of
 from prs.web.access.guard import BODY_LIMIT
-from prs.web.certificate import Contexts
+from prs.web.certificate import Contexts, Copied
 from prs.web.server import bridge
 from prs.web.server.places import TOTAL, Place, Places
 
@@ -78,6 +79,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
     contexts: Contexts | None = None  # None = plain HTTP, for tests of the worker itself
     bridge: int | None = None  # the listening unix socket for pveproxy (prs.web.server.bridge), and the users that may speak there
     bridge_peers: frozenset[int] = frozenset()
+    copied: Copied | None = None  # None = the certificate's files themselves are read
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -104,6 +106,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """One connection, in a greenlet of its own; closed without a word where pveproxy would (ALLOW_FROM, DENY_FROM, POLICY)."""
+        if self.copied is not None and self.copied.outdated():
+            self.copied = None
+            self.log.info("the node has another certificate: starting again with it")
+            os.kill(os.getppid(), signal.SIGTERM)  # in order: this connection is still served
         own = gevent.getcurrent()
         leave = lambda: own.kill(_gone("its place is needed"), block=False)  # noqa: E731
         local = listener.family == socket.AF_UNIX

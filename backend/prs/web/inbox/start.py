@@ -18,23 +18,25 @@ from prs.pve.read.snapshot import read_cluster
 from prs.web.access.actions import require
 from prs.web.access.auth import Caller
 from prs.web.api.refusal import Refusal
-from prs.web.context import Context
+from prs.web.inbox.desk import Desk
+from prs.web.json_of import job_json
 from prs.web.visible import visible_plan
 
 
-def start_job(context: Context, who: Caller, asked: dict[str, Any]) -> str:
-    """Queue the job and give its id; Refusal 403, 409 or 503 with what stands against it."""
-    plan, _ = visible_plan(context, asked["plan"], who)
-    policy = context.journal.plan_policy(asked["plan"])
+def start_job(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
+    """Queue the job and give it; Refusal 403, 409 or 503 with what stands against it."""
+    plan, _ = visible_plan(desk.journal, asked["plan"], who)
+    policy = desk.journal.plan_policy(asked["plan"])
     moves = chosen_moves(plan, asked.get("moves"))
     _check_rights(who, moves)
-    node = _maintenance(context, who, plan, policy, bool(asked.get("maintenance")))
-    if not context.daemon():
+    node = _maintenance(desk, who, plan, policy, bool(asked.get("maintenance")))
+    if not desk.daemon():
         raise Refusal(503, "daemon", "The service that carries jobs out is not running here: systemctl start proxmox-rebalancing-service.")
     # Before the look at the cluster: that a guest is being migrated already says less than by whom.
-    context.journal.refuse_overlap({move.vmid for move in moves})
-    _check_drift(context, who, plan, moves, policy, node)
-    return _queue(context, who, asked["plan"], None if moves == plan.moves else moves, node)
+    desk.journal.refuse_overlap({move.vmid for move in moves})
+    _check_drift(desk, who, plan, moves, policy, node)
+    job_id = _queue(desk, who, asked["plan"], None if moves == plan.moves else moves, node)
+    return job_json(desk.journal.job(job_id), who, desk.node)
 
 
 def chosen_moves(plan: Plan, vmids: Collection[int] | None) -> tuple[Move, ...]:
@@ -56,16 +58,16 @@ def filled(plan: Plan, policy: Policy) -> str:
     return home(Job("", plan.kind, "queued", plan, policy))
 
 
-def _maintenance(context: Context, who: Caller, plan: Plan, policy: Policy, asked: bool) -> str:
+def _maintenance(desk: Desk, who: Caller, plan: Plan, policy: Policy, asked: bool) -> str:
     """The node whose HA maintenance mode the job may switch: on for a drain that asks for it, off for the way back from such a one."""
     if asked and plan.kind != "drain":
         raise Refusal(400, "invalid", "The request is not as described.", ["maintenance: only a drain can switch it on"])
-    held = context.holds.own().get(filled(plan, policy))
+    held = desk.holds.own().get(filled(plan, policy))
     node = plan.node if asked else held.node if held and held.maintenance else ""
     if node:
         require(who.rights.refusal("Sys.Console"))
-        if not context.site.helper.exists():
-            raise Refusal(409, "helper", f"HA maintenance mode cannot be switched here: there is no helper at {context.site.helper}")
+        if not desk.helper.exists():
+            raise Refusal(409, "helper", f"HA maintenance mode cannot be switched here: there is no helper at {desk.helper}")
     return node
 
 
@@ -76,11 +78,11 @@ def _check_rights(who: Caller, moves: tuple[Move, ...]) -> None:
         raise Refusal(403, "forbidden", "The plan moves guests that you may not migrate.", details)
 
 
-def _check_drift(context: Context, who: Caller, plan: Plan, moves: tuple[Move, ...], policy: Policy, maintenance: str) -> None:
+def _check_drift(desk: Desk, who: Caller, plan: Plan, moves: tuple[Move, ...], policy: Policy, maintenance: str) -> None:
     """Hold the moves against a fresh reading; a selection is judged by its steps alone, not by whether it empties the node."""
     back = filled(plan, policy)
-    cluster = read_cluster(context.api(who), context.now(), plan.method)
-    cluster = opened(keep_out(cluster, context.holds.held(), back or plan.node), back)
+    cluster = read_cluster(desk.api(who), desk.now(), plan.method)
+    cluster = opened(keep_out(cluster, desk.holds.held(), back or plan.node), back)
     if not cluster.quorate:
         raise Refusal(409, "drift", "The cluster has no quorum: nothing can be migrated.")
     theirs = {} if maintenance or plan.kind != "drain" else taken_back(cluster, plan.node)
@@ -93,12 +95,12 @@ def _check_drift(context: Context, who: Caller, plan: Plan, moves: tuple[Move, .
         raise Refusal(409, "drift", "The cluster has changed since the plan was made: plan again.", changed[:50])
 
 
-def _queue(context: Context, who: Caller, plan_id: str, moves: tuple[Move, ...] | None, maintenance: str) -> str:
+def _queue(desk: Desk, who: Caller, plan_id: str, moves: tuple[Move, ...] | None, maintenance: str) -> str:
     """Ticket first, row second: the daemon must find both; a ticket without a row is taken back at once."""
-    directory = context.settings.credentials_dir
+    directory = desk.settings.credentials_dir
     name = credentials.save(directory, replace(who.endpoint, renew=True))
     try:
-        return context.journal.add_job(plan_id, who.name, "web", context.now(), moves, name, maintenance)
+        return desk.journal.add_job(plan_id, who.name, "web", desk.now(), moves, name, maintenance)
     except PrsError:
         credentials.delete(directory, name)
         raise

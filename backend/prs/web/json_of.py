@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from prs.codec import to_json
 from prs.engine.journal.hold import Hold
@@ -10,9 +11,9 @@ from prs.engine.journal.jobs import Job, Step
 from prs.model import RESOURCES, Cluster, Guest, Move, Plan, Storage
 from prs.web.access.auth import Caller
 from prs.web.access.rights import Rights
-from prs.web.api.answers import Json
 from prs.web.api.reflect import OF_PLANS
 
+Json = dict[str, Any]
 _PLAN_BRIEF = ("method", "summary", "seconds", "spread_before", "spread_after", "before", "after", "options")
 
 

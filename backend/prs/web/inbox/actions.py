@@ -1,0 +1,43 @@
+"""The table of what a caller may ask: what its arguments have to look like, and what carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prs.web.access.auth import Caller
+from prs.web.api.reflect import Schema, record, ref
+from prs.web.api.schemas import FLAG, ID, NODE
+from prs.web.inbox.desk import Desk
+
+Work = Callable[[Desk, Caller, dict[str, Any]], dict[str, Any]]  # gives JSON or raises PrsError; the arguments fit the schema
+
+_VERB: Schema = {"type": "string", "enum": ["pause", "resume", "cancel"]}
+ARGUMENTS: dict[str, Schema] = {
+    "plan": {"oneOf": [ref("BalanceRequest"), ref("DrainRequest")]},
+    "place": ref("PlacementRequest"),
+    "start": ref("JobRequest"),
+    "steer": record("Steer a job.", ("abort",), job=ID, verb=_VERB, abort=FLAG),
+    "undo": record("Plan the way back.", job=ID),
+    "release": record("End a hold.", node=NODE),
+    "maintenance": record("Switch HA maintenance mode.", node=NODE, enabled=FLAG),
+}
+
+
+def work_of(name: str) -> Work:
+    """What carries an action of the table out; each request loads no more than it needs."""
+    if name == "plan":
+        from prs.web.inbox.plans import make_plan_of_caller as work
+    elif name == "place":
+        from prs.web.inbox.placements import make_placement_of_caller as work
+    elif name == "start":
+        from prs.web.inbox.start import start_job as work
+    elif name == "steer":
+        from prs.web.inbox.jobs import steer as work
+    elif name == "undo":
+        from prs.web.inbox.undo import undo as work
+    elif name == "release":
+        from prs.web.inbox.nodes import release as work
+    else:
+        from prs.web.inbox.nodes import maintenance as work
+    return work
