@@ -119,8 +119,7 @@ class House:
         return f"https://{self.address}:{self.port}"
 
     def start_web(self, *arguments: str) -> None:
-        """Start the inbox and gunicorn, and wait until it answers."""
-        self._start_inbox()
+        """Start gunicorn, with its inbox, and wait until it answers."""
         self._start("web", self.web_command(*arguments))
         self.wait(lambda: self.anyone().call("GET", "/healthz").status_code == 200)
 
@@ -136,7 +135,6 @@ class House:
     def start_with_bridge(self, peer: str = "") -> None:
         """Start gunicorn with a listening unix socket from outside, as systemd does; processes of `peer` may speak there."""
         arguments = ("--bridge-peer", peer or pwd.getpwuid(os.getuid()).pw_name)
-        self._start_inbox()
         self._start("web", [str(Path(__file__).with_name("socket_given.py")), str(self.socket), *self.web_command(*arguments)[1:]])
         self.wait(lambda: through(self.socket, "GET", "/healthz")["status"] == 200)
 
@@ -170,6 +168,8 @@ class House:
         return False
 
     def _start(self, name: str, command: list[str]) -> None:
+        if name == "web":
+            self._start_inbox()
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [PYTHON, *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._environment(), start_new_session=True
