@@ -213,7 +213,7 @@ def test_upgrade_in_the_middle_of_a_drain(node: Node) -> None:
     with the same user's ticket, and each guest moves once."""
     machine, before = node.machine, dict(node.world.migrations)
     here = [guest.vmid for guest in node.world.on("pve2") if not guest.template]
-    node.world.clock.pace(SPEED / 4)  # so that a busy machine's upgrade still falls into the drain
+    node.world.clock.pace(1.0)  # so that a busy machine's upgrade still falls into the drain
     job = node.web("start", "root", node.server.logins["root@pam"], "pve2")
     machine.wait("the first migration", lambda: any(node.world.migrations[vmid] > before.get(vmid, 0) for vmid in here), 60)
     pid = machine.show(CORE, "MainPID")
