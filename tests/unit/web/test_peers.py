@@ -11,7 +11,6 @@ from prs.endpoint import Endpoint
 from prs.errors import ApiError
 from prs.web.access.login import Login
 from prs.web.peers import Peer, Peers
-from prs.web.site import Site
 
 JOBS: dict[str, Any] = {"jobs": [], "peers": []}
 PEER = Peer("pve2", "127.0.0.1")
@@ -39,7 +38,7 @@ class Pve:
 
 
 def peers(pve: Pve, port: int = 0) -> Peers:
-    return Peers(port, Site("pve1"), Endpoint(hosts=("127.0.0.1",)), lambda login: pve)
+    return Peers(port, "pve1", Endpoint(hosts=("127.0.0.1",)), lambda: None, lambda login: pve)
 
 
 @pytest.mark.parametrize("port", [0, 1], ids=["port 0", "a port where nobody listens"])
