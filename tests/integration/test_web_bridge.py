@@ -141,13 +141,13 @@ def test_a_slow_answer_is_given_up_after_the_deadline_and_holds_nobody_up(tmp_pa
         silent.listen()  # PVE's API hangs
         found.configure()
         found.config.write_text(found.config.read_text().replace(f":{found.server.port}", f":{silent.getsockname()[1]}"))
-        root, began, told = found.log_in("root@pam"), time.monotonic(), []
+        root, told = found.log_in("root@pam"), []
         found.start_with_bridge()
         asks = [threading.Thread(target=lambda: told.append(through(found.socket, "GET", "/status", **root.headers))) for _ in range(6)]
         for ask in asks:
             ask.start()
         assert through(found.socket, "GET", "/healthz")["status"] == 200
-        assert time.monotonic() - began < 10  # while the others still wait
+        assert told == []  # the others still wait
         for ask in asks:
             ask.join()
     assert [refusal(answer) for answer in told] == [(504, "late")] * 6
