@@ -29,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 BUILT = HERE.parents[1] / "build" / "ui"
 FILES = BUILT / "js"
 BELOW = "/api2/json/prs/"
+APART = "plb_anti_affinity_web"
 HOSTILE = "<img src=x onerror=hacked()>\"'&amp;</td>"
 
 
@@ -44,6 +45,9 @@ def make_world(scene: str) -> World:
     if scene == "ha":
         rules = {"apart": {"resources": ["vm:101", "vm:107"], "affinity": "negative"}}
         data["ha"] = {"resources": ["vm:101", "vm:102", "vm:107"], "rules": rules}
+    if scene == "apart":
+        for vmid in ("102", "108", "111"):
+            data["guests"][vmid]["tags"] = [APART]
     if scene == "stuck":
         data["guests"]["105"]["config"] = {"hostpci0": "0000:01:00.0"}
     return add_accounts(from_json(data, time.time()))

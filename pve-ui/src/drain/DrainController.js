@@ -140,6 +140,10 @@ Ext.define('PRS.DrainController', {
         if (me.lookup('leave').getValue()) {
             body.leave = true;
         }
+        let relax = me.lookup('relax').ticked();
+        if (relax.length) {
+            body.relax = relax;
+        }
         me.lookup('drain').setDisabled(true);
         PRS.Format.html(me.lookup('verdict'), PRS.Format.busy(gettext('Looking at each guest')));
         try {
@@ -160,6 +164,7 @@ Ext.define('PRS.DrainController', {
         Ext.suspendLayouts();
         try {
             me.lookup('guests').fill(plan);
+            me.lookup('relax').fill(plan);
             me.lookup('others').fill(plan, plan.node, me.cluster);
             me.showVerdict();
         } finally {

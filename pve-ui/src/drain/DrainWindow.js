@@ -57,6 +57,7 @@ Ext.define('PRS.DrainWindow', {
                         },
                     ],
                 },
+                { xtype: 'prsRelaxTicks', reference: 'relax', listeners: { change: 'onTicked' } },
                 { xtype: 'prsNodesAfter', reference: 'others', maxHeight: 160 },
             ],
         },

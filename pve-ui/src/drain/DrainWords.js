@@ -15,6 +15,10 @@ Ext.define('PRS.DrainWords', {
         let sentences = [Ext.String.format(head, node, PRS.Format.guests(blockers.length))];
         if (blockers.length && !ticked.leave) {
             sentences.push(me.remedy(blockers, ticked));
+            if (plan.relaxable.length) {
+                let words = gettext('Or tick the rules that may be broken while it is away.');
+                sentences.push(words);
+            }
         }
         if (moves.length) {
             sentences.push(`${PRS.Loads.numbers(sum)}.`, ...me.others(plan));
