@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PERL = ROOT / "tests" / "pveproxy"
 CORE = "proxmox-rebalancing-service"
 UI = "pve-proxmox-rebalancing-service-ui"
+BRIDGE = "pve-proxmox-rebalancing-service-bridge"
 # The shape of Proxmox VE's index page where it matters: a template with scripts before and after the one that the line goes behind.
 PAGE = """<!DOCTYPE html>
 <html>
@@ -64,11 +66,13 @@ class Packages:
 def build(folder: Path) -> Packages:
     """Make every variant from the two packages that `make deb` has built."""
     built = Path(os.environ["PRS_PACKAGES"])
-    (core,), (ui,) = built.glob(f"{CORE}_*.deb"), built.glob(f"{UI}_*.deb")
+    (core,), (ui,), (bridge,) = (built.glob(f"{name}_*.deb") for name in (CORE, UI, BRIDGE))
     folder.mkdir(parents=True, exist_ok=True)
     found = {"CORE": Path(shutil.copy(core, folder)), "UI": Path(shutil.copy(ui, folder))}
+    found["BRIDGE"] = Path(shutil.copy(bridge, folder))
     found["CORE2"] = _variant(core, folder, "2")
     found["UI2"] = _variant(ui, folder, "2")
+    found["BRIDGE2"] = _variant(bridge, folder, "2")
     found["UI2_BAD_PREINST"] = _variant(ui, folder, "2+preinst", {"preinst": "#!/bin/sh\nexit 1\n"}, depends="2")
     found["UI2_BAD_POSTINST"] = _variant(ui, folder, "2+postinst", {"postinst": "#!/bin/sh\nexit 1\n"}, depends="2")
     for name, version in (("PVE", "8.4.1"), ("PVE_OLD", "8.3.0"), ("PVE_NEW", "9.0.3"), ("PVE_BARE", "9.5.0")):
@@ -100,7 +104,10 @@ def _variant(package: Path, folder: Path, suffix: str, scripts: dict[str, str] |
 
 
 def _pve_manager(folder: Path, version: str, anchor: bool) -> Path:
-    """A stand-in for pve-manager with what the packages touch or name: the page, its folder for scripts, and pveproxy."""
+    """A stand-in for pve-manager with what the packages touch or name: the page, its folder for scripts, and pveproxy.
+
+    Its Perl answers one call (tests/pveproxy), and what changes below it is written down, where PVE's own would reload its daemons.
+    """
     tree = folder / "tree"
     share, units, control = tree / "usr/share/pve-manager", tree / "usr/lib/systemd/system", tree / "DEBIAN"
     for path in (share / "js", units, control):
@@ -108,6 +115,10 @@ def _pve_manager(folder: Path, version: str, anchor: bool) -> Path:
     (share / "index.html.tpl").write_text(page(version, anchor))
     (share / "js/pvemanagerlib.js").write_text(f"// {version}\n")
     shutil.copy(Path(__file__).with_name("relay.py"), share)
+    shutil.copy(PERL / "pveproxy", share)
+    shutil.copytree(PERL / "perl5" / "PVE", tree / "usr/share/perl5/PVE")
+    (control / "triggers").write_text("interest-noawait /usr/share/perl5/PVE\n")
+    (control / "postinst").write_text('#!/bin/sh\n[ "$1" != triggered ] || echo reloaded >> /var/log/pve-reloads\n')
     (units / "pveproxy.service").write_text(PVEPROXY)
     fields = {"Package": "pve-manager", "Version": version, "Architecture": "all", "Maintainer": "Nobody <nobody@example.org>"}
     fields |= {"Depends": "python3", "Description": "stand-in for tests"}
@@ -115,8 +126,9 @@ def _pve_manager(folder: Path, version: str, anchor: bool) -> Path:
     files = sorted(path for path in tree.rglob("*") if path.is_file() and control not in path.parents)
     sums = (f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(tree)}\n" for path in files)
     (control / "md5sums").write_text("".join(sums))
-    for path in (share, share / "js", *files):
+    for path in (*(path for path in tree.rglob("*") if path.is_dir()), *files):
         path.chmod(0o755 if path.is_dir() else 0o644)
+    (control / "postinst").chmod(0o755)
     return _pack(tree, folder)
 
 
@@ -134,4 +146,4 @@ def dependencies() -> list[str]:
     names = []
     for field in re.findall(r"^(?:Depends|Recommends): *(.*)$", text, re.MULTILINE):
         names += [re.split(r"[ (|]", entry.strip())[0] for entry in field.split(",") if "$" not in entry.split("(")[0]]
-    return sorted({name for name in names if name not in (CORE, "pve-manager", "systemd")})
+    return sorted({name for name in names if name not in (CORE, UI, "pve-manager", "systemd")} | {"perl"})

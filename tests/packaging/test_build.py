@@ -45,7 +45,7 @@ def test_reproducible(folder: Path) -> None:
 def test_lintian(release: str, folder: Path, packages: Packages) -> None:
     """Debian's own checker has no error and no warning."""
     with fresh(layer(release, "lintian", ["lintian"]), folder / "machine") as root:
-        files = " ".join(f"/debs/{packages.paths[name].name}" for name in ("CORE", "UI"))
+        files = " ".join(f"/debs/{packages.paths[name].name}" for name in ("CORE", "UI", "BRIDGE"))
         command = f"lintian --allow-root --fail-on error,warning --info --display-info --tag-display-limit 0 {files}"
         done = run_in(root, command, binds=(f"--bind-ro={folder / 'debs'}:/debs",))
     assert done.returncode == 0, done.stdout
@@ -70,7 +70,7 @@ def test_contents(packages: Packages) -> None:
 
 def test_no_debconf_and_no_downloads(packages: Packages) -> None:
     """Maintainer scripts touch no service of Proxmox VE and fetch nothing."""
-    for name in ("CORE", "UI"):
+    for name in ("CORE", "UI", "BRIDGE"):
         for script in ("preinst", "postinst", "prerm", "postrm"):
             text = subprocess.run(("dpkg-deb", "-I", packages.paths[name], script), capture_output=True, text=True, check=False).stdout
             for word in ("pveproxy", "pvedaemon", "pvestatd", "pve-cluster", "wget", "curl", "pip"):

@@ -7,6 +7,7 @@ from prs.errors import LoginFailed, PveError
 from prs.pve.check.cluster import check_cluster
 from prs.pve.check.findings import Finding
 from prs.pve.check.host import check_host
+from prs.pve.check.web import check_web
 from prs.pve.http.client import Client
 from prs.pve.http.hosts import caller
 from prs.pve.read.values import rows, text
@@ -16,8 +17,11 @@ CLOCK_LIMIT = 60.0  # seconds; PVE itself refuses tickets from more than 300 s i
 __all__ = ["Finding", "check"]
 
 
-def check(endpoint: Endpoint) -> list[Finding]:
-    """Look at the hosts, the login and the cluster; changes nothing, raises nothing of PveError. Takes some seconds."""
+def check(endpoint: Endpoint, web_port: int | None = None) -> list[Finding]:
+    """Look at the hosts, the login, the cluster and (by its port, 0 = none) the web interface; changes nothing, raises nothing of PveError.
+
+    Takes some seconds.
+    """
     findings = [finding for host in endpoint.hosts for finding in check_host(host, endpoint)]
     try:
         client = Client(endpoint)
@@ -32,7 +36,8 @@ def check(endpoint: Endpoint) -> list[Finding]:
             return [*findings, Finding("login", False, str(error), "mend the connection first")]
         findings.append(Finding("login", True, f"{caller(endpoint)} is logged in at {client.place}"))
         findings.append(_clock(client.skew))
-        return [*findings, *check_cluster(client)]
+        web = [] if web_port is None else check_web(client, client.place, web_port)
+        return [*findings, *check_cluster(client), *web]
 
 
 def node_names(endpoint: Endpoint) -> frozenset[str]:
