@@ -46,11 +46,12 @@ class NotFound(JournalError):
 
 
 class JobConflict(PrsError):
-    """A job would move guests that an open job is already moving; `job` is that job's id, `vmids` the guests."""
+    """A job would move guests that an open job is already moving; `job` is that job's id, `vmids` the guests, `about` what it is."""
 
-    def __init__(self, job: str, vmids: tuple[int, ...]) -> None:
+    def __init__(self, job: str, vmids: tuple[int, ...], about: str = "") -> None:
         self.job, self.vmids = job, vmids
-        super().__init__(f"job {job} is already moving guest {', '.join(map(str, vmids))}; wait for it or cancel it")
+        which = f"{job} ({about})" if about else job
+        super().__init__(f"job {which} is already moving guest {', '.join(map(str, vmids))}; wait for it or cancel it")
 
 
 class PveError(PrsError):

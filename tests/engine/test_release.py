@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drive import Drive
 from engine.drains import bring_back, lab
-from prs.engine.drain.release import plan_release
+from prs.engine.drain.release import left_by_release, plan_release
 from prs.errors import HelperError
 from simcluster.ha_rules import Resource, Rule
 from simcluster.nouns import GiB
@@ -102,7 +102,8 @@ def test_a_way_back_that_cannot_end_maintenance_keeps_the_hold(ram: Path, flavou
     drive.switch = gone
     job = bring_back(drive)
     assert job.state == "failed"
-    assert job.message.endswith("there is no helper")
+    again = "pve1 is still kept empty; `release pve1` tries again to bring back what is left"
+    assert job.message.endswith(f"there is no helper; {again}")
     assert drive.journal.held()["pve1"].maintenance
     assert world.ha.in_maintenance == {"pve1"}
     drive.switch = world.ha_maintenance
@@ -110,3 +111,26 @@ def test_a_way_back_that_cannot_end_maintenance_keeps_the_hold(ram: Path, flavou
     assert bring_back(drive).state == "done"
     assert not world.ha.in_maintenance
     assert not drive.journal.held()
+
+
+def test_what_a_release_could_not_bring_back_stays_known_and_a_second_one_brings_it(ram: Path, flavour: Flavour) -> None:
+    """Migrations that fail leave guests elsewhere: the end names the way to bring them, also after the node is no longer held."""
+    world = lab(flavour)
+    before = {vmid: guest.node for vmid, guest in world.guests.items()}
+    drive = Drive(world, ram)
+    drive.run("pve1")
+    world.clock.sleep(900)
+    world.faults.add({"task": "qmigrate", "guest": 102, "do": "fail", "words": "no space left on device", "after": 3})
+    job = bring_back(drive)
+    assert job.state == "partial"
+    assert job.message.endswith("pve1 gets guests again; `release pve1` tries again to bring back what is left")
+    assert "pve1" not in drive.holds.held()
+    world.clock.sleep(900)
+    left = left_by_release(drive.holds, "pve1")
+    assert left is not None
+    _, plan, policy = plan_release(drive.api, drive.holds, left, drive.clock.time())
+    assert [(move.vmid, move.target) for move in plan.moves] == [(102, "pve1")]
+    job = drive.finish(drive.journal.add_job(drive.journal.add_plan(plan, policy, "x"), "x", "cli", drive.clock.time()))
+    assert job.state == "done", (job.message, job.steps)
+    assert {vmid: guest.node for vmid, guest in world.guests.items()} == before
+    assert left_by_release(drive.holds, "pve1") is None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from prs.cli.plan_view import heading, label
 from prs.engine.drain.way_back import home, undone
+from prs.engine.execution.observe import SILENT
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.rolling.runs import RollingRun
 from prs.terminal import Cell, Style, clean, counted, duration, paint, paragraph, percent, size, speed, table
@@ -91,6 +92,8 @@ def progress_text(step: Step) -> str:
     parts = [percent(fraction(step)), f"{size(step.done).removesuffix(' GiB')} of {size(step.total)}"]
     parts += [speed(step.speed)] if step.speed > 0 else []
     parts += [f"{duration(step.seconds_left)} left"] if step.seconds_left is not None else []
+    if step.message.startswith(SILENT):
+        return f"{clean(step.message)}; last seen at {', '.join(parts)}"
     return ", ".join(parts)
 
 

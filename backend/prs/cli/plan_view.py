@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from prs.engine.drain.way_back import goes_back
 from prs.model import Cluster, Move, Node, NodeLoad, Plan, Stay
 from prs.pve.check.findings import Finding
 from prs.terminal import Cell, Style, bar, clean, counted, duration, paint, paragraph, percent, points, size, table
@@ -45,7 +46,7 @@ def heading(text: str, style: Style) -> str:
 def _summary(plan: Plan) -> str:
     """Name the plan and its cost; without moves, or when a drain cannot succeed, the planner's own sentence says why."""
     levelled = "memory, cpu and disk" if plan.method == "all" else plan.method
-    what = f"Drain {clean(plan.node)}" if plan.kind == "drain" else f"Level {levelled}"
+    what = f"Drain {clean(plan.node)}" if plan.kind == "drain" else clean(goes_back(plan)) or f"Level {levelled}"
     if plan.blockers:
         return f"{what}: {clean(plan.summary) or 'not possible'}"
     if not plan.moves:

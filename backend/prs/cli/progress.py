@@ -12,6 +12,7 @@ from prs.engine.journal.jobs import Job, Step
 from prs.terminal import Stream, Style, bar, clean, columns, counted, cut, duration, paint, percent, size, style_of, write
 
 _BAR, _SHORT_BAR, _WIDE = 20, 10, 100  # columns of a bar, on a narrow terminal, and where wide begins
+_WAITS = 3  # kinds of waiting shown at once
 _REPEAT = 60.0  # seconds between two lines about the same running migration without a terminal
 _FINAL = {"done": "green", "failed": "red", "skipped": "yellow", "cancelled": "yellow", "unknown": "red"}
 
@@ -57,15 +58,31 @@ def _bytes(step: Step) -> int:
 def block(job: Job, now: float, style: Style) -> list[str]:
     """Draw all running migrations and the total as lines that fit the terminal, also in number."""
     active = [step for step in job.steps if step.active]
-    room = max(1, style.height - 3) if style.height else len(active)
+    held_up = waiting_lines(job)
+    room = max(1, style.height - 3 - len(held_up)) if style.height else len(active)
     shown = active if len(active) <= room else active[: room - 1]
     guest = max((columns(label(step.vmid, step.name)) for step in shown), default=0)
     nodes = max((columns(f"{clean(step.source)} {style.arrow} {clean(step.target)}") for step in shown), default=0)
     lines = [step_line(step, guest, nodes, now, style) for step in shown]
     if len(shown) < len(active):
         lines.append(f"  and {len(active) - len(shown)} more running")
-    lines.append(total_line(job, now, style))
+    lines += [*held_up, total_line(job, now, style)]
     return [cut(line, style.width - 1, style) if style.width else line for line in lines]
+
+
+def waiting_lines(job: Job) -> list[str]:
+    """What is waited for and why, as long as it lasts: by the job as a whole, else by the steps that are held up, each kind once."""
+    if job.message.startswith("waiting"):
+        return [f"  {clean(job.message)}"]
+    found: dict[str, list[Step]] = {}
+    for step in job.steps:
+        if step.state == "planned" and step.message.startswith("waiting"):
+            found.setdefault(step.message, []).append(step)
+    lines = []
+    for words, (first, *others) in found.items():
+        more = f" and {len(others)} more" if others else ""
+        lines.append(f"  {label(first.vmid, first.name)}{more}: {clean(words)}")
+    return [*lines[:_WAITS], *([f"  and {len(lines) - _WAITS} more reasons to wait"] if len(lines) > _WAITS else [])]
 
 
 def changes(before: Job | None, after: Job) -> list[Step]:

@@ -58,6 +58,8 @@ def account(host: str, pve: Path, helper: Path) -> str:
     if os.access(folder, os.R_OK | os.X_OK):
         found = next((path for path in (folder / f"{host}.conf", folder / "account.conf") if path.exists()), None)
         return found.read_text(encoding="utf-8") if found else ""
+    if os.access(folder.parent, os.R_OK | os.X_OK) and not folder.exists():
+        return ""  # root sees for itself that there is none; the helper answers the service's user only
     try:
         words = _ask(helper, "account")
     except FileNotFoundError:
@@ -100,9 +102,14 @@ def _ask(helper: Path, request: str) -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(SECONDS)
         connection.connect(str(helper))
-        connection.sendall(f"{request}\n".encode())
-        connection.shutdown(socket.SHUT_WR)
         answer = b""
-        while part := connection.recv(1024):
-            answer += part
+        with suppress(BrokenPipeError, ConnectionResetError):  # a refusal is answered before the request is read
+            connection.sendall(f"{request}\n".encode())
+            connection.shutdown(socket.SHUT_WR)
+        try:
+            while part := connection.recv(1024):
+                answer += part
+        except ConnectionResetError:
+            if not answer:
+                raise
     return answer.decode("utf-8", "replace").strip()

@@ -16,7 +16,7 @@ from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem, seconds
-from prs.planner.quantities import gib, listed
+from prs.planner.quantities import gib, listed, span
 from prs.planner.search import lower_bound, order
 from prs.planner.search.way import Step
 from prs.planner.verify.walk import check_plan
@@ -108,13 +108,13 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
         source, target = problem.names[board.where[step.unit]], problem.names[step.target]
         if rule := repair.repaired(board, step.unit, step.target):
             reason += f"; repairs {rule}"
-        if len(unit.guests) > 1:
-            reason += f"; moves together with {', '.join(guest.label for guest in unit.guests)}"
         for guest in unit.guests:
+            others = ", ".join(one.label for one in unit.guests if one is not guest)
+            why = reason + (f"; moves together with {others}" if others else "")
             landed = problem.facts.storage_map.moved(guest, target)
             time = seconds(problem.facts.policy, guest, guest.disk)
             moves.append(Move(guest.vmid, guest.name, guest.kind, source, target, guest.running, bool(guest.ha), guest.memory, guest.disk,
-                              time, 1, step.parking, reason + reasons.landing(landed), guest.cpu, landed))
+                              time, 1, step.parking, why + reasons.landing(landed), guest.cpu, landed))
         board.move(step.unit, step.target)
     return moves, board
 
@@ -181,7 +181,7 @@ def _summary(problem: Problem, plan: Plan, guard: str, repaired: Sequence[str]) 
     spread = reasons.changed(problem, plan.method, plan.spread_before, plan.spread_after)
     if not plan.moves:
         return f"Nothing to do: there is no guest to move on {plan.node}."
-    work = f"{len(plan.moves)} {'move' if len(plan.moves) == 1 else 'moves'} ({gib(plan.bytes)} to copy, about {_time(plan.seconds)})"
+    work = f"{len(plan.moves)} {'move' if len(plan.moves) == 1 else 'moves'} ({gib(plan.bytes)} to copy, about {span(plan.seconds)})"
     if plan.kind == "drain":
         if plan.blockers:
             left = f"{len(plan.blockers)} {'guest that cannot leave stays' if len(plan.blockers) == 1 else 'guests that cannot leave stay'}"
@@ -189,11 +189,6 @@ def _summary(problem: Problem, plan: Plan, guard: str, repaired: Sequence[str]) 
         return f"{work} empty {plan.node}; {spread}{reasons.proof(plan.cost, plan.cost_bound)}."
     repairs = f"Repairs {listed(repaired)}: " if repaired else ""
     return f"{repairs}{work}: {spread}{reasons.proof(plan.cost, plan.cost_bound)}{f'; {guard}' if guard else ''}."
-
-
-def _time(seconds: float) -> str:
-    minutes = seconds / 60
-    return f"{seconds:.0f} seconds" if minutes < 2 else f"{minutes:.0f} minutes"
 
 
 def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...], summary: str) -> Plan:

@@ -23,6 +23,11 @@ def percent(load: float, total: float) -> str:
     return f"{load / total * 100:.1f}%" if total else f"{load:.0f}"
 
 
+def span(seconds: float) -> str:
+    """A time that something takes."""
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
 def listed(words: Sequence[str]) -> str:
     """The words as a list in a sentence; of a long one the first few, and how many more there are."""
     shown = [*words[:SHOWN], f"{len(words) - SHOWN} more"] if len(words) > SHOWN else list(words)

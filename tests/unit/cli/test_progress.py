@@ -70,11 +70,23 @@ def test_one_line_for_each_running_migration_and_a_total() -> None:
         (replace(MOVING, state="verifying"), "waiting to see it on pve3"),
         (replace(MOVING, total=0), "running for 0:11"),
         (replace(MOVING, speed=0.0, seconds_left=None), "31%, 2.9 of 9.5 GiB"),
+        (replace(MOVING, speed=0.0, seconds_left=None, message="no word from pve1: no answer"),
+         "no word from pve1: no answer; last seen at 31%, 2.9 of 9.5 GiB"),
     ],
 )
 def test_what_a_running_line_says(step: Step, detail: str) -> None:
     line = block(replace(samples.running(), steps=(step,)), samples.NOW + 50, WIDE)[0]
     assert re.split("[█░]+  ", line)[1] == detail
+
+
+def test_what_is_waited_for_stays_in_the_block() -> None:
+    """The job's own reason, else that of the steps that are held up, each reason once."""
+    job = samples.running()
+    words = "waiting: the cluster has no quorum"
+    assert block(replace(job, message=words), samples.NOW, WIDE)[-2] == f"  {words}"
+    one = replace(job.steps[1], state="planned", message="waiting: locked (backup)")
+    steps = tuple(replace(one, seq=number, vmid=200 + number) for number in (1, 2))
+    assert block(replace(job, steps=steps), samples.NOW, WIDE)[-2] == "  201 (mail) and 1 more: waiting: locked (backup)"
 
 
 @pytest.mark.parametrize(("width", "height"), [(40, 10), (80, 6), (100, 24)])

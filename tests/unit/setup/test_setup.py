@@ -296,3 +296,13 @@ def test_setup_for_programs(member: Lab) -> None:
     Draft202012Validator(document()["$defs"]["setup"]).validate(told)
     assert (code, told["problems"]) == (exits.DONE, [])
     assert "created API token prs@pve!cluster" in told["changes"]
+
+
+def test_the_account_of_an_earlier_setup_is_no_strangers(member: Lab) -> None:
+    """After an upgrade setup goes on; it says which lines of prs.conf still name the old account and go before the new one."""
+    old = "[proxmox]\napi_host: pve1\napi_token: prs@pve!node-pve1=6a4f2d1c-0b9e-4c77-9d38-5e21c0aa7f10\n"
+    member.conf.write_text(SHIPPED.read_text().replace("[proxmox]\n", old, 1))
+    code, text = member.setup()
+    assert code == exits.FOUND
+    assert "still names the account prs@pve!node-pve1, which setup of an earlier version made: it goes before the new one" in text
+    assert "prs@pve!cluster" in member.node.tokens

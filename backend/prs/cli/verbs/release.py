@@ -9,7 +9,7 @@ from prs.cli.call import Call
 from prs.cli.carry_out import SWITCH, Worker
 from prs.cli.planned import show
 from prs.codec import to_json
-from prs.engine.drain.release import plan_release, release_node
+from prs.engine.drain.release import left_by_release, plan_release, release_node
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.lock import ExecutorLock
 from prs.engine.planning import PlanRequest
@@ -24,7 +24,7 @@ def act(call: Call) -> int:
     worker = Worker(call, settings, call.connect(settings.require_endpoint()))
     with ExecutorLock(settings.state_dir, call.options.verb) as lock:
         worker.begin(lock)
-        held = worker.holds.held().get(node)
+        held = worker.holds.held().get(node) or left_by_release(worker.holds, node)
         if held is None:
             _refuse_unknown(worker, node)
             return _end(call, worker, f"Nothing to do: {node} is not kept empty by a drain.\n")
@@ -37,12 +37,16 @@ def act(call: Call) -> int:
             show(call, cluster, plan)
         if settings.dry_run or worker.interrupts.any:
             code = exits.CANCELLED if worker.interrupts.any else exits.DONE
-            return _end(call, worker, f"\nNothing was moved, and {node} is still kept empty.\n", code)
+            return _end(call, worker, f"\nNothing was moved{_kept(worker, node)}.\n", code)
         if plan.lacking:
-            return _end(call, worker, f"\nNothing was moved, and {node} is still kept empty: {plan.lacking}\n", exits.ERROR)
+            return _end(call, worker, f"\nNothing was moved{_kept(worker, node)}: {plan.lacking}\n", exits.ERROR)
         if not plan.moves:
             return _end(call, worker, "\n" + _let_go(worker, held))
         return worker.do(plan, policy, PlanRequest(), node if held.maintenance else "")
+
+
+def _kept(worker: Worker, node: str) -> str:
+    return f", and {node} is still kept empty" if node in worker.holds.held() else ""
 
 
 def _refuse_unknown(worker: Worker, node: str) -> None:

@@ -76,7 +76,10 @@ class Told:
 def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str) -> Iterator[str]:
     """Bring role, user, token and settings to the wanted state; a sentence for each change, one that begins with "! " for a problem."""
     name = account.CLUSTER if shared.available() else account.token_name(node)
-    mine = _refuse_other_account(settings, name)
+    mine = _refuse_other_account(settings, name, node)
+    if settings.endpoint is not None and not mine:
+        made = f"{_source(settings)} still names the account {_who(settings.endpoint)}, which setup of an earlier version made"
+        yield f"! {made}: it goes before the new one until its lines are taken out"
     disks = [DISKS] if settings.policy.method in ("disk", "all") else []
     # The role is one for all nodes: what was asked for on another one stays.
     yield from account.ensure_role(tools, [*NEEDED, BRIDGES, *disks, *([REBOOT] if call.options.reboot else [])], keep=(REBOOT,))
@@ -97,15 +100,24 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
         yield f"! the account could not be tried: {problem}. See: {SERVICE} check"
 
 
-def _refuse_other_account(settings: Settings, name: str) -> bool:
-    """True if the settings hold our token already, False if they hold no account; SetupError for somebody's own."""
+def _refuse_other_account(settings: Settings, name: str, node: str) -> bool:
+    """True if the settings hold our token already, False if they hold none or an earlier setup's; SetupError for somebody's own."""
     if (endpoint := settings.endpoint) is None:
         return False
-    if (endpoint.user, endpoint.token_name) != (account.USER, name):
-        who = endpoint.user + (f"!{endpoint.token_name}" if endpoint.token_name else "")
-        source = next((one.source for one in settings.origins if one.name in ("api_token", "api_user") and one.source != "default"), "")
-        raise SetupError(f"{source} names the account {who}, which is not from setup: take it out first if setup is to make one")
-    return True
+    if (endpoint.user, endpoint.token_name) == (account.USER, name):
+        return True
+    if endpoint.user == account.USER and endpoint.token_name in (account.CLUSTER, account.token_name(node)):
+        return False
+    words = "which is not from setup: take it out first if setup is to make one"
+    raise SetupError(f"{_source(settings)} names the account {_who(endpoint)}, {words}")
+
+
+def _who(endpoint: Endpoint) -> str:
+    return endpoint.user + (f"!{endpoint.token_name}" if endpoint.token_name else "")
+
+
+def _source(settings: Settings) -> str:
+    return next((one.source for one in settings.origins if one.name in ("api_token", "api_user") and one.source != "default"), "")
 
 
 def _at(endpoint: Endpoint, place: places.Place) -> Endpoint:

@@ -17,6 +17,30 @@ from prs.pve.read.permissions import audits, lacking_to_move, movable, permissio
 from prs.pve.read.snapshot import read_cluster
 from prs.pve.roster import with_hidden
 
+LEFT = "left by the release of"  # begins the name of the note that says since when (Unix seconds) guests of a node's drains are elsewhere
+
+
+def remember(holds: Holds, node: str) -> None:
+    """Note, at the start of a way back, from when on the drains of the node count: until all their guests are home."""
+    if (held := holds.own().get(node)) is not None:
+        holds.journal.note(f"{LEFT} {node}", repr(_since(holds, held)))
+
+
+def forget(holds: Holds, node: str) -> None:
+    """All guests of the node's drains are home, or are not to come home."""
+    holds.journal.note(f"{LEFT} {node}", "")
+
+
+def left_by_release(holds: Holds, node: str) -> Hold | None:
+    """The drain of which an ended way back has left guests elsewhere, as the hold that it was; None where none are left."""
+    since = holds.journal.note(f"{LEFT} {node}")
+    drains = holds.journal.drains(node, float(since)) if since else []
+    return Hold(node, drains[-1].id, drains[-1].user, float(since)) if drains else None
+
+
+def _since(holds: Holds, held: Hold) -> float:
+    return min(held.since, float(holds.journal.note(f"{LEFT} {held.node}") or held.since))
+
 
 def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluster, Plan, Policy]:
     """The plan that returns every guest of the node's drains that nobody else has moved since.
@@ -24,13 +48,13 @@ def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluste
     PlanError while a drain goes on, or when the drain is in another host's journal.
     """
     journal = holds.journal
-    if held.node not in holds.own():
+    if held.node not in holds.own() and held != left_by_release(holds, held.node):
         where = f"only {held.host}, which has drained it" if held.host else "only the host that has drained it"
         raise PlanError(
             f"{where} ({held.drain}), knows which guests to bring back to {held.node}: run `release {held.node}` there, "
             f"or `release {held.node} --stay` here to let it have guests again without that"
         )
-    drains = journal.drains(held.node, held.since)
+    drains = journal.drains(held.node, _since(holds, held))
     under_way = [job.id for job in drains if job.open] + [job.id for job in journal.jobs(only_open=True) if home(job) == held.node]
     if under_way:
         raise PlanError(f"job {under_way[0]} is still at work on {held.node}: wait for it or cancel it")
@@ -57,5 +81,6 @@ def release_node(holds: Holds, held: Hold, switch: Switch, exists: bool = True) 
     if held.maintenance and exists:
         switch(held.node, False)
     holds.release(held.node)
+    forget(holds, held.node)
     why = holds.trouble(held.node)
     return f"the other hosts could not be told, and keep {held.node} empty until they are: {why}" if why else ""

@@ -12,6 +12,7 @@ from prs.planner.plan import check_plan, plan_balance
 from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem, seconds
+from prs.planner.quantities import span
 from prs.planner.repair import standing
 from prs.pve.read.resources import NO_LOAD_YET
 
@@ -21,6 +22,14 @@ _OF, _TO = "way back of job", "back to"  # options that tell such a plan
 def home(job: Job) -> str:
     """The drained node that a way back fills again and so releases, "" for every other job."""
     return dict(job.plan.options).get(_TO, "")
+
+
+def goes_back(plan: Plan) -> str:
+    """What a way back is in words, "" for every other plan."""
+    options = dict(plan.options)
+    if node := options.get(_TO):
+        return f"Release {node}"
+    return f"Bring back what job {options[_OF]} moved" if _OF in options else ""
 
 
 def known_load(guest: Guest, step: Step) -> Guest:
@@ -36,6 +45,13 @@ def settled(cluster: Cluster, job: Job) -> Cluster:
     return replace(
         cluster, guests=tuple(known_load(guest, moved[guest.vmid]) if guest.vmid in moved else guest for guest in cluster.guests)
     )
+
+
+def left_out(job: Job) -> list[int]:
+    """The guests that an ended way back was to bring home, or could not plan to, and that may still go; ascending."""
+    settled = ("is already back", "has been moved", "the guest no longer exists", "is already on")
+    steps = [step.vmid for step in job.final if step.state != "done" and not step.message.startswith(settled)]
+    return sorted({*steps, *(stay.vmid for stay in job.plan.stays if not stay.reason.startswith(settled))})
 
 
 def undone(job: Job) -> str:
@@ -158,5 +174,5 @@ def _summary(plan: Plan) -> str:
     if not plan.moves:
         return f"Nothing to bring back{left}."
     guests = "guest" if len(plan.moves) == 1 else "guests"
-    work = f"{plan.bytes / 2**30:.1f} GiB to copy, about {plan.seconds / 60:.0f} min"
+    work = f"{plan.bytes / 2**30:.1f} GiB to copy, about {span(plan.seconds)}"
     return f"{len(plan.moves)} {guests} back to where they were ({work}){left}."

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from prs.engine.clock import Clock
 from prs.engine.drain.ha_maintenance import Maintenance, Switch
 from prs.engine.drain.holds import Holds, released
-from prs.engine.drain.way_back import home
+from prs.engine.drain.release import forget, remember
+from prs.engine.drain.way_back import home, left_out
 from prs.engine.execution import emptiness
 from prs.engine.execution.breaker import stopped, tripped
 from prs.engine.execution.outcome import job_outcome
@@ -61,6 +62,8 @@ class Executor:
 
     def _begin(self, job: Job) -> Job:
         if job.state == "queued":
+            if home(job):
+                remember(self._holds, home(job))
             if home(job) and not self.journal.maintenance(job.id)[0]:
                 self._holds.release(home(job))
             self._record.job(state="running", started=self.clock.time(), message="")
@@ -120,12 +123,22 @@ class Executor:
         if job.request in ("cancel", "abort") and state != "done" and job.kind == "drain":
             notes.append(self._maintenance.end(job))
             self._holds.release(job.node, job.id)
-        notes.append(self._untold(job))
+        notes += [self._left(job), self._untold(job)]
         words = "; ".join(filter(None, notes))
         self._record.job(state=state, ended=self.clock.time(), message=words)
         moves = f"{job.count('done')} migrations done"
         self._record.log(logging.INFO if state == "done" else logging.WARNING, f"job {job.id} {state}: {words or moves}")
         return True
+
+    def _left(self, job: Job) -> str:
+        """What to tell at the end of a way back of guests that are not home: they stay known until they are."""
+        node = home(job)
+        if node and not left_out(job):
+            forget(self._holds, node)
+        elif node:
+            kept = "is still kept empty" if node in self._holds.own() else "gets guests again"
+            return f"{node} {kept}; `release {node}` tries again to bring back what is left"
+        return ""
 
     def _untold(self, job: Job) -> str:
         """What to tell at the end of a drain or a way back that the other hosts do not know of."""

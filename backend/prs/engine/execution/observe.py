@@ -34,6 +34,7 @@ ATTEMPTS = 2
 CANCELLED = "cancelled"
 CANCELLED_BY_USER = "cancelled by the user"
 LOST = "its task can no longer be read"
+SILENT = "no word from"  # begins what a step says while nobody can tell how far it is
 NOT_UP = ("stopped", "prelaunch", "inmigrate")
 
 
@@ -56,7 +57,7 @@ def silent(step: Step, where: Location | None, waited: float, error: PveError) -
     if waited >= GIVES_UP:
         words = f"PVE cannot say how it stands ({error}): look for the guest on {step.source} and {step.target}"
         return {"state": "unknown", "message": words}
-    return {"message": f"no word from {step.source}: {error}"}
+    return {"message": f"{SILENT} {step.source}: {error}", "speed": 0.0, "seconds_left": None}
 
 
 def _unheard(step: Step, where: Location, waited: float) -> Changes:
@@ -125,7 +126,11 @@ def _verifying(api: Api, step: Step, where: Location | None, waited: float, know
     if where.node != step.source:
         return {"state": "failed", "message": f"is on {where.node}, not on {step.target}: something else moved it"}
     if where.node_online and not good(step.message) and not migration.sighting(api, step.source, step.kind, step.vmid):
-        return {"state": "failed", "message": "the guest no longer exists"}
+        # Its node denies knowing it, and the list may be old or kept from an earlier look: it may just have gone elsewhere, or be hidden.
+        if migration.free(api, step.vmid):
+            return {"state": "failed", "message": "the guest no longer exists"}
+        words = f"{step.source} no longer has it and PVE does not show where it is: {step.message}"
+        return {} if waited < SHOWS_UP else {"state": "unknown", "message": words}
     return _not_arrived(step, where, waited)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prs.engine.drain.ha_maintenance import HA_MOVING, moved
-from prs.engine.execution.observe import CANCELLED, CANCELLED_BY_USER, advance, silent
+from prs.engine.execution.observe import CANCELLED, CANCELLED_BY_USER, SILENT, advance, silent
 from prs.engine.execution.record import Record
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.waits import Waits
@@ -49,7 +49,8 @@ class UnderWay:
         except ApiError:
             return {}
         self._progress[step.upid] = seen
-        return {"done": seen.done, "total": seen.total, "speed": seen.speed, "seconds_left": seen.seconds_left}
+        heard = {"message": ""} if step.message.startswith(SILENT) else {}
+        return {**heard, "done": seen.done, "total": seen.total, "speed": seen.speed, "seconds_left": seen.seconds_left}
 
     def _watch(self, step: Step, changes: Mapping[str, Any], abort: bool) -> None:
         """Cancel a running migration when the user asked for it, or when nothing of it has moved for too long."""

@@ -100,15 +100,18 @@ class Journal(Database):
     @staticmethod
     def _refuse_overlap(db: sqlite3.Connection, vmids: set[int]) -> None:
         taken: dict[str, list[int]] = {}
+        about: dict[str, str] = {}
         for row in db.execute(
-            f"""SELECT DISTINCT steps.job, steps.vmid FROM steps JOIN jobs ON jobs.id = steps.job
+            f"""SELECT DISTINCT steps.job, steps.vmid, jobs.kind, jobs.node, jobs.user FROM steps JOIN jobs ON jobs.id = steps.job
             WHERE jobs.state IN ({_OPEN_JOBS}) AND steps.state IN ({_OPEN_STEPS}) ORDER BY jobs.created, steps.vmid"""
         ):
             if row["vmid"] in vmids:
                 taken.setdefault(row["job"], []).append(row["vmid"])
+                what = f"drain of {row['node']}" if row["kind"] == "drain" else "migrations"
+                about[row["job"]] = f"{what} by {row['user']}" if row["user"] else what
         if taken:
             job, guests = next(iter(taken.items()))
-            raise JobConflict(job, tuple(guests))
+            raise JobConflict(job, tuple(guests), about[job])
 
     def append_steps(self, job_id: str, moves: tuple[Move, ...]) -> None:
         """Add moves to an open job (guests that appeared on a node while it was drained)."""

@@ -7,6 +7,7 @@ from math import sqrt
 
 from prs.model import RESOURCES, Method, NodeLoad, Resource, Term
 from prs.planner.problem.board import Board
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 
 Loads = Mapping[Resource, Sequence[float]]
@@ -122,8 +123,18 @@ def misplaced(problem: Problem, where: Sequence[int]) -> int:
     for vmid in facts.bound:
         if (guest := facts.guests.get(vmid)) is not None:
             unit = problem.unit_of.get(vmid)
-            count += bool(facts.unwanted(guest, guest.node if unit is None else problem.names[where[unit]]))
+            place = guest.node if unit is None else problem.names[where[unit]]
+            count += bool(facts.unwanted(guest, place)) and not (place == facts.drain and _as_good(facts, guest.vmid))
     return count
+
+
+def _as_good(facts: FixedLimits, vmid: int) -> bool:
+    """Whether the drained node, were it not drained, is as good for the guest as any that its rules name."""
+    for rule in facts.bound[vmid]:
+        ranks = dict(rule.nodes)
+        if rule.avoid == (facts.drain in ranks) or (not rule.avoid and ranks[facts.drain] < max(ranks.values())):
+            return False
+    return True
 
 
 def block(problem: Problem, load: Loads) -> float:

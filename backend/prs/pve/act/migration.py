@@ -100,9 +100,22 @@ def sighting(api: Api, node: str, kind: Kind, vmid: int) -> str:
 def gone(api: Api, move: Move) -> bool:
     """Whether a guest that the cluster's list lacks is truly gone: the list can come back short (pve-cluster Cluster.pm).
 
-    It is read once more, and both nodes of the move are asked. ApiError or Unreachable if one of them cannot say.
+    It is read once more, both nodes of the move are asked, and whether its number is free. ApiError or Unreachable if one of them
+    cannot say: who may not see the guest gets 403 before a node looks for it (pve-manager HTTPServer.pm rest_handler).
     """
-    return locate(api, move.vmid) is None and not any(sighting(api, node, move.kind, move.vmid) for node in (move.source, move.target))
+    seen = locate(api, move.vmid) is not None or any(sighting(api, node, move.kind, move.vmid) for node in (move.source, move.target))
+    return not seen and free(api, move.vmid)
+
+
+def free(api: Api, vmid: int) -> bool:
+    """Whether the cluster has no guest of that number, seen or hidden (pve-manager API2/Cluster.pm nextid, which anybody may ask)."""
+    try:
+        api.get("/cluster/nextid", {"vmid": vmid})
+    except ApiError as error:
+        if "already exists" in str(error):
+            return False
+        raise
+    return True
 
 
 def _not_there(error: ApiError) -> bool:

@@ -42,7 +42,8 @@ class Histories:
         """What is odd about the figures as a whole."""
         minutes = (self.now - self._newest) / 60 if self.clock != self.now else 0.0
         if minutes > 0:
-            return (f"The cluster's newest figures are {minutes:.0f} minutes old by this machine's clock: is one of the clocks wrong?",)
+            why = "the node that answers was away until now, or one of the clocks is wrong"
+            return (f"The newest figures that PVE shows are {minutes:.0f} minutes old by this machine's clock: {why}",)
         if minutes < 0:
             return (f"This machine's clock is {-minutes:.0f} minutes behind the cluster's figures",)
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prs.engine.execution.observe import ATTEMPTS, NODE_RETURNS, POST_SETTLES, advance
+from prs.engine.execution.observe import ATTEMPTS, NODE_RETURNS, POST_SETTLES, SHOWS_UP, advance
 from prs.engine.journal.jobs import Step
 from prs.errors import ApiError
 from prs.pve.act.migration import Location
@@ -54,7 +54,31 @@ def test_a_guest_that_is_gone_is_skipped_and_one_that_a_list_lacks_once_is_not()
     """The list is read again, and the nodes are asked themselves."""
     gone = ApiError(500, "'101.conf' does not exist")
     away: dict[str, object] = {f"/nodes/{node}/qemu/101/status/current": gone for node in ("pve1", "pve2")}
-    asked: dict[str, object] = {"/nodes/pve1/tasks": [], "/cluster/resources": []}
+    asked: dict[str, object] = {"/nodes/pve1/tasks": [], "/cluster/resources": [], "/cluster/nextid": "101"}
     assert advance(FakeApi({**asked, **away}), STEP, {}, 0.0, frozenset())["state"] == "skipped"
     here = {"/nodes/pve1/qemu/101/status/current": {"status": "running"}}
     assert advance(FakeApi({**asked, **away, **here}), STEP, {}, 0.0, frozenset()) == {}
+
+
+def verifying(more: dict[str, object], waited: float = 0.0) -> dict[str, object]:
+    """What becomes of a step whose task has failed, when the list shows the guest at its source and the source denies knowing it."""
+    step = Step(1, 101, "web", "qemu", "pve1", "pve2", state="verifying", message="migration problems", upid=UPID)
+    gone = ApiError(500, "Configuration file 'nodes/pve1/qemu-server/101.conf' does not exist")
+    answers: dict[str, object] = {"/nodes/pve1/qemu/101/status/current": gone, **more}
+    where = Location("pve1", "running", "", "", True, "qemu", "web", False)
+    return advance(FakeApi(answers), step, {101: where}, waited, frozenset())
+
+
+def test_a_guest_that_its_node_denies_is_gone_only_when_its_number_is_free() -> None:
+    """It may have left for another node since the list was made, or be hidden: PVE tells anybody whether a number is in use."""
+    used: dict[str, object] = {"/cluster/nextid": ApiError(400, "Parameter verification failed.", {"vmid": "VM 101 already exists"})}
+    assert verifying({"/cluster/nextid": "101"}) == {"state": "failed", "message": "the guest no longer exists"}
+    assert verifying(used) == {}
+    assert verifying(used, SHOWS_UP + 1)["state"] == "unknown"
+
+
+def test_who_may_not_see_a_guest_learns_nothing_of_its_absence() -> None:
+    """PVE looks at rights before it looks for the guest (pve-manager HTTPServer.pm): 403 is no sign of absence."""
+    hidden: dict[str, object] = {"/nodes/pve1/qemu/101/status/current": ApiError(403, "Permission check failed (/vms/101, VM.Audit)")}
+    with pytest.raises(ApiError):
+        verifying(hidden)

@@ -88,7 +88,7 @@ def test_a_guest_that_is_gone_or_elsewhere_is_left_alone(bench: Bench) -> None:
     assert bench.asked() == []
     for node in ("pve1", "pve2", "pve3"):
         bench.api.answers[f"/nodes/{node}/qemu/101/status/current"] = ApiError(500, "'101.conf' does not exist")
-    bench.api.answers["/cluster/resources"] = []
+    bench.api.answers |= {"/cluster/resources": [], "/cluster/nextid": "101"}
     assert bench.look(None) == ("skipped", "the guest no longer exists")
 
 

@@ -24,6 +24,12 @@ def test_guests_off_the_nodes_that_rules_prefer() -> None:
     assert next(move.target for move in plan.moves if move.vmid == 100) == "pve2"
 
 
+def test_a_guest_on_a_node_that_its_rule_ranks_first_is_not_off_it_because_that_is_drained() -> None:
+    pin = Rule("pin", "nodes", (100, 200), (("pve2", 0), ("pve1", 0)))
+    plan = plan_drain(lopsided(rules=(pin,)), Policy(), "pve1", 0.0)
+    assert terms(plan)["guests off the nodes that rules prefer"] == (0, 0)
+
+
 def test_avoided_nodes_count_and_are_not_chosen() -> None:
     shy = Rule("shy", "nodes", tuple(range(100, 108)), (("pve3", 0),), strict=False, avoid=True)
     plan = plan_balance(lopsided(rules=(shy,)), Policy(), 0.0)

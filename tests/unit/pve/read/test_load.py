@@ -140,7 +140,8 @@ def test_a_wrong_clock_on_this_machine_is_told_and_does_no_harm() -> None:
     past = Histories(NOW + 3600, 1800.0, {"pve1": [row(60, 10)]})
     found, _ = with_load((NODE,), (), [now_row(20, 0.25)], [], past)
     assert (found[0].problem, found[0].memory_host) == ("", 10 * GiB)
-    assert past.problems == ("The cluster's newest figures are 61 minutes old by this machine's clock: is one of the clocks wrong?",)
+    why = "the node that answers was away until now, or one of the clocks is wrong"
+    assert past.problems == (f"The newest figures that PVE shows are 61 minutes old by this machine's clock: {why}",)
     behind = Histories(NOW - 3600, 1800.0, {"pve1": [row(0, 10)]})
     assert behind.problems == ("This machine's clock is 60 minutes behind the cluster's figures",)
     assert Histories(NOW, 1800.0, {"pve1": [row(60, 10)]}).problems == ()
