@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from logging.handlers import SysLogHandler
 from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
@@ -168,6 +169,15 @@ def handler_for(stream: Stream, form: Form) -> logging.Handler:
             return LineHandler(stream, "prefix")
         return JournalHandler(send)
     return LineHandler(stream, form)
+
+
+def audit_handler() -> logging.Handler | None:
+    """Where lines go that are to be kept although a person reads the log: the systemd journal, else syslog; None where there is neither."""
+    try:
+        from systemd.journal import send
+    except ImportError:
+        return SysLogHandler("/dev/log", SysLogHandler.LOG_AUTHPRIV) if os.path.exists("/dev/log") else None
+    return JournalHandler(send)
 
 
 def brief(error: BaseException | None) -> str:

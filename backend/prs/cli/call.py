@@ -6,13 +6,15 @@ import argparse
 import json
 import logging
 import os
+import pwd
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prs import logs
+from prs import audit, logs
 from prs.cli.output import Output
 from prs.codec import to_json
 from prs.config.load import DEFAULT_PATH, Settings, load_settings
@@ -25,6 +27,21 @@ if TYPE_CHECKING:
     from prs.cli.progress import Lines, Live, Quiet
 
 log = logging.getLogger(__name__)
+
+
+_NOBODY = 2**32 - 1  # proc(5): no login stands behind this process, such as a timer's
+
+
+def logged_in(own: Path = Path("/proc/self/loginuid")) -> str:
+    """The system's name of the user whose login this is (proc(5) loginuid, which sudo does not change), else of the process's own."""
+    number = os.getuid()
+    with suppress(OSError, ValueError):
+        found = int(own.read_text(encoding="ascii"))
+        number = number if found == _NOBODY else found
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 @dataclass(frozen=True)
@@ -85,6 +102,15 @@ class Call:
         endpoint = settings.endpoint
         secrets = [endpoint.password, endpoint.token_value, endpoint.ticket, endpoint.csrf] if endpoint else []
         logs.set_up(level, stream, secrets, daemon)
+
+    def note(self, action: str, job: str = "", node: str = "") -> None:
+        """Leave an audit line, in the system's log even when a person reads ours; it names whom this login belongs to, also behind sudo."""
+        if not any(isinstance(handler, logs.JournalHandler) for handler in logging.getLogger().handlers) and not audit.log.handlers:
+            if (handler := logs.audit_handler()) is not None:
+                audit.log.addHandler(handler)
+            audit.log.propagate = False
+            audit.log.setLevel(logging.INFO)
+        audit.note(audit.Deed(action, logged_in(), "local", job, node))
 
     def display(self, settings: Settings) -> Live | Lines | Quiet:
         """Choose how to show a running job; log lines then go above a display that is redrawn in place."""

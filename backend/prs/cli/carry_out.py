@@ -129,6 +129,7 @@ class Worker:
         """Carry out a plan that was shown, and say how it ended; `maintenance`: the node whose HA maintenance mode may be switched."""
         plan_id = self.journal.add_plan(plan, policy, self.api.user)
         job_id = self.journal.add_job(plan_id, self.api.user, "cli", time.time(), maintenance=maintenance)
+        self._call.note(self._call.options.verb, job_id, plan.node)
         if self._lock and not self._lock.taken:
             self.say("\nThe service of this host carries the plan out; Ctrl-C here cancels it there.\n")
         self.say("\n")

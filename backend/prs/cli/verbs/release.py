@@ -31,6 +31,7 @@ def act(call: Call) -> int:
         if call.options.stay:
             if settings.dry_run:
                 return _end(call, worker, f"Dry run: {node} stays as it is.\n")
+            call.note("release", node=node)
             return _end(call, worker, _let_go(worker, held, "; none is brought back"))
         cluster, plan, policy = plan_release(worker.api, worker.holds, held, time.time())
         if not call.json:
@@ -41,6 +42,7 @@ def act(call: Call) -> int:
         if plan.lacking:
             return _end(call, worker, f"\nNothing was moved{_kept(worker, node)}: {plan.lacking}\n", exits.ERROR)
         if not plan.moves:
+            call.note("release", node=node)
             return _end(call, worker, "\n" + _let_go(worker, held))
         return worker.do(plan, policy, PlanRequest(), node if held.maintenance else "")
 

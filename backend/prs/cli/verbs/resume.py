@@ -28,6 +28,8 @@ def act(call: Call) -> int:
             if job.request == "pause":
                 worker.journal.request(job.id, "")
         worker.wait_for(lock)
+        for job in jobs:
+            call.note("resume", job.id, job.node)
         ended = [worker.work(job.id) for job in jobs]
         return _tell(call, settings, worker, ended)
 

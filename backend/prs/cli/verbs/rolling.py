@@ -50,6 +50,7 @@ def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] =
                 worker.say(f"Dry run: {', '.join(nodes)} would be emptied, rebooted and filled again, one after the other.\n")
                 return exits.DONE
             rolling_run = runs.get(runs.add(nodes, settings.policy, worker.api.user, time.time()))
+        call.note("rolling", rolling_run.id, " ".join(stop.node for stop in rolling_run.stops))
         actions = Actions(
             work=worker.work, stopped=lambda: worker.interrupts.any, say=lambda words: worker.say(f"{words}\n"), switch=SWITCH,
             maintenance=SOCKET.exists(), holds=worker.holds, left=lambda: worker.interrupts.hung_up and not worker.interrupts.count,

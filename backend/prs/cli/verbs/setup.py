@@ -34,6 +34,7 @@ def act(call: Call, tools: Tools | None = None) -> int:
     node = places.this_node(tools)
     settings = load_settings(path, shared.read(node))
     told = Told(call)
+    call.note("setup --remove" if call.options.remove else "setup", node=node)
     for sentence in _remove(tools, path, settings, node) if call.options.remove else _create(call, tools, path, settings, node):
         told.add(sentence)
     if not told.changes:
