@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +27,17 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="session")
 def certificate(authority: Authority) -> Path:
     return authority.node("127.0.0.1", "::1", "localhost")
+
+
+@pytest.fixture
+def localhost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name localhost leads to 127.0.0.1, also on a machine without /etc/hosts, whose resolver does not know it."""
+    find = socket.getaddrinfo
+    try:
+        find("localhost", None)
+    except OSError:
+        known = {"localhost": "127.0.0.1"}
+        monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: find(known.get(host, host), *rest, **more))
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ def refusing(asked: Asked) -> Answer:
     return Answer("", 401, "Authentication failed!")
 
 
+@pytest.mark.usefixtures("localhost")
 def test_from_the_name_to_the_clock(authority: Authority, serve: Serve) -> None:
     server = serve(lambda asked: data({}), pem=authority.node("localhost", "127.0.0.1"))
     found = check(endpoint(authority, f"localhost:{server.port}"))

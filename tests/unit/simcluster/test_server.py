@@ -167,12 +167,12 @@ def test_a_connection_ends_after_a_hundred_requests(server: SimServer) -> None:
 
 def test_every_401_is_delayed() -> None:
     """By three seconds unless the test wants less; nothing else is."""
-    with SimServer(small(), auth_delay=0.4) as server:
+    with SimServer(small(), auth_delay=2.0) as server:
         begun = time.monotonic()
         ask(server, "GET", f"{API}/access/domains")
-        assert time.monotonic() - begun < 0.3
+        first = time.monotonic() - begun
         ask(server, "GET", f"{API}/version")
-        assert 0.4 <= time.monotonic() - begun < 3.0
+        assert first < 2.0 <= time.monotonic() - begun - first
 
 
 def test_nodes_die_hang_and_come_back() -> None:
