@@ -58,6 +58,17 @@ def test_the_tab_with_a_plan(visit: VisitPve) -> None:
     assert found(page, "prsPanel") == []
 
 
+def test_where_should_it_go(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    click(page, "Where should it go?")
+    sees(page, "Say what the guest needs.")
+    assert found(page, "prsPlaceWindow") == []
+    click(page, "Ask")
+    shown(page, "prsPlacesGrid")
+    assert found(page, "prsPlaceWindow") == []
+
+
 def test_drain_job_and_history(visit: VisitPve, stage: Stage) -> None:
     page = visit().page
     shown(page, "prsNodesGrid")

@@ -52,6 +52,12 @@ Ext.define('PRS.Panel', {
                 listeners: { drain: 'onDrain', enddrain: 'onEndDrain' },
             },
             {
+                itemId: 'place',
+                text: gettext('Where should it go?'),
+                iconCls: 'fa fa-fw fa-map-marker',
+                handler: () => Ext.create('PRS.PlaceWindow', { autoShow: true }),
+            },
+            {
                 itemId: 'history',
                 text: gettext('History'),
                 iconCls: 'fa fa-fw fa-history',

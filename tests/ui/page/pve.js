@@ -164,6 +164,32 @@ Ext.define('PVE.node.CmdMenu', {
     },
 });
 
+// A guest's own menu as PVE has it: the entry to migrate bears no id.
+for (let kind of ['qemu', 'lxc']) {
+    Ext.define(`PVE.${kind}.CmdMenu`, {
+        extend: 'Ext.menu.Menu',
+        initComponent: function () {
+            let me = this;
+            me.items = [
+                { text: 'Shutdown', iconCls: 'fa fa-fw fa-power-off' },
+                { text: 'Migrate', iconCls: 'fa fa-fw fa-send-o' },
+                { text: 'Clone', iconCls: 'fa fa-fw fa-clone' },
+            ];
+            me.callParent();
+        },
+    });
+}
+
+Ext.define('PVE.window.Migrate', {
+    extend: 'Ext.window.Window',
+    width: 400,
+    initComponent: function () {
+        this.title = Ext.htmlEncode(`Migrate VM ${this.vmid}`);
+        this.items = [{ xtype: 'textfield', name: 'target', fieldLabel: 'Target node' }];
+        this.callParent();
+    },
+});
+
 Ext.define('PVE.StdWorkspace', {
     extend: 'Ext.container.Viewport',
     xtype: 'pveStdWorkspace',
@@ -173,7 +199,7 @@ Ext.define('PVE.StdWorkspace', {
         let caps = (window.test || {}).caps || {
             dc: { 'Sys.Audit': 1 },
             vms: { 'VM.Migrate': 1 },
-            nodes: { 'Sys.PowerMgmt': 1 },
+            nodes: { 'Sys.PowerMgmt': 1, 'Sys.Audit': 1 },
         };
         Ext.state.Manager.set('GuiCap', caps);
         Ext.tip.QuickTipManager.init();
