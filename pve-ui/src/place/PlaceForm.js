@@ -6,7 +6,7 @@ Ext.define('PRS.PlaceForm', {
     border: false,
     bodyPadding: 10,
     layout: 'column',
-    defaults: { margin: '0 10 5 0', labelWidth: 90, width: 220, minValue: 0 },
+    defaults: { margin: '0 10 5 0', labelWidth: 110, width: 285, minValue: 0 },
 
     items: [
         { xtype: 'textfield', name: 'name', fieldLabel: gettext('Name'), maxLength: 90 },

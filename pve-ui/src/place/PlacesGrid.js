@@ -43,7 +43,7 @@ Ext.define('PRS.PlacesGrid', {
         {
             text: gettext('Rank'),
             dataIndex: 'rank',
-            width: 60,
+            width: 75,
             align: 'right',
             renderer: 'renderRank',
         },
@@ -53,14 +53,14 @@ Ext.define('PRS.PlacesGrid', {
         {
             text: gettext('Spread'),
             dataIndex: 'spread',
-            width: 75,
+            width: 95,
             align: 'right',
             renderer: 'renderSpread',
         },
         {
             text: gettext('A node may fail'),
             dataIndex: 'headroom',
-            width: 120,
+            width: 170,
             renderer: 'renderFail',
         },
         PRS.Columns.words(gettext('Why'), 'reason'),
