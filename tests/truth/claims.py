@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from prs.model import RESOURCES, Cluster, Plan, Policy
+from prs.model import RESOURCES, Cluster, Plan, Policy, Resource
 from truth.clusters import Case
 from truth.oracle import EPSILON, Placement, Truth
 
@@ -88,14 +88,42 @@ def _balance(truth: Truth, plan: Plan, end: Placement, case: Case, again: Callab
         yield f"the spread ends at {truth.spread(end):.4f}, wider than it began"
     yield from _cheapest(truth, plan, end, every)
     yield from _repairs(truth, plan, end, allowed)
+    if "(only_over)" in plan.summary or "(idle_under)" in plan.summary:
+        yield from _quiet(truth, plan)
+        return
     if not plan.moves and truth.spread(start) > policy.spread:
         yield from _nothing(truth, plan, allowed)
     if policy.max_moves is None and policy.max_bytes is None:
-        yield from _aim(truth, end, allowed)
+        if not _left_alone(truth):
+            yield from _aim(truth, end, allowed)
         where = {move.vmid: move.target for move in plan.moves}
         later = replace(case.cluster, guests=tuple(replace(guest, node=where.get(guest.vmid, guest.node)) for guest in case.cluster.guests))
         if plan.moves and (second := again(later, policy)).moves and _guarded_still(truth, end, second):
             yield f"a second run makes {len(second.moves)} moves: {second.summary}"
+
+
+def _fullest(truth: Truth) -> dict[Resource, float]:
+    """The load of the fullest node of each resource that is levelled."""
+    return {resource: max(use) for resource in truth.spreads(truth.start) if (use := truth.usage(truth.start, resource))}
+
+
+def _left_alone(truth: Truth) -> bool:
+    """True when the policy wants the cluster left alone but for broken rules."""
+    limits, fullest = dict(truth.policy.only_over), _fullest(truth)
+    return bool(fullest) and (all(use <= limits.get(resource, -1.0) for resource, use in fullest.items())
+                              or all(use < truth.policy.idle_under for use in fullest.values()))
+
+
+def _quiet(truth: Truth, plan: Plan) -> Iterator[str]:
+    """That no node is full enough to matter, or that all of them are idle."""
+    policy, limits = truth.policy, dict(truth.policy.only_over)
+    fullest = _fullest(truth)
+    if "(only_over)" in plan.summary and any(use > limits.get(resource, 0.0) + ROUNDING for resource, use in fullest.items()):
+        yield f"a node is over its limit: {plan.summary}"
+    if "(idle_under)" in plan.summary and any(use >= policy.idle_under + ROUNDING for use in fullest.values()):
+        yield f"a node is not idle: {plan.summary}"
+    if plan.moves:
+        yield "it is left alone, and guests are moved"
 
 
 def _guarded_still(truth: Truth, end: Placement, second: Plan) -> bool:

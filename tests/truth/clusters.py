@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from prs.model import Cluster, Guest, Method, Node, Policy, Pool, Rule
+from prs.model import RESOURCES, Cluster, Guest, Method, Node, Policy, Pool, Rule
 
 GIB = 2**30
 PLACEMENTS = 5000  # of a cluster, so that its truth is known in a second
@@ -139,4 +139,6 @@ def _policy(chance: Random, names: list[str], guests: list[Guest]) -> Policy:
         ignore_nodes=(chance.choice(names),) if chance.random() < 0.05 else (),
         max_moves=chance.randint(1, 3) if budget < 0.15 else None,
         max_bytes=round(chance.choice((1, 4, 12)) * GIB) if 0.15 < budget < 0.25 else None,
+        only_over=tuple((resource, (budget - 0.9) * 20) for resource in RESOURCES) if 0.9 < budget < 0.95 else (),
+        idle_under=budget / 2 if budget > 0.95 else 0.0,
     )  # fmt: skip

@@ -65,6 +65,12 @@ def plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--drain", metavar="NODE", type=_NODE, help="plan to empty this node")
     _leave(parser)
     _relax(parser)
+    parser.add_argument("--without", metavar="NODE", type=_NODE, help="what if this node were gone: would all of it fit on the others?")
+    size = _value(values.node_size, "memory and threads, such as 64GiB/32")
+    more = "what if there were a node more, such as 64GiB/32; may be repeated"
+    parser.add_argument("--add-node", metavar="SIZE/THREADS", type=size, action="append", help=more)
+    scale = _value(values.number(0.1, 10), "a factor from 0.1 to 10, such as 1.2")
+    parser.add_argument("--scale", metavar="FACTOR", type=scale, help="what if all running guests used so many times what they use now")
     parser.add_argument("--snapshot", metavar="FILE", type=Path, help="plan for the cluster saved in FILE, without any connection")
     _json(parser)
 

@@ -14,7 +14,10 @@ from prs.model import Cluster, Plan
 def plan_request_of(call: Call) -> PlanRequest:
     """Take from the options what to plan."""
     options = call.options
-    drain = getattr(options, "drain", None) or getattr(options, "node", None) or ""
+    drain, without = getattr(options, "drain", None), getattr(options, "without", None)
+    if drain and without:
+        raise UsageError("--drain and --without are one question: name the node once")
+    drain = drain or without or getattr(options, "node", None) or ""
     stopped, blocked = getattr(options, "leave_stopped", False), getattr(options, "leave_blocked", False)
     if (stopped or blocked) and not drain:
         raise UsageError(f"--leave-{'stopped' if stopped else 'blocked'} belongs to a drain: name the node with --drain NODE")

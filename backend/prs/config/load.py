@@ -206,6 +206,8 @@ def _policy(found: Found) -> Policy:
         ignore_guests=found.get("balancing", "ignore_vms"),
         tags=found.get("balancing", "tags"),
         spread=found.get("balancing", "spread"),
+        only_over=found.get("balancing", "only_over"),
+        idle_under=found.get("balancing", "idle_under"),
         hot=found.get("balancing", "hot"),
         max_moves=found.get("balancing", "max_moves"),
         max_bytes=found.get("balancing", "max_gib"),

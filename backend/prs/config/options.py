@@ -87,6 +87,14 @@ OPTIONS = (
         "Nothing is moved while the fullest and the emptiest node differ by no more than these percentage points.",
     ),
     Option(
+        "balancing", "only_over", values.thresholds, "", "a percentage (80), or one for each resource (memory 80, cpu 90)",
+        "Nothing is levelled unless a node uses more than this of a resource; empty for no such limit.", "memory 80, cpu 90",
+    ),
+    Option(
+        "balancing", "idle_under", values.number(0, 100, 0.01, "%"), "0", "percent from 0 to 100",
+        "A cluster is left alone while every node uses less than this of what is levelled.",
+    ),
+    Option(
         "balancing", "hot", values.number(1, 100, 0.01, "%"), "85", "percent of a node's memory from 1 to 100",
         "A node that uses more of its memory is relieved at once, whatever is expected and whenever the schedule's next run is.",
     ),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from prs.model import RESOURCES, Resource
 from prs.similar import similar
 
 GIB = 2**30
@@ -146,6 +147,24 @@ def pool_name(value: str) -> str:
     if not POOL_NAME.fullmatch(value):
         raise ValueError
     return value
+
+
+def node_size(value: str) -> tuple[int, float]:
+    """Read the size of a node, its memory and its threads (64GiB/32); give bytes and threads."""
+    memory, _, threads = value.partition("/")
+    return gib(memory.strip()), float(count(1, 8192)(threads.strip()))
+
+
+def thresholds(value: str) -> tuple[tuple[Resource, float], ...]:
+    """Read percentages by resource (memory 80, cpu 90), or one for all of them; give fractions, in the order of the resources."""
+    found = dict[str, float]()
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        words = re.fullmatch(r"(?:([a-z]+)\s*:?\s*)?([\d.]+)\s*%?", part.lower())
+        if not words or (words[1] or "memory") not in RESOURCES:
+            raise ValueError(f"{part!r:.60} is no percentage of memory, cpu or disk")
+        share = number(0, 100, 0.01, "%")(words[2])
+        found.update({words[1]: share} if words[1] else dict.fromkeys(RESOURCES, share))
+    return tuple((resource, found[resource]) for resource in RESOURCES if resource in found)
 
 
 def node_pattern(value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from prs.model.cluster import Method
+from prs.model.cluster import Method, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Policy:
     overhead: float = 10.0  # seconds each migration takes beside copying
     dirty_rate: float = 2.0**25  # bytes per second of memory that a guest writes anew, and so has copied again, for each core it uses
     aim: float = 0.8  # share of `spread` that a plan aims at; much lower, and plans would follow the jitter of the loads
+    only_over: tuple[tuple[Resource, float], ...] = ()  # levelled only when a node uses more than this of the resource (fraction)
+    idle_under: float = 0.0  # left alone while every node uses less than this of what is levelled (fraction)
     hot: float = 0.85  # a node that uses more of its memory is acted on whatever else is expected
     guard: float = 0.05  # a plan may not raise the spread of another resource by more than this
     stopped: bool = False  # stopped guests may move outside a drain too: the way back after one

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from prs.model import Forecast, Outlook, Term
 from prs.planner.choice import Choice
+from prs.planner.day import worth
 from prs.planner.day.descent import Descent
 from prs.planner.day.hours import Hours, outlook
 from prs.planner.day.worth import Worth
@@ -14,6 +15,7 @@ from prs.planner.problem.problem import Problem
 from prs.planner.quantities import points
 from prs.planner.search import order
 from prs.planner.search.budget import Budget
+from prs.planner.thresholds import quiet
 
 THRIFT = (0.0, 0.6)  # one descent looks for the fewest moves, one for the cheapest
 
@@ -32,12 +34,16 @@ def choose(problem: Problem, forecast: Forecast) -> Day:
     policy = problem.facts.policy
     hours = Hours(problem, forecast)
     now = outlook(hours, {}, policy.hot)
+    if words := quiet(policy, {resource: hours.fullest(resource) for resource in hours.levelled}):
+        return Day(Choice(nothing=words), now)
     if now.widest_before <= policy.spread and max(hours.peaks(), default=0.0) <= policy.hot:
         words = f"Nothing to do: {_widest(problem, now)}, within the {points(policy.spread)} that count as balanced."
         return Day(Choice(nothing=words), now)
     budget = Budget(policy.max_moves, policy.max_bytes)
     found = [Descent(day := Hours(problem, forecast), Worth(day, policy.hot), budget, thrift).run() for thrift in THRIFT]
     for one in sorted(found, key=lambda one: -one.worth):
+        if one.worth < worth.LEAST:
+            break
         steps, late = order.sequence(problem, one.goal, policy.method)
         if steps and not late and len(budget.within(problem, steps)) == len(steps):
             expected = outlook(hours, one.goal, policy.hot)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from prs.errors import PlanError
 from prs.model import Cluster, Forecast, Move, NodeLoad, Plan, Policy, Stay
-from prs.planner import coming_day, drain, repair
+from prs.planner import coming_day, drain, repair, thresholds
 from prs.planner.balance import Goal, choose
 from prs.planner.choice import Choice
 from prs.planner.explain import reasons
@@ -30,7 +30,19 @@ __all__ = ["Goal", "bounded", "check_plan", "plan_balance", "plan_day", "plan_dr
 def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spread") -> Plan:
     """Plan the cheapest moves to the policy's spread (`spread`), or the most level cluster within its budget (`level`)."""
     problem = Problem(FixedLimits(cluster, policy))
-    return _build(problem, choose(problem, goal), Plan("balance", policy.method, created=now, warnings=_warnings(problem)), goal)
+    plan = Plan("balance", policy.method, created=now, warnings=_warnings(problem))
+    if goal == "spread" and (words := thresholds.quiet(policy, score.fullest(problem, problem.load))):
+        return _repairs(problem, now) or _build(problem, Choice(nothing=words), plan, goal, proofs=False)
+    return _build(problem, choose(problem, goal), plan, goal)
+
+
+def _repairs(problem: Problem, now: float) -> Plan | None:
+    """A plan that only repairs broken rules; None where none is broken or can be repaired."""
+    if not repair.needed(Board(problem)):
+        return None
+    facts = problem.facts
+    plan = plan_balance(facts.cluster, replace(facts.policy, spread=ANY_SPREAD, only_over=(), idle_under=0.0), now)
+    return plan if plan.moves else None
 
 
 def plan_day(cluster: Cluster, policy: Policy, now: float, forecast: Forecast) -> Plan:
@@ -41,10 +53,8 @@ def plan_day(cluster: Cluster, policy: Policy, now: float, forecast: Forecast) -
     problem = Problem(FixedLimits(cluster, policy))
     if len(problem.active) < 2 or policy.method == "disk":
         return plan_balance(cluster, policy, now)
-    if repair.needed(Board(problem)):
-        repairs = plan_balance(cluster, replace(policy, spread=ANY_SPREAD), now)
-        if repairs.moves:
-            return repairs
+    if repairs := _repairs(problem, now):
+        return repairs
     found = coming_day.choose(problem, forecast)
     plan = _build(problem, found.choice, Plan("balance", policy.method, created=now, warnings=_warnings(problem)), "spread", proofs=False)
     words = f"{plan.summary.removesuffix('.')}; {found.outlook.sentence}." if found.outlook.sentence else plan.summary

@@ -1,4 +1,4 @@
-"""`plan`: show what would be moved and why, from the live cluster or from a saved snapshot; moves nothing."""
+"""`plan`: show what would be moved and why, from the live cluster, a saved snapshot or either as it might become; moves nothing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from prs.engine.execution.arrivals import arrived
 from prs.engine.planning import make_plan, unexamined, what_if
 from prs.helper import client
 from prs.model import Cluster
+from prs.planner.supposed import Suppose, supposed
 from prs.pve.roster import roster_in
 from prs.terminal import counted, paragraph
 
@@ -22,9 +23,10 @@ def act(call: Call) -> int:
     """Plan and show; the exit code tells a drain that cannot succeed."""
     offline = call.options.snapshot is not None
     settings, request = call.settings(offline=offline), plan_request_of(call)
+    suppose = Suppose(tuple(call.options.add_node or ()), call.options.scale or 1.0)
     if offline:
         cluster = snapshot_file.read(call.options.snapshot)
-        plan = what_if(cluster, settings.policy, cluster.taken, request)
+        plan = what_if(supposed(cluster, suppose), settings.policy, cluster.taken, request)
     else:
         held, jobs, api = held_of(settings), open_jobs(settings), call.connect(settings.require_endpoint())
 
@@ -32,8 +34,11 @@ def act(call: Call) -> int:
             return arrived(keep_out(cluster, held, request.drain), jobs, request.drain)
 
         cluster, plan = make_plan(api, settings.policy, time.time(), request, beside, roster_in(client.PVE))
+        if suppose:
+            plan = what_if(supposed(cluster, suppose), settings.policy, cluster.taken, request)
+    cluster = supposed(cluster, suppose)
     show(call, cluster, plan)
-    if offline and not call.json and (guessed := unexamined(cluster, plan)):
-        words = f"{counted(len(guessed), 'guest')} of this plan had not been examined when the snapshot was taken: a live plan may differ."
+    if (offline or suppose) and not call.json and (guessed := unexamined(cluster, plan)):
+        words = f"{counted(len(guessed), 'guest')} of this plan had not been examined, so PVE may refuse some of these moves."
         call.print(paragraph(f"\n! {words}", call.style))
     return exits.DONE if plan.feasible else exits.INFEASIBLE

@@ -45,6 +45,11 @@ def spread(problem: Problem, load: Loads, method: Method) -> float:
     return widest
 
 
+def fullest(problem: Problem, load: Loads) -> dict[Resource, float]:
+    """The highest load of an active node, as a fraction of its capacity, by resource."""
+    return {resource: max(use) for resource in RESOURCES if (use := usage(problem, load, resource))}
+
+
 def deviation(problem: Problem, load: Loads, method: Method) -> float:
     """Standard deviation of the active nodes' loads; for `all` the root of the summed variances."""
     total = 0.0

@@ -14,6 +14,7 @@ from prs.cli import exits
 from prs.cli import main as cli
 from prs.cli.verbs import check, plan, snapshot
 from prs.codec import from_json
+from prs.errors import UsageError
 from prs.model import Cluster, Plan, Policy
 from prs.pve.check.findings import Finding
 from unit import samples
@@ -68,7 +69,7 @@ def test_guests_that_nobody_examined_are_counted(saved: Path, conf: Path) -> Non
     call = call_of("plan", "--snapshot", str(saved), "-c", str(conf), "--max-moves", "1")
     plan.act(call)
     assert isinstance(call.out, Screen)
-    assert "! 1 guest of this plan had not been examined when the snapshot was taken" in call.out.text()
+    assert "! 1 guest of this plan had not been examined" in call.out.text()
 
 
 def test_what_can_leave_may_leave_though_not_all_can(saved: Path, conf: Path) -> None:
@@ -211,3 +212,17 @@ def test_a_journal_below_a_file_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         assert check.journal(path).ok is False
+
+
+def test_a_question_about_the_future_is_answered_from_a_snapshot(saved: Path, conf: Path) -> None:
+    """The node is emptied in thought; what is supposed is said, and nothing is stored."""
+    call = call_of("plan", "--snapshot", str(saved), "-c", str(conf), "--without", "pve1", "--add-node", "64GiB/32", "--scale", "1.1")
+    plan.act(call)
+    assert isinstance(call.out, Screen)
+    assert "a new node new1 with 64 GiB of memory and 32 threads" in call.out.text()
+    assert "running guests use 1.1 times what they use now" in call.out.text()
+
+
+def test_one_node_is_not_asked_about_twice(saved: Path, conf: Path) -> None:
+    with pytest.raises(UsageError, match="name the node once"):
+        plan.act(call_of("plan", "--snapshot", str(saved), "-c", str(conf), "--without", "pve1", "--drain", "pve2"))
