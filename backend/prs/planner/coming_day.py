@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from prs.model import Forecast, Outlook, Term
 from prs.planner.choice import Choice
-from prs.planner.day import worth
 from prs.planner.day.descent import Descent
 from prs.planner.day.hours import Hours, outlook
 from prs.planner.day.worth import Worth
@@ -42,8 +41,6 @@ def choose(problem: Problem, forecast: Forecast) -> Day:
     budget = Budget(policy.max_moves, policy.max_bytes)
     found = [Descent(day := Hours(problem, forecast), Worth(day, policy.hot), budget, thrift).run() for thrift in THRIFT]
     for one in sorted(found, key=lambda one: -one.worth):
-        if one.worth < worth.LEAST:
-            break
         steps, late = order.sequence(problem, one.goal, policy.method)
         if steps and not late and len(budget.within(problem, steps)) == len(steps):
             expected = outlook(hours, one.goal, policy.hot)

@@ -12,8 +12,7 @@ WIDEST, MEAN = 3_000.0, 1_000.0  # for each 100 guests
 HOT = 50_000.0  # a point of memory over the limit on one node for all of the day, whatever the cluster's size
 DISTURBANCE = 30.0  # seconds that each migration counts beside its time: it is a risk and a slower moment for whoever uses the guest
 AGAIN = 3.0  # times that it counts where a plan has moved the guest in the last day
-FEWEST, MOST = 30.0, 200.0  # guests that a cluster counts as at least and at most
-LEAST = 0.0  # seconds that a plan has to gain beyond its cost: what is hardly worth it now mostly is undone by the next day
+FEWEST, MOST = 27.0, 200.0  # guests that a cluster counts as at least and at most
 NEAR = 0.03  # below the limit (fraction): where loads are expected to come so near they may well go over it
 
 
