@@ -162,6 +162,14 @@ def test_levelling_disks_needs_one_more_privilege(lab: Lab) -> None:
     assert output.startswith("- set the privileges of role PRS")
 
 
+def test_maps_of_storages_need_two_more_privileges(lab: Lab) -> None:
+    lab.setup()
+    assert "Datastore.AllocateSpace" not in lab.node.roles["PRS"]
+    lab.conf.write_text(lab.conf.read_text() + "\n[storages]\nlocal-zfs: local-lvm\n")
+    lab.setup()
+    assert {"VM.Config.Disk", "Datastore.AllocateSpace"} <= set(lab.node.roles["PRS"].split(","))
+
+
 def test_rebooting_nodes_is_a_right_to_be_asked_for_and_kept(lab: Lab) -> None:
     lab.setup()
     assert "Sys.PowerMgmt" not in lab.node.roles["PRS"]

@@ -53,7 +53,7 @@ def findings(call: Call) -> Iterator[Finding]:
     yield from configuration(settings)
     yield journal(settings.state_dir)
     if settings.endpoint is not None:
-        yield from check(settings.endpoint, settings.web.port)
+        yield from check(settings.endpoint, settings.web.port, bool(settings.policy.storages))
         yield from placement(call, settings.endpoint, settings.policy)
     if held := held_of(settings):
         yield from kept_empty(held, node_names(settings.endpoint) if settings.endpoint else frozenset())

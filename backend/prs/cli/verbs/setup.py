@@ -24,6 +24,7 @@ from prs.setup.tools import SetupError, Tools
 SERVICE = "proxmox-rebalancing-service"
 # Without it PVE lists no disks of guests in a storage (pve-storage PVE/API2/Storage/Content.pm), so local disks cannot be levelled.
 DISKS, BRIDGES = "VM.Config.Disk", "SDN.Audit"
+SPACE = "Datastore.AllocateSpace"  # with DISKS, for local disks that land on storages of other names ([storages])
 
 
 def act(call: Call, tools: Tools | None = None) -> int:
@@ -81,7 +82,7 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
     if settings.endpoint is not None and not mine:
         made = f"{_source(settings)} still names the account {_who(settings.endpoint)}, which setup of an earlier version made"
         yield f"! {made}: it goes before the new one until its lines are taken out"
-    disks = [DISKS] if settings.policy.method in ("disk", "all") else []
+    disks = [DISKS, SPACE] if settings.policy.storages else [DISKS] if settings.policy.method in ("disk", "all") else []
     # The role is one for all nodes: what was asked for on another one stays.
     yield from account.ensure_role(tools, [*NEEDED, BRIDGES, *disks, *([REBOOT] if call.options.reboot else [])], keep=(REBOOT,))
     yield from account.ensure_user(tools)

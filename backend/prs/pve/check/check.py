@@ -17,10 +17,10 @@ CLOCK_LIMIT = 60.0  # seconds; PVE itself refuses tickets from more than 300 s i
 __all__ = ["Finding", "check"]
 
 
-def check(endpoint: Endpoint, web_port: int | None = None) -> list[Finding]:
+def check(endpoint: Endpoint, web_port: int | None = None, maps: bool = False) -> list[Finding]:
     """Look at the hosts, the login, the cluster and (by its port, 0 = none) the web interface; changes nothing, raises nothing of PveError.
 
-    Takes some seconds.
+    With `maps` also at what maps of storages need. Takes some seconds.
     """
     findings = [finding for host in endpoint.hosts for finding in check_host(host, endpoint)]
     try:
@@ -37,7 +37,7 @@ def check(endpoint: Endpoint, web_port: int | None = None) -> list[Finding]:
         findings.append(Finding("login", True, f"{caller(endpoint)} is logged in at {client.place}"))
         findings.append(_clock(client.skew))
         web = [] if web_port is None else check_web(client, client.place, web_port)
-        return [*findings, *check_cluster(client), *web]
+        return [*findings, *check_cluster(client, maps), *web]
 
 
 def node_names(endpoint: Endpoint) -> frozenset[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from prs.errors import ApiError, Unreachable
 from prs.pve.api import Api, quote
@@ -23,14 +24,22 @@ USEFUL = {
     "SDN.Audit": ("/sdn", "see whether a node has the bridges of a guest"),
     "VM.Config.Disk": ("/vms", "see how much of a local storage each guest uses (method disk)"),
 }
+# For a map of [storages] (qemu-server PVE/API2/Qemu.pm migrate_vm, parameter targetstorage): without them PVE refuses each such migration.
+MAPS = {
+    "VM.Config.Disk": ("/vms", "let local disks land on storages of other names ([storages])"),
+    "Datastore.AllocateSpace": ("/storage", "let local disks land on storages of other names ([storages])"),
+}
 BAD_STATES = {"fence": "being fenced", "unknown": "unknown to the HA manager", "gone": "gone for the HA manager"}
 
 
-def check_cluster(api: Api) -> list[Finding]:
-    """All findings of one login; what cannot be read is a finding too. LoginFailed passes through."""
+def check_cluster(api: Api, maps: bool = False) -> list[Finding]:
+    """All findings of one login, with `maps` also on what maps of storages need.
+
+    What cannot be read is a finding too. LoginFailed passes through.
+    """
     parts: list[tuple[str, Callable[[Api], list[Finding]]]] = [
-        ("privileges", _privileges), ("quorum", _quorum), ("storages", _storages), ("versions", _versions), ("HA", _ha),
-        ("auto-rebalance", _auto_rebalance), ("rolling maintenance", _rolling),
+        ("privileges", partial(_privileges, maps=maps)), ("quorum", _quorum), ("storages", _storages), ("versions", _versions),
+        ("HA", _ha), ("auto-rebalance", _auto_rebalance), ("rolling maintenance", _rolling),
     ]  # fmt: skip
     findings: list[Finding] = []
     for name, part in parts:
@@ -41,22 +50,22 @@ def check_cluster(api: Api) -> list[Finding]:
     return findings
 
 
-def _privileges(api: Api) -> list[Finding]:
-    held = table(api.get("/access/permissions"))
-    missing = {name: want for name, want in NEEDED.items() if not granted(held, want[0], name)}
-    findings = [Finding("privileges", True, f"{api.user} holds {', '.join(NEEDED)}")]
+def _privileges(api: Api, maps: bool) -> list[Finding]:
+    held, needed = table(api.get("/access/permissions")), NEEDED | (MAPS if maps else {})
+    missing = {name: want for name, want in needed.items() if not granted(held, want[0], name)}
+    findings = [Finding("privileges", True, f"{api.user} holds {', '.join(needed)}")]
     if missing:
         words = "; ".join(f"{name} on {path} is missing, needed to {purpose}" for name, (path, purpose) in missing.items())
         paths = {path for path, _ in missing.values()}
-        findings = [Finding("privileges", False, words, _grant(api.user, paths.pop() if len(paths) == 1 else "/"))]
+        findings = [Finding("privileges", False, words, _grant(api.user, paths.pop() if len(paths) == 1 else "/", needed))]
     for name, (path, purpose) in USEFUL.items():
-        if not granted(held, path, name):
+        if name not in needed and not granted(held, path, name):
             findings.append(Finding("privileges", None, f"{name} on {path} is missing; it would allow to {purpose}"))
     return findings
 
 
-def _grant(user: str, path: str) -> str:
-    role = f"as root on a node: pveum role add PRS --privs '{' '.join(NEEDED)}'; pveum acl modify {path}"
+def _grant(user: str, path: str, needed: Iterable[str]) -> str:
+    role = f"as root on a node: pveum role add PRS --privs '{' '.join(needed)}'; pveum acl modify {path}"
     owner, token, _ = user.partition("!")
     if token:  # a token has no right that its user lacks
         return f"{role} --tokens '{user}' --roles PRS; pveum acl modify {path} --users '{owner}' --roles PRS"

@@ -162,7 +162,7 @@ def _status(node: Node) -> Call:
 def test_check_names_holds_and_those_of_nodes_that_are_gone(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     node.hold()
     node.hold("pve9")
-    monkeypatch.setattr(check, "check", lambda endpoint, port: [])
+    monkeypatch.setattr(check, "check", lambda endpoint, port, maps: [])
     monkeypatch.setattr(check, "node_names", lambda endpoint: frozenset(node.world.nodes))
     call = node.call("check")
     assert check.act(call) == exits.FOUND

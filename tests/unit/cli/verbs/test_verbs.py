@@ -170,7 +170,7 @@ def test_a_snapshot_of_every_guest_is_printed(conf: Path, readable: list[list[in
     ],
 )
 def test_check(finding: Finding, code: int, closing: str, conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "check", lambda endpoint, port: [finding])
+    monkeypatch.setattr(check, "check", lambda endpoint, port, maps: [finding])
     call = call_of("check", "-c", str(conf))
     assert check.act(call) == code
     assert isinstance(call.out, Screen)
@@ -198,7 +198,7 @@ def test_check_tells_the_mistakes_of_the_configuration_as_findings(tmp_path: Pat
 def test_check_without_credentials_stops_there_and_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "prs.conf"
     path.write_text(f"[proxmox]\nverify_ssl: 0\n[service]\nstate_dir: {tmp_path}/a/b\n")
-    monkeypatch.setattr(check, "check", lambda endpoint, port: pytest.fail("checked a cluster"))
+    monkeypatch.setattr(check, "check", lambda endpoint, port, maps: pytest.fail("checked a cluster"))
     call = call_of("check", "-c", str(path), "--json")
     assert check.act(call) == exits.FOUND
     assert isinstance(call.out, Screen)

@@ -41,6 +41,18 @@ def test_missing_privileges_are_named_with_their_purpose_and_the_command_that_gr
     assert "pveum acl modify /vms --users 'audit@pve' --roles PRS" in found.remedy
 
 
+def test_what_maps_of_storages_need_is_missed_only_where_there_are_some() -> None:
+    world = small()
+    world.access.roles["PRS"] -= {"Datastore.AllocateSpace", "VM.Config.Disk"}
+    api = InProcessApi(world, "prs@pve!daemon")
+    assert check_cluster(api)[0].ok
+    found = check_cluster(api, maps=True)[0]
+    assert found.ok is False
+    assert "VM.Config.Disk on /vms is missing" in found.text
+    assert "Datastore.AllocateSpace on /storage is missing" in found.text
+    assert "Datastore.AllocateSpace" in found.remedy
+
+
 def test_a_token_needs_its_user_to_hold_the_rights_too() -> None:
     world = small()
     world.access.grants = [grant for grant in world.access.grants if grant.who != "prs@pve!daemon"]
