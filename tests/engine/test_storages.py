@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from drive import Drive
 from prs.engine.drain.release import plan_release
+from prs.engine.planning import make_plan
 from prs.model import Policy
+from simcluster.inprocess import InProcessApi
 from simcluster.scenario import from_json
 from simcluster.scenes import add_accounts
 from simcluster.world import Flavour
@@ -44,3 +48,22 @@ def test_disks_go_by_the_map_and_come_back_to_where_they_were(ram: Path, flavour
     assert {vmid: [disk.storage for disk in guest.disks] for vmid, guest in world.guests.items()} == before
     assert not world.overfilled
     assert not world.schema_errors
+
+
+@pytest.mark.parametrize("line", [("local-zfs", ("local-lvm",)), ("*", ("any",))])
+def test_local_disks_are_levelled_across_storages_of_other_names(line: tuple[str, tuple[str, ...]], flavour: Flavour) -> None:
+    """A ZFS pool here, an LVM thin pool there: with a map they are levelled, without one nothing can move."""
+    guests = {str(101 + at): {"node": "pve1", "memory": 2, "disks": {"scsi0": "local-zfs:100"}} for at in range(8)}
+    storages = {
+        "local-zfs": {"type": "zfspool", "total": 1000, "nodes": ["pve1"]},
+        "local-lvm": {"type": "lvmthin", "total": 1000, "nodes": ["pve2"]},
+    }  # fmt: skip
+    world = add_accounts(from_json({
+        "flavour": flavour, "nodes": {"pve1": {"memory": 64}, "pve2": {"memory": 64}}, "storages": storages, "guests": guests,
+    }))  # fmt: skip
+    world.clock.sleep(3600)
+    api = InProcessApi(world, "prs@pve!daemon")
+    _, plan = make_plan(api, Policy(method="disk", storages=(line,)), world.clock.time())
+    assert [load.disk for load in plan.after] == [0.4, 0.4]
+    assert {move.storages for move in plan.moves} == {(("local-zfs", "local-lvm"),)}
+    assert make_plan(api, Policy(method="disk"), world.clock.time())[1].moves == ()
