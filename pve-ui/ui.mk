@@ -24,11 +24,14 @@ ui-lint: ## check the panel's style
 	@biome=$$(.ci/venv)/bin/biome && cd pve-ui && "$$biome" check --error-on-warnings . && \
 	    cd ../tests/ui && "$$biome" check --error-on-warnings --config-path=../../pve-ui/biome.json .
 
+# The library is what Playwright's own driver needs beyond a bare Debian 12.
+NEEDED_BY_BROWSER = chromium libatomic.so.1:libatomic1
+
 test-ui: ui ui-ext ## click through the panel in Chromium
-	@tests/ui/need chromium
+	@tests/ui/need $(NEEDED_BY_BROWSER)
 	@export UI_CACHE=$(UI_CACHE); $(RUN) -m pytest -n 3 --dist loadfile tests/ui $(ARGS)
 
 screenshots: ui ui-ext ## draw the pictures of the README
-	@tests/ui/need chromium
+	@tests/ui/need $(NEEDED_BY_BROWSER)
 	@$(RUN) -m ui.screenshots $(UI_CACHE) docs
 	@tests/ui/palette docs/plan.png docs/drain.png docs/job.png
