@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prs.setup.tools import SetupError, Tools
@@ -17,6 +17,7 @@ class Place:
 
     hosts: tuple[str, ...]
     ca_file: str
+    guessed: bool = False  # the node did not tell its certificate
 
 
 def this_node(tools: Tools) -> str:
@@ -37,7 +38,8 @@ def places(tools: Tools, node: str) -> Place:
     try:
         files = tools.get(f"/nodes/{node}/certificates/info")
     except SetupError:
-        files = []  # it is offline, or does not tell: its certificate is then most likely the cluster's
+        # It is offline, or does not tell: its certificate is then most likely the cluster's.
+        return replace(common(tools, node), guessed=True)
     own = next((entry for entry in files if entry["filename"] == "pveproxy-ssl.pem"), None)
     # The node's own certificate names its addresses (pve-cluster PVE/Cluster/Setup.pm); one from elsewhere names what its owner chose.
     if own:
@@ -47,8 +49,8 @@ def places(tools: Tools, node: str) -> Place:
     return common(tools, node)
 
 
-def common(tools: Tools, first: str) -> Place:
-    """The way through every node's own address and the cluster's authority, with node `first` before the others."""
+def common(tools: Tools, first: str = "") -> Place:
+    """The way through every node's own address and the cluster's authority, with node `first`, if any, before the others."""
     found = [entry for entry in tools.get("/cluster/status") if entry["type"] == "node" and entry.get("ip")]
     found.sort(key=lambda entry: (entry["name"] != first, entry["name"]))
     if not found:

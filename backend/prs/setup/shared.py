@@ -29,15 +29,23 @@ def read(node: str) -> str:
     return found.read_text(encoding="utf-8") if found else ""
 
 
-def write(texts: Mapping[str, str]) -> str:
-    """Write the texts, by node, and then the mark; a sentence of what was done. SetupError."""
+def texts() -> dict[str, str]:
+    """What was written, by node; empty where nothing was."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in (PVE / "priv" / FOLDER).glob("*.conf")}
+
+
+def write(wanted: Mapping[str, str]) -> str:
+    """Write the texts, by node, in the place of all there are, and then the mark; a sentence of what was done. SetupError."""
     folder = PVE / "priv" / FOLDER
     try:
         folder.mkdir(exist_ok=True)
-        for node, text in texts.items():
+        for node, text in wanted.items():
             draft = folder / f"{node}.tmp"
             draft.write_text(text, encoding="utf-8")
             draft.replace(folder / f"{node}.conf")
+        for path in folder.iterdir():
+            if path.name not in {f"{node}.conf" for node in wanted}:
+                path.unlink()  # of a node that has left the cluster, or half written
         (PVE / FOLDER).mkdir(exist_ok=True)
         (PVE / FOLDER / "account").write_text(f"{time.time():.6f}\n", encoding="utf-8")
     except OSError as error:

@@ -314,3 +314,71 @@ def test_the_account_of_an_earlier_setup_is_no_strangers(member: Lab) -> None:
     assert code == exits.FOUND
     assert "still names the account prs@pve!node-pve1, which setup of an earlier version made: it goes before the new one" in text
     assert "prs@pve!cluster" in member.node.tokens
+
+
+def accounts() -> dict[str, str]:
+    """The line of hosts that each node's service reads."""
+    return {name: text.splitlines()[2] for name, text in shared.texts().items()}
+
+
+def test_another_setup_takes_in_what_has_changed_in_the_cluster(member: Lab) -> None:
+    """A node that has come, one that has gone, and another address; the secret stays."""
+    member.setup()
+    assert member.setup()[1] == "Everything is as it should be: nothing was changed.\n"
+    secret = member.node.tokens["prs@pve!cluster"]
+    del member.node.addresses["pve3"]
+    member.node.addresses |= {"pve2": "10.0.0.22", "PVE4": "10.0.0.4"}
+    code, output = member.setup()
+    assert (code, output.count("wrote the account for all nodes")) == (exits.DONE, 1)
+    assert "API token" not in output
+    assert accounts() == {
+        "account": "api_host: 10.0.0.4,10.0.0.1,10.0.0.22",
+        "pve1": "api_host: 10.0.0.1,10.0.0.4,10.0.0.22",
+        "pve2": "api_host: 10.0.0.22,10.0.0.4,10.0.0.1",
+        "PVE4": "api_host: 10.0.0.4,10.0.0.1,10.0.0.22",
+    }
+    assert all(secret in text for text in shared.texts().values())
+    assert member.setup()[1] == "Everything is as it should be: nothing was changed.\n"
+
+
+def test_a_node_that_is_silent_keeps_what_it_has(member: Lab) -> None:
+    """Its own certificate is not known just now, and was known before."""
+    member.node.certificates.append({"filename": "pveproxy-ssl.pem", "san": ["pve1.example.org"]})
+    member.setup()
+    assert accounts()["pve1"] == "api_host: pve1.example.org"
+    member.node.broken = "/nodes/pve1/certificates"
+    assert member.setup()[1] == "Everything is as it should be: nothing was changed.\n"
+
+
+@pytest.mark.parametrize("lost", ["user", "token", "secret", "files"])
+def test_setup_after_an_old_backup_of_etc_pve(member: Lab, lost: str) -> None:
+    """Whatever of it has gone back to an older state, afterwards one token holds and all nodes have it."""
+    member.setup()
+    if lost == "user":
+        member.node.users.pop("prs@pve")
+        member.node.grants.clear()
+    if lost in ("user", "token"):
+        member.node.tokens.clear()
+    elif lost == "secret":
+        member.node.tokens["prs@pve!cluster"] = "00000000-0000-0000-0000-0000000000ff"
+    else:
+        shared.remove()
+    code, output = member.setup()
+    assert code == exits.DONE, output
+    assert all(member.node.tokens["prs@pve!cluster"] in text for text in shared.texts().values())
+    assert len(shared.texts()) == 4
+    assert member.setup()[1] == "Everything is as it should be: nothing was changed.\n"
+
+
+def test_setup_without_quorum_can_be_done_again(member: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token was made and could not be written down."""
+
+    def refuse(self: Path, *_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", refuse)
+        with pytest.raises(SetupError, match="has the cluster quorum"):
+            member.setup()
+    assert member.setup()[0] == exits.DONE
+    assert all(member.node.tokens["prs@pve!cluster"] in text for text in shared.texts().values())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+from pathlib import Path
 
 from prs.cli import exits
 from prs.cli.call import Call
 from prs.cli.carry_out import SWITCH
 from prs.cli.journal_of import journal_of, shared_holds_here
-from prs.config.layers import signature
+from prs.config.layers import ACCOUNT_MARK, signature
 from prs.config.load import Settings, keep_good
 from prs.engine.clock import SystemClock
 from prs.engine.daemon.host import Host
@@ -23,6 +24,8 @@ from prs.errors import JournalError
 from prs.helper import client
 
 log = logging.getLogger(__name__)
+
+AGAIN = 60.0  # seconds until an account that the helper did not give is asked for again
 
 
 def act(call: Call) -> int:
@@ -42,14 +45,14 @@ def act(call: Call) -> int:
         if stopped:
             return exits.DONE
         name = socket.gethostname().split(".")[0]
-        source = settings.source
+        latest = [kept(settings)]
 
         def load() -> Settings:
-            return kept(call.settings(daemon=True))
+            latest[:] = [kept(call.settings(daemon=True))]
+            return latest[0]
 
-        kept(settings)
         host = Host(
-            load, call.connect, name, SWITCH, shared_holds_here(), lambda: signature(source, client.PVE),
+            load, call.connect, name, SWITCH, shared_holds_here(), lambda: signs(latest[0], client.PVE, clock.monotonic()),
             lambda now: client.alive_nodes(client.PVE, now), lambda alive: client.tell_alive(client.SOCKET, alive),
         )  # fmt: skip
         with journal_of(settings) as journal:
@@ -59,6 +62,13 @@ def act(call: Call) -> int:
             signal.signal(signal.SIGHUP, lambda *_: service.reload())
             service.run()
     return exits.DONE
+
+
+def signs(settings: Settings, pve: Path, now: float) -> object:
+    """What changes when the settings are to be read again: with what programs write, and by the clock while there is an account for
+    all nodes that could not be had, because its helper was busy or not up yet."""
+    lacking = settings.endpoint is None and not settings.mistakes and (pve / ACCOUNT_MARK).exists()
+    return signature(settings.source, pve), now // AGAIN if lacking else 0.0
 
 
 def kept(settings: Settings) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,11 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
     yield from account.ensure_grants(tools, name)
     if fresh:
         endpoint = _at(endpoint, places.places(tools, node))
-        yield _write(tools, path, node, endpoint)
+        yield _write(tools, path, endpoint)
+    elif (kept := shared.texts() if shared.available() else {}) and kept != (wanted := _texts(tools, endpoint, kept)):
+        # A node or an address has come, changed or gone since.
+        yield shared.write(wanted)
+        endpoint = load_settings(path, shared.read(node)).endpoint or endpoint
     if problem := _tried(call, endpoint):
         yield f"! the account could not be tried: {problem}. See: {SERVICE} check"
 
@@ -135,11 +139,19 @@ def _tried(call: Call, endpoint: Endpoint) -> PveError | None:
     return None
 
 
-def _write(tools: Tools, path: Path, node: str, endpoint: Endpoint) -> str:
+def _write(tools: Tools, path: Path, endpoint: Endpoint) -> str:
     if not shared.available():
         return f"wrote the account into {conf.write(path, folder_of(path), _text(endpoint))}"
-    texts = {one: _text(_at(endpoint, places.places(tools, one))) for one in places.nodes(tools)}
-    return shared.write({**texts, node: _text(endpoint), shared.EVERY: _text(_at(endpoint, places.common(tools, node)))})
+    return shared.write(_texts(tools, endpoint, {}))
+
+
+def _texts(tools: Tools, endpoint: Endpoint, kept: Mapping[str, str]) -> dict[str, str]:
+    """The account as each node's service reads it; one that does not tell its certificate just now keeps what it has."""
+    found = {shared.EVERY: _text(_at(endpoint, places.common(tools)))}
+    for node in places.nodes(tools):
+        place = places.places(tools, node)
+        found[node] = kept[node] if place.guessed and node in kept else _text(_at(endpoint, place))
+    return found
 
 
 def _text(endpoint: Endpoint) -> str:
