@@ -11,7 +11,7 @@ from prs.config.load import Origin
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
 from prs.engine.rolling.runs import RollingRun
-from prs.model import Cluster, Plan
+from prs.model import Cluster, Placement, Plan
 from prs.pve.check.findings import Finding
 
 Schema = dict[str, Any]
@@ -43,8 +43,8 @@ def schema_of(hint: Any, found: dict[str, Schema]) -> Schema:
 
 
 def record(**properties: Schema) -> Schema:
-    """An object with all of these properties and no other."""
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    """An object with all of these properties; others may be added within a major version."""
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def listing(item: Schema) -> Schema:
@@ -55,8 +55,8 @@ def listing(item: Schema) -> Schema:
 def document() -> Schema:
     """One definition for each verb, for errors, and for each class in them."""
     found: dict[str, Schema] = {}
-    plan, job, hold, rolling_run, origin, finding, cluster = (
-        schema_of(one, found) for one in (Plan, Job, Hold, RollingRun, Origin, Finding, Cluster)
+    plan, placement, job, hold, rolling_run, origin, finding, cluster = (
+        schema_of(one, found) for one in (Plan, Placement, Job, Hold, RollingRun, Origin, Finding, Cluster)
     )
     null: Schema = {"type": "null"}
     done = record(plan=plan, job={"anyOf": [job, null]})
@@ -64,6 +64,12 @@ def document() -> Schema:
     verbs: dict[str, Schema] = {
         "run": done,
         "plan": record(plan=plan, feasible={"type": "boolean"}, bytes=COUNT, problems=TEXTS),
+        "place": {
+            "anyOf": [
+                record(placement=placement, feasible={"type": "boolean"}),
+                {"type": "object", "additionalProperties": {"type": "string"}},
+            ]
+        },
         "drain": {"anyOf": [done, rolling]},
         "resume": {"anyOf": [record(jobs=listing(job)), rolling]},
         "release": {"anyOf": [done, record(plan=null, job=null, held=listing(hold))]},
@@ -89,6 +95,14 @@ def document() -> Schema:
         "title": "What proxmox-rebalancing-service prints with --json: $defs has one entry for each verb, and `error`",
         "$defs": {**verbs, **dict(sorted(found.items()))},
     }
+
+
+def exact(schema: Any) -> Any:
+    """The same with no other properties: what is printed by the very version that the schema was made from."""
+    if isinstance(schema, dict):
+        more = {"additionalProperties": False} if "properties" in schema and "required" in schema else {}
+        return {key: exact(value) for key, value in schema.items()} | more
+    return [exact(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def text() -> str:

@@ -52,8 +52,14 @@ def test_an_error_is_one_document_with_all_mistakes(tmp_path: Path, capsys: pyte
     assert (told["exit"], len(told["messages"])) == (code, 2)
 
 
-def test_the_schema_is_that_of_the_classes() -> None:
-    """When a class changes: `PYTHONPATH=backend:tests python -m unit.cli.json_schema > docs/json.schema.json`."""
-    assert (Path(__file__).parents[3] / "docs/json.schema.json").read_text() == json_schema.text()
-    assert set(ROWS) < set(json_schema.document()["$defs"])
+def test_the_published_schema_holds() -> None:
+    """What it names is there with the same type; more may be there, until a release writes it anew (CONTRIBUTING.md)."""
+    published = json.loads((Path(__file__).parents[3] / "docs/json.schema.json").read_text())["$defs"]
+    real = json_schema.document()["$defs"]
+    assert set(ROWS) | {"error"} <= set(published)
+    for name, schema in published.items():
+        if "properties" in schema:
+            assert schema["properties"].items() <= real[name]["properties"].items(), name
+        else:
+            assert schema == real[name], name
     Draft202012Validator.check_schema(json_schema.document())
