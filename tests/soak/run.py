@@ -102,6 +102,8 @@ class Run:
             deadline = self.world.clock.time() + LIMIT
             while not executor.tick() and self.world.clock.time() < deadline:
                 self.watch.look(self.jobs[-1])
+                if self.drive.journal.job(self.jobs[-1]).request == "pause" and self.dice.random() < 0.05:
+                    self.drive.journal.request(self.jobs[-1], "")
                 self.world.clock.sleep(TICK)
             self.watch.look(self.jobs[-1])
 
