@@ -8,6 +8,7 @@ UI_AXE = $(UI_CACHE)/axe/axe.min.js
 
 ui: ## build the panel for PVE's interface and the stand-alone page
 	@rm -rf build/ui/www build/ui/js
+	@command -v $(or $(PYTHON),python3) >/dev/null || .ci/venv >/dev/null
 	@$(or $(PYTHON),python3) pve-ui/bundle $(PRS_VERSION) build/ui/js
 	@mkdir -p build/ui/www
 	@cp build/ui/js/* pve-ui/standalone/* build/ui/www/
