@@ -151,7 +151,11 @@ def test_settings_that_a_program_writes_are_read_by_themselves(ram: Path, flavou
     house.live(600)
     assert house.requests == 0
     house.written = 1
-    house.live(900)
+    house.live(200)
+    house.written = 2  # a policy, say: it does not shorten the minutes in which a plan may be looked at
+    house.live(60)
+    assert not house.journal.jobs()
+    house.live(640)
     assert [job.state for job in house.journal.jobs()] == ["done"]
     assert len(house.told) == 5
     assert all(house.told)

@@ -101,11 +101,11 @@ class Service:
         """Do what is due now and give the seconds until the next turn."""
         self._turned = self._clock.monotonic()
         if (written := self._host.written()) != self._written:
-            self._written, without = written, self._settings.endpoint is None
+            self._written, without, pending = written, self._settings.endpoint is None, self._next_look
             self._reload()
-            if without:
-                # Whoever has just made the account may want to look at a plan first; a reload by hand begins at once.
-                self._next_look = self._clock.monotonic() + RETRY
+            # Whoever has just made the account may want to look at a plan first, and write a policy; a reload by hand begins at once.
+            self._next_look = self._clock.monotonic() + RETRY if without else pending
+            self._next_hot = max(self._next_hot, self._next_look if without else 0.0)
         if self._settings.endpoint is not None and self._turned - self._told >= TELLS:
             self._told = self._turned
             self._tell(alive=True)
