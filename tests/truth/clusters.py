@@ -86,7 +86,7 @@ def _guest(chance: Random, vmid: int, node: str, memory: int, disk: int) -> Gues
         return replace(guest, lock=chance.choice(("backup", "migrate")))
     if odd < 0.10:
         return replace(guest, blockers=("has a device of its node",))
-    return replace(guest, problem="no metrics for 5 minutes") if odd < 0.11 else guest
+    return replace(guest, memory=memory // 2, problem="no metrics for 5 minutes") if odd < 0.11 else guest
 
 
 def _hidden(chance: Random, nodes: list[Node], guests: list[Guest]) -> tuple[list[Node], list[Guest]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from prs.model import PASSING_LOCKS, RESOURCES, Cluster, Guest, Policy, Resource, Rule
 
@@ -42,6 +42,10 @@ class Truth:
     """A cluster under a policy; `drain` is the node to empty, `stopped` whether its stopped guests leave as well."""
 
     def __init__(self, cluster: Cluster, policy: Policy, drain: str = "", stopped: bool = True) -> None:
+        # A drained node's guest without figures is taken to use all that it may: it can leave, and it must have room.
+        young = {g.vmid for g in cluster.guests if drain and g.node == drain and g.problem and g.status == "running"}
+        counted = (replace(g, problem="", memory=max(g.memory, g.memory_max)) if g.vmid in young else g for g in cluster.guests)
+        cluster = replace(cluster, guests=tuple(counted))
         self.cluster, self.policy, self.drain, self.stopped = cluster, policy, drain, stopped
         self.names = sorted(node.name for node in cluster.nodes)
         self.nodes = {node.name: node for node in cluster.nodes}
