@@ -195,8 +195,8 @@ def _summary(problem: Problem, plan: Plan, guard: str, repaired: Sequence[str]) 
     if plan.kind == "drain":
         if plan.blockers:
             left = f"{len(plan.blockers)} {'guest that cannot leave stays' if len(plan.blockers) == 1 else 'guests that cannot leave stay'}"
-            return f"{work} leave {plan.node}, and {left}; {spread}."
-        return f"{work} empty {plan.node}; {spread}{reasons.proof(plan.cost, plan.cost_bound)}."
+            return f"{work} {'leaves' if len(plan.moves) == 1 else 'leave'} {plan.node}, and {left}; {spread}."
+        return f"{work} {'empties' if len(plan.moves) == 1 else 'empty'} {plan.node}; {spread}{reasons.proof(plan.cost, plan.cost_bound)}."
     repairs = f"Repairs {listed(repaired)}: " if repaired else ""
     return f"{repairs}{work}: {spread}{reasons.proof(plan.cost, plan.cost_bound)}{f'; {guard}' if guard else ''}."
 

@@ -240,7 +240,7 @@ class Service:
                                   lambda cluster: memory.forecast(cluster, now, moved))
         self._recorder.made(reading_of(cluster))
         log.info("scheduled run: %s", plan.summary)
-        for warning in (*cluster.problems, *plan.warnings):
+        for warning in dict.fromkeys((*cluster.problems, *plan.warnings)):
             log.warning("%s", warning)
         if plan.moves and settings.dry_run:
             log.info("dry run: nothing is migrated")

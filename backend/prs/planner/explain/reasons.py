@@ -16,6 +16,7 @@ SHOWN = 0.0005  # fraction from which a change of the spread is seen in a figure
 SHOWN_SECONDS = 0.05  # the same for seconds
 CHEAPEST = 0.005  # share by which a plan may be dearer than the bound and still be shown as 0%: it is called the cheapest
 LABEL = {"memory": "memory", "cpu": "CPU", "disk": "local disk", "all": "memory, CPU and local disk"}
+BROKEN = "is broken and stays so"
 
 
 def move(board: Board, unit: int, target: int, method: Method) -> str:
@@ -187,7 +188,7 @@ def few(closed: Mapping[str, str]) -> str:
 def broken(rule: str, what: Sequence[str], drain: str = "") -> str:
     """That a rule stays broken, as a warning; `drain`: the plan only empties this node."""
     who = f"The drain of {drain} repairs no rule." if drain else _who(rule)
-    return f"{rule} is broken and stays so: {listed(what)}. {who}"
+    return f"{rule} {BROKEN}: {listed(what)}. {who}"
 
 
 def _who(rule: str) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from prs.model import LOCK_PATIENCE, Cluster, Guest, Plan, Policy
+from prs.planner.explain.reasons import BROKEN
 from prs.planner.objective.headroom import headroom
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.quantities import gib
 
 
 def noted(cluster: Cluster, policy: Policy, plan: Plan) -> Plan:
-    """The plan with its warnings."""
-    return replace(plan, warnings=(*plan.warnings, *_locks(cluster, plan), *_balancers(cluster, policy, plan), *_connections(cluster, plan),
-                                     *_unmet(cluster, policy, plan), *_room(cluster, plan)))
+    """The plan with its warnings; of a rule that cannot be met that is said, and not that no way was found to keep it."""
+    unmet = _unmet(cluster, policy, plan)
+    said = tuple(words for words in plan.warnings if not any(words.startswith(f"{rule} {BROKEN}") for rule in unmet))
+    return replace(plan, warnings=(*said, *_locks(cluster, plan), *_balancers(cluster, policy, plan), *_connections(cluster, plan),
+                                     *unmet.values(), *_room(cluster, plan)))
 
 
 def _locks(cluster: Cluster, plan: Plan) -> list[str]:
@@ -40,11 +43,11 @@ def _balancers(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
     return [f"{what}, which are left to it; all others are balanced here."]
 
 
-def _unmet(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
-    """Rules about guests' company that no plan can keep: why, and who is where after this one."""
+def _unmet(cluster: Cluster, policy: Policy, plan: Plan) -> dict[str, str]:
+    """Rules about guests' company that no plan can keep, by source and name: why, and who is where after this one."""
     limits = FixedLimits(cluster, policy, plan.node, plan.stopped)
     where = {guest.vmid: guest.node for guest in cluster.guests} | {move.vmid: move.target for move in plan.moves}
-    found = []
+    found = dict[str, str]()
     for rule in limits.rules:
         bound = [limits.guests[vmid] for vmid in sorted(set(rule.guests)) if vmid in limits.guests]
         places: dict[str, list[Guest]] = {}
@@ -54,10 +57,10 @@ def _unmet(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
         together = [f"{', '.join(guest.label for guest in guests)} on {node}" for node, guests in sorted(places.items()) if len(guests) > 1]
         if rule.kind == "apart" and together and len(bound) > len(limits.open):
             few = f"cannot be met: it keeps {len(bound)} guests apart on {len(limits.open)} nodes"
-            found.append(f"{name} {few}; together are {'; '.join(together)}.")
+            found[f"{rule.source} {rule.name}"] = f"{name} {few}; together are {'; '.join(together)}."
         elif rule.kind == "together" and len(places) > 1 and len(bound) > 1:
             if why := _too_large(limits, bound):
-                found.append(f"{name}{why}; its guests are on {', '.join(sorted(places))}.")
+                found[f"{rule.source} {rule.name}"] = f"{name}{why}; its guests are on {', '.join(sorted(places))}."
     return found
 
 
