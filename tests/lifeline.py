@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 30  # seconds for an end in order
 
 
 def end_in_order() -> None:
@@ -23,17 +26,32 @@ def _end(number: int, _: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _with_the_parent() -> None:
-    """Have the kernel end this process when its parent is gone, however that ended (prctl(2), PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+def _with(parent: int) -> Callable[[], None]:
+    """Have the kernel end the process to be when its parent is gone, however that ended (prctl(2), PR_SET_PDEATHSIG)."""
+
+    def before_it_begins() -> None:
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        if os.getppid() != parent:  # it was gone before the kernel was asked
+            os._exit(128 + signal.SIGTERM)
+
+    return before_it_begins
 
 
 def run(command: Sequence[str]) -> int:
     """Run a program that ends in order itself, and end it so when this process is to end, or is gone; its exit code."""
-    with subprocess.Popen(command, preexec_fn=_with_the_parent) as process:  # this one has one thread
+    with subprocess.Popen(command, preexec_fn=_with(os.getpid())) as process:  # this one has one thread
         try:
             return process.wait()
         except BaseException:
-            process.terminate()
-            process.wait(30)
+            _end_it(process)
             raise
+
+
+def _end_it(process: subprocess.Popen[bytes]) -> None:
+    """Ask until it ends, because a signal is lost between fork and exec, and force it in the end."""
+    for _ in range(PATIENCE):
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+            return
+    process.kill()
