@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -40,13 +41,13 @@ def survivors(module: str, tests: tuple[str, ...], sample: int, chance: random.R
     session.unlink(missing_ok=True)
     run = [sys.executable, "-m", "cosmic_ray.cli"]
     subprocess.run([*run, "init", config.name, session.name], cwd=folder, check=True, capture_output=True)
-    with sqlite3.connect(session) as db:
+    with closing(sqlite3.connect(session)) as db, db:
         jobs = [row[0] for row in db.execute("SELECT job_id FROM work_items ORDER BY job_id")]
         dropped = chance.sample(jobs, max(0, len(jobs) - sample))
         for table in ("mutation_specs", "work_items"):
             db.executemany(f"DELETE FROM {table} WHERE job_id = ?", [(job,) for job in dropped])
     subprocess.run([*run, "exec", config.name, session.name], cwd=folder, check=True, capture_output=True)
-    with sqlite3.connect(session) as db:
+    with closing(sqlite3.connect(session)) as db:
         found = db.execute("SELECT diff FROM work_results WHERE test_outcome = 'SURVIVED' AND worker_outcome = 'NORMAL'").fetchall()
     return len(jobs) - len(dropped), [row[0] for row in found]
 

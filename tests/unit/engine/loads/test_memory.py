@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ READING = Reading({100: (2.0**30, 0.5)}, {"a": (2.0**31, 1.5)}, {"a": (2.0**30, 
 
 def numbers(memory: LoadMemory) -> list[int]:
     """What the file holds."""
-    with sqlite3.connect(memory.path) as db:
+    with closing(sqlite3.connect(memory.path)) as db:
         return [row[0] for row in db.execute("SELECT number FROM halves ORDER BY number")]
 
 
@@ -69,7 +70,7 @@ def test_a_damaged_file_is_told_once_and_begun_anew(memory: LoadMemory, caplog: 
 
 def test_a_damaged_row_counts_as_not_remembered(memory: LoadMemory) -> None:
     memory.add(READING, NOW)
-    with sqlite3.connect(memory.path) as db:
+    with closing(sqlite3.connect(memory.path)) as db, db:
         db.execute("UPDATE halves SET body = ?", (b"x",))
     assert memory.halves([half_hour(NOW)]) == {}
     memory.add(READING, NOW)
