@@ -6,12 +6,13 @@ import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 30  # seconds for an end in order
+_waiting: list[int] | None = None  # signals that have come while nothing may be interrupted
 
 
 def end_in_order() -> None:
@@ -20,7 +21,23 @@ def end_in_order() -> None:
         signal.signal(number, _end)
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put off the end while a process is born: before its parent holds it, nobody would end it. For the main thread."""
+    global _waiting
+    _waiting = []
+    try:
+        yield
+    finally:
+        came, _waiting = _waiting, None
+    if came:
+        _end(came[0], None)
+
+
 def _end(number: int, _: FrameType | None) -> None:
+    if _waiting is not None:
+        _waiting.append(number)
+        return
     for further in ENDS:
         signal.signal(further, signal.SIG_IGN)  # the end itself must not be ended halfway
     raise SystemExit(128 + number)

@@ -21,6 +21,7 @@ from typing import Any
 import requests
 from fakepve.certs import make_cert
 
+import lifeline
 from integration.accepting import Accepting
 from prs.engine.drain.shared_holds import FOLDER
 from prs.helper import root
@@ -170,7 +171,7 @@ class House:
     def _start(self, name: str, command: list[str]) -> None:
         if name == "web":
             self._start_inbox()
-        with (self.folder / f"{name}.log").open("ab") as log:
+        with (self.folder / f"{name}.log").open("ab") as log, lifeline.undisturbed():
             self.processes[name] = subprocess.Popen(
                 [PYTHON, *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._environment(), start_new_session=True
             )
