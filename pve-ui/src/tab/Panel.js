@@ -11,7 +11,7 @@ Ext.define('PRS.Panel', {
 
     tbar: {
         reference: 'toolbar',
-        overflowHandler: 'scroller',
+        overflowHandler: 'menu',
         items: [
             {
                 xtype: 'combobox',
