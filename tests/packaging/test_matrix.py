@@ -151,7 +151,7 @@ def test_remove_keeps_configuration_and_journal(machine: Machine) -> None:
 def test_core_needs_no_node(machine: Machine) -> None:
     """The core package installs without Proxmox VE; configuration and state belong to the service's user and are closed to others."""
     machine.run("dpkg -i $CORE")
-    assert machine.run(f"stat -c '%a %U:%G' /{CONF} /var/lib/prs").split("\n")[:2] == ["640 root:prs", "750 prs:prs"]
+    assert machine.run(f"stat -c '%a %U:%G' /{CONF} /var/lib/prs").split("\n")[:2] == ["640 root:prs", "750 prs:prs-journal"]
     assert machine.run("id -nG prs").split() == ["prs", "www-data"]
     assert machine.run(f"setpriv --reuid=nobody --clear-groups cat /{CONF} 2>&1 || :").count("Permission denied") == 1
     assert "check" in machine.run("proxmox-rebalancing-service --help")
