@@ -134,6 +134,13 @@ def test_a_service_that_was_stopped_stays_so(node: Node) -> None:
         assert json.loads(spoken(node, "www-data"))["data"]["status"] == 200
 
 
+def test_restarts_in_a_row_do_not_end_the_service(node: Node) -> None:
+    """One package after another restarts it within seconds; systemd would give up at the sixth start."""
+    for _ in range(7):
+        node.machine.run(f"systemctl restart {UI}")
+    assert json.loads(spoken(node, "www-data"))["data"]["status"] == 200
+
+
 def test_port_0_closes_the_port(node: Node) -> None:
     """With the bridge nothing listens on the network; without it the service says that nobody can reach it."""
     node.machine.run(f"sed -i 's/^#port:.*/port: 0/' /etc/{CORE}/prs.conf && systemctl restart {UI}")
