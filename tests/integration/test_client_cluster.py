@@ -25,7 +25,7 @@ from simcluster.world import Flavour, World
 GiB = 2**30
 
 
-def served(world: World, speed: float = 1.0) -> SimServer:
+def served(world: World, speed: float | None = 1.0) -> SimServer:
     return SimServer(world, speed=speed, auth_delay=0.0)
 
 
@@ -44,8 +44,9 @@ def house(flavour: Flavour) -> Iterator[tuple[SimServer, Client]]:
 
 
 def test_the_same_snapshot_as_in_process(flavour: Flavour) -> None:
+    """Of one and the same moment: the cluster's time stands still, or its figures change between the two readings."""
     world = small(flavour, start=time.time())
-    with served(world) as server, connect(endpoint(server)) as api:
+    with served(world, speed=None) as server, connect(endpoint(server)) as api:
         now = world.clock.time()
         seen = inspect_guests(api, read_cluster(api, now, "all"), [101, 106, 110])
         plain = InProcessApi(world, "prs@pve!daemon")
@@ -63,7 +64,7 @@ def test_loads_are_the_same_whatever_the_cluster_s_clock_shows(flavour: Flavour,
     world.clock.sleep(passes)
     migration.start(InProcessApi(world), Move(101, "db01", "qemu", "pve1", "pve3", memory=14 * GiB))
     world.clock.sleep(150.0)
-    with served(world) as server, connect(endpoint(server)) as api:
+    with served(world, speed=None) as server, connect(endpoint(server)) as api:
         there = world.clock.time()
         seen, plain = read_cluster(api, time.time()), read_cluster(InProcessApi(world, "prs@pve!daemon"), there)
     assert {guest.vmid: guest.node for guest in seen.guests}[101] == "pve3"
