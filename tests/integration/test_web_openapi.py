@@ -35,7 +35,8 @@ LIMITS = settings(
 )
 Case = Any  # schemathesis.Case takes type arguments that say nothing here
 # Calls that can succeed with nothing but the right form, no job and no helper.
-REACHABLE = {"GET /healthz", "GET /realms", "GET /status", "GET /cluster", "POST /plans", "GET /plans/{id}", "GET /jobs"}
+REACHABLE = {"GET /healthz", "GET /realms", "GET /status", "GET /cluster", "POST /plans", "GET /plans/{id}", "GET /jobs",
+             "POST /placements"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -144,3 +144,75 @@ def test_nothing_is_cut_off(visit: VisitPve, picture: Picture, width: int) -> No
     headers = f"{wider} < one.getColumns().filter(column => column.isVisible()).reduce((sum, column) => sum + column.getWidth(), 0))"
     assert width < 1280 or page.evaluate(f"{headers}.map(one => one.xtype)") == []
     picture(page, f"plan-{width}")
+
+
+def other_target(page: Page, xtype: str, row: int, node: str) -> None:
+    """Choose another node for the guest of a row."""
+    cell = page.locator(f"[id^={xtype}] .x-grid-item:visible").nth(row).locator(".x-grid-cell:visible", has=page.locator(".fa-caret-down"))
+    cell.click()
+    page.locator(f"[id^={xtype}] .x-form-arrow-trigger:visible").click()
+    page.locator(".x-boundlist-item:visible", has_text=node).click()
+
+
+def test_a_node_is_left_out_and_one_guest_goes_elsewhere_checked_at_once(visit: VisitPve, stage: Stage) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    enabled(page, "Plan")
+    click(page, "Plan")
+    free = shown(page, "prsPlanGrid")
+    assert "pve3" in {row[4] for row in free}
+    tick = page.get_by_role("checkbox", name="pve3: Target")
+    tick.click()
+    until(page, lambda: {row[4] for row in rows(page, "prsPlanGrid")} == {"pve2"}, "a plan without the node")
+    page.reload()
+    shown(page, "prsPlanGrid")
+    assert tick.get_attribute("aria-checked") == "false"
+    other_target(page, "prsPlanGrid", 0, "pve3")
+    sees(page, r"pve3: pve3 is left out as a target of this plan")
+    click(page, "OK")
+    tick.click()
+    until(page, lambda: "pve3" in {row[4] for row in rows(page, "prsPlanGrid")}, "a plan with the node")
+    before = rows(page, "prsPlanGrid")
+    other = "pve2" if before[-1][4] == "pve3" else "pve3"
+    page.locator("[id^=prsPlanGrid] .x-grid-checkcolumn").first.click()
+    other_target(page, "prsPlanGrid", len(before) - 1, other)
+    guest = before[-1][2]
+    until(page, lambda: any(row[2] == guest and row[4] == other for row in rows(page, "prsPlanGrid")), "the other node")
+    after = {row[2]: row[4] for row in rows(page, "prsPlanGrid")}
+    assert after == {row[2]: row[4] for row in before} | {guest: other}
+    assert page.locator("[id^=prsPlanGrid] .x-grid-checkcolumn-checked").count() == len(before) - 1
+
+
+def test_lists_are_sorted_by_what_guests_belong_to_and_keep_their_columns(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    enabled(page, "Plan")
+    click(page, "Plan")
+    shown(page, "prsPlanGrid")
+    column = "Ext.ComponentQuery.query('prsPlanGrid')[0].down('gridcolumn[dataIndex={}]')"
+    for name in ("name", "tags", "pool"):
+        page.evaluate(f"{column.format(name)}.show()")
+    page.evaluate(f"{column.format('name')}.sort('DESC')")
+    names = [row[3] for row in rows(page, "prsPlanGrid")]
+    assert names == sorted(names, reverse=True)
+    page.reload()
+    shown(page, "prsPlanGrid")
+    assert [page.evaluate(f"{column.format(name)}.isVisible()") for name in ("name", "tags", "pool")] == [True] * 3
+    for name in ("name", "tags", "pool"):
+        page.evaluate(f"{column.format(name)}.hide()")
+
+
+def test_in_a_drain_nodes_are_left_out_and_a_guest_gets_another_node(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    page.evaluate("PRS.openDrain('pve3')")
+    label(page, "Containers (restart)").click()
+    sees(page, r"pve3 can be emptied\. \d+ migrations")
+    going = [row for row in rows(page, "prsDrainGrid") if row[1]]
+    guest, other = going[0][0], "pve2" if going[0][1] == "pve1" else "pve1"
+    index = [row[0] for row in rows(page, "prsDrainGrid")].index(guest)
+    other_target(page, "prsDrainGrid", index, other)
+    until(page, lambda: any(row[0] == guest and row[1] == other for row in rows(page, "prsDrainGrid")), "the other node")
+    sees(page, r"pve3 can be emptied\. \d+ migrations")
+    page.locator("[id^=prsDrainWindow]").get_by_role("checkbox", name=f"{other}: Target").click()
+    sees(page, f"{other} is left out as a target of this plan|it is to go to {other}, by choice")

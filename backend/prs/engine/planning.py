@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from prs.errors import PlanError
 from prs.model import Cluster, Forecast, Method, Plan, Policy
+from prs.planner.chosen import known
 from prs.planner.explain.warnings import noted
 from prs.planner.ha_choice import kept_by_ha, told
 from prs.planner.objective.headroom import headroom, keeping
@@ -56,6 +57,7 @@ def make_plan(
     """
     request = request or PlanRequest()
     cluster = read_to_plan(api, policy, now, request, roster)
+    known(cluster, policy)
     held = permissions(api)
     cluster = _unsure(cluster, held, request, roster, api.user)
     forecast, cluster = None if request.drain else expect(cluster), movable(cluster, api.user, held)
@@ -74,6 +76,9 @@ def _planned(
     if request.drain:
         here = [guest.vmid for guest in cluster.guests if guest.node == request.drain and not guest.template]
         cluster = inspect_guests(api, cluster, here, facts, {request.drain}, means, asks)
+    if policy.targets:
+        here, ends = [vmid for vmid, _ in policy.targets], {name for _, name in policy.targets}
+        cluster = inspect_guests(api, cluster, here, facts, ends, means, asks)
     settled: Plan | None = None
     for turn in range(ROUNDS):
         plan = what_if(cluster, policy, now, request, forecast)

@@ -56,3 +56,5 @@ class Policy:
     storages: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (storage or *, those its disks may land on elsewhere, any = every local one)
     relax: tuple[str, ...] = ()  # rules of tags and pools (tag plb_affinity_db; * = any) that a drain may break while its node is away
     relaxed: tuple[str, ...] = ()  # those that do not bind now
+    avoid: tuple[str, ...] = ()  # nodes that get no guest by this plan
+    targets: tuple[tuple[int, str], ...] = ()  # (vmid, node) of a person's choice: exactly these moves; in a drain where these guests go

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from prs.errors import PlanError
 from prs.model import Cluster, Forecast, Move, NodeLoad, Plan, Policy, Stay
-from prs.planner import coming_day, drain, repair, thresholds
+from prs.planner import chosen, coming_day, drain, repair, thresholds
 from prs.planner.balance import Goal, choose
 from prs.planner.choice import Choice
 from prs.planner.explain import reasons
@@ -28,9 +28,14 @@ __all__ = ["Goal", "bounded", "check_plan", "plan_balance", "plan_day", "plan_dr
 
 
 def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spread") -> Plan:
-    """Plan the cheapest moves to the policy's spread (`spread`), or the most level cluster within its budget (`level`)."""
+    """Plan the cheapest moves to the policy's spread (`spread`), or the most level cluster within its budget (`level`).
+
+    With targets in the policy it plans exactly these moves; PlanError for what cannot be.
+    """
     problem = Problem(FixedLimits(cluster, policy))
     plan = Plan("balance", policy.method, created=now, warnings=_warnings(problem))
+    if policy.targets:
+        return _build(problem, chosen.choice(problem), plan, goal, proofs=False)
     if goal == "spread" and (words := thresholds.quiet(policy, score.fullest(problem, problem.load))):
         return _repairs(problem, now) or _build(problem, Choice(nothing=words), plan, goal, proofs=False)
     return _build(problem, choose(problem, goal), plan, goal)

@@ -31,6 +31,49 @@ Ext.define('PRS.Columns', {
             more,
         ),
 
+    // The node where a guest goes: a click, or Enter, offers others. The grid gives their names as `offered`.
+    target: (text, width) =>
+        PRS.Columns.text(text, 'target', width, {
+            tooltip: gettext('Click to choose another node'),
+            renderer: function (value, meta) {
+                meta.tdAttr = value ? PRS.Format.tip(gettext('Click to choose another node')) : '';
+                let mark = value ? PRS.Format.icon('caret-down', 'faded') : '';
+                return `${PRS.Format.esc(value)} ${mark}`;
+            },
+            editor: {
+                xtype: 'combobox',
+                ariaLabel: text,
+                queryMode: 'local',
+                anyMatch: true,
+                forceSelection: true,
+                allowBlank: false,
+                store: [],
+                listeners: { select: (field) => field.ownerCt.completeEdit() },
+            },
+        }),
+
+    // Whether a node may get guests, as a tick; null = it cannot whatever is ticked. `change` is the name of a method.
+    open: (change) => ({
+        xtype: 'checkcolumn',
+        text: gettext('Target'),
+        tooltip: gettext('Nodes without a tick get no guests by this plan'),
+        dataIndex: 'open',
+        itemId: 'open',
+        width: 70,
+        sortable: false,
+        menuDisabled: true,
+        renderer: function (value, meta, record) {
+            let name = `${record.getId()}: ${gettext('Target')}`;
+            return value === null ? '' : PRS.Format.tick(value, name);
+        },
+        // Else ExtJS changes the look of the cell and leaves what screen readers are told.
+        updater: undefined,
+        listeners: {
+            beforecheckchange: (column, index, checked, record) => record.get('open') !== null,
+            checkchange: change,
+        },
+    }),
+
     copy: () => ({
         text: gettext('Copy'),
         dataIndex: 'bytes',

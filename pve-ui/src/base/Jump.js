@@ -25,12 +25,13 @@ Ext.define('PRS.Jump', {
     // Once the event is over: the jump takes away the list in which it happened.
     soon: (id) => setTimeout(() => PRS.Jump.to(id)),
 
-    // For a grid: double click, or Enter outside of a tick box.
+    // For a grid: double click, or Enter outside of a cell that does something else.
     listeners: (idOf) => ({
         itemdblclick: (view, record) => PRS.Jump.soon(idOf(record.data)),
         itemkeydown: function (view, record, row, index, event) {
             let { column } = event.position || {};
-            if (event.getKey() === event.ENTER && !(column && column.isCheckColumn)) {
+            let own = column && (column.isCheckColumn || column.getEditor);
+            if (event.getKey() === event.ENTER && !own) {
                 PRS.Jump.soon(idOf(record.data));
             }
         },

@@ -9,7 +9,7 @@ Ext.define('PRS.Memory', {
 
     get: function (name) {
         let value = this.read().get(name) || '';
-        return /^[a-z0-9.]{1,2000}$/.test(value) ? value : '';
+        return /^[A-Za-z0-9._-]{1,2000}$/.test(value) ? value : '';
     },
 
     set: function (name, value) {

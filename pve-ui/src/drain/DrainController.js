@@ -3,8 +3,11 @@ Ext.define('PRS.DrainController', {
     extend: 'Ext.app.ViewController',
     alias: 'controller.prsDrain',
 
+    mixins: ['PRS.DrainJob'],
+
     init: function (view) {
         PRS.Format.within(view, 900, 640);
+        this.targets = new Map();
         let title = Ext.String.format(gettext('Drain node {0}'), view.nodename);
         view.setTitle(PRS.Format.esc(title));
     },
@@ -130,20 +133,43 @@ Ext.define('PRS.DrainController', {
         this.showVerdict();
     },
 
+    // What is ticked and chosen, as the service is asked.
+    asked: function () {
+        let me = this;
+        let ticked = (name) => me.lookup(name).getValue();
+        let body = { kind: 'drain', node: me.getView().nodename };
+        Ext.apply(body, { stopped: ticked('stopped'), containers: ticked('containers') });
+        let more = {
+            leave: ticked('leave') ? [true] : [],
+            relax: me.lookup('relax').ticked(),
+            avoid: me.lookup('others').avoided(),
+            targets: [...me.targets].map(([vmid, target]) => ({ vmid: vmid, target: target })),
+        };
+        Object.entries(more)
+            .filter(([name, value]) => value.length)
+            .forEach(([name, value]) => (body[name] = name === 'leave' ? true : value));
+        return body;
+    },
+
+    // A node that cannot take the guest is no choice: the one before stays.
+    onRetarget: async function (grid, guest, node) {
+        let me = this;
+        let before = new Map(me.targets);
+        me.targets.set(guest.vmid, node);
+        await me.replan();
+        let stuck = me.plan && me.plan.blockers.find((one) => one.vmid === guest.vmid);
+        if (stuck && !me.destroyed) {
+            me.targets = before;
+            Ext.Msg.alert(gettext('Error'), PRS.Format.esc(stuck.reason));
+            await me.replan();
+        }
+    },
+
     // Only the answer to the newest question counts.
     replan: async function () {
         let me = this;
         let mine = (me.question = (me.question || 0) + 1);
-        let body = { kind: 'drain', node: me.getView().nodename };
-        body.stopped = me.lookup('stopped').getValue();
-        body.containers = me.lookup('containers').getValue();
-        if (me.lookup('leave').getValue()) {
-            body.leave = true;
-        }
-        let relax = me.lookup('relax').ticked();
-        if (relax.length) {
-            body.relax = relax;
-        }
+        let body = me.asked();
         me.lookup('drain').setDisabled(true);
         PRS.Format.html(me.lookup('verdict'), PRS.Format.busy(gettext('Looking at each guest')));
         try {
@@ -163,7 +189,7 @@ Ext.define('PRS.DrainController', {
         me.plan = plan;
         Ext.suspendLayouts();
         try {
-            me.lookup('guests').fill(plan);
+            me.lookup('guests').fill(plan, me.cluster);
             me.lookup('relax').fill(plan);
             me.lookup('others').fill(plan, plan.node, me.cluster);
             me.showVerdict();
@@ -208,40 +234,6 @@ Ext.define('PRS.DrainController', {
             PRS.Api.alert(err);
             if (err.code === 'drift') {
                 me.replan();
-            }
-        }
-    },
-
-    follow: function (job) {
-        let me = this;
-        let view = me.getView();
-        me.watch = Ext.create('PRS.JobWatch', job.id);
-        me.showPart('job');
-        me.lookup('job').fill(job);
-        me.poller = me.poller || PRS.Poller.start(view, () => me.poll());
-        view.fireEvent('started', view, job);
-    },
-
-    onChanged: function () {
-        this.poller.soon();
-    },
-
-    onBack: function (panel, job) {
-        this.follow(job);
-    },
-
-    poll: async function () {
-        let me = this;
-        let { watch } = me;
-        try {
-            if ((await watch.ask()) && !me.destroyed && watch === me.watch) {
-                me.lookup('job').fill(watch.job, watch.empty);
-            }
-        } catch (err) {
-            if (!me.destroyed) {
-                watch.fail();
-                let headline = me.lookup('job').down('#headline');
-                PRS.Format.html(headline, PRS.Format.warning(err.message));
             }
         }
     },

@@ -27,7 +27,13 @@ Ext.define('PRS.DrainWindow', {
                     padding: 10,
                     autoEl: { tag: 'div', role: 'status', 'aria-live': 'polite' },
                 },
-                { xtype: 'prsDrainGrid', reference: 'guests', minHeight: 120, flex: 1 },
+                {
+                    xtype: 'prsDrainGrid',
+                    reference: 'guests',
+                    minHeight: 160,
+                    flex: 1,
+                    listeners: { retarget: 'onRetarget' },
+                },
                 {
                     xtype: 'container',
                     padding: 10,
@@ -58,7 +64,12 @@ Ext.define('PRS.DrainWindow', {
                     ],
                 },
                 { xtype: 'prsRelaxTicks', reference: 'relax', listeners: { change: 'onTicked' } },
-                { xtype: 'prsNodesAfter', reference: 'others', maxHeight: 160 },
+                {
+                    xtype: 'prsNodesAfter',
+                    reference: 'others',
+                    maxHeight: 160,
+                    listeners: { avoid: 'onTicked' },
+                },
             ],
         },
         {

@@ -8,8 +8,20 @@ Ext.define('PRS.NodesAfter', {
     sortableColumns: false,
     viewConfig: { trackOver: false },
 
+    stateful: true,
+    stateId: 'grid-prs-after',
+
+    controller: {
+        xclass: 'Ext.app.ViewController',
+
+        onOpen: function () {
+            let view = this.getView();
+            view.fireEvent('avoid', view);
+        },
+    },
+
     store: {
-        fields: ['id', 'before', 'beforeAmount', 'after', 'afterAmount'],
+        fields: ['id', 'open', 'before', 'beforeAmount', 'after', 'afterAmount'],
     },
 
     columns: [
@@ -19,6 +31,7 @@ Ext.define('PRS.NodesAfter', {
         }),
         PRS.Columns.load(gettext('Before'), 'before', { itemId: 'before' }),
         PRS.Columns.load(gettext('After'), 'after'),
+        PRS.Columns.open('onOpen'),
     ],
 
     // `plan` needs `before`, `after` and `method`; `left` is the node to leave out; `cluster`, for the totals, may be undefined.
@@ -27,6 +40,8 @@ Ext.define('PRS.NodesAfter', {
         let label = Object.fromEntries(PRS.Format.methods())[method];
         let title = left ? gettext('Other nodes: {0}') : gettext('Nodes: {0}');
         this.down('#name').setText(Ext.String.format(title, label));
+        this.down('#open').setHidden(!left);
+        let closed = new Set(this.avoided());
         this.down('#before').setText(left ? gettext('Now') : gettext('Before'));
         let after = Object.fromEntries(plan.after.map((load) => [load.node, load]));
         let nodes = (cluster ? cluster.nodes : []).map((node) => [node.name, node[method].total]);
@@ -36,11 +51,20 @@ Ext.define('PRS.NodesAfter', {
             .filter((load) => load.node !== left && after[load.node])
             .map((load) => ({
                 id: load.node,
+                open: load.active ? !closed.has(load.node) : null,
                 before: load[method],
                 beforeAmount: amount(load),
                 after: after[load.node][method],
                 afterAmount: amount(after[load.node]),
             }));
         PRS.Format.sync(this.getStore(), rows);
+    },
+
+    // Names of the nodes that shall get no guests.
+    avoided: function () {
+        let closed = this.getStore()
+            .getRange()
+            .filter((row) => row.get('open') === false);
+        return closed.map((row) => row.getId());
     },
 });

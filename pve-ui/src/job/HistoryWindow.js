@@ -87,6 +87,8 @@ Ext.define('PRS.HistoryWindow', {
         {
             xtype: 'grid',
             reference: 'jobs',
+            stateful: true,
+            stateId: 'grid-prs-history',
             flex: 1,
             border: false,
             enableColumnHide: false,

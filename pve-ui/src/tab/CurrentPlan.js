@@ -10,6 +10,7 @@ Ext.define('PRS.CurrentPlan', {
     constructor: function (config) {
         Ext.apply(this, config);
         this.skip = new Set();
+        this.avoid = new Set(this.memory.get('avoid').split('_').filter(Boolean));
     },
 
     // {count, bytes, ...} of what is ticked; undefined without a plan.
@@ -59,19 +60,57 @@ Ext.define('PRS.CurrentPlan', {
         }
     },
 
+    // `names` is the Set of nodes that shall get no guests.
+    leaveOut: function (names) {
+        this.avoid = names;
+        this.memory.set('avoid', [...names].join('_'));
+    },
+
+    // Forgets nodes that the cluster no longer has.
+    known: function (cluster) {
+        let names = cluster.nodes.map((node) => node.name);
+        let left = [...this.avoid].filter((name) => names.includes(name));
+        if (left.length < this.avoid.size) {
+            this.leaveOut(new Set(left));
+        }
+    },
+
     // Gives the plan, or undefined when there is none.
     make: async function (method) {
         let me = this;
-        me.planning = true;
         me.set(undefined);
+        let plan = await me.ask({ method: method });
+        me.set(plan);
+        return plan;
+    },
+
+    // The same migrations with another target for one guest, checked by the service at once; the old ones when that cannot be.
+    retarget: async function (vmid, node) {
+        let me = this;
+        let { plan, skip } = me;
+        // What has to share a node with the guest goes with it: of such the first one named decides.
+        let targets = new Map([[vmid, node]]);
+        plan.moves
+            .filter((move) => move.vmid !== vmid)
+            .forEach((move) => targets.set(move.vmid, move.target));
+        let list = [...targets].map(([guest, target]) => ({ vmid: guest, target: target }));
+        let found = await me.ask({ method: plan.method, targets: list });
+        if (me.plan === plan) {
+            me.set(found || plan, skip);
+        }
+    },
+
+    ask: async function (more) {
+        let me = this;
+        me.planning = true;
         let plan;
         try {
-            plan = await PRS.Api.post('/plans', { kind: 'balance', method: method });
+            let avoid = me.avoid.size ? { avoid: [...me.avoid] } : {};
+            plan = await PRS.Api.post('/plans', { kind: 'balance', ...avoid, ...more });
         } catch (err) {
             PRS.Api.alert(err);
         }
         me.planning = false;
-        me.set(plan);
         return plan;
     },
 });

@@ -50,7 +50,9 @@ Ext.define('PRS.NodeState', {
         let extremes = new Set([...sorted.slice(0, 3), ...sorted.slice(-3)]);
         let change = (row) => Math.abs((row.after === undefined ? row.now : row.after) - row.now);
         let weight = (row) =>
-            (row.state === 'online' ? 0 : 4) + (extremes.has(row) ? 2 : 0) + (change(row) || 0);
+            (row.state === 'online' && row.open !== false ? 0 : 4) +
+            (extremes.has(row) ? 2 : 0) +
+            (change(row) || 0);
         let ranked = Ext.Array.sort(rows.slice(), (a, b) => weight(b) - weight(a));
         let kept = new Set(ranked.slice(0, count));
         return rows.filter((row) => kept.has(row));

@@ -1,4 +1,5 @@
 // The nodes with their load now and after the plan; of many only those that tell something.
+// Fires `avoid` with the Set of nodes that shall get no guests.
 Ext.define('PRS.NodesGrid', {
     extend: 'Ext.grid.Panel',
     xtype: 'prsNodesGrid',
@@ -23,11 +24,18 @@ Ext.define('PRS.NodesGrid', {
             view.unfolded = !view.unfolded;
             view.showRows();
         },
+
+        onOpen: function (column, index, checked, record) {
+            let view = this.getView();
+            view.avoid[checked ? 'delete' : 'add'](record.getId());
+            view.fireEvent('avoid', view, view.avoid);
+        },
     },
 
     store: {
         fields: [
             'id',
+            'open',
             'guests',
             'now',
             'nowAmount',
@@ -55,6 +63,7 @@ Ext.define('PRS.NodesGrid', {
         PRS.Columns.load('', 'other', { itemId: 'other' }),
         { text: gettext('In'), dataIndex: 'in', itemId: 'in', width: 55, align: 'right' },
         { text: gettext('Out'), dataIndex: 'out', itemId: 'out', width: 55, align: 'right' },
+        PRS.Columns.open('onOpen'),
     ],
 
     bbar: {
@@ -64,9 +73,10 @@ Ext.define('PRS.NodesGrid', {
         items: [{ itemId: 'foldButton', handler: 'onFold' }],
     },
 
-    // `sum` is what PRS.Loads.after gives, undefined without a plan.
-    fill: function (cluster, method, plan, sum) {
+    // `sum` is what PRS.Loads.after gives, undefined without a plan; `avoid`: names of nodes without a tick.
+    fill: function (cluster, method, plan, sum, avoid) {
         let me = this;
+        me.avoid = new Set(avoid);
         let label = Object.fromEntries(PRS.Format.methods());
         let other = method === 'cpu' ? 'memory' : 'cpu';
         let before = Object.fromEntries(((sum && plan.before) || []).map((one) => [one.node, one]));
@@ -111,6 +121,7 @@ Ext.define('PRS.NodesGrid', {
         let amount = (resource, load) => PRS.Format.amount(resource, load, node[resource].total);
         return {
             id: node.name,
+            open: node.active ? !this.avoid.has(node.name) : null,
             guests: guests,
             ...loads,
             nowAmount: amount(method, loads.now),

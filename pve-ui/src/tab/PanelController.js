@@ -3,6 +3,8 @@ Ext.define('PRS.PanelController', {
     extend: 'Ext.app.ViewController',
     alias: 'controller.prsPanel',
 
+    mixins: ['PRS.DrainActions'],
+
     onShow: function () {
         let me = this;
         let memory = Ext.create('PRS.Memory');
@@ -68,7 +70,7 @@ Ext.define('PRS.PanelController', {
                 method.resumeEvents();
             }
             me.lookup('moves').fill(plan, me.current.skip, me.found.cluster);
-            me.lookup('stays').fill(plan);
+            me.lookup('stays').fill(plan, me.found.cluster);
             me.render();
         } finally {
             Ext.resumeLayouts(true);
@@ -120,7 +122,14 @@ Ext.define('PRS.PanelController', {
     renderNodes: function (cluster, may) {
         let me = this;
         let method = me.lookup('method').getValue();
-        me.lookup('nodes').fill(cluster, method, me.current.plan, me.current.sum(cluster));
+        me.current.known(cluster);
+        me.lookup('nodes').fill(
+            cluster,
+            method,
+            me.current.plan,
+            me.current.sum(cluster),
+            me.current.avoid,
+        );
         let words = PRS.PlanWords.summary(cluster, method, me.current, may);
         PRS.Format.html(me.lookup('summary'), words);
     },
@@ -133,45 +142,6 @@ Ext.define('PRS.PanelController', {
         PRS.Format.gate(me.lookup('plan'), may.plan, planTip);
         PRS.Format.gate(me.lookup('run'), first(may.balance, some));
         me.lookup('drain').fill(cluster, may);
-    },
-
-    onDrain: function (name) {
-        let me = this;
-        let soon = () => {
-            me.found.outdate('jobs');
-            me.poller.soon();
-        };
-        Ext.create('PRS.DrainWindow', {
-            nodename: name,
-            autoShow: true,
-            listeners: { started: soon, destroy: soon },
-        });
-    },
-
-    onEndDrain: async function (node) {
-        let me = this;
-        let main = me.lookup('main');
-        try {
-            let job = await PRS.Jobs.endDrain(node, (text) => main.setLoading(`${text}...`));
-            if (me.gone()) {
-                return;
-            }
-            me.found.outdate('cluster');
-            if (job) {
-                me.follow(job);
-            } else {
-                me.poller.soon();
-            }
-        } catch (err) {
-            PRS.Api.alert(err);
-        }
-        if (!me.gone()) {
-            main.setLoading(false);
-        }
-    },
-
-    onHistory: function () {
-        Ext.create('PRS.HistoryWindow', { autoShow: true });
     },
 
     // Not before the remembered method was put in.
@@ -197,6 +167,28 @@ Ext.define('PRS.PanelController', {
     onTicked: function (grid, skip) {
         this.current.leave(skip);
         this.render();
+    },
+
+    // What is shown has to be what the ticks say.
+    onAvoid: function (grid, names) {
+        let me = this;
+        me.current.leaveOut(names);
+        if (me.current.plan) {
+            me.makePlan();
+        }
+    },
+
+    onRetarget: async function (grid, move, node) {
+        let me = this;
+        if (me.current.planning || !me.current.plan) {
+            return;
+        }
+        let main = me.lookup('main');
+        main.setLoading(`${gettext('Planning')}...`);
+        await me.current.retarget(move.vmid, node);
+        if (!me.gone()) {
+            main.setLoading(false);
+        }
     },
 
     onRun: async function () {

@@ -1,17 +1,17 @@
-// The planned migrations; unticking a guest leaves it where it is. Fires `ticked` with the Set of vmids that stay.
+// The planned migrations; unticking a guest leaves it where it is. Fires `ticked` with the Set of vmids that stay,
+// `retarget` with a move and another node for its guest.
 Ext.define('PRS.PlanGrid', {
     extend: 'Ext.grid.Panel',
     xtype: 'prsPlanGrid',
 
     title: gettext('Planned migrations'),
     border: false,
-    plugins: [{ ptype: 'prssnug' }],
+    plugins: [{ ptype: 'prssnug' }, { ptype: 'prsretarget' }],
     collapsible: true,
-    enableColumnHide: false,
     viewConfig: { trackOver: false },
     stateful: true,
     stateId: 'grid-prs-plan',
-    stateEvents: ['columnresize', 'columnmove'],
+    stateEvents: ['columnresize', 'columnmove', 'columnhide', 'columnshow'],
 
     listeners: PRS.Jump.listeners(PRS.Jump.guest),
 
@@ -51,17 +51,6 @@ Ext.define('PRS.PlanGrid', {
             view.fireEvent('ticked', view, view.skip);
         },
 
-        onFilter: function (field, text) {
-            let store = this.getView().getStore();
-            let words = text.toLowerCase().split(/\s+/).filter(Boolean);
-            let fits = (record) => words.every((one) => record.get('find').includes(one));
-            if (words.length) {
-                store.addFilter({ id: 'find', filterFn: fits });
-            } else {
-                store.removeFilter('find');
-            }
-        },
-
         renderWhy: function (value, meta, record) {
             let how = {
                 restart: gettext('restarts the container'),
@@ -85,6 +74,8 @@ Ext.define('PRS.PlanGrid', {
             'how',
             'reason',
             'find',
+            'tags',
+            'pool',
         ],
     },
 
@@ -102,14 +93,7 @@ Ext.define('PRS.PlanGrid', {
                 handler: 'onNone',
             },
             '->',
-            {
-                xtype: 'textfield',
-                itemId: 'find',
-                width: 220,
-                emptyText: gettext('Name, node, tag or pool'),
-                ariaLabel: gettext('Filter'),
-                listeners: { change: { fn: 'onFilter', buffer: 200 } },
-            },
+            { xtype: 'prsFilterField' },
         ],
     },
 
@@ -129,8 +113,11 @@ Ext.define('PRS.PlanGrid', {
         },
         { text: '#', dataIndex: 'id', width: 45, align: 'right', tooltip: gettext('Order') },
         PRS.Columns.guest(),
+        PRS.Columns.text(gettext('Name'), 'name', 120, { hidden: true }),
+        PRS.Columns.text(gettext('Tags'), 'tags', 120, { hidden: true }),
+        PRS.Columns.text(gettext('Pool'), 'pool', 100, { hidden: true }),
         PRS.Columns.text(gettext('From'), 'source', 75),
-        PRS.Columns.text(gettext('To'), 'target', 75),
+        PRS.Columns.target(gettext('To'), 85),
         PRS.Columns.copy(),
         {
             text: gettext('Time'),
@@ -147,23 +134,21 @@ Ext.define('PRS.PlanGrid', {
         let me = this;
         let moves = plan ? plan.moves : [];
         me.skip = new Set(skip);
-        let guests = new Map(((cluster && cluster.guests) || []).map((one) => [one.vmid, one]));
-        me.down('#find').setValue('');
+        let guests = PRS.FilterField.guests(cluster);
+        let nodes = (cluster && cluster.nodes) || [];
+        me.offered = nodes.filter((node) => node.online).map((node) => node.name);
+        me.down('#find').empty();
         let rows = moves.map((move, index) => ({
             id: index + 1,
             take: !skip.has(move.vmid),
-            find: me.findable(move, guests.get(move.vmid)),
+            find: PRS.FilterField.words(move, guests.get(move.vmid)),
+            ...me.kin(guests.get(move.vmid)),
             ...move,
         }));
-        me.getStore().removeFilter('find');
         me.getStore().loadData(rows);
         me.setVisible(moves.length > 0);
     },
 
-    // What the filter looks through, in small letters.
-    findable: function (move, guest) {
-        let { tags, pool } = guest || {};
-        let words = [move.vmid, move.name, move.source, move.target, pool, ...(tags || [])];
-        return words.filter(Boolean).join(' ').toLowerCase();
-    },
+    // What the guest belongs to; `guest` may have gone since.
+    kin: (guest) => ({ tags: guest ? guest.tags.join(' ') : '', pool: guest ? guest.pool : '' }),
 });

@@ -17,6 +17,7 @@ Ext.define('PRS.StaysGrid', {
     stateEvents: ['columnresize', 'columnmove', 'sortchange'],
     listeners: PRS.Jump.listeners(PRS.Jump.guest),
     enableColumnHide: false,
+    tbar: { border: false, items: ['->', { xtype: 'prsFilterField' }] },
     viewConfig: { trackOver: false },
 
     features: [
@@ -33,7 +34,7 @@ Ext.define('PRS.StaysGrid', {
     ],
 
     store: {
-        fields: ['id', 'vmid', 'name', 'kind', 'node', 'reason'],
+        fields: ['id', 'vmid', 'name', 'kind', 'node', 'reason', 'find'],
     },
 
     columns: [
@@ -42,7 +43,7 @@ Ext.define('PRS.StaysGrid', {
         PRS.Columns.words(gettext('Why'), 'reason'),
     ],
 
-    fill: function (plan) {
+    fill: function (plan, cluster) {
         let me = this;
         let stays = plan ? plan.stays : [];
         let title = gettext('Guests that stay, and why ({0})');
@@ -53,7 +54,10 @@ Ext.define('PRS.StaysGrid', {
         } else {
             store.clearGrouping();
         }
-        store.loadData(stays.map((stay) => Ext.apply({ id: stay.vmid }, stay)));
+        me.down('#find').empty();
+        let guests = PRS.FilterField.guests(cluster);
+        let find = (stay) => PRS.FilterField.words(stay, guests.get(stay.vmid));
+        store.loadData(stays.map((stay) => Ext.apply({ id: stay.vmid, find: find(stay) }, stay)));
         me.setVisible(stays.length > 0);
     },
 });

@@ -201,6 +201,8 @@ Ext.define('PVE.StdWorkspace', {
             vms: { 'VM.Migrate': 1 },
             nodes: { 'Sys.PowerMgmt': 1, 'Sys.Audit': 1 },
         };
+        let provider = Ext.create('Ext.state.LocalStorageProvider', { prefix: 'ext-pve-' });
+        Ext.state.Manager.setProvider(provider);
         Ext.state.Manager.set('GuiCap', caps);
         Ext.tip.QuickTipManager.init();
         let node = (name) => ({ text: name, id: `node/${name}`, node: name, leaf: true });

@@ -102,7 +102,8 @@ def way_back(policy: Policy, steps: Sequence[Step] = ()) -> Policy:
     back = {there: (here, there) for step in steps for here, there in step.storages}
     lines = {**dict(policy.storages), **back}
     policy = replace(policy, storages=tuple(sorted(lines.items()))) if back else policy
-    return replace(policy, max_moves=None, max_bytes=None, relax=(), relaxed=(), ignored=True, stopped=True, containers=True)
+    free = replace(policy, max_moves=None, max_bytes=None, relax=(), relaxed=(), avoid=(), targets=())
+    return replace(free, ignored=True, stopped=True, containers=True)
 
 
 def _homeward(job: Job) -> list[Step]:

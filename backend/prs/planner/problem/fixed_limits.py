@@ -32,6 +32,7 @@ class FixedLimits:
         self.storage_map = StorageMap(policy, self.storages)
         self.hardware = Hardware(self.nodes, policy.unlike_cpus == "warn")
         self._migrating = frozenset(cluster.migrating)
+        self._wishes = dict(policy.targets) if drain else {}
         found = read_tags_and_pools(cluster, policy, (bool(drain) and stopped) or policy.stopped)
         self._kept = found.stays
         self.rules = tuple(sorted((*cluster.rules, *found.rules), key=lambda rule: (rule.name, rule.source, rule.kind)))
@@ -143,7 +144,8 @@ class FixedLimits:
 
     def plain(self, guest: Guest) -> bool:
         """True when `refusal` gives "" for every open node that has the local storage the guest needs, so that it need not be asked."""
-        return not (guest.vmid in self.bound or guest.targets is not None or guest.refused or guest.unavailable or guest.volumes
+        chosen = self.policy.avoid or guest.vmid in self._wishes
+        return not (chosen or guest.vmid in self.bound or guest.targets is not None or guest.refused or guest.unavailable or guest.volumes
                     or guest.vmid in self._replicas) and self.hardware.plain(guest)
 
     def refusal(self, guest: Guest, target: str) -> str:
@@ -152,6 +154,10 @@ class FixedLimits:
             return f"there is no node {target}"
         if target in self.closed:
             return f"{target} is excluded: {self.closed[target]}"
+        if target in self.policy.avoid:
+            return f"{target} is left out as a target of this plan"
+        if (wish := self._wishes.get(guest.vmid, target)) != target:
+            return f"it is to go to {wish}, by choice"
         for name, reason in guest.refused:
             if name == target:
                 return f"PVE refuses {target}: {reason}"

@@ -40,7 +40,13 @@ def _by_resource(item: Schema, words: str) -> Schema:
 def _requests() -> dict[str, Schema]:
     """What callers send; properties that are left out take the administrator's defaults of prs.conf."""
     limit: Schema = {"type": "integer", "minimum": 1, "maximum": 2**53}
+    target = record("A guest and the node it shall go to.", vmid=VMID, target=NODE)
+    choice: Any = {
+        "avoid": {**listing(NODE, "nodes that get no guest by this plan"), "maxItems": 200},
+        "targets": {**listing(target, "balance: exactly these moves; drain: where these guests go"), "maxItems": 1000},
+    }
     balance: Any = {
+        **choice,
         "kind": {"type": "string", "enum": ["balance"]},
         "method": METHOD,
         "goal": {"type": "string", "enum": ["spread", "level"], "description": "cheapest plan to the configured spread, or most level"},
@@ -49,6 +55,7 @@ def _requests() -> dict[str, Schema]:
         "max_bytes": limit,
     }
     drain: Any = {
+        **choice,
         "kind": {"type": "string", "enum": ["drain"]},
         "node": NODE,
         "method": METHOD,
@@ -76,7 +83,7 @@ def _requests() -> dict[str, Schema]:
         "guests": {**listing(ref("NewGuest"), "guests to be, placed together"), "minItems": 1, "maxItems": 20},
         "vmid": {**VMID, "description": "instead of `guests`: a guest that exists"},
     }
-    later = ("method", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave", "relax")
+    later = (*choice, "method", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave", "relax")
     return {
         "BalanceRequest": record("Level the cluster by one method.", later, **balance),
         "DrainRequest": record("Empty one node.", later, **drain),

@@ -35,6 +35,8 @@ def make_plan_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[
     cluster, plan = make_plan(desk.api(who), policy, desk.now(), request, beside, desk.holds.roster)
     chosen: dict[str, object] = {name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None}
     chosen["stopped" if request.drain else "goal"] = request.stopped if request.drain else request.goal
+    if policy.avoid:
+        chosen["avoid"] = ", ".join(policy.avoid)
     plan = complete(plan, cluster, chosen)
     return plan_json(desk.journal.add_plan(plan, policy, who.name), who.name, plan)
 
@@ -43,7 +45,8 @@ def asked_policy(policy: Policy, asked: dict[str, Any]) -> Policy:
     """The administrator's policy with what the caller chose."""
     whole: Any = {name: int(asked[name]) for name in ("max_moves", "max_bytes") if name in asked}
     chosen: Any = {name: asked[name] for name in ("method", "containers") if name in asked}
-    return replace(policy, **chosen, **whole, relax=tuple(asked.get("relax", ())))
+    targets = tuple((int(one["vmid"]), str(one["target"])) for one in asked.get("targets", ()))
+    return replace(policy, **chosen, **whole, relax=tuple(asked.get("relax", ())), avoid=tuple(asked.get("avoid", ())), targets=targets)
 
 
 def complete(plan: Plan, cluster: Cluster, chosen: dict[str, object]) -> Plan:
