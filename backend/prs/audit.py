@@ -6,12 +6,14 @@ import logging
 from dataclasses import dataclass
 
 NAME = "prs.audit"
+FIELDS = ("action", "caller", "client", "job", "node", "allowed")  # of a record, beside its text
 log = logging.getLogger(NAME)
+log.setLevel(logging.INFO)  # whatever log_level says: these lines are not for reading along
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One action that changes something. `client` is the address it came from, `local` on the machine itself; `refused` says why."""
+    """One action that changes something. `client` is the address it came from, or `local`, or `schedule`; `refused` says why."""
 
     action: str
     caller: str
@@ -29,5 +31,5 @@ class Deed:
 
 def note(deed: Deed) -> None:
     """Write the line."""
-    fields = {name: getattr(deed, name) for name in ("caller", "client", "action", "job", "node")}
+    fields = {name: getattr(deed, name) for name in FIELDS[:-1]}
     log.info("%s", deed.words, extra={**fields, "allowed": "no" if deed.refused else "yes"})

@@ -123,7 +123,7 @@ def test_what_the_web_is_told_holds_no_secret(home: House) -> None:
     assert asked(home, "settings")["value"]["web"]["port"] == home.port
 
 
-def test_an_audit_line_names_who_where_and_whether_and_nothing_a_client_made_up(home: House) -> None:
+def test_an_audit_line_names_who_where_and_whether_and_nothing_a_client_made_up(home: House, helper: FakeHelper) -> None:
     audit = home.log_in("audit@pve")
     asked(home, "maintenance", audit, client="192.0.2.9\nrelease by root@pam from 10.0.0.1: allowed", node="pve2", enabled=True)
     home.wait(lambda: "192.0.2.9" in home.log("web"))
@@ -131,6 +131,10 @@ def test_an_audit_line_names_who_where_and_whether_and_nothing_a_client_made_up(
     assert "maintenance node pve2 by audit@pve from 192.0.2.9" in line
     assert "refused with 403" in line
     assert "allowed by" not in home.log("web")
+    home.wait(lambda: any("192.0.2.9" in line for line in helper.logged))
+    (line,) = [line for line in helper.logged if "192.0.2.9" in line]
+    assert line.startswith("log maintenance - pve2 192.0.2.9")
+    assert line.endswith(" no audit@pve\n")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")

@@ -277,7 +277,7 @@ class FakeHelper(threading.Thread):
 
     def __init__(self, path: Path, world: World, pve: Path) -> None:
         super().__init__(daemon=True)
-        self._world, self.asked = world, list[str]()
+        self._world, self.asked, self.logged = world, list[str](), list[str]()  # `logged`: for the cluster log
         self._places = root.Places(pve / "nodes", "false", pve / FOLDER)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -292,6 +292,9 @@ class FakeHelper(threading.Thread):
                 return
             with connection:
                 line = connection.recv(500, socket.MSG_PEEK).decode()
+                if line.startswith("log "):
+                    self.logged.append(line)
+                    continue
                 self.asked.append(line)
                 verb, *rest = line.split()
                 if verb in ("enable", "disable"):

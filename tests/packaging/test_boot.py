@@ -35,6 +35,12 @@ with socket.socket(socket.AF_UNIX) as link:
     link.shutdown(socket.SHUT_WR)
     print(link.recv(500).decode(), end="")
 """
+FLOOD = """
+import socket, sys
+for _ in range(300):
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(sys.argv[1])
+"""
 CERTIFICATE = """
 import ssl, sys
 print(ssl.get_server_certificate(("127.0.0.1", 8017)).strip())
@@ -167,6 +173,19 @@ def test_helper(node: Node) -> None:
     assert "Permission denied" in machine.try_run(ask % ("nobody", "nogroup", "enable pve2"))[1]
     done = (machine.shared / "ha-manager.log").read_text().splitlines()
     assert done == [f"0 crm-command node-maintenance {verb} pve2" for verb in ("enable", "disable")]
+    assert machine.run(ask % ("prs", "prs", "log start - pve2 192.0.2.7 no a@pve")).startswith("ok")
+    line = "notice <a@pve> rebalancing: start node pve2 by a@pve from 192.0.2.7: refused (prs)\n"
+    assert machine.run("cat /run/cluster.log") == line
+
+
+@pytest.mark.parametrize(("unit", "user"), [(SOCKET, "prs"), (INBOX, "prs-web")])
+def test_no_flood_closes_a_socket(node: Node, unit: str, user: str) -> None:
+    """systemd gives a socket up for good when 200 connections come within 2 seconds, unless told otherwise."""
+    machine, place = node.machine, f"/run/{unit.removesuffix('et')}"
+    become = f"setpriv --reuid={user} --regid={user} --clear-groups python3 -c"
+    machine.run(f"{become} '{FLOOD}' {place}")
+    assert machine.show(unit, "ActiveState") == "active"
+    machine.wait("an answer after the flood", lambda: "refused" in machine.try_run(f"{become} '{ASK}' nonsense {place}")[1], 60)
 
 
 def test_root_at_the_command_line(node: Node) -> None:
@@ -197,6 +216,9 @@ def test_drain(node: Node) -> None:
     machine = node.machine
     node.drain("pve1")
     output = node.drained("pve1")
+    assert "drain" in (told := machine.run("tail -n 1 /run/cluster.log")), told
+    assert "node pve1 by " in told
+    assert "from local: allowed" in told
     assert "The service of this host carries the plan out" in output
     assert not node.world.on("pve1")
     assert set(node.world.migrations.values()) == {1}
@@ -299,6 +321,6 @@ def test_purge(node: Node) -> None:
     left = files(machine.root) - node.before
     users = {f"etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow")} | {"etc/.pwd.lock"}
     assert {name for name in left if not name.startswith(("var/lib/dbus", "etc/machine-id"))} - users == set()
-    assert machine.run("ls -d /run/prs /run/prs-*.sock 2>/dev/null || :") == ""
+    assert machine.run("ls -d /run/prs /run/prs-* 2>/dev/null || :") == ""
     assert machine.run("dpkg -V pve-manager") == ""
     assert machine.show("pveproxy", "ActiveState") == "active"

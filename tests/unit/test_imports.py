@@ -45,6 +45,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "helper.root": (),
     "helper.client": (),
+    "helper.cluster_log": (),
     "web.api": (),
     "web.certificate": (),
     "web.site": (),

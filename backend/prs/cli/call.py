@@ -105,11 +105,14 @@ class Call:
 
     def note(self, action: str, job: str = "", node: str = "") -> None:
         """Leave an audit line, in the system's log even when a person reads ours; it names whom this login belongs to, also behind sudo."""
-        if not any(isinstance(handler, logs.JournalHandler) for handler in logging.getLogger().handlers) and not audit.log.handlers:
+        from prs.helper.client import SOCKET
+        from prs.helper.cluster_log import tell_cluster
+
+        if audit.log.propagate and not any(isinstance(handler, logs.JournalHandler) for handler in logging.getLogger().handlers):
             if (handler := logs.audit_handler()) is not None:
                 audit.log.addHandler(handler)
             audit.log.propagate = False
-            audit.log.setLevel(logging.INFO)
+        tell_cluster(SOCKET)
         audit.note(audit.Deed(action, logged_in(), "local", job, node))
 
     def display(self, settings: Settings) -> Live | Lines | Quiet:

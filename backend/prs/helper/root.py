@@ -3,6 +3,7 @@
 `enable NODE`, `disable NODE`: HA maintenance mode, for which Proxmox VE has no REST call (pve-ha-manager HA/CLI/ha_manager.pm).
 `hold NODE JOB SINCE 0|1 HOST USER`, `free NODE JOB`: tell all nodes, by a file below /etc/pve, that a drained node is kept empty.
 `account`: the service's own account, which `setup` has left in /etc/pve/priv for all nodes; `alive`: tell all nodes that this one serves.
+`log ACTION JOB NODE CLIENT yes|no USER`: a line in Proxmox VE's cluster log (pve-cluster PVE/Cluster.pm log_msg), `-` where there is none.
 
 systemd starts it per connection (Accept=yes, StandardInput=socket). Standard library only, and nothing of the service is imported:
 this is all that runs as root.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import fcntl
 import json
 import os
 import pwd
@@ -23,15 +25,23 @@ import subprocess
 import sys
 import syslog
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 LONGEST = 500  # bytes of a request
 SECONDS = 30.0
+PATIENCE = 5.0  # seconds for all of a request to arrive
+LOGGED = "ok log"
 _LABEL, _JOB = rb"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", rb"[0-9a-f]{12}"
 _SWITCH = re.compile(rb"(enable|disable) (%b)\n" % _LABEL)
 _HOLD = re.compile(rb"hold (%b) (%b) ([0-9]{1,11}) ([01]) (%b) ([^\x00-\x20\x7f]{1,255})\n" % (_LABEL, _JOB, _LABEL))
 _FREE = re.compile(rb"free (%b) (%b)\n" % (_LABEL, _JOB))
+_LOG = re.compile(
+    rb"log ([a-z-]{1,20}) (%b|-) (%b|-) ([0-9A-Fa-f.:%%]{1,45}|local|schedule) (yes|no) ([^\x00-\x20\x7f]{1,255})\n" % (_JOB, _LABEL)
+)
+LINES, REFUSALS = 60, 30  # of the cluster log, which all nodes share, in a minute; and how many of them may tell of what was refused
+_TELL = 'use PVE::SafeSyslog; use PVE::Cluster; initlog("prs"); PVE::Cluster::log_msg("notice", $ARGV[0], $ARGV[1]);'
 
 
 class Places(NamedTuple):
@@ -43,6 +53,8 @@ class Places(NamedTuple):
     private: Path = Path("/etc/pve/priv/proxmox-rebalancing-service")
     alive: Path = Path("/etc/pve/proxmox-rebalancing-alive")
     host: str = ""  # this node
+    perl: str = "/usr/bin/perl"
+    turns: Path = Path("/run/prs-cluster-log")  # how many lines this minute has had
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,14 +66,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--held", type=Path, default=Path("/etc/pve/proxmox-rebalancing-service"), help="directory of the holds")
     parser.add_argument("--private", type=Path, default=Places._field_defaults["private"], help="directory of the account")
     parser.add_argument("--alive", type=Path, default=Places._field_defaults["alive"], help="directory of the signs of life")
+    parser.add_argument("--perl", default=Places._field_defaults["perl"], help="the Perl that knows Proxmox VE's modules")
+    parser.add_argument("--turns", type=Path, default=Places._field_defaults["turns"], help="file that counts lines of the cluster log")
     options = parser.parse_args(arguments)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
-        connection.settimeout(5)
+        connection.settimeout(PATIENCE)
         host = socket.gethostname().split(".")[0]
-        places = Places(options.nodes, options.command, options.held, options.private, options.alive, host)
-        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, places)
-        syslog.syslog(syslog.LOG_NOTICE, "ok account" if answer.startswith("ok {") else answer)
-        connection.sendall(answer.encode() + b"\n")
+        given = (options.nodes, options.command, options.held, options.private, options.alive, host, options.perl, options.turns)
+        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, Places(*given))
+        if answer != LOGGED:  # PVE's function has written to the system's log as well
+            syslog.syslog(syslog.LOG_NOTICE, "ok account" if answer.startswith("ok {") else answer)
+        with suppress(ConnectionError):  # who has a line logged does not wait for the answer
+            connection.sendall(answer.encode() + b"\n")
     return 0 if answer.startswith("ok") else 1
 
 
@@ -70,12 +86,16 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
     if connection.family != socket.AF_UNIX:
         return "refused: not a local socket"
     _, asking, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    if asking != uid:
+    if asking not in (uid, 0):
         return f"refused: user {asking} may not ask"
     try:
         line = _line(connection)
     except OSError:
         return "refused: no request came"
+    if found := _LOG.fullmatch(line):
+        return _log(places, *(part.decode("utf-8", "replace") for part in found.groups()))
+    if asking != uid:  # root, who does all else by itself
+        return f"refused: user {asking} may not ask"
     if found := _SWITCH.fullmatch(line):
         verb, node = found[1].decode(), found[2].decode()
         if not (places.nodes / node).is_dir():
@@ -89,7 +109,41 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
         return _account(places)
     if line in (b"alive\n", b"gone\n"):
         return _alive(places, line == b"alive\n")
-    return "refused: only 'enable NODE', 'disable NODE', 'hold NODE ...', 'free NODE JOB', 'account', 'alive' and 'gone' are known"
+    return "refused: only 'enable NODE', 'disable NODE', 'hold ...', 'free NODE JOB', 'log ...', 'account', 'alive' and 'gone' are known"
+
+
+def _log(places: Places, action: str, job: str, node: str, client: str, allowed: str, user: str) -> str:
+    """Write the line in words of our own; of the user's name only what is plain ASCII, as a name from LDAP may hold anything."""
+    try:
+        left_out = _turn(places.turns, int(time.time() // 60), allowed == "no")
+    except OSError as error:
+        return f"failed: {places.turns}: {error.strerror}"
+    if left_out < 0:
+        return "refused: the cluster log has had enough of this minute"
+    name = "".join(letter if "!" <= letter <= "~" else "?" for letter in user)
+    what = " ".join([action, *([f"job {job}"] if job != "-" else []), *([f"node {node}"] if node != "-" else [])])
+    words = f"rebalancing: {what} by {name} from {client}: {'allowed' if allowed == 'yes' else 'refused'}"
+    words += f" (before this, {left_out} lines were left out)" if left_out else ""
+    done = _run([places.perl, "-T", "-e", _TELL, "--", name[:100], words])
+    return LOGGED if done.startswith("ok") else done
+
+
+def _turn(place: Path, minute: int, refusal: bool) -> int:
+    """Take one of the minute's lines: how many the minute before had to leave out, -1 when this one has to be left out too; OSError."""
+    with os.fdopen(os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            last, lines, refusals, left_out = map(int, file.read(100).split())
+        except ValueError:
+            last = lines = refusals = left_out = 0
+        before = 0
+        if last != minute:
+            before, lines, refusals, left_out = left_out, 0, 0, 0
+        passes = lines < LINES and not (refusal and refusals >= REFUSALS)
+        file.seek(0)
+        file.truncate()
+        file.write(f"{minute} {lines + passes} {refusals + (refusal and passes)} {left_out + (not passes)}\n")
+    return before if passes else -1
 
 
 def _account(places: Places) -> str:
@@ -180,8 +234,10 @@ def _failed(place: Path, error: OSError) -> str:
 
 
 def _line(connection: socket.socket) -> bytes:
-    line = b""
+    """The request; OSError when it does not come, also byte by byte, within the connection's timeout."""
+    line, end = b"", time.monotonic() + (connection.gettimeout() or PATIENCE)
     while not line.endswith(b"\n") and len(line) < LONGEST:
+        connection.settimeout(max(0.01, end - time.monotonic()))
         part = connection.recv(LONGEST - len(line))
         if not part:
             break

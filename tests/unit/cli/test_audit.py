@@ -34,7 +34,6 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     yield found
     audit.log.handlers.clear()
     audit.log.propagate = True
-    audit.log.setLevel(logging.NOTSET)
 
 
 def test_an_action_is_a_line_with_who_what_and_where(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def command(folder: Path, script: str = RECORD) -> str:
     return str(path)
 
 
-def ask(line: bytes, nodes: Path, tool: str, uid: int | None = None) -> str:
+def ask(line: bytes, nodes: Path, tool: str) -> str:
     """One request to the helper; the client closes its side after it."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -44,7 +45,7 @@ def ask(line: bytes, nodes: Path, tool: str, uid: int | None = None) -> str:
         ours.shutdown(socket.SHUT_WR)
         theirs.settimeout(0.5)
         places = root.Places(nodes, tool, nodes.parent / "held")
-        return root.serve(theirs, os.getuid() if uid is None else uid, places)
+        return root.serve(theirs, os.getuid(), places)
 
 
 @pytest.mark.parametrize("verb", ["enable", "disable"])
@@ -135,8 +136,16 @@ def test_a_list_that_cannot_be_written(tmp_path: Path, nodes: Path, monkeypatch:
 
 
 def test_another_user_is_refused_before_anything_is_read(tmp_path: Path, nodes: Path) -> None:
-    answer = ask(b"enable pve1\n", nodes, command(tmp_path), uid=os.getuid() + 1)
-    assert answer == f"refused: user {os.getuid()} may not ask"
+    was, other = os.geteuid(), 65534 if os.geteuid() == 0 else os.geteuid()
+    os.seteuid(other)  # the kernel tells of whoever opened the socket
+    try:
+        ours, theirs = socket.socketpair()
+    finally:
+        os.seteuid(was)
+    with ours, theirs:
+        ours.sendall(b"enable pve1\n")
+        answer = root.serve(theirs, other + 1, root.Places(nodes, command(tmp_path), tmp_path / "held"))
+    assert answer == f"refused: user {other} may not ask"
     assert not (tmp_path / "calls").exists()
 
 
@@ -145,6 +154,25 @@ def test_a_caller_that_says_nothing_is_given_up(nodes: Path) -> None:
     with ours, theirs:
         theirs.settimeout(0.05)
         assert root.serve(theirs, os.getuid(), root.Places(nodes, "false", nodes)) == "refused: no request came"
+
+
+def test_a_caller_that_drips_is_given_up_too(nodes: Path) -> None:
+    ours, theirs = socket.socketpair()
+
+    def drip() -> None:
+        with suppress(OSError):
+            while not stop.wait(0.02):
+                ours.sendall(b"a")
+
+    stop = threading.Event()
+    thread = threading.Thread(target=drip)
+    with ours, theirs:
+        theirs.settimeout(0.3)
+        thread.start()
+        answer = root.serve(theirs, os.getuid(), root.Places(nodes, "false", nodes))
+        stop.set()
+        thread.join()
+    assert answer == "refused: no request came"
 
 
 def test_a_network_socket_is_refused(nodes: Path) -> None:

@@ -26,6 +26,9 @@ from prs.pve.check.check import check, node_names
 from prs.pve.check.findings import Finding
 from prs.pve.read.snapshot import read_cluster
 
+WEB, READERS, JOURNAL = "prs-web", "prs-journal", "journal.sqlite"  # the web interface's user, the group that reads the journal, and it
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # ProtectHome and PrivateTmp of the units
+
 
 def act(call: Call) -> int:
     """Show each finding as soon as it is known; the exit code says whether one of them is a problem."""
@@ -52,6 +55,8 @@ def findings(call: Call) -> Iterator[Finding]:
         return
     yield from configuration(settings)
     yield journal(settings.state_dir)
+    with suppress(KeyError, PermissionError):  # no web interface here, or nothing that this user could tell of it
+        yield from web_reads(settings.state_dir, pwd.getpwnam(WEB))
     if settings.endpoint is not None:
         yield from check(settings.endpoint, settings.web.port, bool(settings.policy.storages))
         yield from placement(call, settings.endpoint, settings.policy)
@@ -112,6 +117,26 @@ def unread(settings: Settings) -> Iterator[Finding]:
             if not found.st_mode >> shift & 4:
                 remedy = f"chgrp {grp.getgrgid(user.pw_gid).gr_name} {path} && chmod 640 {path}"
                 yield Finding("configuration", False, f"{user.pw_name}, as which the service runs, may not read {path}", remedy)
+
+
+def web_reads(state_dir: Path, user: pwd.struct_passwd) -> Iterator[Finding]:
+    """Name the first thing that keeps the web interface from reading the journal in another directory than the package's own."""
+    if any(state_dir.is_relative_to(place) for place in HIDDEN):
+        yield Finding("journal", False, f"{state_dir} is hidden from the services by their units", "set state_dir elsewhere: /srv/prs")
+        return
+    groups = {*os.getgrouplist(user.pw_name, user.pw_gid), *(group.gr_gid for group in grp.getgrall() if group.gr_name == READERS)}
+    files = sorted(state_dir.glob(f"{JOURNAL}*")) if state_dir.is_dir() else []
+    for path in (*reversed(state_dir.parents), state_dir, *files):
+        needed, remedy = (4, f"chmod 640 {path}") if path in files else (5, f"chmod 750 {path}") if path == state_dir else (1, "")
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return
+        shift = 6 if found.st_uid == user.pw_uid else 3 if found.st_gid in groups else 0
+        if found.st_mode >> shift & needed != needed:
+            remedy = f"chgrp {READERS} {path} && {remedy}" if remedy else f"chmod o+x {path}, or set state_dir elsewhere"
+            yield Finding("journal", False, f"{user.pw_name}, as which the web interface runs, may not read {path}", remedy)
+            return
 
 
 def _remedy(settings: Settings) -> str:

@@ -22,6 +22,7 @@ from prs.engine.journal.lock import SERVICE, ExecutorLock
 from prs.engine.journal.ownership import become_owner
 from prs.errors import JournalError
 from prs.helper import client
+from prs.helper.cluster_log import tell_cluster
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ def act(call: Call) -> int:
     """Serve jobs and the schedule until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
     settings = call.settings(daemon=True)
     become_owner(settings.state_dir)
+    tell_cluster(client.SOCKET)
     clock, notifier, stopped = SystemClock(), Notifier(), list[int]()
 
     def stop(number: int, _: object) -> None:

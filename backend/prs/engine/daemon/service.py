@@ -7,6 +7,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
+from prs import audit
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
 from prs.engine.daemon.host import Host
@@ -249,7 +250,7 @@ class Service:
         elif plan.moves:
             plan_id = self._journal.add_plan(plan, settings.policy, api.user)
             try:
-                self._journal.add_job(plan_id, api.user, "schedule", now)
+                audit.note(audit.Deed("start", api.user, "schedule", self._journal.add_job(plan_id, api.user, "schedule", now)))
             except JobConflict as error:
                 log.warning("the scheduled run waits for its next turn: %s", error)
         return True

@@ -12,6 +12,7 @@ import pwd
 import socket
 import struct
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from prs.engine.drain.holds import Holds
 from prs.engine.journal.journal import Journal
 from prs.errors import PrsError
 from prs.helper.client import PVE, SOCKET, shared_holds
+from prs.helper.cluster_log import tell_cluster
 from prs.logs import brief, set_up
 from prs.web.api.refusal import Refusal, refusal
 from prs.web.inbox.facts import facts, settings_for_web
@@ -40,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--helper", type=Path, default=SOCKET, help="socket of the root helper (default %(default)s)")
     given = parser.parse_args(arguments)
     set_up("info", sys.stderr, daemon=True)
+    tell_cluster(given.helper)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
         connection.settimeout(PATIENCE)
         try:
@@ -49,7 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
         except Exception as error:  # noqa: BLE001 - one line about it instead of a traceback
             audit.log.error("a request failed: %s", brief(error))
             answer = b"\n"
-        connection.sendall(answer)
+        connection.settimeout(PATIENCE)
+        try:
+            connection.sendall(answer)
+        except OSError as error:
+            audit.log.debug("the answer was not taken: %s", error)
     return 0
 
 
@@ -108,8 +115,10 @@ def _address(text: str) -> str:
 
 
 def _line(connection: socket.socket) -> bytes:
-    line = bytearray()
+    """The request, as far as it comes within PATIENCE, also byte by byte."""
+    line, end = bytearray(), time.monotonic() + PATIENCE
     while not line.endswith(b"\n") and len(line) <= REQUEST:
+        connection.settimeout(max(0.01, end - time.monotonic()))
         part = connection.recv(64 * 1024)
         if not part:
             break
