@@ -21,7 +21,7 @@ test-packages: deb rpm freebsd ## install, upgrade, boot and purge the packages 
 	@$(RUN_AS_ROOT)
 
 RUN_AS_ROOT = venv=$$(.ci/venv) && PYTHONPATH=backend:tests PRS_PACKAGES=$(abspath $(PACKAGES)) \
-	unshare --mount --propagation private "$$venv/bin/python" -m pytest tests/packaging -n 2 --dist loadfile $(ARGS)
+	unshare --mount --propagation private "$$venv/bin/python" -m pytest tests/packaging -n 4 --dist loadgroup $(ARGS)
 
 release: ## make the tree that of a release: VERSION=1.2.3; the steps are in CONTRIBUTING.md
 	@packaging/release "$(VERSION)"

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from prs.model import Cluster
 
 FORMAT = "prs-snapshot"
 VERSION = 1
+# A cluster without guests is rare; an account that sees none, or a file that somebody has shortened, is not.
+NO_GUESTS = "The snapshot holds no guest: its cluster has none, or the account that it was read with sees none (VM.Audit)."
 _LARGEST = 2**28  # bytes; 64 nodes with 8000 guests take about 5 MiB
 
 
@@ -60,7 +62,9 @@ def _sound(cluster: Cluster) -> Cluster:
     for index, guest in enumerate(cluster.guests):
         if guest.node not in names:
             raise ModelError(f"cluster.guests[{index}].node: the snapshot has no node {guest.node!r:.60}")
-    return cluster
+    if not cluster.nodes:
+        raise ModelError("cluster.nodes: the list is empty, and a cluster has at least one node")
+    return cluster if cluster.guests else replace(cluster, problems=tuple(dict.fromkeys((*cluster.problems, NO_GUESTS))))
 
 
 def read(path: Path) -> Cluster:

@@ -15,6 +15,14 @@ if "PRS_PACKAGES" not in os.environ:
     collect_ignore_glob = ["test_*.py"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep on one worker (--dist loadgroup), in order, what shares a booted machine; each other test makes its own, wherever it runs."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"node", "cluster"} & set(item.fixturenames):
+            release = item.callspec.params.get("node", "") if hasattr(item, "callspec") else ""
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {release}".strip()))
+
+
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A place for the whole run; not pytest's own, which would keep root file systems."""

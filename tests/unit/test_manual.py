@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import pty
 import re
+import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -57,25 +61,76 @@ def test_completion_knows_every_verb() -> None:
     assert found[1].split() == [verb.name for verb in VERBS]
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command as a user calls it, in a folder of its own."""
+    file = tmp_path_factory.mktemp("bin") / "proxmox-rebalancing-service"
+    file.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}/backend" exec "{sys.executable}" -m prs.cli.main "$@"\n')
+    file.chmod(0o755)
+    return file
+
+
+def completed(program: Path, *lines: str) -> list[set[str]]:
+    """What bash offers behind each of the lines, a word that is to be completed, also an empty one, at its end."""
+    script = f". '{ROOT}/packaging/completion/proxmox-rebalancing-service'\n"
+    for line in lines:
+        words = [str(program), *line.split(" ")]
+        script += f"COMP_WORDS=({' '.join(map(shlex.quote, words))})\nCOMP_CWORD={len(words) - 1}\n"
+        script += "_proxmox_rebalancing_service\necho \"${COMPREPLY[@]}\"\n"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, cwd=program.parent)
+    assert done.stderr == ""
+    return [set(found.split()) for found in done.stdout.split("\n")[:-1]]
+
+
+def test_completion_offers_each_verbs_own_options(program: Path) -> None:
+    """And before a verb those that stand before a verb; in each place all there are, and no others."""
+    top = parser()
+    verbs: dict[str, argparse.ArgumentParser] = next(one for one in top._actions if isinstance(one, argparse._SubParsersAction)).choices
+    found = completed(program, "--", *(f"{verb} --" for verb in verbs))
+    wanted = [{word for one in each._actions for word in one.option_strings if word.startswith("--")} for each in (top, *verbs.values())]
+    assert dict(zip(("", *verbs), found, strict=True)) == dict(zip(("", *verbs), wanted, strict=True))
+
+
 @pytest.mark.parametrize(
-    ("words", "offered", "missing"),
+    ("words", "offered"),
     [
-        ("--", {"--config", "--version", "--help"}, {"--drain", "--method", "--snapshot"}),
-        ("drain --", {"--each", "--reboot", "--leave-stopped", "--json"}, {"--method", "--last", "--version"}),
-        ("status --", {"--last", "--json"}, {"--drain"}),
-        ("", {verb.name for verb in VERBS}, set()),
+        ("", {verb.name for verb in VERBS}),
+        ("-c plan ", {verb.name for verb in VERBS}),
+        ("--config = plan pl", {"plan", "place"}),
+        ("-c plan drain --ea", {"--each"}),
+        ("plan --method ", {"memory", "disk", "cpu", "all"}),
+        ("plan --method =", {"memory", "disk", "cpu", "all"}),
+        ("plan --method = c", {"cpu"}),
+        ("plan --goal ", {"spread", "level"}),
+        ("plan --max-moves ", set()),
+        ("place --name ", set()),
+        ("place --order proxmox", {"proxmox-rebalancing-service"}),
+        ("plan --snapshot proxmox", {"proxmox-rebalancing-service"}),
+        ("config ", {"show"}),
+        ("status ", set()),
     ],
 )
-def test_completion_offers_what_fits_there(words: str, offered: set[str], missing: set[str], tmp_path: Path) -> None:
-    """Bash itself completes, with the program's own help behind it."""
-    program = tmp_path / "proxmox-rebalancing-service"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}/backend" exec "{sys.executable}" -m prs.cli.main "$@"\n')
-    program.chmod(0o755)
-    given = [str(program), *words.split(" ")]
-    script = (
-        f". '{ROOT}/packaging/completion/proxmox-rebalancing-service'\nCOMP_WORDS=({' '.join(repr(word) for word in given)})\n"
-        f'COMP_CWORD={len(given) - 1}\n_proxmox_rebalancing_service\nprintf "%s\\n" "${{COMPREPLY[@]}}"\n'
-    )
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
-    assert offered <= set(done.stdout.split()), (done.stdout, done.stderr)
-    assert not missing & set(done.stdout.split())
+def test_completion_offers_what_fits_there(program: Path, words: str, offered: set[str]) -> None:
+    assert completed(program, words) == [offered]
+
+
+def test_completion_at_a_prompt(program: Path) -> None:
+    """With readline: a person types, presses Tab, and bash has written the word."""
+    master, slave = pty.openpty()
+    environ = {"PATH": f"{program.parent}:/usr/bin:/bin", "PS1": "prompt> ", "TERM": "dumb", "HOME": str(program.parent)}
+    shell = subprocess.Popen(["bash", "--norc", "-i"], stdin=slave, stdout=slave, stderr=slave, env=environ, start_new_session=True)
+    os.close(slave)
+
+    def type_in(keys: str, until: str) -> None:
+        os.write(master, keys.encode())
+        seen = ""
+        while until not in seen:
+            seen += os.read(master, 4096).decode()
+
+    type_in(f". '{ROOT}/packaging/completion/proxmox-rebalancing-service'; echo rea''dy\n", "ready")
+    type_in("proxmox-rebalancing-service dra\t--leave-b\t", "drain --leave-blocked ")
+    type_in("--help; exit\n", "exit codes:")
+    with open(master, "rb", buffering=0) as rest, suppress(OSError):  # EIO: the shell has gone
+        while rest.read(4096):
+            pass
+    shell.wait(60)

@@ -15,6 +15,7 @@ from prs import snapshot_file
 from prs.engine.planning import PlanRequest, what_if
 from prs.errors import ModelError
 from prs.model import Policy
+from prs.planner.plan import plan_balance
 from unit import samples
 
 
@@ -44,6 +45,10 @@ def test_users_are_left_out() -> None:
         ('{"format": "prs-snapshot", "version": 1, "cluster": {"nodes": 1}}', "cluster.nodes: a list is expected, found int"),
         ('{"format": "prs-snapshot", "version": 1, "cluster": {"nodes": []}}', "cluster: field guests is missing"),
         ('{"format": "prs-snapshot", "version": 1, "cluster": {"guests": []}}', "cluster: field nodes is missing"),
+        (
+            '{"format": "prs-snapshot", "version": 1, "cluster": {"nodes": [], "guests": []}}',
+            "cluster.nodes: the list is empty, and a cluster has at least one node",
+        ),
     ],
 )
 def test_anything_else_is_refused(tmp_path: Path, text: str, words: str) -> None:
@@ -52,6 +57,15 @@ def test_anything_else_is_refused(tmp_path: Path, text: str, words: str) -> None
     with pytest.raises(ModelError) as caught:
         snapshot_file.read(path)
     assert str(caught.value) == f"{path}: {words}"
+
+
+def test_no_guest_at_all_is_remarked_on() -> None:
+    """Nothing to do in an empty cluster is no news; nothing seen in a full one would be."""
+    empty = replace(samples.CLUSTER, guests=())
+    found = snapshot_file.parse(snapshot_file.dump(empty))
+    assert found.problems == (*empty.problems, snapshot_file.NO_GUESTS)
+    assert snapshot_file.parse(snapshot_file.dump(found)) == found
+    assert snapshot_file.NO_GUESTS in plan_balance(found, Policy(), 0.0).warnings
 
 
 def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:

@@ -168,14 +168,14 @@ class Worker:
             display.close()
 
     def settled(self, job: Job) -> Cluster:
-        """Read the cluster once PVE has figures of the guests in their new places; Ctrl-C, or SETTLES seconds, end the wait."""
+        """Read the cluster once PVE has figures of the guests in their new places; a signal, before or now, or SETTLES seconds end it."""
         moved = {step.vmid for step in job.steps if step.state == "done" and step.running}
-        began, pressed, told = self._clock.monotonic(), self.interrupts.count, False
+        began, told = self._clock.monotonic(), False
         while True:
             cluster = read_cluster(self.api, self._clock.time(), self._settings.policy.method, history=0.0)
             blank = [guest for guest in cluster.guests if guest.vmid in moved and guest.problem]
             waited = self._clock.monotonic() - began
-            ended = waited > SETTLES or self.interrupts.count > pressed or self.interrupts.hung_up
+            ended = waited > SETTLES or self.interrupts.any
             # The nodes that the guests have left report that a little later, too.
             if ended or (not blank and (not moved or waited >= REPORT)):
                 return cluster

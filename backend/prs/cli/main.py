@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -115,6 +116,7 @@ _DESCRIPTION = (
 _ARGUMENTS = "arguments"  # stands for a verb where it went no further: help, version, or wrong arguments
 # The exit code of these says what became of guests, also if it could not be shown; that of all others that it was shown.
 _ACTING = ("run", "drain", "resume", "release", None)
+_INTERRUPTED = {"setup": "interrupted: what is said above is done; another `setup` does the rest, `setup --remove` undoes it"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -157,7 +159,7 @@ def _run(words: list[str], out: Output, err: Output) -> tuple[str | None, int, l
     except PrsError as error:
         return options.verb, exits.ERROR, [str(error)]
     except KeyboardInterrupt:
-        return options.verb, exits.CANCELLED, ["interrupted; nothing was started"]
+        return options.verb, exits.CANCELLED, [_INTERRUPTED.get(options.verb, "interrupted; nothing was started")]
 
 
 def _reason(error: Exception) -> str:
@@ -171,6 +173,11 @@ def act(call: Call) -> int:
         if call.options.verb:
             Notifier().ready("making one pass")  # the unit is of Type=notify whatever the configuration says
     name = call.options.verb or "daemon"
+    if name == "setup":
+        # It holds a lock of the whole cluster, which it gives back also when it is told to end.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.default_int_handler)
     # Loaded only now: a verb must not wait for, or fail by, what only another one needs.
     module = importlib.import_module(f"prs.cli.verbs.{name}")
     return cast("Callable[[Call], int]", module.act)(call)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prs.config import last_good
-from prs.config.layers import PVE, Layer, files_over, read_layers, shared_files, unmounted
+from prs.config.ini import parse
+from prs.config.layers import ACCOUNT, PVE, Layer, files_over, read_layers, shared_files, unmounted
 from prs.config.mistakes import HIDDEN, shown
 from prs.config.options import OPTIONS
 from prs.config.resolve import Found, Mistakes, Place, resolve
@@ -102,6 +103,15 @@ def keep_good(settings: Settings, pve: Path | None = None) -> None:
     """Keep what has just been loaded, if all of it is good, for the day when it is not. OSError."""
     if not settings.mistakes:
         last_good.keep(settings.source, cluster_of(settings.source, pve), settings.state_dir)
+
+
+def account_alone(text: str) -> Endpoint | None:
+    """The endpoint that the text of the cluster's account gives by itself, None if it gives none or is damaged."""
+    try:
+        found = resolve([Layer(ACCOUNT, parse(text))], [])
+    except ConfigError:
+        return None
+    return None if _credentials(found, Mistakes()) else _endpoint(found)
 
 
 def cluster_of(path: Path, pve: Path | None = None) -> Path | None:

@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from prs.endpoint import Endpoint
 from prs.engine.journal.journal import Journal
 from prs.errors import LoginFailed, Unreachable
 from prs.model import Policy
-from prs.setup import shared
+from prs.setup import alone, shared
 from prs.setup.tools import SetupError, Tools
 from unit import samples
 from unit.cli.json_schema import document
@@ -313,7 +314,37 @@ def test_the_account_of_an_earlier_setup_is_no_strangers(member: Lab) -> None:
     code, text = member.setup()
     assert code == exits.FOUND
     assert "still names the account prs@pve!node-pve1, which setup of an earlier version made: it goes before the new one" in text
-    assert "prs@pve!cluster" in member.node.tokens
+    secret = member.node.tokens["prs@pve!cluster"]
+    code, text = member.setup()
+    assert (code, "still names" in text, "API token" in text) == (exits.FOUND, True, False)
+    assert member.node.tokens["prs@pve!cluster"] == secret, "the token that stands is good: a new one would be one more at each run"
+    member.conf.write_text(SHIPPED.read_text())
+    assert member.setup() == (exits.DONE, "Everything is as it should be: nothing was changed.\n")
+
+
+def test_two_setups_on_a_node_work_one_after_the_other(member: Lab) -> None:
+    """The second one waits, and then finds all as it should be."""
+    ends = list[tuple[int, str]]()
+    other = threading.Thread(target=lambda: ends.append(member.setup()))
+    with alone.alone(member.conf, pytest.fail):
+        other.start()
+        other.join(0.2)
+        assert (ends, member.node.calls) == ([], [])
+    other.join()
+    assert ends[0][0] == exits.DONE
+    assert member.setup()[1] == "Everything is as it should be: nothing was changed.\n"
+
+
+def test_a_setup_on_another_node_is_waited_for(member: Lab, tmp_path: Path) -> None:
+    """PVE's own lock of the cluster, a folder; one that never goes ends setup before it has changed anything."""
+    told, lock = list[str](), shared.PVE / "priv/lock/prs-setup"
+    lock.mkdir(parents=True)
+    with pytest.raises(SetupError, match="another setup is at work"), alone.alone(tmp_path / "none", told.append, lambda _: None):
+        pytest.fail("two at once")
+    assert (lock.stat().st_mtime, len(told)) == (0, 1)  # by that pmxcfs gives up a lock whose holder is dead
+    with alone.alone(tmp_path / "none", told.append, lambda _: lock.rmdir()):
+        assert lock.is_dir()
+    assert not lock.exists()
 
 
 def accounts() -> dict[str, str]:
@@ -370,14 +401,15 @@ def test_setup_after_an_old_backup_of_etc_pve(member: Lab, lost: str) -> None:
     assert member.setup()[1] == "Everything is as it should be: nothing was changed.\n"
 
 
-def test_setup_without_quorum_can_be_done_again(member: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The token was made and could not be written down."""
+@pytest.mark.parametrize("what", ["mkdir", "write_text"])
+def test_setup_without_quorum_can_be_done_again(member: Lab, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Neither where nothing can be begun, nor where the token was made and could not be written down."""
 
     def refuse(self: Path, *_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", str(self))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "mkdir", refuse)
+        patch.setattr(Path, what, refuse)
         with pytest.raises(SetupError, match="has the cluster quorum"):
             member.setup()
     assert member.setup()[0] == exits.DONE

@@ -13,13 +13,14 @@ from prs.cli import exits
 from prs.cli.call import Call
 from prs.cli.journal_of import at_work
 from prs.config.layers import POLICY, folder_of
-from prs.config.load import DEFAULT_PATH, Settings, load_settings
+from prs.config.load import DEFAULT_PATH, Settings, account_alone, load_settings
 from prs.endpoint import Endpoint
 from prs.errors import LoginFailed, PveError
 from prs.pve.check.cluster import NEEDED
 from prs.pve.read.permissions import REBOOT
-from prs.setup import account, conf, firewall, places, shared
+from prs.setup import account, alone, conf, firewall, places, shared
 from prs.setup.tools import SetupError, Tools
+from prs.terminal import write
 
 SERVICE = "proxmox-rebalancing-service"
 # Without it PVE lists no disks of guests in a storage (pve-storage PVE/API2/Storage/Content.pm), so local disks cannot be levelled.
@@ -32,9 +33,14 @@ def act(call: Call, tools: Tools | None = None) -> int:
     if os.geteuid() != 0:
         raise SetupError("setup changes users of Proxmox VE and the settings of the service: run it as root")
     tools, path = tools or Tools(), call.options.config or DEFAULT_PATH
+    told = Told(call)
+    with alone.alone(path, lambda words: write(call.err, f"{words}\n")):
+        return _act(call, tools, path, told)
+
+
+def _act(call: Call, tools: Tools, path: Path, told: Told) -> int:
     node = places.this_node(tools)
     settings = load_settings(path, shared.read(node))
-    told = Told(call)
     call.note("setup --remove" if call.options.remove else "setup", node=node)
     for sentence in _remove(tools, path, settings, node) if call.options.remove else _create(call, tools, path, settings, node):
         told.add(sentence)
@@ -86,7 +92,9 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
     # The role is one for all nodes: what was asked for on another one stays.
     yield from account.ensure_role(tools, [*NEEDED, BRIDGES, *disks, *([REBOOT] if call.options.reboot else [])], keep=(REBOOT,))
     yield from account.ensure_user(tools)
-    endpoint = settings.endpoint if mine and account.has_token(tools, name) else None
+    # Not what is in force: an older account in prs.conf goes before ours, and ours is good all the same.
+    own = account_alone(shared.read(node)) if shared.available() else settings.endpoint if mine else None
+    endpoint = own if account.has_token(tools, name) else None
     if endpoint is not None and isinstance(_tried(call, endpoint), LoginFailed):
         endpoint = None
     fresh = endpoint is None
@@ -101,7 +109,7 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
     elif (kept := shared.texts() if shared.available() else {}) and kept != (wanted := _texts(tools, endpoint, kept)):
         # A node or an address has come, changed or gone since.
         yield shared.write(wanted)
-        endpoint = load_settings(path, shared.read(node)).endpoint or endpoint
+        endpoint = account_alone(shared.read(node)) or endpoint
     if problem := _tried(call, endpoint):
         yield f"! the account could not be tried: {problem}. See: {SERVICE} check"
 
