@@ -85,9 +85,9 @@ class Drive:
         """The nodes that are kept empty, as a process that has just started knows them."""
         return Holds(self.journal, self.clock, self.shared_holds, self.roster)
 
-    def plan(self, drain: str = "", stopped: bool = True) -> Plan:
+    def plan(self, drain: str = "", stopped: bool = True, leave: bool = False) -> Plan:
         """What make_plan gives now."""
-        request, held = PlanRequest(drain, stopped, maintenance=self.switch is not None), self.holds.held()
+        request, held = PlanRequest(drain, stopped, leave=leave, maintenance=self.switch is not None), self.holds.held()
         return make_plan(self.api, self.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, drain), self.roster)[1]
 
     def queue(self, plan: Plan, maintenance: str = "") -> str:

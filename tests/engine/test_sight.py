@@ -49,7 +49,8 @@ def test_a_drain_that_leaves_hidden_guests_is_never_called_done(ram: Path, flavo
     job = drive.finish(drive.queue(plan))
     assert drive.guests_on("pve1") == [105]
     assert job.state == "partial"
-    assert "1 guest is still on pve1 by the cluster's own list, hidden from team@pve" in job.message
+    assert "leave pve1, and 1 guest that this account may not see stays;" in plan.summary
+    assert job.message == "1 guest is still on pve1 by the cluster's own list, hidden from team@pve; all others have left it"
 
 
 def test_elsewhere_a_role_that_does_not_reach_every_guest_is_enough_for_a_refusal(ram: Path, flavour: Flavour) -> None:

@@ -74,7 +74,7 @@ def _request(folder: Path, verb: str, node: str) -> PlanRequest:
 
 def _planned(cluster: Cluster, plan: Plan) -> Iterator[str]:
     yield f"plan: {plan.summary}"
-    yield from (f"note: {words}" for words in (*cluster.problems, *plan.warnings))
+    yield from (f"note: {words}" for words in dict.fromkeys((*cluster.problems, *plan.warnings)))
     yield from (f"blocker: {stay.vmid} ({stay.name}): {stay.reason}" for stay in plan.blockers)
     for move in plan.moves:
         size = f"{move.disk / 2**30:.1f} GiB of disks"

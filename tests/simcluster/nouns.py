@@ -48,6 +48,8 @@ class Node:
     @property
     def vendor(self) -> str:
         """The maker of its CPU as CPUID has it."""
+        if "Hygon" in self.cpu_model:
+            return "HygonGenuine"
         return "AuthenticAMD" if "AMD" in self.cpu_model else "GenuineIntel"
 
 

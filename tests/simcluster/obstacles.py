@@ -103,6 +103,9 @@ def at_start(world: World, guest: Guest, target: str) -> str:
     words = _hookscript(world, guest, target)
     if words:
         return words
+    dead = sorted({disk.storage for disk in guest.disks if disk.attached and target in world.storages[disk.storage].inactive})
+    if dead:
+        return f"storage '{dead[0]}' is not online"
     if guest.vcpus > there.cpu:
         return f"MAX {there.cpu} vcpus allowed per VM on this node"
     missing = sorted(bridges(guest) - set(there.bridges))
@@ -124,7 +127,7 @@ def _hookscript(world: World, guest: Guest, target: str) -> str:
         return ""
     name, held = script.partition(":")[0], world.nodes[target].snippets
     found = world.storages.get(name)
-    there = found is not None and found.on(target) and (held is None or script in held)
+    there = found is not None and found.on(target) and target not in found.inactive and (held is None or script in held)
     return "" if there else f"hookscript error for {guest.vmid} on pre-start: script '{script}' does not exist"
 
 

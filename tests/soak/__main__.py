@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 import time
 from collections import Counter
@@ -26,7 +27,7 @@ def main() -> int:
     broken, ends, migrations, guests, began = 0, Counter[str](), 0, 0, time.process_time()
     for seed in range(options.first, options.first + options.seeds):
         breaches, log = play(seed, options.flavour or FLAVOURS[seed % 2])
-        guests += int(log[0].split()[-2])
+        guests += int(re.findall(r"(\d+) guests", log[0])[0])
         ends.update(line.split(": ")[2].split(" ")[0] for line in log if line.startswith("ended: "))
         migrations += sum("came from" in line for line in log)
         if breaches:

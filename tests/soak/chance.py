@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 from prs.model import Policy
+from simcluster.access import Grant
 from simcluster.ha_rules import Group, Resource, Rule
 from simcluster.scenario import from_json
 from simcluster.scenes import add_accounts
@@ -85,6 +86,30 @@ def _tags(dice: random.Random, world: World) -> None:
         guest.tags = tuple(sorted({f"plb_pin_{guest.node}", f"plb_pin_{dice.choice(sorted(world.nodes))}"}))
     for guest in rest[2:3]:
         guest.tags = ("plb_ignore", "web") if dice.random() < 0.3 else ("web",)
+
+
+def blind(dice: random.Random, world: World, who: str) -> None:
+    """Take from the account the sight of some guests, in one of the ways in which PVE tells nobody: a role without propagation,
+    NoAccess on guests or on a pool, or rights on a pool only."""
+    access = world.access
+    some = dice.sample(sorted(world.guests), dice.randint(1, 4))
+    way = dice.choice(("guest", "pool", "members", "once"))
+    if way == "guest":
+        access.grants += [Grant(f"/vms/{vmid}", who, "NoAccess") for vmid in some]
+        return
+    for vmid, guest in world.guests.items():
+        guest.pool = "" if way == "once" else "secret" if vmid in some else dice.choice(("web", "web/shop"))
+    if way == "pool":
+        access.grants.append(Grant("/pool/secret", who, "NoAccess"))
+        return
+    access.roles["Nodes"] = access.roles["PRS"] - {"VM.Audit", "VM.Migrate", "VM.Config.Disk"}
+    access.grants[:] = [grant for grant in access.grants if grant.who != who]
+    access.grants.append(Grant("/", who, "Nodes"))
+    if way == "members":
+        access.grants.append(Grant("/pool/web", who, "PRS"))
+        return
+    access.grants.append(Grant("/vms", who, "PRS", propagate=False))
+    access.grants += [Grant(f"/vms/{vmid}", who, "PRS") for vmid in world.guests if vmid not in some]
 
 
 def policy(dice: random.Random) -> Policy:

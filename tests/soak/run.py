@@ -10,11 +10,14 @@ from drive import Drive
 from prs.engine.drain.release import plan_release
 from prs.engine.execution.executor import TICK
 from prs.errors import HelperError, JobConflict, PlanError, PveError
+from prs.model import Plan
 from simcluster.world import Flavour
 from soak import chance
 from soak.watch import Watch
 
 FLAVOURS: tuple[Flavour, Flavour] = ("8", "9")
+USER = "prs@pve!daemon"
+BLIND = 0.25  # share of seeds in which the account does not see every guest
 LIMIT = 10 * 3600.0  # virtual seconds in which every job must have ended
 
 
@@ -25,7 +28,12 @@ class Run:
         self.dice = random.Random(seed)
         self.world = chance.cluster(self.dice, flavour)
         switch = self._switch if self.dice.random() < 0.6 else None
-        self.drive = Drive(self.world, folder, chance.policy(self.dice), switch=switch)
+        sight = random.Random(f"sight {seed}")  # dice of its own: the seeds in which all is seen are what they were
+        on_a_node = sight.random() < 0.8
+        if sight.random() < BLIND:
+            chance.blind(sight, self.world, USER)
+            on_a_node = sight.random() < 0.5
+        self.drive = Drive(self.world, folder, chance.policy(self.dice), USER, switch, on_a_node=on_a_node)
         self.log: list[str] = [f"seed {seed}: PVE {self.world.flavour}, {len(self.world.nodes)} nodes, {len(self.world.guests)} guests"]
         self.jobs: list[str] = []
 
@@ -37,7 +45,8 @@ class Run:
     def go(self) -> list[str]:
         """Play it and give the breaches."""
         entries = chance.faults(self.dice, self.world)
-        self.watch = Watch(self.world, self.drive.journal, [entry["do"] for entry in entries])
+        self.watch = Watch(self.drive, [entry["do"] for entry in entries])
+        self.log[0] += f", {len(self.watch.hidden())} hidden" if self.watch.hidden() else ""
         for _ in range(self.dice.choice((1, 1, 1, 2))):
             self._queue()
         for entry in entries:
@@ -57,12 +66,24 @@ class Run:
     def _queue(self) -> None:
         node = self.dice.choice([*self.world.nodes, *self.world.nodes, ""])
         try:
-            plan = self.drive.plan(node)
-            self.log.append(f"plan: {plan.summary}")
-            if plan.feasible and plan.moves:
-                self.jobs.append(self.drive.queue(plan))
+            self._accept(self._plan(node))
         except JobConflict as error:
             self.log.append(str(error))
+
+    def _plan(self, node: str) -> Plan:
+        """A plan; a drain that is refused because guests are hidden is asked for again as one that leaves what must stay."""
+        try:
+            return self.drive.plan(node)
+        except PlanError as error:
+            self.log.append(str(error))
+            self.watch.refused(node)
+            return self.drive.plan(node, leave=True)
+
+    def _accept(self, plan: Plan) -> None:
+        self.log.append(f"plan: {plan.summary}")
+        self.watch.planned(plan)
+        if plan.feasible and plan.moves:
+            self.jobs.append(self.drive.queue(plan))
 
     def _carry_out(self) -> None:
         """Tick every job until all have ended; now and then our process dies, or the user asks for something."""

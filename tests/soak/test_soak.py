@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from prs.engine.execution import under_way
+from prs.engine.execution.sight import Sight
 from prs.engine.journal.journal import Journal
 from prs.pve.act import migration
 from simcluster.world import Flavour
@@ -34,6 +35,12 @@ def test_a_lie_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(under_way, "advance", gullible)
     assert found("is done (), but the guest is on")
+
+
+def test_an_empty_node_that_is_not_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that forgets the guests which its account does not see is caught."""
+    monkeypatch.setattr(Sight, "hidden", lambda *_: [])
+    assert found("is done, but")
 
 
 def test_a_second_migration_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

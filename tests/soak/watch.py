@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from itertools import combinations
 
+from drive import Drive
 from prs.engine.journal.jobs import Job, Step
-from prs.engine.journal.journal import Journal
-from simcluster.world import World
+from prs.model import Plan
+from simcluster.gate import may
 
 # What other people, PVE and the dice do can fill a node or bring guests together; then only our own doing is judged.
 FOREIGN = ("kill", "maintenance", "move", "load", "appear", "start")
@@ -18,13 +19,43 @@ STARTED = re.compile(r"task (?:qmigrate|vzmigrate|hamigrate) (\d+) started by pr
 class Watch:
     """Collects every breach of a promise, each as a sentence."""
 
-    def __init__(self, world: World, journal: Journal, faults: list[str]) -> None:
-        self.world, self.journal, self.faults = world, journal, faults
+    def __init__(self, drive: Drive, faults: list[str]) -> None:
+        self.world, self.journal, self.faults = drive.world, drive.journal, faults
+        self.user, self.on_a_node = drive.api.user, drive.roster is not None
         self.breaches: list[str] = []
         self._ended: set[tuple[str, int]] = set()
-        self._expected = set(world.guests)
-        self._tagged = {vmid: (guest.node, guest.tags) for vmid, guest in world.guests.items() if guest.tags}
+        self._expected, blind = set(self.world.guests), self.hidden()
+        # Of a guest that the account does not see nobody can know the tags.
+        shown = {vmid: guest for vmid, guest in self.world.guests.items() if vmid not in blind}
+        self._tagged = {vmid: (guest.node, guest.tags) for vmid, guest in shown.items() if guest.tags}
         self._met: set[tuple[int, int]] = set()
+        self._refused: set[str] = set()  # nodes of which a drain was refused because guests are hidden
+
+    def hidden(self) -> set[int]:
+        """The guests that the account may not see."""
+        return {vmid for vmid in self.world.guests if not may(self.world, self.user, f"/vms/{vmid}", "VM.Audit")}
+
+    def planned(self, plan: Plan) -> None:
+        """What a plan says of guests that its maker does not see: on a node their number, elsewhere that there may be some."""
+        blind, words = self.hidden(), " ".join((plan.summary, *plan.warnings))
+        here = sorted(vmid for vmid in blind if self.world.guests[vmid].node == plan.node)
+        what = f"plan {plan.kind} {plan.node} ({plan.summary})"
+        if touched := sorted(blind & {move.vmid for move in plan.moves}):
+            self.breaches.append(f"{what} moves {touched}, which the account does not see")
+        if self.on_a_node and here and plan.node not in self._refused:
+            self.breaches.append(f"{what} was made, though {here} there are hidden from the account, as the cluster's own list tells")
+        if self.on_a_node and here and re.search(rf"\bempt(y|ies) {plan.node}\b", plan.summary):
+            self.breaches.append(f"{what} claims to empty the node, on which {here} are hidden")
+        if self.on_a_node and blind and "hidden from" not in words:
+            self.breaches.append(f"{what} does not say that {sorted(blind)} are hidden")
+        if not self.on_a_node and plan.kind == "drain" and "may see" not in words:
+            self.breaches.append(f"{what} does not say how far the account sees")
+
+    def refused(self, node: str) -> None:
+        """No plan was made for the drain: there must be guests that are hidden."""
+        self._refused.add(node)
+        if not self.hidden():
+            self.breaches.append(f"the drain of {node} was refused though the account sees every guest")
 
     def look(self, job_id: str) -> None:
         """Compare what the job says of the steps that have just ended with the cluster itself."""
@@ -96,9 +127,12 @@ class Watch:
         return self.breaches
 
     def _empty(self, job: Job) -> None:
-        left = [guest.label for guest in self.world.on(job.node) if not guest.template and (job.plan.stopped or guest.running)]
-        if left:
+        there = [guest for guest in self.world.on(job.node) if not guest.template and (job.plan.stopped or guest.running)]
+        blind = set() if self.on_a_node else self.hidden()
+        if left := [guest.label for guest in there if guest.vmid not in blind]:
             self.breaches.append(f"drain of {job.node} is done, but {', '.join(left)} are there")
+        if not self.on_a_node and f"as far as {self.user} may see" not in job.message:
+            self.breaches.append(f"drain of {job.node} is done ({job.message}), and does not say how far the account sees")
 
     def _twice(self, jobs: list[Job]) -> None:
         steps = Counter(step.vmid for job in jobs for step in job.steps)

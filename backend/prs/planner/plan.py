@@ -16,6 +16,7 @@ from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem, seconds
+from prs.planner.problem.storage_map import Landing
 from prs.planner.quantities import gib, listed, span
 from prs.planner.search import lower_bound, order
 from prs.planner.search.way import Step
@@ -100,15 +101,18 @@ def _blocks(problem: Problem, vmid: int) -> bool:
 
 def _warnings(problem: Problem) -> tuple[str, ...]:
     cluster = problem.facts.cluster
-    warnings = [*cluster.problems, *problem.facts.warnings]
+    told = {problem.facts.drain, *(words.partition(":")[0] for words in cluster.problems)}
+    silent = [node for node in problem.facts.nodes.values() if node.online and node.problem and node.name not in told]
+    out = [f"{node.name}: {node.problem}. No guest is sent there." for node in silent]
+    warnings = [*cluster.problems, *out, *problem.facts.warnings]
     if not cluster.quorate:
         warnings.append("The cluster has no quorum: nothing can be migrated until it has.")
     return tuple(warnings)
 
 
-def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Move], Board]:
-    """The steps as moves of single guests with their reasons, and the board after them."""
-    board, moves = Board(problem), list[Move]()
+def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Move], Board, dict[tuple[int, int], Landing]]:
+    """The steps as moves of single guests with their reasons, the board after them, and how disks land, by unit and node."""
+    board, moves, ways = Board(problem), list[Move](), dict[tuple[int, int], Landing]()
     final = {step.unit: step.target for step in steps}
     for step in steps:
         unit = problem.units[step.unit]
@@ -123,22 +127,24 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
         source, target = problem.names[board.where[step.unit]], problem.names[step.target]
         if rule := repair.repaired(board, step.unit, step.target):
             reason += f"; repairs {rule}"
+        if way := board.landing(step.unit, step.target):
+            ways[step.unit, step.target] = way
         for guest in unit.guests:
             others = ", ".join(one.label for one in unit.guests if one is not guest)
             why = reason + (f"; moves together with {others}" if others else "")
-            landed = problem.facts.storage_map.moved(guest, target)
+            landed = way.renamed(guest.vmid) if way else ()
             time = seconds(problem.facts.policy, guest, guest.disk)
             moves.append(Move(guest.vmid, guest.name, guest.kind, source, target, guest.running, bool(guest.ha), guest.memory, guest.disk,
                               time, 1, step.parking, why + reasons.landing(landed), guest.cpu, landed))
         board.move(step.unit, step.target)
-    return moves, board
+    return moves, board, ways
 
 
 def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: bool = True) -> Plan:
     """The finished plan of the chosen steps; without `proofs` nothing is said about the cheapest one."""
     policy, method = problem.facts.policy, plan.method
-    plain, board = _moves(problem, choice.steps, plan)
-    numbers = order.rounds(problem, plain)
+    plain, board, landed = _moves(problem, choice.steps, plan)
+    numbers = order.rounds(problem, plain, landed)
     moves = tuple(replace(move, round=number) for move, number in zip(plain, numbers, strict=True))
     before, after = score.spread(problem, problem.load, method), score.spread(problem, board.load, method)
     longest: dict[int, float] = {}
@@ -195,15 +201,22 @@ def _loads(problem: Problem, board: Board) -> tuple[NodeLoad, ...]:
 def _summary(problem: Problem, plan: Plan, guard: str, repaired: Sequence[str]) -> str:
     spread = reasons.changed(problem, plan.method, plan.spread_before, plan.spread_after)
     if not plan.moves:
-        return f"Nothing to do: there is no guest to move on {plan.node}."
+        left = _left(problem, plan)
+        return f"Nothing is moved: {listed(left)} on {plan.node}." if left else f"Nothing to do: there is no guest to move on {plan.node}."
     work = f"{len(plan.moves)} {'move' if len(plan.moves) == 1 else 'moves'} ({gib(plan.bytes)} to copy, about {span(plan.seconds)})"
     if plan.kind == "drain":
-        if plan.blockers:
-            left = f"{len(plan.blockers)} {'guest that cannot leave stays' if len(plan.blockers) == 1 else 'guests that cannot leave stay'}"
-            return f"{work} {'leaves' if len(plan.moves) == 1 else 'leave'} {plan.node}, and {left}; {spread}."
+        if left := _left(problem, plan):
+            return f"{work} {'leaves' if len(plan.moves) == 1 else 'leave'} {plan.node}, and {listed(left)}; {spread}."
         return f"{work} {'empties' if len(plan.moves) == 1 else 'empty'} {plan.node}; {spread}{reasons.proof(plan.cost, plan.cost_bound)}."
     repairs = f"Repairs {listed(repaired)}: " if repaired else ""
     return f"{repairs}{work}: {spread}{reasons.proof(plan.cost, plan.cost_bound)}{f'; {guard}' if guard else ''}."
+
+
+def _left(problem: Problem, plan: Plan) -> list[str]:
+    """The guests that stay on the drained node, by why, in words; [] when it is emptied."""
+    hidden = dict(problem.facts.cluster.hidden).get(plan.node, 0)
+    counts = ((len(plan.blockers), "that cannot leave"), (hidden, "that this account may not see"))
+    return [f"{count} {'guest' if count == 1 else 'guests'} {why} {'stays' if count == 1 else 'stay'}" for count, why in counts if count]
 
 
 def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...], summary: str) -> Plan:

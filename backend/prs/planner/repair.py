@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
 
 from prs.model import Guest
 from prs.planner.objective import score
@@ -47,15 +48,23 @@ def needed(board: Board) -> bool:
 def moves(problem: Problem, budget: Budget) -> dict[int, int]:
     """Units that break a rule, and nodes where they break none and fit, as many as the budget allows; {} where no move helps."""
     board, found = Board(problem), dict[int, int]()
-    for unit in sorted(_suspects(problem), key=lambda unit: (problem.units[unit].cost, unit)):
-        if not budget.holds(problem, [*found, unit]) or not breach(board, unit):
+    # The one whose leaving mends the most for its cost comes first: of a guest that is to be apart from ten, that is the guest.
+    heap = [(-_weight(board, unit), problem.units[unit].cost, unit) for unit in _suspects(problem) if breach(board, unit)]
+    heapify(heap)
+    while heap:
+        weight, cost, unit = heappop(heap)
+        if (mends := _weight(board, unit)) != -weight:
+            if mends:
+                heappush(heap, (-mends, cost, unit))
             continue
-        now = _harm(board, unit, board.where[unit])
-        harm = {place: _harm(board, unit, place) for place in problem.active if place != board.where[unit] and board.fits(unit, place)}
-        places = [place for place in harm if harm[place][0] < now[0]]
-        if places:
-            found[unit] = min(places, key=lambda place: (harm[place], _fullness(problem, board, unit, place), place))
-            board.move(unit, found[unit])
+        if budget.holds(problem, [*found, unit]) and (place := _better(board, unit)) is not None:
+            found[unit] = place
+            board.move(unit, place)
+    for unit in sorted(found, key=lambda unit: (-problem.units[unit].cost, unit)):
+        home = problem.units[unit].home
+        if board.fits(unit, home) and not _harm(board, unit, home)[0]:  # what was moved later has made this needless
+            board.move(unit, home)
+            del found[unit]
     for _, vmids in problem.scattered:
         gathered = _gathered(board, vmids)
         if budget.holds(problem, {**found, **gathered}):
@@ -63,6 +72,23 @@ def moves(problem: Problem, budget: Budget) -> dict[int, int]:
                 found[unit] = place
                 board.move(unit, place)
     return found
+
+
+def _weight(board: Board, unit: int) -> float:
+    """How many pairs and bonds the unit breaks where it is, for each second that its move costs."""
+    problem, item, place = board.problem, board.units[unit], board.where[unit]
+    pairs = sum(max(0, board.occupied[group].get(place, 0) - 1) for group in item.groups)
+    near = sum(max(0, board.wide[group].get(problem.area[place], 0) - 1) for group in item.wide)
+    wrong = sum(bool(problem.facts.forbidden(guest, problem.names[place])) for guest in item.guests)
+    return (pairs + near + wrong) / (item.cost or 1.0)
+
+
+def _better(board: Board, unit: int) -> int | None:
+    """The node where the unit breaks least, if that is less than where it is."""
+    problem, now = board.problem, _harm(board, unit, board.where[unit])
+    harm = {place: _harm(board, unit, place) for place in problem.active if place != board.where[unit] and board.fits(unit, place)}
+    places = [place for place in harm if harm[place][0] < now[0]]
+    return min(places, key=lambda place: (harm[place], _fullness(problem, board, unit, place), place), default=None)
 
 
 def standing(board: Board) -> dict[str, list[str]]:

@@ -8,7 +8,12 @@ from typing import get_args
 import pytest
 
 from prs.model import Cluster, Plan, Policy, Rule
+from prs.planner import repair
+from prs.planner.explain.warnings import noted
 from prs.planner.plan import Goal, check_plan, plan_balance
+from prs.planner.problem.fixed_limits import FixedLimits
+from prs.planner.problem.problem import Problem
+from prs.planner.search.budget import Budget
 from unit.planner_scenes import GIB, cluster, guest, lopsided, node
 
 APART = Rule("pair", "apart", (1, 2))
@@ -96,3 +101,58 @@ def test_a_repair_in_part_is_called_so() -> None:
     plan = balance(level(rule, third=4), Policy(spread=0.6))
     assert plan.summary.startswith("Repairs HA rule licence in part: ")
     assert [text for text in plan.warnings if text.startswith("HA rule licence is broken and stays so: ")]
+
+
+def between(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[Rule, ...]:
+    """Groups kept apart from each other, as pairs."""
+    return tuple(Rule("x", "apart", (a, b), source="pool") for a in one for b in other)
+
+
+def repairs(snapshot: Cluster) -> dict[int, int]:
+    """What the repairs of a large cluster, which is not looked at whole, move."""
+    problem = Problem(FixedLimits(snapshot, Policy()))
+    return {problem.units[unit].guests[0].vmid: place for unit, place in repair.moves(problem, Budget()).items()}
+
+
+def test_one_guest_goes_that_is_to_be_apart_from_many() -> None:
+    """Each of the many costs less to move, but all of them together do not."""
+    guests = [guest(1, "pve1", 6), *(guest(vmid, "pve1", 4) for vmid in (2, 3, 4))]
+    snapshot = cluster(node("pve1"), node("pve2"), node("pve3"), *guests, rules=between((1,), (2, 3, 4)))
+    assert repairs(snapshot).keys() == {1}
+    dear = [guest(1, "pve1", 90), *(guest(vmid, "pve1", 1) for vmid in (2, 3))]
+    assert repairs(cluster(node("pve1"), node("pve2"), *dear, rules=between((1,), (2, 3)))).keys() == {2, 3}
+
+
+def test_the_smaller_of_two_groups_that_share_a_node_leaves() -> None:
+    guests = [guest(vmid, "pve1", 4) for vmid in (1, 2, 3, 4, 5)]
+    snapshot = cluster(node("pve1"), node("pve2"), *guests, rules=between((1, 2), (3, 4, 5)))
+    assert repairs(snapshot) == {1: 1, 2: 1}
+
+
+def pin(vmid: int, *names: str) -> Rule:
+    return Rule(f"pin{vmid}", "nodes", (vmid,), tuple((name, 0) for name in names), source="tag")
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ((replace(APART, source="tag"), pin(1, "pve1"), pin(2, "pve1")),
+         "Tag pair cannot be met: other rules leave 1 (vm1) and 2 (vm2) only pve1; together are 1 (vm1), 2 (vm2) on pve1."),
+        ((replace(APART, source="tag"), Rule("bond", "together", (1, 2), source="pool")),
+         "Tag pair cannot be met: pool bond keeps 1 (vm1) and 2 (vm2) together; together are 1 (vm1), 2 (vm2) on pve1."),
+        ((Rule("bond", "together", (1, 3), source="tag"), pin(1, "pve1"), pin(3, "pve2")),
+         "Tag bond cannot be met: other rules bind 1 (vm1) to pve1 and 3 (vm3) to pve2; its guests are on pve1, pve2."),
+    ],
+)  # fmt: skip
+def test_a_rule_against_which_other_rules_stand_is_said_to_be_impossible(rules: tuple[Rule, ...], words: str) -> None:
+    """That no way was found within the limits and the budget would let somebody look for more room."""
+    snapshot = level(*rules)
+    plan = noted(snapshot, Policy(), balance(snapshot))
+    assert words in plan.warnings
+    assert not [text for text in plan.warnings if "No way was found" in text]
+
+
+def test_a_rule_that_more_budget_would_keep_is_not_called_impossible() -> None:
+    snapshot = level(replace(APART, source="tag"), pin(1, "pve1", "pve2"), pin(2, "pve1", "pve2"))
+    policy = Policy(max_bytes=1)
+    assert not [text for text in noted(snapshot, policy, balance(snapshot, policy)).warnings if "cannot be met" in text]

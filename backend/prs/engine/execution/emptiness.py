@@ -37,7 +37,9 @@ def verdict(job: Job, places: Mapping[int, Location], hidden: Collection[int] = 
     """
     if hidden:
         count = f"{len(hidden)} {'guest is' if len(hidden) == 1 else 'guests are'}"
-        return False, f"{count} still on {job.node} by the cluster's own list, hidden from {job.user}; " + verdict(job, places)[1]
+        others = f"all others{'' if job.plan.stopped else ' that ran'} have left it"
+        rest = verdict(job, places)[1] if still_there(job, places) else others
+        return False, f"{count} still on {job.node} by the cluster's own list, hidden from {job.user}; {rest}"
     here = still_there(job, places)
     if here:
         # A node that has died tells no names any more.

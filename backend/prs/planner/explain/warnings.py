@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from prs.model import LOCK_PATIENCE, Cluster, Guest, Plan, Policy
+from prs.model import LOCK_PATIENCE, Cluster, Plan, Policy
 from prs.planner.explain.reasons import BROKEN
+from prs.planner.explain.unmet import unmet
 from prs.planner.objective.headroom import headroom
-from prs.planner.problem.fixed_limits import FixedLimits
-from prs.planner.quantities import gib
 
 
 def noted(cluster: Cluster, policy: Policy, plan: Plan) -> Plan:
     """The plan with its warnings; of a rule that cannot be met that is said, and not that no way was found to keep it."""
-    unmet = _unmet(cluster, policy, plan)
-    said = tuple(words for words in plan.warnings if not any(words.startswith(f"{rule} {BROKEN}") for rule in unmet))
+    impossible = unmet(cluster, policy, plan)
+    said = tuple(words for words in plan.warnings if not any(words.startswith(f"{rule} {BROKEN}") for rule in impossible))
     return replace(plan, warnings=(*said, *_locks(cluster, plan), *_balancers(cluster, policy, plan), *_connections(cluster, plan),
-                                     *unmet.values(), *_room(cluster, plan)))
+                                     *impossible.values(), *_room(cluster, plan)))
 
 
 def _locks(cluster: Cluster, plan: Plan) -> list[str]:
@@ -41,34 +40,6 @@ def _balancers(cluster: Cluster, policy: Policy, plan: Plan) -> list[str]:
     if policy.ha_guests == "move":
         return [f"{what}, and so does this service (ha_guests: move): they may be moved to and fro; better turn one of the two off."]
     return [f"{what}, which are left to it; all others are balanced here."]
-
-
-def _unmet(cluster: Cluster, policy: Policy, plan: Plan) -> dict[str, str]:
-    """Rules about guests' company that no plan can keep, by source and name: why, and who is where after this one."""
-    limits = FixedLimits(cluster, policy, plan.node, plan.stopped)
-    where = {guest.vmid: guest.node for guest in cluster.guests} | {move.vmid: move.target for move in plan.moves}
-    found = dict[str, str]()
-    for rule in limits.rules:
-        bound = [limits.guests[vmid] for vmid in sorted(set(rule.guests)) if vmid in limits.guests]
-        places: dict[str, list[Guest]] = {}
-        for guest in bound:
-            places.setdefault(where[guest.vmid], []).append(guest)
-        name = f"{rule.source[:1].upper()}{rule.source[1:]} {rule.name}"
-        together = [f"{', '.join(guest.label for guest in guests)} on {node}" for node, guests in sorted(places.items()) if len(guests) > 1]
-        if rule.kind == "apart" and together and len(bound) > len(limits.open):
-            few = f"cannot be met: it keeps {len(bound)} guests apart on {len(limits.open)} nodes"
-            found[f"{rule.source} {rule.name}"] = f"{name} {few}; together are {'; '.join(together)}."
-        elif rule.kind == "together" and len(places) > 1 and len(bound) > 1:
-            if why := _too_large(limits, bound):
-                found[f"{rule.source} {rule.name}"] = f"{name}{why}; its guests are on {', '.join(sorted(places))}."
-    return found
-
-
-def _too_large(limits: FixedLimits, bound: list[Guest]) -> str:
-    """That no node can hold guests that are to be together, in words; "" when one can."""
-    needed = sum(guest.memory for guest in bound)
-    largest = max((limits.nodes[name].memory - limits.policy.memory_reserve for name in limits.open), default=0)
-    return f" cannot be met: its guests use {gib(needed)} of memory, and no node has more than {gib(largest)}" if needed > largest else ""
 
 
 def _connections(cluster: Cluster, plan: Plan) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from prs.model import RESOURCES, Cluster, Policy
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
-from prs.planner.problem.storage_map import short
+from prs.planner.problem.storage_map import Landing, short
 from prs.planner.quantities import gib
 
+Needs = Sequence[tuple[str, int]]  # (storage, bytes)
 SLACK = 1e-9  # cores: sums of floats in another order may differ by this much
 
 
@@ -25,6 +26,8 @@ class Board:
         self.wide = {group: dict(count) for group, count in problem.wide.items()}
         self.free = {key: storage.total - storage.used for key, storage in problem.facts.storages.items()}
         self.room = list(problem.cap["memory"])  # without what guests that have come may grow by
+        self.landed = dict[tuple[int, int], Landing]()  # how disks lie on a node of storages with other names, by unit and node
+        self.decided = dict[tuple[int, int], Landing]()  # how they have to, likewise
 
     def fits(self, unit: int, target: int) -> bool:
         """True when the unit may go to the node now, its source still holding it; back home it may go as long as home is as it was."""
@@ -47,8 +50,23 @@ class Board:
 
     def stores(self, unit: int, target: int) -> bool:
         """True when the storages of the node have room for the unit's local disks now."""
-        name = self.problem.names[target]
-        return all(self.free.get((storage, name), 0) >= size for storage, size in self.units[unit].needs_on(target))
+        return self._room_for(self._needs(unit, target), target)
+
+    def _room_for(self, needs: Needs, place: int) -> bool:
+        name = self.problem.names[place]
+        return all(self.free.get((storage, name), 0) >= size for storage, size in needs)
+
+    def landing(self, unit: int, place: int) -> Landing | None:
+        """How the unit's disks would land there now, by the map's order as far as there is room; None: on storages of their own names."""
+        if not (ways := self.units[unit].landings_on(place)):
+            return None
+        decided = self.decided.get((unit, place))
+        return decided or next((way for way in ways if self._room_for(way.needs, place)), ways[0])
+
+    def _needs(self, unit: int, place: int) -> Needs:
+        """Bytes by storage that the unit would need there now."""
+        item = self.units[unit]
+        return item.needs if not item.landings or (way := self.landing(unit, place)) is None else way.needs
 
     def crowded(self, unit: int, target: int) -> list[int]:
         """The rules that keep the unit out of the node's failure domain now; within its own domain only the node counts."""
@@ -104,7 +122,7 @@ class Board:
             return f"{words} of memory, {name} has {gib(memory)} free"
         if item.disk > max(0.0, room["disk"]):
             return f"needs {gib(item.disk)} of local disk, {name} has {gib(max(0.0, room['disk']))} free"
-        for storage, size in item.needs_on(target):
+        for storage, size in self._needs(unit, target):
             if (free := self.free.get((storage, name), 0)) < size:
                 return short(size, storage, free, name)
         if item.cpu > max(0.0, room["cpu"]) + SLACK:
@@ -151,9 +169,17 @@ class Board:
                 area = self.problem.area[place]
                 for group in item.wide:
                     self.wide[group][area] = self.wide[group].get(area, 0) + sign
-        for name, size in item.needs_on(place) if item.needs else ():
+        for name, size in self._booked(unit, place, sign) if item.needs else ():
             key = (name, self.problem.names[place])
             self.free[key] = self.free.get(key, 0) - sign * size
+
+    def _booked(self, unit: int, place: int, sign: int) -> Needs:
+        """Bytes by storage that the unit takes from now on, or takes no longer, on the node."""
+        if sign > 0 and (way := self.landing(unit, place)):
+            self.landed[unit, place] = way
+            return way.needs
+        gone = self.landed.pop((unit, place), None)
+        return gone.needs if gone else self.units[unit].needs
 
 
 class Packing(Board):

@@ -247,9 +247,7 @@ class FixedLimits:
         return f"it is replicated to {', '.join(there)}, where only what changed has to be copied" if there else ""
 
     def _disks(self, guest: Guest, target: str) -> str:
-        if guest.disk and not self.nodes[target].disk:
-            return f"{target} has no local storage for its {gib(guest.disk)} of disks"
         for volume in guest.volumes:
             if reason := self.storage_map.landing(guest, volume, target)[1]:
                 return reason
-        return ""
+        return f"{target} has no local storage for its {gib(guest.disk)} of disks" if guest.disk and not self.nodes[target].disk else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from prs.model import RESOURCES, Guest, Policy, Resource
 from prs.planner.problem.fixed_limits import FixedLimits
+from prs.planner.problem.storage_map import Landing, held
 
 UNLIMITED = float("inf")
 MOST_WRITTEN = 0.5  # share of the link that a guest's writing takes at most: then all of its memory is copied twice
@@ -28,11 +29,11 @@ class Unit:
     needs: tuple[tuple[str, int], ...] = ()  # bytes by storage that it needs on its target
     growth: int = 0  # bytes of memory that it may use more on another node than at home
     wide: tuple[int, ...] = ()  # those of `groups` that hold across failure domains
-    landings: tuple[tuple[int, tuple[tuple[str, int], ...]], ...] = ()  # (node, needs there) where disks land on storages of other names
+    landings: tuple[tuple[int, tuple[Landing, ...]], ...] = ()  # by node, where disks may land on storages of other names
 
-    def needs_on(self, place: int) -> tuple[tuple[str, int], ...]:
-        """Bytes by storage that it needs on that node."""
-        return next((needs for node, needs in self.landings if node == place), self.needs) if self.landings else self.needs
+    def landings_on(self, place: int) -> tuple[Landing, ...]:
+        """The ways to put its disks on that node; () where they land on storages of their own names."""
+        return next((ways for node, ways in self.landings if node == place), ())
 
     @property
     def bytes(self) -> int:
@@ -153,7 +154,7 @@ class Problem:
             for guest in guests:
                 self.stays[guest.vmid] = self._nowhere(guests, guest)
             return
-        needs = facts.storage_map.needs(guests, guests[0].node)
+        needs = held(guests)
         cost = sum(seconds(facts.policy, guest, guest.disk) for guest in guests)
         for guest in guests:
             self.unit_of[guest.vmid] = len(self.units)
@@ -162,15 +163,12 @@ class Problem:
         self.units.append(Unit(tuple(guests), home, allowed, cost, memory, cpu, disk, groups, tuple(sorted(needs.items())), growth,
                                tuple(group for group in groups if group in self.wide), self._landings(guests, allowed)))
 
-    def _landings(self, guests: Sequence[Guest], allowed: bytes) -> tuple[tuple[int, tuple[tuple[str, int], ...]], ...]:
-        """What the guests' disks need on each node where the policy's map sends them to storages of other names."""
+    def _landings(self, guests: Sequence[Guest], allowed: bytes) -> tuple[tuple[int, tuple[Landing, ...]], ...]:
+        """The ways to put the guests' disks on each node where the policy's map may send them to storages of other names."""
         if not self.facts.policy.storages or not any(guest.volumes for guest in guests):
             return ()
-        places = [(place, name) for place, name in enumerate(self.names) if allowed[place]]
-        return tuple(
-            (place, tuple(sorted(self.facts.storage_map.needs(guests, name).items())))
-            for place, name in places if any(self.facts.storage_map.moved(guest, name) for guest in guests)
-        )  # fmt: skip
+        found = ((place, self.facts.storage_map.landings(guests, name)) for place, name in enumerate(self.names) if allowed[place])
+        return tuple((place, ways) for place, ways in found if ways)
 
     def _stuck(self, guests: Sequence[Guest], groups: Sequence[int]) -> dict[int, str]:
         """Why none of these guests can leave the node, wherever to; {} when nothing keeps them. `groups` are those of each guest."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Literal
@@ -16,7 +16,8 @@ from prs.model import RESOURCES, Resource
 from prs.planner.objective import score
 from prs.planner.objective.breaches import Breaches
 from prs.planner.problem.board import SLACK, Board
-from prs.planner.problem.problem import UNLIMITED, Problem
+from prs.planner.problem.problem import UNLIMITED, Problem, Unit
+from prs.planner.problem.storage_map import MOST_LANDINGS
 
 LARGEST = 400_000  # placements of a cluster that counts as small; to look at all of so many takes some seconds
 KEPT = 24  # of the best placements, in case that no safe steps lead to the first ones; to look for steps takes longer than the rest
@@ -25,14 +26,19 @@ Rank = tuple[float, ...]  # of two placements the one with the smaller rank is t
 
 
 def placements(problem: Problem, drained: int = -1) -> int:
-    """How many ways there are to put each unit where the fixed limits let it be; none stays on a drained node."""
-    return prod(max(1, sum(item.allowed) + (item.home != drained)) for item in problem.units)
+    """How many ways there are to put each unit where the fixed limits let it be, storages included; none stays on a drained node."""
+    return prod(max(1, sum(item.allowed) + _more(item) + (item.home != drained)) for item in problem.units)
+
+
+def _more(item: Unit) -> int:
+    """In how many ways more than one a node, all told, the unit's disks can lie on its nodes."""
+    return sum(len(ways) - 1 for _, ways in item.landings)
 
 
 def small(problem: Problem, drained: int = -1) -> bool:
-    """True when all placements can be looked at; for that, disks must need the same on every node."""
-    alike = not any(item.landings for item in problem.units)
-    return alike and len(problem.units) < LARGEST.bit_length() * 2 and placements(problem, drained) <= LARGEST
+    """True when all placements can be looked at, with every storage on which disks may land."""
+    counted = all(len(ways) < MOST_LANDINGS for item in problem.units for _, ways in item.landings)
+    return counted and len(problem.units) < LARGEST.bit_length() * 2 and placements(problem, drained) <= LARGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,12 @@ class Limits:
 class Dimension:
     """Something of which each node holds only so much: memory with what guests may grow to, cores, local disk, one storage."""
 
-    def __init__(self, load: list[float], most: list[float], come: list[float], stay: list[float]) -> None:
-        self.load, self.most, self.come, self.stay = load, most, come, stay
+    def __init__(self, load: list[float], most: list[float], stay: list[float]) -> None:
+        self.load, self.most, self.stay = load, most, stay
         self.arrived = [0] * len(load)  # only a node that guests come to has to keep the limit
+
+
+Touches = Sequence[tuple[Dimension, float]]  # what a unit takes of what
 
 
 class Exhaustive:
@@ -89,6 +98,7 @@ class Exhaustive:
         self.order = sorted(range(len(problem.units)), key=lambda unit: (-problem.units[unit].cost, unit))
         self.options = [self._options(unit) for unit in self.order]
         self.breaches = Breaches(problem)
+        self.flexible = any(_more(item) for item in problem.units)
 
     def _options(self, unit: int) -> list[int]:
         item = self.problem.units[unit]
@@ -108,6 +118,8 @@ class Exhaustive:
             row = (rank(one), one.where, one)
             if (len(ranked) == KEPT and row[:2] >= ranked[-1][:2]) or (among is not None and one.where not in among):
                 continue
+            if self.flexible and any(one.where == other for _, other, _ in ranked):
+                continue  # the same placement, with disks on other storages
             insort(ranked, row, key=lambda row: row[:2])
             if len(ranked) > KEPT:
                 ranked.pop()
@@ -142,24 +154,37 @@ class Exhaustive:
                 self.groups[group][item.home] -= 1
             for group in item.wide:
                 self.areas[group][problem.area[item.home]] -= 1
-        self.touches = [[(d, d.come[unit], d.stay[unit]) for d in self.room if d.come[unit]] for unit in range(len(problem.units))]
+        self.touches = [self._touches(number) for number in range(len(self.order))]
         self.sizes = [[(self.load[r], problem.sizes[r][unit]) for r in self.measured] for unit in range(len(problem.units))]
 
     def _dimensions(self) -> Iterator[Dimension]:
         problem = self.problem
+        self.resources = dict[Resource, Dimension]()
         for r in RESOURCES:
-            stay = problem.sizes[r]
-            come = [size + item.growth if r == "memory" and size else size for size, item in zip(stay, problem.units, strict=True)]
-            if any(stay):
-                yield Dimension(list(problem.load[r]), [most + 2 * SLACK for most in problem.cap[r]], come, list(stay))
-        free = Board(problem).free
-        for storage in sorted({name for item in problem.units for name, _ in item.needs}):
-            needs = [float(dict(item.needs).get(storage, 0)) for item in problem.units]
+            if any(stay := problem.sizes[r]):
+                self.resources[r] = Dimension(list(problem.load[r]), [most + 2 * SLACK for most in problem.cap[r]], list(stay))
+        yield from self.resources.values()
+        free, self.storages = Board(problem).free, dict[str, Dimension]()
+        landings = {name for item in problem.units for _, ways in item.landings for way in ways for name, _ in way.needs}
+        for storage in sorted(landings | {name for item in problem.units for name, _ in item.needs}):
+            stay = [float(dict(item.needs).get(storage, 0)) for item in problem.units]
             load = [0.0] * len(problem.names)
-            for item, need in zip(problem.units, needs, strict=True):
+            for item, need in zip(problem.units, stay, strict=True):
                 load[item.home] += need
             most = [float(free.get((storage, name), 0)) + held for name, held in zip(problem.names, load, strict=True)]
-            yield Dimension(load, most, needs, needs)
+            self.storages[storage] = Dimension(load, most, stay)
+        yield from self.storages.values()
+
+    def _touches(self, number: int) -> list[tuple[int, Touches]]:
+        """What the unit at this place of the order takes of what, on each of its nodes in turn, and with each way its disks can lie."""
+        unit, found = self.order[number], list[tuple[int, Touches]]()
+        item, sizes = self.problem.units[unit], self.problem.sizes
+        for place in self.options[number]:
+            growth = item.growth if place != item.home else 0
+            plain = [(d, sizes[r][unit] + (growth if r == "memory" else 0)) for r, d in self.resources.items() if sizes[r][unit]]
+            for needs in [way.needs for way in item.landings_on(place)] or [item.needs]:
+                found.append((place, [*plain, *((self.storages[name], float(size)) for name, size in needs if size)]))
+        return found
 
     def _decide(self, number: int, limits: Limits, cost: float, guests: int, size: int) -> Iterator[Seen]:
         """Put the unit at this place of the order on each of its nodes in turn, and so on with the next one."""
@@ -168,8 +193,8 @@ class Exhaustive:
                 yield found
             return
         unit = self.order[number]
-        item, touches = self.problem.units[unit], self.touches[unit]
-        for place in self.options[number]:
+        item = self.problem.units[unit]
+        for place, touches in self.touches[number]:
             home = place == item.home
             after, heads, weight = (cost, guests, size) if home else (cost + item.cost, guests + len(item.guests), size + item.bytes)
             if after > limits.cost * (1 + ROUNDING) or heads > limits.moves or weight > limits.size:
@@ -182,17 +207,16 @@ class Exhaustive:
                 self.where[unit] = item.home
             self._take(unit, place, home, touches)
 
-    def _put(self, unit: int, place: int, home: bool, touches: list[tuple[Dimension, float, float]]) -> bool:
+    def _put(self, unit: int, place: int, home: bool, touches: Touches) -> bool:
         """Count the unit on the node; False, and nothing counted, where it does not fit with those decided on before."""
-        for dimension, come, stay in touches:
-            size = stay if home else come
+        for dimension, size in touches:
             if (dimension.arrived[place] or not home) and dimension.load[place] + size > dimension.most[place]:
                 return False
         item = self.problem.units[unit]
         if item.groups and not self._parted(unit, place, home):
             return False
-        for dimension, come, stay in touches:
-            dimension.load[place] += stay if home else come
+        for dimension, size in touches:
+            dimension.load[place] += size
             dimension.arrived[place] += not home
         for load, amount in self.sizes[unit]:
             load[place] += amount
@@ -200,9 +224,9 @@ class Exhaustive:
             self._meet(unit, place, home, 1)
         return True
 
-    def _take(self, unit: int, place: int, home: bool, touches: list[tuple[Dimension, float, float]]) -> None:
-        for dimension, come, stay in touches:
-            dimension.load[place] -= stay if home else come
+    def _take(self, unit: int, place: int, home: bool, touches: Touches) -> None:
+        for dimension, size in touches:
+            dimension.load[place] -= size
             dimension.arrived[place] -= not home
         for load, amount in self.sizes[unit]:
             load[place] -= amount

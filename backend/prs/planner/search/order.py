@@ -10,6 +10,7 @@ from prs.model import Method, Move
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
+from prs.planner.problem.storage_map import Landing
 from prs.planner.search.way import Step
 
 TRIES = 12  # orders tried, each with more chance in it, before a plan with detours, or without some of its moves, is accepted
@@ -120,14 +121,18 @@ def _leads_on(board: Board, unit: int, place: int, final: int) -> bool:
     """True when the unit may go on from the node where it is parked to its final one."""
     names, facts = board.problem.names, board.problem.facts
     # Where its disks would go on to from a storage of another name is not looked at: such a node is no place to wait.
-    if any(node == place for node, _ in board.units[unit].landings):
+    if board.units[unit].landings_on(place):
         return False
     return not any(facts.onward(guest, names[place], names[final]) for guest in board.units[unit].guests)
 
 
-def rounds(problem: Problem, moves: Sequence[Move]) -> list[int]:
-    """The round of each move: within one, any overlap in any order fits, and no node or link has more moves than the policy allows."""
+def rounds(problem: Problem, moves: Sequence[Move], landed: Mapping[tuple[int, int], Landing] | None = None) -> list[int]:
+    """The round of each move: within one, any overlap in any order fits, and no node or link has more moves than the policy allows.
+
+    `landed`: on which storages disks land, by unit and node.
+    """
     board, number, numbers = Board(problem), 1, list[int]()
+    board.decided.update(landed or {})
     current: list[Move] = []
     held: dict[int, list[int]] = {}  # units under way: the node that still holds them, and how many of their guests are yet to move
     for move in moves:

@@ -57,6 +57,8 @@ class _Search:
         self.costs = [item.cost for item in problem.units]
         self.plain = [all(map(problem.facts.hardware.plain, item.guests)) for item in problem.units]
         self.places = [self._places(unit) for unit in range(len(problem.units))]
+        # The board lets disks land on the first storage with room, and none wait there: other choices might lead on where these do not.
+        self.all_ways = not any(item.landings for item in problem.units)
 
     def _places(self, unit: int) -> list[int]:
         """Where the unit may go; back home as well, once it has left, unless a rule would rather not have it there."""
@@ -94,7 +96,7 @@ class _Search:
             done.add(state)
             rest = estimate - paid[state]
             if rest < ROUNDED_WAY and all(not self._open(unit, place) for unit, place in enumerate(state)):
-                return Way(self._steps(came, state), True)
+                return Way(self._steps(came, state), self.all_ways)
             if len(done) > states:
                 return Way(None, False)
             self._put(state)
@@ -106,7 +108,7 @@ class _Search:
                     if after not in done and cost < paid.get(after, float("inf")) - ROUNDING:
                         paid[after], came[after], number = cost, (state, Step(unit, place)), number + 1
                         heappush(heap, (cost + rest - self._open(unit, here) + self._open(unit, place), number, after))
-        return Way(None, True, frozenset(done))
+        return Way(None, True, frozenset(done)) if self.all_ways else Way(None, False)
 
     def _put(self, state: State) -> None:
         """Bring the board to this placement."""
@@ -117,6 +119,8 @@ class _Search:
     def _leads_on(self, unit: int, here: int, place: int) -> bool:
         """True when the unit may go on from a node that is not its own."""
         item, names, facts = self.problem.units[unit], self.problem.names, self.problem.facts
+        if here != item.home and item.landings_on(here):
+            return False  # where its disks would go on to from a storage of another name is not looked at
         return here == item.home or self.plain[unit] or not any(facts.onward(guest, names[here], names[place]) for guest in item.guests)
 
     def _steps(self, came: Mapping[State, tuple[State, Step]], state: State) -> list[Step]:

@@ -156,7 +156,7 @@ def _look(
         if lock not in PASSING_LOCKS:
             return _Look(Preconditions((f"PVE: {error}",)))
         verdict = Preconditions(lock=lock)
-    verdict = _on_storages(cluster, guest, config, _with_sizes(facts, guest, verdict))
+    verdict = _on_storages(cluster, guest, config, _with_sizes(facts, cluster, guest, verdict))
     return _Look(verdict, config, _mean(api, cluster, here) if means and guest.running else None)
 
 
@@ -166,10 +166,15 @@ def _tells_all(cluster: Cluster, guest: Guest, config: Row) -> bool:
     return cluster.quorate and not guest.ha and nothing_local(config, shared)
 
 
-def _with_sizes(facts: NodeFacts, guest: Guest, verdict: Preconditions) -> Preconditions:
-    """The volumes with their sizes; one that is of no known size cannot be planned with."""
+def _with_sizes(facts: NodeFacts, cluster: Cluster, guest: Guest, verdict: Preconditions) -> Preconditions:
+    """The volumes with their sizes; one that is of no known size cannot be planned with.
+
+    A storage that does not allow such volumes lists none: what is wrong is said there, and it is not a matter of rights.
+    """
     volumes = sized(facts, guest.node, verdict.volumes)
-    unknown = [volume.name for volume in volumes if not volume.size and "cloudinit" not in volume.name]
+    needs = "rootdir" if guest.kind == "lxc" else "images"
+    unfit = {one.name for one in cluster.storages if one.content and needs not in one.content}
+    unknown = [one.name for one in volumes if not one.size and "cloudinit" not in one.name and one.storage not in unfit]
     words = tuple(f"the size of its disk {name} is not known: {UNSIZED}" for name in unknown)
     return replace(verdict, volumes=volumes, blockers=(*verdict.blockers, *words))
 
@@ -240,11 +245,12 @@ def _shared(cluster: Cluster) -> frozenset[str]:
 
 
 def _lacking(cluster: Cluster, source: str, used: set[str]) -> list[tuple[str, set[str]]]:
-    """Nodes that lack storages the guest uses; one that is not even seen on the guest's own node is not judged."""
-    where = {name: {storage.node for storage in cluster.storages if storage.name == name} for name in used}
-    seen = {name: places for name, places in where.items() if source in places}
+    """Nodes that lack storages the guest uses, or cannot reach one that others do; one not even seen on its own node is not judged."""
+    where = {name: {one.node for one in cluster.storages if one.name == name} for name in used}
+    reached = {name: {one.node for one in cluster.storages if one.name == name and one.active} or where[name] for name in used}
+    seen = {name: places & reached[name] for name, places in where.items() if source in places}
     found = ((node.name, {name for name, places in seen.items() if node.name not in places}) for node in cluster.nodes)
-    return [(node, missing) for node, missing in found if missing]
+    return [(node, missing) for node, missing in found if missing and node != source]
 
 
 def _plugins(cluster: Cluster) -> dict[str, str]:

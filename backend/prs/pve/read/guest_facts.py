@@ -19,6 +19,9 @@ MIB = 2**20
 # What every node has alike, so that raw lines of a container may name it: devices of VPNs and FUSE, file systems of the kernel.
 _EVERYWHERE = ("/dev/net", "/dev/net/tun", "/dev/fuse", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/proc", "/sys")
 _EVERYWHERE_NUMBERS = ("10:200", "10:229", "1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:1", "5:2", "*:*")
+_NET_TYPE = re.compile(r"lxc\.net(work)?(\.\d+)?\.type")
+_OF_THE_NODE = ("phys", "macvlan", "ipvlan", "vlan")  # network types that take an interface of the node by its name (lxc.container.conf)
+_LABELS = ("UUID=", "LABEL=", "PARTUUID=", "PARTLABEL=")
 _VIRTUAL = ("proc", "sysfs", "tmpfs", "cgroup", "cgroup2", "devpts", "mqueue")
 _UNSEEN = "PVE does not look at it, and the container fails to start or lacks it elsewhere; use mp0 or dev0 for what all nodes have"
 
@@ -86,12 +89,19 @@ def raw_lines(data: Any) -> list[str]:
     PVE passes them on to LXC and looks at them nowhere (pve-container LXC/Config.pm).
     """
     pairs = [(str(line[0]), str(line[1])) for line in data or () if isinstance(line, (list, tuple)) and len(line) == 2]
-    return list(dict.fromkeys(words for key, value in pairs if (words := _raw_line(key, value))))
+    physical = {key.rpartition(".")[0] for key, value in pairs if _NET_TYPE.fullmatch(key) and value.strip() in _OF_THE_NODE}
+    words = [_raw_line(key, value, key.rpartition(".")[0] in physical) for key, value in pairs]
+    return list(dict.fromkeys(filter(None, words)))
 
 
-def _raw_line(key: str, value: str) -> str:
+def _raw_line(key: str, value: str, physical: bool) -> str:
+    """`physical`: a network line of a kind that takes an interface of the node."""
     parts = value.split() or [""]
-    if key == "lxc.mount.entry" and parts[0].startswith("/"):
+    if physical and key.endswith(".link"):
+        return f"uses network interface {value.strip()} of its node by a raw line ({key}), which no other node may have"
+    if key == "lxc.mount.entry" and parts[2:3] == ["overlay"]:
+        return f"mounts an overlay of directories of its node by a raw line ({key}): {_UNSEEN}"
+    if key == "lxc.mount.entry" and parts[0].startswith(("/", *_LABELS)):
         virtual = len(parts) > 2 and parts[2] in _VIRTUAL
         return "" if virtual or parts[0].rstrip("/") in _EVERYWHERE else f"mounts {parts[0]} of its node by a raw line ({key}): {_UNSEEN}"
     if re.fullmatch(r"lxc\.cgroup2?\.devices\.allow", key):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prs.model import Cluster, Guest, Policy, Storage, Volume
+from prs.model import Cluster, Guest, Plan, Policy, Storage, Volume
 from prs.planner.plan import check_plan, plan_drain
 from prs.planner.problem.fixed_limits import FixedLimits
 from unit.planner_scenes import GIB, cluster, guest, node
@@ -104,3 +104,58 @@ def test_pves_word_that_a_storage_is_not_there_counts() -> None:
     assert landing(snapshot) == ("local-lvm", "")
     assert FixedLimits(cluster(node("a"), node("b"), guest(1, "a", 4, unavailable=(("b", ("ceph",)),))), Policy()).refusal(
         Guest(1, "x", "qemu", "a", unavailable=(("b", ("ceph",)),)), "b") == "PVE refuses b: storage ceph is not available there"
+
+
+def disks(vmid: int, *sizes: tuple[str, int], **more: object) -> Guest:
+    found = tuple(Volume(name, size * GIB, f"{name}:vm-{vmid}-disk-{index}") for index, (name, size) in enumerate(sizes))
+    total = sum(size for _, size in sizes) * GIB
+    return guest(vmid, "a", 4, **{"volumes": found, "disk": total, "inspected": True, **more})
+
+
+def drained(guests: list[Guest], *storages: Storage, lines: tuple[tuple[str, tuple[str, ...]], ...] = MAP) -> Plan:
+    nodes = tuple(node(name, disk=500 * GIB) for name in "ab")
+    here = [storage(name, "a", "zfspool") for name in ("local-zfs", "tank")]
+    snapshot, policy = Cluster(nodes=nodes, guests=tuple(guests), storages=(*here, *storages)), Policy(storages=lines)
+    plan = plan_drain(snapshot, policy, "a", 0.0)
+    assert check_plan(snapshot, policy, plan) == []
+    return plan
+
+
+def test_a_guest_lands_on_the_next_storage_of_the_map_once_the_first_is_full() -> None:
+    """Both would fit on either: what one takes, the other does not have."""
+    pair = [disks(vmid, ("local-zfs", 40)) for vmid in (1, 2)]
+    plan = drained(pair, storage("local-lvm", "b", "lvmthin", 50), storage("fast", "b", "dir", 50))
+    assert plan.feasible
+    assert [move.storages for move in plan.moves] == [(("local-zfs", "local-lvm"),), (("local-zfs", "fast"),)]
+    assert "; proven to be the cheapest way" in plan.summary
+
+
+def test_all_disks_of_one_storage_land_on_one_storage_that_has_room_for_all_of_them() -> None:
+    """PVE's map is by storage: a guest's two disks cannot go from one to two."""
+    one = disks(1, ("local-zfs", 40), ("local-zfs", 30))
+    plan = drained([one], storage("local-lvm", "b", "lvmthin", 50), storage("fast", "b", "dir", 90))
+    assert [move.storages for move in plan.moves] == [(("local-zfs", "fast"),)]
+    assert not drained([one], storage("local-lvm", "b", "lvmthin", 50), storage("fast", "b", "dir", 50)).feasible
+
+
+def test_what_no_storage_of_the_map_has_room_for_is_proven_impossible() -> None:
+    """All ways to spread the disks are looked at, small as the cluster is."""
+    guests = [disks(vmid, ("local-zfs", 40)) for vmid in (1, 2, 3)]
+    plan = drained(guests, storage("local-lvm", "b", "lvmthin", 50), storage("fast", "b", "dir", 50))
+    assert "cannot be emptied, which is proven impossible" in plan.summary
+    assert drained(guests[:2], storage("local-lvm", "b", "lvmthin", 50), storage("fast", "b", "dir", 50)).feasible
+
+
+def test_disks_of_two_storages_share_what_they_land_on() -> None:
+    one = disks(1, ("local-zfs", 40), ("tank", 40))
+    plan = drained([one], storage("x", "b", "dir", 60), storage("y", "b", "dir", 50), lines=(("*", ("any",)),))
+    assert [move.storages for move in plan.moves] == [(("local-zfs", "x"), ("tank", "y"))]
+
+
+def test_the_storage_where_disks_of_a_stopped_guest_can_be_sent_is_kept_free_for_it() -> None:
+    """ZFS is all that a stopped guest's stream lands on: the other one, which may go anywhere, takes the rest."""
+    runs, stopped = disks(1, ("local-zfs", 40)), disks(2, ("local-zfs", 40), status="stopped")
+    lines = (("local-zfs", ("pool", "fast")),)
+    plan = drained([runs, stopped], storage("pool", "b", "zfspool", 50), storage("fast", "b", "dir", 50), lines=lines)
+    assert plan.feasible, plan.summary
+    assert {(move.vmid, move.storages) for move in plan.moves} == {(1, (("local-zfs", "fast"),)), (2, (("local-zfs", "pool"),))}

@@ -274,6 +274,44 @@ def test_raw_lines_that_hold_everywhere_bind_nothing() -> None:
     assert guests[100].blockers == ()
 
 
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([["lxc.net.1.type", "phys"], ["lxc.net.1.link", "enp3s0"]], "uses network interface enp3s0 of its node"),
+        ([["lxc.net.1.type", "veth"], ["lxc.net.1.link", "vmbr0"]], ""),
+        ([["lxc.mount.entry", "UUID=12-34 mnt/data ext4 defaults 0 0"]], "mounts UUID=12-34 of its node"),
+        ([["lxc.mount.entry", "overlay mnt overlay lowerdir=/srv/a,upperdir=/srv/b 0 0"]], "mounts an overlay of directories of its node"),
+        ([["lxc.hook.pre-start", "/root/prepare"]], "needs /root/prepare of its node"),
+    ],
+)
+def test_raw_lines_that_name_a_thing_of_the_node(lines: list[list[str]], words: str) -> None:
+    """Interfaces, devices by label, directories below an overlay, scripts."""
+    _, guests, _ = look(with_guest({"kind": "lxc", "disks": {"rootfs": "ceph:8"}, "config": {"lxc": lines}}), 100)
+    assert "; ".join(guests[100].blockers).startswith(words)
+    assert bool(guests[100].blockers) == bool(words)
+
+
+@pytest.mark.parametrize("key", ["scsi1", "hookscript"])
+def test_a_shared_storage_that_the_target_does_not_reach_is_not_there(key: str) -> None:
+    """PVE's list has it there all the same, and its preconditions do not say so."""
+    nas = {"type": "nfs", "shared": True, "total": 100, "inactive": ["pve2"], "content": ["images", "snippets"]}
+    entry = {"disks": {"scsi0": "ceph:20", key: "nas:5"}} if key == "scsi1" else {"config": {key: "nas:snippets/h"}}
+    _, guests, _ = look(with_guest(entry, nas=nas), 100)
+    gone = [node for node, storages in guests[100].unavailable if "nas" in storages] + [node for node, _ in guests[100].refused]
+    assert gone == ["pve2"]
+    _, guests, _ = look(with_guest(entry, nas={**nas, "inactive": ["pve1", "pve2", "pve3"]}), 100)
+    assert not guests[100].unavailable
+    assert not guests[100].refused
+
+
+def test_a_storage_that_allows_no_disks_lists_none_and_only_that_is_said() -> None:
+    """That its size is not known is no matter of rights then."""
+    entry, iso = {"disks": {"scsi0": "ceph:20", "unused0": "iso:5"}}, {"type": "dir", "total": 90, "content": ["iso"]}
+    _, guests, _ = look(with_guest(entry, iso=iso), 100)
+    assert len(guests[100].blockers) == 1
+    assert "needs content type images, which storage iso does not allow" in guests[100].blockers[0]
+
+
 @pytest.mark.parametrize(("key", "where"), [("unused0", "shared on one node"), ("hookscript", "its script there")])
 def test_a_storage_that_the_target_lacks_is_refused_for_detached_disks_and_hook_scripts_too(key: str, where: str) -> None:
     """PVE looks at neither before its task, or the start on the target."""
