@@ -66,6 +66,8 @@ def test_a_caller_with_a_ticket_reads_and_changes_through_it(proxy: PveProxy, ro
     again = proxy.ask("GET", "/prs/cluster", login(root.headers), etag=found.inner["headers"]["ETag"])
     assert again.inner["status"] == 304
     plan = proxy.ask("POST", "/prs/plans", login(root.headers), body=json.dumps({"kind": "drain", "node": "pve1"}))
+    while plan.inner["status"] == 202:
+        plan = proxy.ask("GET", f"/prs/answers/{plan.inner['answer']['data']['later']}", login(root.headers))
     assert plan.inner["status"] == 201
     one = proxy.ask("GET", f"/prs/plans/{plan.inner['answer']['data']['id']}", login(root.headers))
     assert one.inner["answer"]["data"]["id"] == plan.inner["answer"]["data"]["id"]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from integration.test_web_attacks import bad_logins
-from integration.web_house import House, Person, house, plugin_request, spoken, through
+from integration.web_house import House, Person, at_once, house, plugin_request, spoken, through
 from simcluster.scenes import small
 from simcluster.world import World
 
@@ -59,6 +59,25 @@ def test_a_plan_and_a_job_are_made_through_it_by_the_caller(home: House, root: P
     assert job["status"] == 201, job
     assert root.get(f"/jobs/{job['answer']['data']['id']}")["user"] == "root@pam"
     assert "by root@pam from 198.51.100.7: allowed" in home.log("web")
+
+
+def test_a_plan_that_takes_longer_than_a_call_may_comes_through(tmp_path: Path) -> None:
+    """PVE takes 11 s for its list of guests, and no call through pveproxy more than 10 s."""
+    with house(tmp_path, small(start=time.time())) as found:
+        found.start_with_bridge()
+        root, other = found.log_in("root@pam"), found.log_in("audit@pve")
+        asked = {"kind": "drain", "node": "pve1"}
+        found.server.world.faults.add({"on": "GET /cluster/resources", "do": "slow", "seconds": 11.0, "times": 0})
+        told = at_once(found.socket, "POST", "/plans", asked, **root.headers)
+        assert told["status"] == 202, told
+        number = told["answer"]["data"]["later"]
+        assert refusal(through(found.socket, "GET", f"/answers/{number}", **other.headers)) == (404, "not_found")
+        while told["status"] == 202:
+            assert told["answer"] == {"data": {"later": number}}
+            told = at_once(found.socket, "GET", f"/answers/{number}", **root.headers)
+        assert told["status"] == 201
+        assert root.get(f"/plans/{told['answer']['data']['id']}")["node"] == "pve1"
+        assert found.log("web").count("plan node pve1 by root@pam") == 1
 
 
 def test_every_bad_login_is_refused_here_too(home: House, root: Person) -> None:

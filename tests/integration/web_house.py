@@ -228,7 +228,15 @@ class House:
 
 
 def through(place: Path, method: str, path: str, body: object = None, **headers: str) -> Any:
-    """What comes out of the unix socket for a request as the plugin in pveproxy writes it, as JSON: {status, headers, answer}."""
+    """What comes out of the unix socket for a request as the plugin in pveproxy writes it, {status, headers, answer}, late or soon."""
+    found = at_once(place, method, path, body, **headers)
+    while found["status"] == 202:
+        found = at_once(place, "GET", f"/answers/{found['answer']['data']['later']}", **headers)
+    return found
+
+
+def at_once(place: Path, method: str, path: str, body: object = None, **headers: str) -> Any:
+    """The same, but what is said first."""
     return json.loads(spoken(place, plugin_request(method, path, body, **headers)))["data"]
 
 

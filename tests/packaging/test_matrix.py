@@ -39,7 +39,7 @@ class Case:
     ui: str = "ii"  # dpkg's state of the UI package
     says: str = ""  # in the last command's output
     anchor: bool = True
-    port: int = 8017  # of the backend that the line names
+    backend: str = ":8017"  # that the line names
 
 
 CASES = (
@@ -75,7 +75,8 @@ CASES = (
     Case("page is empty", ("dpkg -i $PVE", f": > /{PAGE}", "dpkg -i $CORE $UI"), page="", line=False, says=WITHOUT),
     Case("page gone before removing", (INSTALL, f"rm /{PAGE}", f"dpkg -P {UI}"), page=None, line=False, ui="un"),
     Case("line taken out by hand before removing", (INSTALL, f"sed -i /prs-rebalancing/d /{PAGE}", f"dpkg -P {UI}"), line=False, ui="un"),
-    Case("another port", ("dpkg -i $PVE $CORE", f"sed -i 's/^#port:.*/port: 9443/' /{CONF}", "dpkg -i $UI"), port=9443),
+    Case("another port", ("dpkg -i $PVE $CORE", f"sed -i 's/^#port:.*/port: 9443/' /{CONF}", "dpkg -i $UI"), backend=":9443"),
+    Case("no port", ("dpkg -i $PVE $CORE", f"sed -i 's/^#port:.*/port: 0/' /{CONF}", "dpkg -i $UI"), backend="none"),
     Case("no configuration", ("dpkg -i $PVE $CORE", f"rm /{CONF}", "dpkg -i $UI")),
     Case("switched off", ("dpkg -i $PVE $CORE", f"touch /etc/{CORE}/ui.off", "dpkg -i $UI"), line=False),
     Case("switched off, then purged", (INSTALL, f"touch /etc/{CORE}/ui.off", f"dpkg -P {UI} {CORE}"), line=False, ui="un"),
@@ -103,7 +104,7 @@ def expected(case: Case, script: Path) -> bytes | None:
     assert named, "the first line of the script must name its version"
     version = f"{named.group(1).decode()}-{hashlib.sha256(content).hexdigest()[:8]}"
     mark = "<!-- proxmox-rebalancing-service -->"
-    tag = f'<script type="text/javascript" src="/pve2/js/{script.name}?ver={version}" data-prs-backend=":{case.port}"></script>{mark}\n'
+    tag = f'<script type="text/javascript" src="/pve2/js/{script.name}?ver={version}" data-prs-backend="{case.backend}"></script>{mark}\n'
     return "".join([*lines[: place + 1], "    " + tag, *lines[place + 1 :]]).encode()
 
 

@@ -69,7 +69,7 @@ def visit_pve(
     found = Visit(context.new_page())
     session = stage.ticket(user)
     context.add_cookies([{"name": "PVEAuthCookie", "value": quote(session["ticket"], safe=""), "url": stage.page}])
-    given = json.dumps({"user": user, "csrf": session["csrf"], "backend": f":{stage.port}", **test})
+    given = json.dumps({"user": user, "csrf": session["csrf"], "backend": f":{stage.port}" if stage.port else "none", **test})
     hook = f"window.test.before = {before};" if before else ""
     found.page.add_init_script(f"window.test = {given}; {hook}")
     found.listen()

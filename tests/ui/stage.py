@@ -118,6 +118,7 @@ class Stage:
     def __init__(self, found: House, cache: Path, bridge: bool = False) -> None:
         self._house, self._world = found, found.server.world
         self.proxy = PveProxy(found.folder / "perl5", found.socket).install() if bridge else None
+        self.speed = found.server.speed or 1.0  # of the cluster's time at the beginning
         self.passed: list[str] = []  # calls that came through pveproxy
         self.folders = {
             "/pve2/js/": FILES, "/pve2/ext6/": cache / "ext", "/pve2/fa/": cache / "fa",

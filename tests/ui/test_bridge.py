@@ -61,6 +61,14 @@ def test_a_reload_of_pveproxy_whose_old_workers_know_no_such_path_is_not_seen(vi
     assert "GET /api2/json/prs/cluster" in stage.passed
 
 
+def test_a_plan_that_takes_longer_than_a_call_may_is_shown_when_it_is_made(visit: VisitPve, stage: Stage) -> None:
+    page = visit(hash="").page
+    stage.fault(on="GET /cluster/resources", do="slow", seconds=11.0 * stage.speed)
+    plan = page.evaluate("async () => { await PRS.need(); return PRS.Api.post('/plans', { kind: 'drain', node: 'pve1' }); }")
+    assert plan["node"] == "pve1"
+    assert any(call.startswith("GET /api2/json/prs/answers/") for call in stage.passed), stage.passed
+
+
 def test_an_answer_that_breaks_off_or_is_none_of_the_services_makes_no_sense(visit: VisitPve) -> None:
     page = visit(hash="").page
     body = ""
@@ -87,7 +95,13 @@ def test_what_pve_itself_refuses_is_told_in_its_words(visit: VisitPve) -> None:
 def test_without_the_service_the_tab_says_so_and_comes_back_with_it(visit: VisitPve, stage: Stage) -> None:
     page = visit().page
     shown(page, "prsNodesGrid")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     stage.stop("web")
     sees(page, "cannot be reached from this browser", 40)
+    sees(page, "systemctl status.*pve-proxmox-rebalancing-service-bridge")
+    # The service has no port: none is tried, and none is blamed.
+    assert page.get_by_text("firewall").count() == 0
+    assert {url.split("/")[2] for url in asked} == {stage.page.split("/")[2]}
     stage.start("web")
     shown(page, "prsNodesGrid", 60)

@@ -50,6 +50,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "web.certificate": (),
     "web.site": (),
     "web.cache": (),
+    "web.later": ("web.api",),
     "web.access": ("web.api", "web.cache"),
     "web.pveproxy": ("web.certificate",),
     "web.visible": ("web.access",),
@@ -57,9 +58,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "web.inbox": ("web.json_of", "web.visible", "web.pveproxy", "web.certificate", "web.access", "web.api"),
     "web.peers": ("web.access", "web.api", "web.certificate", "web.cache"),
     "web.facts": ("web.access", "web.api", "web.cache"),
-    "web.context": ("web.inbox", "web.facts", "web.peers", "web.access", "web.site", "web.cache"),
+    "web.context": ("web.inbox", "web.facts", "web.later", "web.peers", "web.access", "web.site", "web.cache"),
     "web.pages": ("web.context",),
-    "web.routes": ("web.inbox", "web.context", "web.json_of", "web.visible", "web.peers", "web.access", "web.api", "web.cache"),
+    "web.routes": (
+        "web.inbox", "web.context", "web.later", "web.json_of", "web.visible", "web.peers", "web.access", "web.api", "web.cache",
+    ),
     "web.app": ("web.routes", "web.pages", "web.context", "web.access", "web.api"),
     "web.server": (
         "web.app", "web.inbox", "web.pages", "web.context", "web.access", "web.api", "web.pveproxy", "web.certificate", "web.site",

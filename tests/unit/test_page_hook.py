@@ -131,6 +131,8 @@ def test_the_line_carries_version_content_and_backend(page: Path) -> None:
         ("[web]\nport: 9017\n", ":9017"),
         ("[web]\nport = 9017\nurl = https://pve.example.org/prs\n", "https://pve.example.org/prs"),
         ("[proxmox]\nport: 1\n[web]\n# port: 2\n", ":8017"),
+        ("[web]\nport: 0\n", "none"),
+        ("[web]\nport: '00'\nurl: https://pve.example.org/prs\n", "none"),
         (None, ":8017"),
     ],
 )
@@ -140,6 +142,17 @@ def test_the_backend_is_the_configured_one(page: Path, config: str | None, backe
         (page.parent / "prs.conf").write_text(config)
     hook(page, "apply")
     assert hook(page, "status").stdout.endswith(f", backend {backend}\n")
+
+
+def test_a_file_of_prs_conf_d_goes_before_prs_conf(page: Path) -> None:
+    write(page, SHAPES["6.4"])
+    (page.parent / "prs.conf").write_text("[web]\nport: 9017\n")
+    more = page.parent / "prs.conf.d"
+    more.mkdir()
+    for name, port in (("10-one.conf", 9018), ("20-two.conf", 0), ("30-three.txt", 9019)):
+        (more / name).write_text(f"[web]\nport: {port}\n")
+    hook(page, "apply")
+    assert hook(page, "status").stdout.endswith(", backend none\n")
 
 
 def test_applying_again_changes_nothing_and_a_new_script_changes_the_address(page: Path) -> None:
@@ -282,6 +295,8 @@ def test_status_says_what_is_there(page: Path) -> None:
         ("--backend", 'https://host"><script>'),
         ("--backend", "[% INCLUDE x %]"),
         ("--backend", ""),
+        ("--backend", "none "),
+        ("--backend", "nonesuch"),
         ("--version", '1" onload="x'),
         ("--version", "[% x %]"),
         ("--version", "1\n2"),

@@ -11,15 +11,15 @@ from prs import audit
 from prs.errors import PrsError
 from prs.logs import brief
 from prs.web.access import guard
+from prs.web.access.client import BRIDGE
 from prs.web.access.login import read_login
 from prs.web.api.answers import compressed, refused
 from prs.web.api.openapi import PREFIX
 from prs.web.api.refusal import Refusal, refusal
 from prs.web.context import Context
 from prs.web.pages import pages
-from prs.web.routes import jobs, overview, placements, plans, session
+from prs.web.routes import answers, jobs, overview, placements, plans, session
 
-BRIDGE = "prs.bridge"  # set in the WSGI environment of what comes through pveproxy (prs.web.server.bridge); no header can set it
 log = logging.getLogger(__name__)
 _ACTIONS = {"make_plan_of_caller": "plan", "start_job_of_caller": "start"}
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
@@ -30,7 +30,7 @@ def create_app(context: Context) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # no redirects to paths that a caller made up
     api = Blueprint("api", __name__, url_prefix=PREFIX)
-    for routes in (session, overview, plans, placements, jobs):
+    for routes in (session, overview, plans, placements, jobs, answers):
         routes.add(api, context)
     app.register_blueprint(api)
     app.register_blueprint(pages(context))

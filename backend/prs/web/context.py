@@ -23,6 +23,7 @@ from prs.web.access.login import Login
 from prs.web.cache import Cache
 from prs.web.facts import Facts, Known
 from prs.web.inbox.client import Inbox
+from prs.web.later import Later
 from prs.web.peers import Peers
 from prs.web.site import Site
 
@@ -35,6 +36,7 @@ class Context:
     def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, site: Site, inbox: Inbox) -> None:
         self.settings, self.guard, self.site, self._inbox = settings, guard, site, inbox
         self.verifier, self.guesses, self.logins = Verifier(api, connect), Guesses(), Gate(LOGINS, LOGINS_CLIENT)
+        self.later = Later()
         self._known = Known(lambda: inbox.look("facts"))
         pve: Callable[[Login], Api] = lambda login: connect(self.verifier.endpoint(login))  # noqa: E731
         self.peers = Peers(settings.web.port, site.node, settings.web.api, lambda: self.facts.nodes, pve)

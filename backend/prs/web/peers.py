@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,7 +26,9 @@ from prs.web.api.validate import mistakes
 from prs.web.cache import Cache
 
 TIMEOUT = 4.0  # seconds for all of an answer; PVE's own answer behind it is fast, and a refused ticket has been refused here already
-PLANNING = 60.0  # the same for what changes something, behind which a plan may be made
+CHANGING = 60.0  # the same for what changes something
+LONGEST = 600.0  # seconds for what is answered later (prs.web.later), behind which a plan may be made,
+AGAIN = 0.5  # and pause before it is asked for; the peer waits as well
 DOWN = 20.0  # seconds during which a node that did not answer is not asked again
 ADDRESSES = 60.0
 AT_ONCE = 8  # calls to peers of all callers together
@@ -82,7 +85,9 @@ class Peers:
 
     def ask(self, peers: Sequence[Peer], login: Login, method: str, path: str, schema: str, body: object = None) -> list[Reply]:
         """Send one request to all of them; replies in the same order, `data` held against the named schema of the description."""
-        return list(self._pool.map(lambda peer: self._one(peer, login, method, path, schema, body), peers))
+        one: Callable[[Peer], Reply] = lambda peer: self._one(peer, login, method, path, schema, body)  # noqa: E731
+        # What takes long must not hold up those who look.
+        return list(self._pool.map(one, peers) if method == "GET" else map(one, peers))
 
     def _one(self, peer: Peer, login: Login, method: str, path: str, schema: str, body: object) -> Reply:
         down = self._down.get(peer)
@@ -90,11 +95,23 @@ class Peers:
             return Reply(peer, error=down)
         try:
             status, data = self._reach(peer, login, method, path, body)
+            if status == 202 and method != "GET":
+                status, data = self._later(peer, login, data)
         except (OSError, http.client.HTTPException, ValueError, Unanswered) as error:
             words = f"{peer.node} ({peer.address}): {_words(error)}"
             self._down.put(peer, words)
             return Reply(peer, error=words)
         return _judged(peer, status, data, schema)
+
+    def _later(self, peer: Peer, login: Login, told: Any) -> tuple[int, Any]:
+        """What comes in the end of a call that the peer has answered with 202."""
+        status, end = 202, time.monotonic() + LONGEST
+        while status == 202:
+            if time.monotonic() > end:
+                raise Unanswered(f"is not done within {LONGEST / 60:.0f} minutes")
+            time.sleep(AGAIN)
+            status, told = self._reach(peer, login, "GET", f"{PREFIX}/answers/{_number(told)}", None)
+        return status, told
 
     def _reach(self, peer: Peer, login: Login, method: str, path: str, body: object) -> tuple[int, Any]:
         if not self._port:
@@ -121,7 +138,7 @@ class Peers:
         return found["status"], found.get("answer")
 
     def _send(self, peer: Peer, login: Login, method: str, path: str, body: object) -> tuple[int, Any]:
-        seconds = TIMEOUT if method == "GET" else PLANNING
+        seconds = TIMEOUT if method == "GET" and "/answers/" not in path else CHANGING
         pin = self._pin(peer)
         connection = http.client.HTTPSConnection(peer.address, self._port, timeout=seconds, context=self._context(pin))
         # The timeout of a socket is one of each byte; this one is for all of the answer.
@@ -171,6 +188,13 @@ def _give_up(connection: http.client.HTTPSConnection, late: threading.Event) -> 
     if connection.sock is not None:
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _number(answer: Any) -> str:
+    """Where to ask for an answer that comes later; Unanswered."""
+    if mistakes(record("", data=ref("Later")), answer):
+        raise Unanswered("gives no usable answer")
+    return str(answer["data"]["later"])
 
 
 def _judged(peer: Peer, status: int, answer: Any, schema: str) -> Reply:

@@ -5,8 +5,13 @@ Ext.define('PRS.Api', {
     // PVE itself waits 30 seconds for another node before it answers.
     timeout: 45000,
 
+    // Whether the service has no port of its own ([web] port: 0), so that only the way through PVE's port is left.
+    closed: function () {
+        return PRS.backend === 'none';
+    },
+
     origin: function () {
-        if (PRS.standalone) {
+        if (PRS.standalone || this.closed()) {
             return window.location.origin;
         }
         return PRS.backend.startsWith(':')
@@ -33,9 +38,25 @@ Ext.define('PRS.Api', {
     // How often a call that the service put off (HTTP 429) is made again.
     patience: 3,
 
+    // What takes longer than a call waits is asked for again, for so many milliseconds.
+    longest: 600000,
+
     // Gives {data, etag}, data undefined when nothing changed since `etag`. Throws an Error with `kind`: session, unreachable,
     // refused (the service or PVE said no) or garbage.
     call: async function (method, path, body, etag) {
+        let me = this;
+        let end = Date.now() + me.longest;
+        let found = await me.patiently(method, path, body, etag);
+        while (found.later) {
+            if (Date.now() > end) {
+                throw me.failure('unreachable', gettext('The service does not answer.'));
+            }
+            found = await me.patiently('GET', `/answers/${encodeURIComponent(found.later)}`);
+        }
+        return found;
+    },
+
+    patiently: async function (method, path, body, etag) {
         for (let tries = 1; ; tries++) {
             try {
                 return await this.once(method, path, body, etag);
@@ -72,6 +93,10 @@ Ext.define('PRS.Api', {
 
     // The service's own port.
     direct: async function (method, path, { ticket, csrf, body, etag, signal }) {
+        if (this.closed()) {
+            PRS.Bridge.forget();
+            throw this.failure('unreachable', gettext('No connection.'));
+        }
         let headers = { Accept: 'application/json' };
         if (ticket) {
             headers.Authorization = `PVEAuthCookie=${encodeURIComponent(ticket)}`;
@@ -113,6 +138,9 @@ Ext.define('PRS.Api', {
             if (err.name === 'AbortError') {
                 throw err;
             }
+        }
+        if (response.status === 202 && answer && answer.data && answer.data.later) {
+            return { later: answer.data.later };
         }
         if (response.ok && answer && answer.data !== undefined && answer.data !== null) {
             return { data: answer.data, etag: response.headers.get('ETag') };

@@ -4,7 +4,7 @@ Ext.define('PRS.Bridge', {
     singleton: true,
 
     // For so many milliseconds after a reload old workers of pveproxy still know no such path.
-    reload: 6000,
+    reload: 12000,
     // A bridge that was not there is looked for again after so many milliseconds.
     again: 60000,
 
@@ -28,33 +28,40 @@ Ext.define('PRS.Bridge', {
         this.asked = undefined;
     },
 
+    // Whether there is one; with the service's own port closed there should be, so that an old worker's answer is not the last word.
     answers: async function () {
         try {
-            let response = await fetch('/api2/json/prs/healthz', {
-                credentials: 'same-origin',
-                cache: 'no-store',
-            });
+            let response = await this.patiently(PRS.Api.closed() ? this.reload : 0, () =>
+                fetch('/api2/json/prs/healthz', { credentials: 'same-origin', cache: 'no-store' }),
+            );
             return response.ok;
         } catch {
             return false;
         }
     },
 
-    // Gives the service's answer as a Response, undefined when this way does not lead to it.
-    send: async function (method, path, { csrf, body, etag, signal }) {
-        let me = this;
-        let end = Date.now() + me.reload;
+    // What `ask` gives, asked again while old workers of pveproxy answer, for so many milliseconds.
+    patiently: async function (milliseconds, ask) {
+        let end = Date.now() + milliseconds;
         for (;;) {
-            let response = await me.once(method, path, { csrf, body, etag, signal });
-            if (response.status !== 501) {
-                return me.unwrap(response);
-            }
-            if (Date.now() > end) {
-                me.forget();
-                return undefined;
+            let response = await ask();
+            if (response.status !== 501 || Date.now() >= end) {
+                return response;
             }
             await new Promise((resolve) => setTimeout(resolve, 500));
         }
+    },
+
+    // Gives the service's answer as a Response, undefined when this way does not lead to it.
+    send: async function (method, path, { csrf, body, etag, signal }) {
+        let me = this;
+        let ask = () => me.once(method, path, { csrf, body, etag, signal });
+        let response = await me.patiently(me.reload, ask);
+        if (response.status === 501) {
+            me.forget();
+            return undefined;
+        }
+        return me.unwrap(response);
     },
 
     once: function (method, path, { csrf, body, etag, signal }) {

@@ -11,20 +11,7 @@ Ext.define('PRS.Unreachable', {
     initComponent: function () {
         let me = this;
         let origin = PRS.Api.origin();
-        let port = new URL(origin).port || '443';
-        let cause = (icon, title, words, buttons) => ({
-            xtype: 'container',
-            margin: '0 0 15 0',
-            items: [
-                {
-                    xtype: 'component',
-                    html: `<b>${PRS.Format.icon(icon)} ${title}</b><br>${words}`,
-                    margin: '0 0 5 0',
-                },
-                ...(buttons || []).map((button) => Ext.apply({ margin: '0 10 0 0' }, button)),
-            ],
-        });
-        let format = (text, ...values) => Ext.String.format(text, ...values.map(PRS.Format.esc));
+        let closed = PRS.Api.closed();
         me.items = [
             {
                 xtype: 'component',
@@ -39,57 +26,20 @@ Ext.define('PRS.Unreachable', {
                     ),
                 ),
             },
-            cause(
-                'lock',
-                gettext('The browser does not trust the certificate on this port'),
-                gettext(
-                    'Some browsers ask once per port. Open the page, accept the certificate and come back. Or import the CA certificate of this cluster into the browser: it covers every node and port.',
-                ),
-                [
-                    {
-                        xtype: 'button',
-                        itemId: 'openPage',
-                        text: format(gettext('Open {0}'), origin),
-                        iconCls: 'fa fa-fw fa-external-link',
-                        handler: () => window.open(`${origin}/`, '_blank', 'noopener'),
-                    },
-                    {
-                        xtype: 'button',
-                        itemId: 'ca',
-                        text: gettext('Download CA certificate'),
-                        iconCls: 'fa fa-fw fa-download',
-                        handler: () => me.downloadCa(),
-                    },
-                ],
-            ),
-            cause(
+            ...(closed ? [] : me.untrusted(origin)),
+            me.cause(
                 'cogs',
                 gettext('The service is not running'),
-                format(
+                me.format(
                     gettext('Look on the node with: {0}'),
                     'systemctl status pve-proxmox-rebalancing-service-ui',
                 ),
             ),
-            cause(
-                'shield',
-                gettext('A firewall is in between'),
-                format(gettext('It has to let this browser reach TCP port {0} of the node.'), port),
-            ),
-            cause(
-                'random',
-                gettext('This page comes through a reverse proxy'),
-                format(
-                    gettext(
-                        'Let it pass port {0} as well, or name the address from outside in prs.conf ([web] url) and run {1}.',
-                    ),
-                    port,
-                    'page-hook apply',
-                ),
-            ),
-            cause(
+            ...(closed ? [] : me.between(origin)),
+            me.cause(
                 'plug',
                 gettext('There is a way without another port'),
-                format(
+                me.format(
                     gettext(
                         'Install the package {0} on the nodes: then everything goes through the port of this page.',
                     ),
@@ -118,6 +68,81 @@ Ext.define('PRS.Unreachable', {
         window.addEventListener('focus', back);
         me.callParent();
         me.on('destroy', () => window.removeEventListener('focus', back));
+    },
+
+    cause: function (icon, title, words, buttons) {
+        return {
+            xtype: 'container',
+            margin: '0 0 15 0',
+            items: [
+                {
+                    xtype: 'component',
+                    html: `<b>${PRS.Format.icon(icon)} ${title}</b><br>${words}`,
+                    margin: '0 0 5 0',
+                },
+                ...(buttons || []).map((button) => Ext.apply({ margin: '0 10 0 0' }, button)),
+            ],
+        };
+    },
+
+    format: function (text, ...values) {
+        return Ext.String.format(text, ...values.map(PRS.Format.esc));
+    },
+
+    // What may be wrong with a port of the service's own.
+    untrusted: function (origin) {
+        let me = this;
+        return [
+            me.cause(
+                'lock',
+                gettext('The browser does not trust the certificate on this port'),
+                gettext(
+                    'Some browsers ask once per port. Open the page, accept the certificate and come back. Or import the CA certificate of this cluster into the browser: it covers every node and port.',
+                ),
+                [
+                    {
+                        xtype: 'button',
+                        itemId: 'openPage',
+                        text: me.format(gettext('Open {0}'), origin),
+                        iconCls: 'fa fa-fw fa-external-link',
+                        handler: () => window.open(`${origin}/`, '_blank', 'noopener'),
+                    },
+                    {
+                        xtype: 'button',
+                        itemId: 'ca',
+                        text: gettext('Download CA certificate'),
+                        iconCls: 'fa fa-fw fa-download',
+                        handler: () => me.downloadCa(),
+                    },
+                ],
+            ),
+        ];
+    },
+
+    between: function (origin) {
+        let me = this;
+        let port = new URL(origin).port || '443';
+        return [
+            me.cause(
+                'shield',
+                gettext('A firewall is in between'),
+                me.format(
+                    gettext('It has to let this browser reach TCP port {0} of the node.'),
+                    port,
+                ),
+            ),
+            me.cause(
+                'random',
+                gettext('This page comes through a reverse proxy'),
+                me.format(
+                    gettext(
+                        'Let it pass port {0} as well, or name the address from outside in prs.conf ([web] url) and run {1}.',
+                    ),
+                    port,
+                    'page-hook apply',
+                ),
+            ),
+        ];
     },
 
     // PVE hands out its certificates; the private part of the CA is not among them.

@@ -68,7 +68,7 @@ def test_every_route_is_described_and_every_description_is_served(app: Any) -> N
     served = set()
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith(PREFIX):
-            path = re.sub("<(plan_|job_)id>", "{id}", rule.rule.removeprefix(PREFIX).replace("<node>", "{node}"))
+            path = re.sub("<(plan_|job_|answer_)id>", "{id}", rule.rule.removeprefix(PREFIX).replace("<node>", "{node}"))
             verbs = ("cancel", "pause", "resume", "undo") if "<verb>" in path else ("",)
             served |= {(method, path.replace("<verb>", verb)) for verb in verbs for method in rule.methods & {"GET", "POST"}}
     described = {(method.upper(), path) for path, item in document()["paths"].items() for method in item if method in ("get", "post")}
@@ -82,6 +82,7 @@ def schemas() -> dict[str, Any]:
 @pytest.mark.parametrize(("example", "schema"), [
     ("status", "Status"), ("cluster", "Cluster"), ("plan", "Plan"), ("placement", "Placement"), ("jobs", "Jobs"), ("job", "Job"),
     ("login", "Login"), ("realms", "Realms"), ("released", "Released"), ("maintenance", "Maintenance"), ("healthz", "Alive"),
+    ("later", "Later"),
 ])  # fmt: skip
 def test_examples_are_as_described(example: str, schema: str) -> None:
     jsonschema_rs.validator_for(schemas()[schema]).validate(ANSWERS[example])
@@ -138,6 +139,41 @@ def test_what_pve_does_not_answer_is_told_as_such(app: Any) -> None:
     headers = {"Authorization": f"PVEAuthCookie=PVE:root@pam:{int(time.time()):08X}::AAAA"}
     response = app.test_client().get("/api/v1/status", base_url="https://localhost", headers=headers)
     assert (response.status_code, response.json["error"]["code"]) == (502, "pve")
+
+
+@pytest.mark.parametrize("bridge", [False, True], ids=["port", "pveproxy"])
+def test_what_takes_longer_is_asked_for_by_its_caller(app: Any, monkeypatch: pytest.MonkeyPatch, bridge: bool) -> None:
+    """By either way in: 202 and a number, then the answer or the refusal of the call itself."""
+    go, waits = threading.Event(), iter((ApiError(403, "Permission check failed"), {"id": "0123456789ab"}))
+
+    def work(*_: object, **__: object) -> Any:
+        assert go.wait(20)
+        found = next(waits)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    login = Login("root@pam", "PVE:root@pam:0::A", "c")
+    monkeypatch.setattr("prs.web.access.auth.Verifier.verify", lambda *_: Caller(login, Rights({}), Endpoint(())))
+    monkeypatch.setattr(Context, "ask", work)
+    monkeypatch.setattr(f"prs.web.routes.common.{'PATIENCE_BRIDGE' if bridge else 'PATIENCE'}", 0.05)
+    now = f"{int(time.time()):08X}"
+    headers = {"Authorization": f"PVEAuthCookie=PVE:root@pam:{now}::AAAA", "CSRFPreventionToken": f"{now}:{'A' * 43}"}
+    given: Any = {"base_url": "https://localhost", "headers": headers, "environ_base": {"prs.bridge": True} if bridge else {}}
+    client = app.test_client()
+    seen = []
+    for _ in range(2):
+        go.clear()
+        response = client.post("/api/v1/plans", json={"kind": "balance"}, **given)
+        assert response.status_code == 202, response.text
+        place = f"/api/v1/answers/{response.json['data']['later']}"
+        assert client.get(place, **given).json == response.json
+        go.set()
+        while response.status_code == 202:
+            response = client.get(place, **given)
+        seen.append(response.status_code)
+    assert seen == [403, 201]
+    assert client.get("/api/v1/answers/..", **given).status_code == 404
 
 
 def test_a_fault_says_nothing_about_the_inside(app: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -56,6 +56,46 @@ def test_a_change_has_its_body_inside() -> None:
     assert pve.asked == [("POST", "/prs/jobs/1/cancel", {"node": "pve2", "query": "scope=node", "body": json.dumps({"abort": True})})]
 
 
+LATER = {"status": 202, "headers": {}, "answer": {"data": {"later": "0123456789abcdef" * 2}}}
+
+
+def test_an_answer_that_comes_later_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prs.web.peers.AGAIN", 0.0)
+    end = {"status": 409, "answer": {"error": {"code": "state", "message": "it has ended", "details": []}}}
+    pve, waits, get = Pve(LATER), [LATER, end], Pve.get
+
+    def waiting(self: Pve, path: str, params: Any = None) -> Any:
+        self.answer = waits.pop(0)
+        return get(self, path, params)
+
+    monkeypatch.setattr(Pve, "get", waiting)
+    (reply,) = peers(pve).ask([PEER], LOGIN, "POST", "/api/v1/jobs/1/undo?scope=node", "Plan")
+    assert (reply.status, reply.refused["code"]) == (409, "state")
+    assert pve.asked[1:] == [("GET", f"/prs/answers/{'0123456789abcdef' * 2}", {"node": "pve2"})] * 2
+
+
+def test_an_answer_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prs.web.peers.AGAIN", 0.0)
+    monkeypatch.setattr("prs.web.peers.LONGEST", 0.05)
+    (reply,) = peers(Pve(LATER)).ask([PEER], LOGIN, "POST", "/api/v1/jobs/1/undo?scope=node", "Plan")
+    assert "is not done within" in reply.error
+
+
+@pytest.mark.parametrize("number", ["", "../access/ticket", "0" * 31, 7, None])
+def test_a_peer_does_not_choose_what_is_asked(number: object) -> None:
+    pve = Pve({"status": 202, "answer": {"data": {"later": number}}})
+    (reply,) = peers(pve).ask([PEER], LOGIN, "POST", "/api/v1/jobs/1/undo?scope=node", "Plan")
+    assert "gives no usable answer" in reply.error
+    assert len(pve.asked) == 1
+
+
+def test_who_only_looks_waits_for_no_later_answer() -> None:
+    pve = Pve(LATER)
+    (reply,) = peers(pve).ask([PEER], LOGIN, "GET", "/api/v1/jobs?scope=node", "Jobs")
+    assert "answers otherwise than this version knows" in reply.error
+    assert len(pve.asked) == 1
+
+
 @pytest.mark.parametrize(("answer", "words"), [
     (ApiError(501, "Method 'GET /prs/jobs' not implemented"), "is the bridge package installed there"),
     (ApiError(503, "the rebalancing service on this node does not answer"), "does not answer"),

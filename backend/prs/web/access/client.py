@@ -1,8 +1,10 @@
-"""Whom an address belongs to."""
+"""Whom an address belongs to, and by which way a call has come."""
 
 from __future__ import annotations
 
 import ipaddress
+
+BRIDGE = "prs.bridge"  # set in the WSGI environment of what comes through pveproxy (prs.web.server.bridge); no header can set it
 
 
 def client_of(address: str) -> str:

@@ -106,6 +106,7 @@ def _cluster() -> dict[str, Any]:
 
 ANSWERS: dict[str, Any] = {
     "healthz": {"alive": True},
+    "later": {"later": "0123456789abcdef0123456789abcdef"},
     "realms": [{"realm": "pam", "comment": "Linux PAM standard authentication", "default": True, "tfa": ""}],
     "login": {"username": "root@pam", "needs_tfa": False, "ticket": "PVE:root@pam:6B02B9EC::...", "csrf": "6B02B9EC:..."},
     "status": {

@@ -7,7 +7,7 @@ from typing import Any
 from prs import __version__
 from prs.web.api import examples
 from prs.web.api.reflect import Schema, ref
-from prs.web.api.schemas import ID, NODE, components
+from prs.web.api.schemas import ID, LATER, NODE, components
 
 PREFIX = "/api/v1"
 # Every refusal that any call with a caller may get.
@@ -24,6 +24,8 @@ COMMON = {
     "502": "PVE gave no usable answer",
     "503": "the journal or a part of the service is not usable",
 }
+# What a call gives that may take longer than it waits.
+_LONG: Schema = {"anyOf": [ref(name) for name in ("Plan", "Placement", "Job", "Released", "Maintenance")]}
 OPEN = {"400", "403", "404", "405", "413", "415", "429", "500", "502"}
 
 
@@ -37,7 +39,7 @@ def document() -> dict[str, Any]:
             "description": "Answers are {data: ...} or {error: {code, message, details}}. Bytes, cores, fractions 0..1, Unix seconds.",
         },
         "servers": [{"url": PREFIX}],
-        "paths": _paths(),
+        "paths": _with_later(_paths()),
         "components": {"schemas": components(), "securitySchemes": _security()},
         "security": [{"ticket": []}],
     }
@@ -68,6 +70,11 @@ def _paths() -> dict[str, Any]:
         "/realms": {"get": _call("Realms to log in to, as PVE lists them.", ref("Realms"), "realms", open_to_all=True)},
         "/login": {"post": _call("Log in at PVE, or renew a ticket.", ref("Login"), "login", ref("LoginRequest"),
                                  extra={"401": "refused by PVE"}, open_to_all=True)},
+        "/answers/{id}": {
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": LATER}],
+            "get": _call("The answer to a call that was answered with 202, as that call would have given it; 202 again: ask again.",
+                         _LONG, "plan", extra={"409": "what the call would have been refused with"}),
+        },
         "/status": {"get": _call("Caller, rights and warnings.", ref("Status"), "status", extra=unseen)},
         "/cluster": {"get": _call("Nodes, guests and storages with their loads.", ref("Cluster"), "cluster", extra=unseen)},
         "/plans": {"post": _call("Make and store a plan; nothing moves.", ref("Plan"), "plan", plans, extra=sense, status="201")},
@@ -103,15 +110,23 @@ def _paths() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _with_later(paths: dict[str, Any]) -> dict[str, Any]:
+    """The paths, with 202 at every POST of a caller and where its answer is asked for."""
+    answers = paths["/answers/{id}"]["get"]["responses"]
+    answers["201"] = answers["200"]
+    calls = [item["post"] for item in paths.values() if "security" not in item.get("post", {"security": []})]
+    for call in (*calls, paths["/answers/{id}"]["get"]):
+        call["responses"]["202"] = {"description": "this takes longer: ask /answers/{id} for the answer",
+                                    "content": _data(ref("Later"), "later")}  # fmt: skip
+    return paths
+
+
 def _call(
     summary: str, schema: Schema, example: str, body: Schema | None = None, params: list[Schema] | None = None,
     extra: dict[str, str] | None = None, status: str = "200", open_to_all: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """One operation with its answers; POST bodies are application/json."""
-    shown = examples.ANSWERS[example]
-    good = {"type": "object", "properties": {"data": schema}, "required": ["data"], "additionalProperties": False}
-    content: dict[str, Any] = {"application/json": {"schema": good, "example": {"data": shown}}}
-    answers: dict[str, Any] = {status: {"description": summary, "content": content}}
+    answers: dict[str, Any] = {status: {"description": summary, "content": _data(schema, example)}}
     refusals = {code: words for code, words in COMMON.items() if not open_to_all or code in OPEN}
     for code, words in sorted({**refusals, **(extra or {})}.items()):
         error = {"content": {"application/json": {"schema": ref("Error"), "example": examples.error(code)}}} if code != "304" else {}
@@ -125,3 +140,8 @@ def _call(
     if open_to_all:
         call["security"] = []
     return call
+
+
+def _data(schema: Schema, example: str) -> dict[str, Any]:
+    good = {"type": "object", "properties": {"data": schema}, "required": ["data"], "additionalProperties": False}
+    return {"application/json": {"schema": good, "example": {"data": examples.ANSWERS[example]}}}

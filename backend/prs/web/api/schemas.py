@@ -20,6 +20,7 @@ UNIX: Schema = {"type": "number", "description": "Unix seconds; 0 = not yet"}
 TEXTS = listing(TEXT)
 VMID: Schema = {"type": "integer", "minimum": 1, "maximum": 999999999}
 ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{12}$"}
+LATER: Schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 NODE: Schema = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"}
 METHOD: Schema = {"type": "string", "enum": list(get_args(Method))}
 HOW: Schema = {"type": "string", "enum": ["live", "ha", "offline", "restart"], "description": "how the guest moves"}
@@ -245,6 +246,7 @@ def _rest() -> dict[str, Schema]:
     )
     return {
         "Error": record("A refusal.", error=error),
+        "Later": record("This takes longer: ask GET /answers/{id} with this number for the answer.", later=LATER),
         "Alive": record("The service answers.", alive={"type": "boolean", "enum": [True]}),
         "Realm": record("A realm to log in to.", realm=TEXT, comment=TEXT, default=FLAG, tfa=TEXT),
         "Realms": listing(ref("Realm")),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g, request
+from flask import Response, g, request
 
+from prs import audit
+from prs.errors import PrsError
 from prs.web.access.auth import Caller
+from prs.web.access.client import BRIDGE
+from prs.web.api.answers import answer
 from prs.web.api.parse import parse
 from prs.web.api.reflect import Schema
-from prs.web.api.refusal import Refusal
+from prs.web.api.refusal import Refusal, refusal
 from prs.web.api.validate import mistakes
 from prs.web.context import Context
 from prs.web.inbox.message import Told
+from prs.web.later import PATIENCE, PATIENCE_BRIDGE
 
 
 def caller() -> Caller:
@@ -21,15 +26,35 @@ def caller() -> Caller:
     return found
 
 
-def carried(context: Context, action: str, **arguments: Any) -> Any:
-    """What the inbox gives for an action of the caller's; Refusal. It asks PVE for the rights anew, and writes the audit line."""
+def patience() -> float:
+    """How many seconds this call may wait for what it asks for, see prs.web.later."""
+    return PATIENCE_BRIDGE if BRIDGE in request.environ else PATIENCE
+
+
+def carried(context: Context, action: str, status: int = 200, **arguments: Any) -> Response:
+    """What the inbox gives for an action of the caller's, or where to ask for it; Refusal. The inbox asks PVE for the rights anew."""
+    who, client = caller(), request.remote_addr or ""
+    g.carried = True  # the audit line is written there, or else below
+    return answer(*context.later.begin(who.name, lambda: (_asked(context, action, who, client, arguments), status), patience()))
+
+
+def _asked(context: Context, action: str, who: Caller, client: str, arguments: dict[str, Any]) -> Any:
+    """What the inbox gives; a line about what did not get that far. The request may have been answered long ago."""
+    why = "failed"
     try:
-        found = context.ask(action, caller(), request.remote_addr or "", **arguments)
+        found = context.ask(action, who, client, **arguments)
+        why = ""
+        return found
     except Told:
-        g.carried = True
+        why = ""
         raise
-    g.carried = True
-    return found
+    except PrsError as error:
+        why = f"refused with {refusal(error).status}"
+        raise
+    finally:
+        if why:
+            name, job, node = (str(arguments.get(part, "")) for part in ("verb", "job", "node"))
+            audit.note(audit.Deed(name or action, who.name, client, job, node, why))
 
 
 def body(schema: Schema) -> dict[str, Any]:

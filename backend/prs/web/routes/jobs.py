@@ -18,7 +18,7 @@ from prs.web.api.validate import mistakes
 from prs.web.context import Context
 from prs.web.json_of import brief_json, job_json
 from prs.web.peers import Reply
-from prs.web.routes.common import body, caller, carried, number, query
+from prs.web.routes.common import body, caller, carried, number, patience, query
 from prs.web.visible import visible_job
 
 SCOPES = ("cluster", "node")
@@ -33,7 +33,7 @@ def add(api: Blueprint, context: Context) -> None:
 
     @api.post("/jobs")
     def start_job_of_caller() -> Response:
-        return answer(carried(context, "start", **body(ref("JobRequest"))), 201)
+        return carried(context, "start", 201, **body(ref("JobRequest")))
 
     @api.get("/jobs/<job_id>")
     def show_job(job_id: str) -> Response:
@@ -51,10 +51,10 @@ def add(api: Blueprint, context: Context) -> None:
         given = body(ref("CancelRequest")) if verb == "cancel" else {}
         job = _find(context, job_id, who)
         if job is None:
-            return answer(*_elsewhere(context, who, job_id, scope, verb, given))
+            return answer(*context.later.begin(who.name, lambda: _elsewhere(context, who, job_id, scope, verb, given), patience()))
         if verb == "undo":
-            return answer(carried(context, "undo", job=job_id), 201)
-        return answer(carried(context, "steer", job=job_id, verb=verb, **given))
+            return carried(context, "undo", 201, job=job_id)
+        return carried(context, "steer", job=job_id, verb=verb, **given)
 
 
 def _find(context: Context, job_id: str, who: Caller) -> Job | None:

@@ -12,7 +12,7 @@ from prs.model import Cluster
 from prs.planner.plan import plan_balance
 from prs.web.access.actions import refusals
 from prs.web.access.auth import Caller
-from prs.web.api.answers import answer, tagged
+from prs.web.api.answers import tagged
 from prs.web.api.reflect import ref
 from prs.web.api.refusal import Refusal
 from prs.web.api.schemas import NODE
@@ -49,13 +49,13 @@ def add(api: Blueprint, context: Context) -> None:
     def release(node: str) -> Response:
         if mistakes(NODE, node):
             raise Refusal(404, "not_found", "this node is not kept empty by a drain")
-        return answer(carried(context, "release", node=node))
+        return carried(context, "release", node=node)
 
     @api.post("/nodes/<node>/maintenance")
     def maintenance(node: str) -> Response:
         if mistakes(NODE, node):
             raise Refusal(404, "not_found", "there is no such node")
-        return answer(carried(context, "maintenance", node=node, **body(ref("MaintenanceRequest"))))
+        return carried(context, "maintenance", node=node, **body(ref("MaintenanceRequest")))
 
 
 def _warnings(context: Context, who: Caller) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from prs.web.api.answers import answer
 from prs.web.api.reflect import ref
 from prs.web.context import Context
 from prs.web.routes.common import body, carried
@@ -15,4 +14,4 @@ def add(api: Blueprint, context: Context) -> None:
 
     @api.post("/placements")
     def make_placement_of_caller() -> Response:
-        return answer(carried(context, "place", **body(ref("PlacementRequest"))))
+        return carried(context, "place", **body(ref("PlacementRequest")))

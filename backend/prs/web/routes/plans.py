@@ -17,7 +17,7 @@ def add(api: Blueprint, context: Context) -> None:
 
     @api.post("/plans")
     def make_plan_of_caller() -> Response:
-        return answer(carried(context, "plan", **body({"oneOf": [ref("BalanceRequest"), ref("DrainRequest")]})), 201)
+        return carried(context, "plan", 201, **body({"oneOf": [ref("BalanceRequest"), ref("DrainRequest")]}))
 
     @api.get("/plans/<plan_id>")
     def show_plan(plan_id: str) -> Response:

@@ -21,10 +21,9 @@ import gevent
 from gunicorn.http.errors import InvalidHeader, InvalidRequestMethod
 from werkzeug.wrappers import Response
 
-from prs.web.access.client import client_of
+from prs.web.access.client import BRIDGE, client_of
 from prs.web.api.answers import refused
 from prs.web.api.refusal import Refusal
-from prs.web.app import BRIDGE
 
 DEADLINE = 10.0  # seconds for an answer: a client of pveproxy that goes away is not noticed before
 EACH = 20  # requests of one client, by the address that pveproxy saw, at the same time
