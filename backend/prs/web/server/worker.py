@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import gevent
@@ -72,6 +73,18 @@ class Paced:
             self._spent += time.monotonic() - began
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What a connection needs of the socket that it came through; a worker that ends closes that while connections still arrive."""
+
+    family: int
+    name: Any
+
+    def getsockname(self) -> Any:
+        """As gunicorn asks for it."""
+        return self.name
+
+
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
     """gunicorn makes the worker itself, so serve.py hands over rules and TLS contexts as class attributes, before the loop starts."""
 
@@ -87,12 +100,18 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
         self._places = Places()
         self._of: dict[Any, Place] = {}  # greenlet -> its place
         self._shares = bridge.Shares()
+        self._listeners: dict[Any, Listener] = {}
 
     def run(self) -> None:
         """Listen on the unix socket as well; the next worker needs it too, so only a copy of it is ever closed."""
         if self.bridge is not None:
             self.sockets.append(gevent.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=os.dup(self.bridge)))
+        self.look_at_listeners()
         super().run()
+
+    def look_at_listeners(self) -> None:
+        """Once, while they are open."""
+        self._listeners = {sock: Listener(sock.family, sock.getsockname()) for sock in self.sockets}
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM, also at a reload: accept nothing more, let what is just arriving arrive, keep no connection for later."""
@@ -110,7 +129,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
             self.copied = None
             self.log.info("the node has another certificate: starting again with it")
             os.kill(os.getppid(), signal.SIGTERM)  # in order: this connection is still served
-        own = gevent.getcurrent()
+        own, listener = gevent.getcurrent(), self._listeners[listener]
         leave = lambda: own.kill(_gone("its place is needed"), block=False)  # noqa: E731
         local = listener.family == socket.AF_UNIX
         admitted = bridge.speaker(client) in self.bridge_peers if local else self.rules.admits(str(addr[0]))

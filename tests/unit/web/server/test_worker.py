@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import gevent
+import gevent.socket
 import pytest
 from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from gunicorn.http import RequestParser
 from gunicorn.http.errors import ParseException
 
-from prs.web.server.worker import judge
+from prs.web.server.worker import Worker, judge
 
 
 def parsed(*headers: str, line: str = "POST / HTTP/1.1") -> Any:
@@ -45,3 +49,26 @@ def test_names_with_an_underscore_are_left_out() -> None:
     request = parsed("Script_Name: /x", "Content_Length: 5")
     assert judge(request) == 0
     assert [name for name, _ in request.headers] == ["HOST"]
+
+
+@pytest.mark.parametrize("family", [gevent.socket.AF_INET, gevent.socket.AF_UNIX], ids=["port", "unix socket"])
+def test_a_connection_that_came_right_before_a_reload_is_answered(family: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker that ends has closed its listening sockets before the request arrives."""
+    monkeypatch.setattr(Worker, "bridge_peers", frozenset({os.getuid()}))
+    config = Config()
+    with gevent.socket.socket(family) as listener:
+        listener.bind(("127.0.0.1", 0) if family == gevent.socket.AF_INET else "")
+        listener.listen()
+        worker = Worker(1, os.getppid(), [listener], None, 30, config, Logger(config))
+        worker.look_at_listeners()
+    worker.wsgi = lambda _, start: (start("200 OK", []) and None) or [b'{"data": "alive"}']
+    here, there = gevent.socket.socketpair()
+    with here:
+        serving = gevent.spawn(worker.handle, listener, there, ("192.0.2.1", 1))
+        gevent.sleep(0)
+        here.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        here.settimeout(20)
+        assert b"alive" in here.makefile("rb").read()
+        serving.join(20)
+    assert serving.successful()
+    worker.tmp.close()
