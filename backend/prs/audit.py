@@ -21,11 +21,13 @@ class Deed:
     job: str = ""
     node: str = ""
     refused: str = ""
+    about: str = ""  # what was changed, for those who read the line
 
     @property
     def words(self) -> str:
         """The deed in one line."""
-        what = " ".join(filter(None, [self.action, self.job and f"job {self.job[:12]}", self.node and f"node {self.node[:63]}"]))
+        where = self.job and f"job {self.job[:12]}", self.node and f"node {self.node[:63]}"
+        what = " ".join(filter(None, [self.action, *where, self.about]))
         return f"{what} by {self.caller} from {self.client}: {self.refused or 'allowed'}"
 
 

@@ -41,6 +41,10 @@ class HelperError(PrsError):
     """The HA manager could not be told: the root helper is missing, refuses or failed."""
 
 
+class PolicyChanged(PrsError):
+    """Somebody else has written the cluster's policy since it was read; nothing was written."""
+
+
 class NotFound(JournalError):
     """The journal holds no plan or job of that id."""
 

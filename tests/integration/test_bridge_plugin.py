@@ -157,11 +157,13 @@ def test_slashes_that_are_escaped_or_doubled_are_slashes(proxy: PveProxy, root: 
         assert proxy.ask("GET", path, login(root.headers)).inner["status"] in (400, 404), path
 
 
-def test_what_is_written_is_one_request_with_nothing_of_the_callers_own_making(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_what_is_written_is_one_request_with_nothing_of_the_callers_own_making(tmp_path: Path, method: str) -> None:
     auth = {"ticket": "PVE:ü@pve:6\r\nHost: x", "token": "6B0B0564:AAA/+="}
-    head, body, _ = heard(tmp_path, method="POST", path="/prs/plans", auth=auth, body='{"kind": "ü"}')
+    head, body, _ = heard(tmp_path, method=method, path="/prs/plans", auth=auth, body='{"kind": "ü"}')
     assert head == [
-        "POST /api/v1/plans HTTP/1.0", "Authorization: PVEAuthCookie=PVE%3A%C3%BC%40pve%3A6%0D%0AHost%3A%20x", "PRS-Client: 198.51.100.7",
+        f"{method} /api/v1/plans HTTP/1.0", "Authorization: PVEAuthCookie=PVE%3A%C3%BC%40pve%3A6%0D%0AHost%3A%20x",
+        "PRS-Client: 198.51.100.7",
         "CSRFPreventionToken: 6B0B0564:AAA/+=", "Content-Type: application/json", "Content-Length: 14",
     ]  # fmt: skip
     assert body == '{"kind": "ü"}'.encode()

@@ -102,7 +102,7 @@ def test_a_header_that_the_plugin_never_sends_is_not_answered(home: House, root:
 
 
 @pytest.mark.parametrize("data", [b"\r\n\r\n", b"GET /\r\n\r\n", b"OPTIONS /api/v1/status HTTP/1.0\r\n\r\n",
-                                  b"PUT /api/v1/status HTTP/1.0\r\n\r\n",
+                                  b"DELETE /api/v1/status HTTP/1.0\r\n\r\n",
                                   b"GET /api/v1/status HTTP/1.0\r\nAuthorization: a\nb: c\r\n\r\n", b"\x16\x03\x01" * 50,
                                   b"POST /api/v1/plans HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"])  # fmt: skip
 def test_what_is_not_a_request_of_the_plugin_is_not_answered(home: House, data: bytes) -> None:

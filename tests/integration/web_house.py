@@ -286,7 +286,7 @@ class FakeHelper(threading.Thread):
     def __init__(self, path: Path, world: World, pve: Path) -> None:
         super().__init__(daemon=True)
         self._world, self.asked, self.logged = world, list[str](), list[str]()  # `logged`: for the cluster log
-        self._places = root.Places(pve / "nodes", "false", pve / FOLDER)
+        self._places = root.Places(pve / "nodes", "false", pve / FOLDER, pve / "priv" / FOLDER)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()

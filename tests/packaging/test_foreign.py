@@ -23,7 +23,7 @@ PKG = BUILT / f"{CORE}-{prs.__version__}.pkg"
 def modules() -> set[str]:
     """Paths below backend/ of what belongs to the core."""
     found = {str(path.relative_to(ROOT / "backend")) for path in (ROOT / "backend/prs").rglob("*.py")}
-    return {name for name in found if not name.startswith("prs/web/") and name != "prs/helper/root.py"}
+    return {name for name in found if not name.startswith("prs/web/") and not name.startswith("prs/helper/root")}
 
 
 def rpm(*arguments: str) -> str:

@@ -43,7 +43,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "engine.loads",
         "engine.rolling", "engine.execution", "engine.drain", "engine.journal", "engine.planning", "engine.waits", "engine.clock",
     ),
-    "helper.root": (),
+    "helper.root_policy": (),
+    "helper.root": ("helper.root_policy",),
     "helper.client": (),
     "helper.cluster_log": (),
     "web.api": (),
@@ -102,7 +103,7 @@ LIBRARIES = {
     "gevent": {"prs.web.server."},
 }
 # What runs as root on a node, or decides, keeps away from the rest of the product.
-BARE = {"helper.root": (), "planner": ("model", "errors", "similar")}
+BARE = {"helper.root": ("helper.root_policy",), "helper.root_policy": (), "planner": ("model", "errors", "similar")}
 
 
 def within(name: str, prefix: str) -> bool:

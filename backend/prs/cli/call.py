@@ -103,7 +103,7 @@ class Call:
         secrets = [endpoint.password, endpoint.token_value, endpoint.ticket, endpoint.csrf] if endpoint else []
         logs.set_up(level, stream, secrets, daemon)
 
-    def note(self, action: str, job: str = "", node: str = "") -> None:
+    def note(self, action: str, job: str = "", node: str = "", about: str = "") -> None:
         """Leave an audit line, in the system's log even when a person reads ours; it names whom this login belongs to, also behind sudo."""
         from prs.helper.client import SOCKET
         from prs.helper.cluster_log import tell_cluster
@@ -113,7 +113,7 @@ class Call:
                 audit.log.addHandler(handler)
             audit.log.propagate = False
         tell_cluster(SOCKET)
-        audit.note(audit.Deed(action, logged_in(), "local", job, node))
+        audit.note(audit.Deed(action, logged_in(), "local", job, node, about=about))
 
     def display(self, settings: Settings) -> Live | Lines | Quiet:
         """Choose how to show a running job; log lines then go above a display that is redrawn in place."""

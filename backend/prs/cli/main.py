@@ -94,9 +94,10 @@ VERBS = (
         options.check,
     ),
     Verb(
-        "config", "Show the settings that are in force, and where each comes from.",
+        "config", "Show the settings that are in force and where each comes from, or change the policy of the whole cluster.",
         "The layers, lowest first: defaults, the cluster's policy.conf, the cluster's account, prs.conf, and the files of prs.conf.d. "
-        "Secrets are not shown.",
+        "Secrets are not shown. `config set balancing.spread 7` and `config unset balancing.spread`, on any node as root, change "
+        "policy.conf: all of it is checked before it is written, and the services of all nodes read it within seconds.",
         options.config,
     ),
     Verb(

@@ -172,7 +172,12 @@ def setup(parser: argparse.ArgumentParser) -> None:
 
 def config(parser: argparse.ArgumentParser) -> None:
     """Add the options of `config`."""
-    parser.add_argument("what", choices=("show",), metavar="show", help="print every option with its value, and which file it comes from")
+    words = "show: every option with its value, and which file it comes from; set, unset: change the policy of the whole cluster, as root"
+    parser.add_argument("what", choices=("show", "set", "unset"), metavar="show|set|unset", help=words)
+    words = "set: SECTION.NAME VALUE, such as balancing.spread 7; unset: SECTION.NAME, several are allowed (pool.NAME is a whole pool)"
+    parser.add_argument("words", nargs="*", metavar="WORD", help=words)
+    words = "set, unset: only if the policy still is the version that `config set --json` or the API has called so"
+    parser.add_argument("--digest", metavar="DIGEST", help=words)
     _json(parser)
 
 

@@ -21,6 +21,11 @@ Mistakes = list[tuple[Place, str]]
 _OF_A_CLUSTER = {("service", "schedule"), ("service", "dry_run")}
 
 
+def of_the_cluster(section: str, name: str) -> bool:
+    """Whether the cluster-wide policy may set this option of the table."""
+    return section == "balancing" or (section, name) in _OF_A_CLUSTER
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The value of every option, given or default, the place and the text of each given one, and the named sections."""
@@ -90,7 +95,7 @@ def _options(layer: Layer, number: int, found: Found, mistakes: list[tuple[int, 
                 mistakes.append((entry.line, _unknown(entry)))
         elif before[0] == number:
             mistakes.append((entry.line, f"[{entry.section}] {entry.name} is given a second time (first on line {before[1]})"))
-        elif layer.policy and entry.section != "balancing" and key not in _OF_A_CLUSTER:
+        elif layer.policy and not of_the_cluster(*key):
             mistakes.append((entry.line, f"[{entry.section}] {entry.name} is each node's own: write it into prs.conf"))
         else:
             found.places[key], found.texts[key] = (number, entry.line), entry.value

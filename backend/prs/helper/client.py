@@ -1,7 +1,8 @@
-"""Asks the root helper for what needs root: a node's HA maintenance mode, and the cluster's list of nodes that are kept empty."""
+"""Asks the root helper for what needs root: a node's HA maintenance mode, and what all nodes share below /etc/pve."""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from prs.engine.drain.shared_holds import FOLDER, SharedHolds
 from prs.engine.journal.hold import Hold
-from prs.errors import HelperError
+from prs.errors import HelperError, PolicyChanged
 
 SOCKET = Path("/run/prs-ha-maintenance.sock")  # where the packages have the helper listen
 PVE = Path("/etc/pve")
@@ -69,6 +70,23 @@ def account(host: str, pve: Path, helper: Path) -> str:
     if not words.startswith("ok "):
         raise HelperError(f"the account of the cluster cannot be read: {words or 'the helper gave no answer'}")
     return str(json.loads(words[3:]).get("text", ""))
+
+
+def write_policy(helper: Path, digest: str, text: str) -> str:
+    """Write the cluster's policy in the place of the version with this digest; the new digest. PolicyChanged, HelperError."""
+    try:
+        words = _ask(helper, f"policy {digest} {base64.b64encode(text.encode()).decode()}")
+    except FileNotFoundError:
+        raise HelperError(f"the policy cannot be written here: there is no helper at {helper}") from None
+    except PermissionError:
+        raise HelperError("the policy of the cluster is root's: call this as root") from None
+    except OSError as error:
+        raise HelperError(f"the helper that writes the policy does not answer: {error.strerror or error}") from None
+    if words.startswith("changed"):
+        raise PolicyChanged("somebody else has changed the policy meanwhile; nothing was written: look at it again, then try again")
+    if not words.startswith("ok policy "):
+        raise HelperError(f"the policy was not written: {words or 'the helper gave no answer'}")
+    return words.removeprefix("ok policy ")
 
 
 def tell_alive(helper: Path, alive: bool) -> None:

@@ -3,10 +3,11 @@
 `enable NODE`, `disable NODE`: HA maintenance mode, for which Proxmox VE has no REST call (pve-ha-manager HA/CLI/ha_manager.pm).
 `hold NODE JOB SINCE 0|1 HOST USER`, `free NODE JOB`: tell all nodes, by a file below /etc/pve, that a drained node is kept empty.
 `account`: the service's own account, which `setup` has left in /etc/pve/priv for all nodes; `alive`: tell all nodes that this one serves.
+`policy DIGEST TEXT`: write the cluster-wide policy (TEXT in base64) in the place of the version whose SHA-256 is DIGEST.
 `log ACTION JOB NODE CLIENT yes|no USER`: a line in Proxmox VE's cluster log (pve-cluster PVE/Cluster.pm log_msg), `-` where there is none.
 
-systemd starts it per connection (Accept=yes, StandardInput=socket). Standard library only, and nothing of the service is imported:
-this is all that runs as root.
+systemd starts it per connection (Accept=yes, StandardInput=socket). Standard library only, and nothing of the service is imported
+but `root_policy`: these two are all that runs as root.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-LONGEST = 500  # bytes of a request
+from prs.helper import root_policy
+
+LONGEST = 500  # bytes of a request that brings no policy
 SECONDS = 30.0
 PATIENCE = 5.0  # seconds for all of a request to arrive
 LOGGED = "ok log"
@@ -94,6 +97,8 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
         return "refused: no request came"
     if found := _LOG.fullmatch(line):
         return _log(places, *(part.decode("utf-8", "replace") for part in found.groups()))
+    if line.startswith(root_policy.WORD):
+        return root_policy.serve(line, places.nodes / places.host, places.held, places.private.parent / "lock")
     if asking != uid:  # root, who does all else by itself
         return f"refused: user {asking} may not ask"
     if found := _SWITCH.fullmatch(line):
@@ -109,7 +114,8 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
         return _account(places)
     if line in (b"alive\n", b"gone\n"):
         return _alive(places, line == b"alive\n")
-    return "refused: only 'enable NODE', 'disable NODE', 'hold ...', 'free NODE JOB', 'log ...', 'account', 'alive' and 'gone' are known"
+    known = "'enable NODE', 'disable NODE', 'hold ...', 'free NODE JOB', 'policy ...', 'log ...', 'account', 'alive' and 'gone'"
+    return f"refused: only {known} are known"
 
 
 def _log(places: Places, action: str, job: str, node: str, client: str, allowed: str, user: str) -> str:
@@ -235,13 +241,14 @@ def _failed(place: Path, error: OSError) -> str:
 
 def _line(connection: socket.socket) -> bytes:
     """The request; OSError when it does not come, also byte by byte, within the connection's timeout."""
-    line, end = b"", time.monotonic() + (connection.gettimeout() or PATIENCE)
-    while not line.endswith(b"\n") and len(line) < LONGEST:
+    line, longest, end = b"", LONGEST, time.monotonic() + (connection.gettimeout() or PATIENCE)
+    while not line.endswith(b"\n") and len(line) < longest:
         connection.settimeout(max(0.01, end - time.monotonic()))
-        part = connection.recv(LONGEST - len(line))
+        part = connection.recv(longest - len(line))
         if not part:
             break
         line += part
+        longest = root_policy.LONGEST if line.startswith(root_policy.WORD) else LONGEST
     return line
 
 

@@ -18,10 +18,10 @@ from prs.web.api.openapi import PREFIX
 from prs.web.api.refusal import Refusal, refusal
 from prs.web.context import Context
 from prs.web.pages import pages
-from prs.web.routes import answers, jobs, overview, placements, plans, session
+from prs.web.routes import answers, jobs, overview, placements, plans, policy, session
 
 log = logging.getLogger(__name__)
-_ACTIONS = {"make_plan_of_caller": "plan", "start_job_of_caller": "start"}
+_ACTIONS = {"make_plan_of_caller": "plan", "start_job_of_caller": "start", "change_policy_of_caller": "policy"}
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
 
 
@@ -30,7 +30,7 @@ def create_app(context: Context) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # no redirects to paths that a caller made up
     api = Blueprint("api", __name__, url_prefix=PREFIX)
-    for routes in (session, overview, plans, placements, jobs, answers):
+    for routes in (session, overview, plans, placements, jobs, answers, policy):
         routes.add(api, context)
     app.register_blueprint(api)
     app.register_blueprint(pages(context))
@@ -69,7 +69,7 @@ def _finish(response: Response) -> Response:
     response.headers.update(guard.allow(getattr(g, "origin", "")))
     if response.status_code == 413:
         response.headers["Connection"] = "close"  # the body is still on its way and will not be read
-    if "caller" in g and request.method == "POST" and not g.get("carried"):
+    if "caller" in g and request.method in ("POST", "PUT") and not g.get("carried"):
         _audit(response)
     return compressed(response)
 

@@ -51,6 +51,10 @@ class Context:
         finally:
             self._known.forget()
 
+    def policy(self) -> Any:
+        """The cluster-wide policy as this node reads it, as JSON; Refusal."""
+        return self._inbox.look_for_caller("policy-view")
+
     @property
     def journal(self) -> Journal:
         """This thread's connection to the journal, to read only."""

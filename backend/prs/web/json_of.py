@@ -119,6 +119,11 @@ def _spread(loads: list[float]) -> float:
     return max(loads) - min(loads) if loads else 0.0
 
 
+def policy_json(found: Json, caller: Caller, node: str) -> Json:
+    """The cluster-wide policy as a node reads it, and whether the caller may change it."""
+    return {**found, "node": node, "may": {"write": right(caller.rights.refusal("Sys.Modify"))}}
+
+
 def options(values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     """Options of a plan as people read them."""
     words = {True: "yes", False: "no"}

@@ -57,14 +57,14 @@ sub install {
             optional => 1,
         },
     });
-    $class->add('change', 'POST', {
-        body => {
-            type => 'string',
-            description => "The request's body, JSON.",
-            maxLength => $LARGEST,
-            optional => 1,
-        },
-    });
+    my $body = {
+        type => 'string',
+        description => "The request's body, JSON.",
+        maxLength => $LARGEST,
+        optional => 1,
+    };
+    $class->add('change', 'POST', { body => $body });
+    $class->add('replace', 'PUT', { body => $body });
     remember_the_caller() if !PVE::RPCEnvironment->can('get_credentials');
     PVE::API2->register_method({ subclass => $class, path => 'prs', fragmentDelimiter => '' });
 }
@@ -131,7 +131,7 @@ sub request {
     my $query = length($param->{query} // '') ? "?$param->{query}" : '';
     my $auth = PVE::RPCEnvironment->can('get_credentials') ? $environment->get_credentials() : $caller;
     my ($scheme, $secret) = $auth->{api_token} ? ('PVEAPIToken', $auth->{api_token}) : ('PVEAuthCookie', $auth->{ticket});
-    my $body = $method eq 'POST' ? encode('UTF-8', $param->{body} // '{}') : undef;
+    my $body = $method ne 'GET' ? encode('UTF-8', $param->{body} // '{}') : undef;
     raise("the body is larger than 64 KiB\n", code => 413) if defined($body) && length($body) > $LARGEST;
     my @lines = (
         "$method /api/v1/$param->{rest}$query HTTP/1.0",

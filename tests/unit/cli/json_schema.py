@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from prs.config.load import Origin
+from prs.config.policy_edit import Change
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
 from prs.engine.rolling.runs import RollingRun
@@ -55,8 +56,8 @@ def listing(item: Schema) -> Schema:
 def document() -> Schema:
     """One definition for each verb, for errors, and for each class in them."""
     found: dict[str, Schema] = {}
-    plan, placement, job, hold, rolling_run, origin, finding, cluster = (
-        schema_of(one, found) for one in (Plan, Placement, Job, Hold, RollingRun, Origin, Finding, Cluster)
+    plan, placement, job, hold, rolling_run, origin, change, finding, cluster = (
+        schema_of(one, found) for one in (Plan, Placement, Job, Hold, RollingRun, Origin, Change, Finding, Cluster)
     )
     null: Schema = {"type": "null"}
     done = record(plan=plan, job={"anyOf": [job, null]})
@@ -87,6 +88,7 @@ def document() -> Schema:
         },
         "check": record(findings=listing(finding), problems=COUNT),
         "config": record(options=listing(origin), mistakes=TEXTS, warnings=TEXTS, missing=TEXTS),
+        "config set": record(file={"type": "string"}, digest={"type": "string"}, changes=listing(change), notes=TEXTS),
         "setup": record(changes=TEXTS, problems=TEXTS, notes=TEXTS),
         "error": record(error=record(exit={"type": "integer", "minimum": 1, "maximum": 6}, messages={**TEXTS, "minItems": 1})),
     }

@@ -8,7 +8,6 @@ import pwd
 import shlex
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from prs import audit
 from prs.audit import Deed
 from prs.helper import root
 from prs.helper.cluster_log import request, tell_cluster
+from unit.helper.test_root import PROGRAM
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_noting_a_deed_reaches_the_program_and_waits_for_nothing(tmp_path: Path,
         connection, _ = listener.accept()
         with connection:
             user = pwd.getpwuid(os.getuid()).pw_name
-            program = [sys.executable, "-I", root.__file__, "--user", user, "--perl", places.perl, "--turns", str(places.turns)]
+            program = [*PROGRAM, "--user", user, "--perl", places.perl, "--turns", str(places.turns)]
             done = subprocess.run(program, stdin=connection.fileno(), capture_output=True, timeout=20, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
         listener.settimeout(0.05)

@@ -20,6 +20,9 @@ from prs.errors import HelperError
 from prs.helper import client, root
 from prs.helper.client import set_maintenance
 
+# As its unit starts it, from this tree.
+RUN = f"import sys; sys.path.insert(0, {str(Path(root.__file__).parents[2])!r}); from prs.helper.root import main; sys.exit(main())"
+PROGRAM = (sys.executable, "-I", "-c", RUN)
 RECORD = '#!/bin/sh\necho "$0 $*" >> "$(dirname "$0")/calls"\n'
 
 
@@ -215,7 +218,7 @@ def test_the_client_and_the_program_understand_each_other(tmp_path: Path, nodes:
 
     def start(connection: socket.socket) -> None:
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-        program = [sys.executable, "-I", root.__file__, "--user", user, "--nodes", str(nodes), "--command", tool]
+        program = [*PROGRAM, "--user", user, "--nodes", str(nodes), "--command", tool]
         assert subprocess.run(program, stdin=connection.fileno(), timeout=20, check=False).returncode == 0
 
     thread = served(tmp_path / "helper", start)
@@ -229,7 +232,7 @@ def test_a_hold_goes_through_the_program_to_other_hosts_and_back(tmp_path: Path,
 
     def start(connection: socket.socket) -> None:
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-        program = [sys.executable, "-I", root.__file__, "--user", user, "--nodes", str(nodes), "--held", str(tmp_path / FOLDER)]
+        program = [*PROGRAM, "--user", user, "--nodes", str(nodes), "--held", str(tmp_path / FOLDER)]
         assert subprocess.run(program, stdin=connection.fileno(), timeout=20, check=False).returncode == 0
 
     held = Hold("pve1", "0123456789ab", "root@pam", 1700000000.0, True, "pve2")

@@ -70,8 +70,8 @@ def test_every_route_is_described_and_every_description_is_served(app: Any) -> N
         if rule.rule.startswith(PREFIX):
             path = re.sub("<(plan_|job_|answer_)id>", "{id}", rule.rule.removeprefix(PREFIX).replace("<node>", "{node}"))
             verbs = ("cancel", "pause", "resume", "undo") if "<verb>" in path else ("",)
-            served |= {(method, path.replace("<verb>", verb)) for verb in verbs for method in rule.methods & {"GET", "POST"}}
-    described = {(method.upper(), path) for path, item in document()["paths"].items() for method in item if method in ("get", "post")}
+            served |= {(method, path.replace("<verb>", verb)) for verb in verbs for method in rule.methods & {"GET", "POST", "PUT"}}
+    described = {(method.upper(), path) for path, item in document()["paths"].items() for method in {"get", "post", "put"} & set(item)}
     assert {(method, path) for method, path in served if path not in OUTSIDE} == described
 
 
@@ -82,7 +82,7 @@ def schemas() -> dict[str, Any]:
 @pytest.mark.parametrize(("example", "schema"), [
     ("status", "Status"), ("cluster", "Cluster"), ("plan", "Plan"), ("placement", "Placement"), ("jobs", "Jobs"), ("job", "Job"),
     ("login", "Login"), ("realms", "Realms"), ("released", "Released"), ("maintenance", "Maintenance"), ("healthz", "Alive"),
-    ("later", "Later"),
+    ("later", "Later"), ("policy", "ClusterPolicy"),
 ])  # fmt: skip
 def test_examples_are_as_described(example: str, schema: str) -> None:
     jsonschema_rs.validator_for(schemas()[schema]).validate(ANSWERS[example])

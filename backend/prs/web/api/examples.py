@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prs.codec import to_json
+from prs.config.policy_view import PolicyOption, PolicyView
 from prs.engine.journal.jobs import Step
 from prs.model import Candidate, Headroom, Move, NodeLoad, Placed, Placement, Plan, Stay, Term
 
@@ -104,6 +105,13 @@ def _cluster() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _policy() -> dict[str, Any]:
+    allowed, words = "percentage points from 0 to 100", "Nothing is moved while the nodes differ by no more than these percentage points."
+    option = PolicyOption("balancing.spread", "7", "9", "/etc/proxmox-rebalancing-service/prs.conf line 3", True, "5", allowed, words)
+    found = PolicyView("/etc/pve/proxmox-rebalancing-service/policy.conf", "0f" * 32, (option,), ())
+    return {**to_json(found), "node": "pve1", "may": {"write": _YES}}
+
+
 ANSWERS: dict[str, Any] = {
     "healthz": {"alive": True},
     "later": {"later": "0123456789abcdef0123456789abcdef"},
@@ -121,6 +129,7 @@ ANSWERS: dict[str, Any] = {
     "placement": _placement(),
     "jobs": {"jobs": [_job(False)], "peers": [{"node": "pve2", "reached": False, "message": "pve2 (10.0.0.2): refuses the connection"}]},
     "job": _job(True),
+    "policy": _policy(),
     "released": {"node": "pve1", "released": True, "message": ""},
     "maintenance": {"node": "pve1", "enabled": True, "message": "The HA manager will put pve1 into maintenance within about 20 seconds."},
 }  # fmt: skip
@@ -129,6 +138,7 @@ REQUESTS: dict[str, Any] = {
     "plans": {"kind": "drain", "node": "pve1", "stopped": True, "containers": False},
     "PlacementRequest": {"guests": [{"name": "web02", "memory": 12 * GIB, "disks": [{"storage": "local-zfs", "size": 32 * GIB}]}]},
     "JobRequest": {"plan": "0123456789ab", "moves": [102], "maintenance": False},
+    "PolicyRequest": {"digest": "0f" * 32, "set": {"balancing.spread": "7", "pool.db.keep": "apart"}, "unset": ["service.schedule"]},
     "CancelRequest": {"abort": False},
     "MaintenanceRequest": {"enabled": True},
     "LoginRequest": {"username": "root", "realm": "pam", "password": "secret"},

@@ -79,6 +79,12 @@ def _paths() -> dict[str, Any]:
         "/cluster": {"get": _call("Nodes, guests and storages with their loads.", ref("Cluster"), "cluster", extra=unseen)},
         "/plans": {"post": _call("Make and store a plan; nothing moves.", ref("Plan"), "plan", plans, extra=sense, status="201")},
         "/plans/{id}": {"parameters": job, "get": _call("The stored plan.", ref("Plan"), "plan")},
+        "/policy": {
+            "get": _call("The cluster-wide policy as this node reads it; needs Sys.Audit on /.", ref("ClusterPolicy"), "policy",
+                         extra=unseen),
+            "put": _call("Change the cluster-wide policy; needs Sys.Modify on /.", ref("ClusterPolicy"), "policy", ref("PolicyRequest"),
+                         extra={"409": "it is another version by now (code changed), or root's helper cannot write it (code helper)"}),
+        },
         "/placements": {"post": _call("Where guests should go; nothing moves.", ref("Placement"), "placement", ref("PlacementRequest"),
                                       extra=sense)},
         "/jobs": {

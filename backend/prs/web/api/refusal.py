@@ -14,6 +14,7 @@ from prs.errors import (
     LoginFailed,
     NotFound,
     PlanError,
+    PolicyChanged,
     PrsError,
     Unreachable,
 )  # fmt: skip
@@ -47,6 +48,7 @@ _TABLE: tuple[tuple[type[PrsError], int, str], ...] = (
     (JobConflict, 409, "conflict"),
     (HelperError, 409, "helper"),
     (PlanError, 409, "plan"),
+    (PolicyChanged, 409, "changed"),
     (JournalError, 503, "unavailable"),
     (CredentialError, 503, "unavailable"),
     (ConfigError, 503, "unavailable"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from prs.config.policy_view import PolicyOption, PolicyView
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
 from prs.model import RESOURCES, Candidate, Guest, Headroom, Method, Move, NodeLoad, Outlook, Placed, Placement, Plan, Stay, Storage, Term
@@ -256,6 +257,23 @@ def _rest() -> dict[str, Schema]:
     }
 
 
+def _policy() -> dict[str, Schema]:
+    key: Schema = {**TEXT, "minLength": 3, "maxLength": 200}
+    values = {"type": "object", "additionalProperties": {**TEXT, "maxLength": 4096}, "maxProperties": 200,
+              "description": "SECTION.NAME (balancing.spread, pool.NAME.keep, domains.NAME) and its value as in prs.conf"}  # fmt: skip
+    return {
+        "PolicyOption": schema_of(PolicyOption),
+        "ClusterPolicy": schema_of(PolicyView, node=TEXT, may=record("What the caller may do.", write=ref("Right"))),
+        "PolicyRequest": record(
+            "Change the cluster-wide policy: all of it is written, or nothing.",
+            ("set", "unset"),
+            digest={"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "the version that was read"},
+            set=values,
+            unset={**listing(key, "SECTION.NAME to take out; pool.NAME is a whole pool"), "maxItems": 200},
+        ),
+    }
+
+
 def components() -> dict[str, Schema]:
     """All named schemas."""
-    return {**_requests(), **_status(), **_cluster(), **_plans(), **_jobs(), **_rest()}
+    return {**_requests(), **_status(), **_cluster(), **_plans(), **_jobs(), **_policy(), **_rest()}

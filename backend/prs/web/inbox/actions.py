@@ -20,6 +20,7 @@ ARGUMENTS: dict[str, Schema] = {
     "steer": record("Steer a job.", ("abort",), job=ID, verb=_VERB, abort=FLAG),
     "undo": record("Plan the way back.", job=ID),
     "release": record("End a hold.", node=NODE),
+    "policy": ref("PolicyRequest"),
     "maintenance": record("Switch HA maintenance mode.", node=NODE, enabled=FLAG),
 }
 
@@ -38,6 +39,8 @@ def work_of(name: str) -> Work:
         from prs.web.inbox.undo import undo as work
     elif name == "release":
         from prs.web.inbox.nodes import release as work
+    elif name == "policy":
+        from prs.web.inbox.policy import change_policy as work
     else:
         from prs.web.inbox.nodes import maintenance as work
     return work

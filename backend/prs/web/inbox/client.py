@@ -47,6 +47,11 @@ class Inbox:
         """What the web itself needs to know and may not read: `settings` or `facts`; Refusal."""
         return self._send(Message(action), SOON)
 
+    def look_for_caller(self, action: str) -> Any:
+        """The same for what a caller asks for, each time anew: `policy-view`; Refusal."""
+        with self._others:
+            return self.look(action)
+
     def _send(self, message: Message, seconds: float) -> Any:
         line = packed(message)
         if len(line) > REQUEST:

@@ -17,7 +17,7 @@ from prs.web.access.auth import Caller, Connect
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One for each request. `endpoint` is PVE's API without a login, `helper` the root helper's socket."""
+    """One for each request. `endpoint` is PVE's API without a login, `helper` the root helper's socket, `pve` stands for /etc/pve."""
 
     settings: Settings
     endpoint: Endpoint
@@ -26,6 +26,7 @@ class Desk:
     holds: Holds
     node: str
     helper: Path
+    pve: Path
 
     def api(self, caller: Caller) -> Api:
         """PVE, called as the caller."""

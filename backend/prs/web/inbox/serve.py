@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from prs import audit
+from prs.codec import to_json
 from prs.config.load import DEFAULT_PATH, Settings, load_settings
+from prs.config.policy_view import view
 from prs.engine.clock import SystemClock
 from prs.engine.drain.holds import Holds
 from prs.engine.journal.journal import Journal
@@ -66,10 +68,13 @@ def serve(connection: socket.socket, given: argparse.Namespace) -> Any:
     if asking != pwd.getpwnam(given.user).pw_uid:
         raise Refusal(403, "forbidden", f"User {asking} may not ask.")
     message, asked = unpacked(_line(connection))
-    settings = load_settings(given.config)
+    pve = None if given.pve == PVE else given.pve
+    settings = load_settings(given.config, pve=pve)
     set_up(settings.log_level, sys.stderr, daemon=True)
     if message.action == "settings":
         return settings_for_web(settings)
+    if message.action == "policy-view":
+        return to_json(view(given.config, given.pve))
     with Journal(settings.state_dir / "journal.sqlite") as journal:
         holds = Holds(journal, SystemClock(), shared_holds(given.pve, given.node, given.helper))
         return facts(holds, given.pve) if message.action == "facts" else _for_caller(message, asked, settings, holds, given)
@@ -95,7 +100,8 @@ def _for_caller(message: Message, asked: Any, settings: Settings, holds: Holds, 
     who = Verifier(endpoint, connect).verify(login, message.client, True)
     name, why, done = str(asked.get("verb") or message.action), "", dict[str, Any]()
     try:
-        done |= work_of(message.action)(Desk(settings, endpoint, connect, holds.journal, holds, given.node, given.helper), who, asked)
+        desk = Desk(settings, endpoint, connect, holds.journal, holds, given.node, given.helper, given.pve)
+        done |= work_of(message.action)(desk, who, asked)
     except PrsError as error:
         found = refusal(error)
         why = f"refused with {found.status}"
@@ -105,7 +111,8 @@ def _for_caller(message: Message, asked: Any, settings: Settings, holds: Holds, 
         raise
     finally:
         job = str(asked.get("job") or (done.get("id", "") if name == "start" else ""))
-        audit.note(audit.Deed(name, who.name, _address(message.client), job, str(asked.get("node", "")), why))
+        about = str(done.pop("about", ""))
+        audit.note(audit.Deed(name, who.name, _address(message.client), job, str(asked.get("node", "")), why, about))
     return done
 
 

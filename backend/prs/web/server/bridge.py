@@ -58,7 +58,7 @@ def speaker(sock: Any) -> int:
 
 def judge(req: Any) -> None:
     """Refuse what the plugin does not send: InvalidHeader, InvalidRequestMethod."""
-    if req.method not in ("GET", "POST"):
+    if req.method not in ("GET", "POST", "PUT"):
         raise InvalidRequestMethod(req.method)
     for name, _ in req.headers:
         if name not in _HEADERS:

@@ -1,0 +1,82 @@
+"""The part of the root helper that writes the cluster-wide policy. Standard library only, as all that runs as root."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+WORD = b"policy "  # begins the request
+LONGEST = 90 * 1024  # bytes of a request
+LARGEST = 64 * 1024  # bytes of a policy
+PATIENCE = 10.0  # seconds to wait for another one who writes it
+_REQUEST = re.compile(rb"policy ([0-9a-f]{64}) ([A-Za-z0-9+/=]*)\n")
+
+
+def serve(line: bytes, node: Path, folder: Path, locks: Path) -> str:
+    """Write the policy if it still is the version that its writer has read; no two nodes do so at the same time.
+
+    `node` is a directory that is there while /etc/pve is mounted, `folder` where the policy is, `locks` where pmxcfs has its locks.
+    """
+    found = _REQUEST.fullmatch(line)
+    text = _text(found[2]) if found else None
+    if found is None or text is None:
+        return f"refused: a digest and a policy are expected, in base64 of UTF-8, {LARGEST // 1024} KiB at most"
+    if not node.is_dir():
+        return f"refused: there is no node {node.name}"
+    file, draft = folder / "policy.conf", folder / f"policy.conf.{secrets.token_hex(8)}.tmp"
+    try:
+        with _lock(locks / "proxmox-rebalancing-policy"):
+            if hashlib.sha256(file.read_bytes() if file.exists() else b"").hexdigest() != found[1].decode():
+                return "changed: somebody else has written the policy meanwhile"
+            folder.mkdir(mode=0o755, exist_ok=True)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640), "wb") as out:
+                out.write(text)
+            draft.rename(file)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        # pmxcfs refuses root's writes with EACCES while the cluster has no quorum (pve-cluster pmxcfs/dcdb.c).
+        hint = ": the cluster has no quorum, so /etc/pve is read-only" if error.errno == errno.EACCES else ""
+        return f"failed: {file}: {error.strerror}{hint}"
+    return f"ok policy {hashlib.sha256(text).hexdigest()}"
+
+
+def _text(packed: bytes) -> bytes | None:
+    """The policy, None for what cannot be one."""
+    try:
+        text = base64.b64decode(packed, validate=True)
+        text.decode("utf-8")
+    except ValueError:
+        return None
+    return text if len(text) <= LARGEST and b"\0" not in text else None
+
+
+@contextmanager
+def _lock(place: Path) -> Iterator[None]:
+    """Hold a lock of the whole cluster, as Proxmox VE does: a directory in pmxcfs, which frees one that is older than two minutes when
+    somebody sets its time to 0 (pve-cluster PVE/Cluster.pm cfs_lock). OSError."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            place.mkdir()
+            break
+        except FileExistsError:
+            if time.monotonic() >= end:
+                raise TimeoutError(errno.ETIMEDOUT, "somebody else is writing it, try again") from None
+            with suppress(OSError):
+                os.utime(place, (0, 0))
+            time.sleep(0.1)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            place.rmdir()
