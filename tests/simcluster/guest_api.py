@@ -53,6 +53,8 @@ def _present(world: World, guest: Guest) -> dict[str, Any]:
         row["tags"] = ";".join(guest.tags)
     if guest.lock:
         row["lock"] = guest.lock
+    if guest.kind == "qemu" and (least := int(guest.config.get("balloon", 0))):  # QemuServer.pm vmstatus
+        row |= {"balloon_min": least * 2**20, "shares": int(guest.config.get("shares", 1000))}
     return row
 
 

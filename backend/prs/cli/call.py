@@ -88,7 +88,7 @@ class Call:
             return ""
 
     def _with_options(self, settings: Settings) -> Settings:
-        names = {"method": "method", "max_moves": "max_moves", "max_gib": "max_bytes", "containers": "containers"}
+        names = {"method": "method", "counted": "memory", "max_moves": "max_moves", "max_gib": "max_bytes", "containers": "containers"}
         given = {field: getattr(self.options, name, None) for name, field in names.items()}
         policy = replace(settings.policy, **{field: value for field, value in given.items() if value is not None})
         relax = ("*",) if getattr(self.options, "relax", False) else tuple(getattr(self.options, "relax_rule", None) or ())

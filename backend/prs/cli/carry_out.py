@@ -172,7 +172,8 @@ class Worker:
         moved = {step.vmid for step in job.steps if step.state == "done" and step.running}
         began, told = self._clock.monotonic(), False
         while True:
-            cluster = read_cluster(self.api, self._clock.time(), self._settings.policy.method, history=0.0)
+            policy = self._settings.policy
+            cluster = read_cluster(self.api, self._clock.time(), policy.method, history=0.0, counts=policy.memory)
             blank = [guest for guest in cluster.guests if guest.vmid in moved and guest.problem]
             waited = self._clock.monotonic() - began
             ended = waited > SETTLES or self.interrupts.any

@@ -184,6 +184,8 @@ def config(parser: argparse.ArgumentParser) -> None:
 def _levelling(parser: argparse.ArgumentParser) -> None:
     words = f"what to level: {BY_NAME['balancing', 'method'].allowed}"
     parser.add_argument("--method", type=_option("method"), metavar="METHOD", help=words)
+    counts = f"what counts of a guest's memory: {BY_NAME['balancing', 'memory'].allowed}"
+    parser.add_argument("--memory", dest="counted", type=_option("memory"), metavar="WHICH", help=counts)
     parser.add_argument(
         "--goal", choices=("spread", "level"), default="spread",
         help="spread (default): the cheapest moves to the configured spread; level: the most level cluster within the limits",

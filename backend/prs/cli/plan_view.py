@@ -79,17 +79,19 @@ def terms_line(plan: Plan, style: Style) -> str:
 
 def nodes_table(cluster: Cluster, plan: Plan, style: Style) -> str:
     """Show each node's loads before the plan and, if it moves anything, after it."""
-    return loads_table(cluster, plan.before, plan.after if plan.moves else (), plan.method, style, plan.node)
+    return loads_table(cluster, plan.before, plan.after if plan.moves else (), plan.method, style, plan.node, plan.memory)
 
 
 def loads_table(
-    cluster: Cluster, before: Sequence[NodeLoad], after: Sequence[NodeLoad], method: str, style: Style, drained: str = ""
+    cluster: Cluster, before: Sequence[NodeLoad], after: Sequence[NodeLoad], method: str, style: Style, drained: str = "",
+    counts: str = "used",
 ) -> str:
-    """Show loads node by node, the one of `method` (memory for all) first and with bars; `after` may be empty."""
+    """Show loads node by node, the one of `method` (memory for all) first and with bars; `after` may be empty. `counts`: which memory."""
     first = "memory" if method == "all" else method
     others = [name for name in ("memory", "cpu", "disk") if name != first and any(getattr(load, name) for load in (*before, *after))]
     later, nodes = {load.node: load for load in after}, {node.name: node for node in cluster.nodes}
-    heads = ["NODE", "GUESTS", f"{first.upper()} NOW", *(["AFTER"] if after else []), *(name.upper() for name in others), "NOTE"]
+    shown = {"cpu": "CPU", "disk": "DISK", "memory": "MEMORY" if counts == "used" else f"{counts.upper()} MEMORY"}
+    heads = ["NODE", "GUESTS", f"{shown[first]} NOW", *(["AFTER"] if after else []), *(shown[name] for name in others), "NOTE"]
     rows = []
     for load in before:
         then = later.get(load.node)

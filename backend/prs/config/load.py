@@ -212,6 +212,8 @@ def _web(found: Found) -> Web:
 def _policy(found: Found) -> Policy:
     return Policy(
         method=found.get("balancing", "method"),
+        memory=found.get("balancing", "memory"),
+        overcommit=found.get("balancing", "overcommit"),
         ignore_nodes=found.get("balancing", "ignore_nodes"),
         ignore_guests=found.get("balancing", "ignore_vms"),
         tags=found.get("balancing", "tags"),

@@ -68,6 +68,14 @@ OPTIONS = (
         "What is levelled: memory, local disk, CPU, or all three.",
     ),
     Option(
+        "balancing", "memory", values.choice("used", "assigned", "reserved"), "used", "used, assigned or reserved",
+        "What counts of a guest's memory: what it uses, all that it is assigned, or what its balloon leaves it at least.",
+    ),
+    Option(
+        "balancing", "overcommit", values.number(10, 1000, 0.01, "%"), "100", "percent of a node's memory from 10 to 1000",
+        "What assigned or reserved memory may add up to on a node that receives a guest; what is in use has to fit as well.",
+    ),
+    Option(
         "balancing", "ignore_nodes", values.but(values.items(values.node_pattern)), "",
         "a comma list of node names, * and ? allowed, ! before an exception",
         "Nodes left alone: no guest leaves or enters them; * stands for any characters, ? for any one, ! excepts one.", "node01,node02",

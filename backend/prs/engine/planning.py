@@ -99,7 +99,7 @@ def _planned(
 
 def read_to_plan(api: Api, policy: Policy, now: float, request: PlanRequest, roster: Roster | None) -> Cluster:
     """The cluster as far as it is seen; PlanError where that is not enough for what is asked, PveError."""
-    cluster = with_hidden(read_cluster(api, now, policy.method), roster, api.user)
+    cluster = with_hidden(read_cluster(api, now, policy.method, counts=policy.memory), roster, api.user)
     _not_blind(api, cluster, request, roster)
     return cluster
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 Resource = Literal["memory", "cpu", "disk"]
 Method = Literal["memory", "cpu", "disk", "all"]
+Memory = Literal["used", "assigned", "reserved"]  # which memory of a guest counts
 RESOURCES: tuple[Resource, ...] = ("memory", "cpu", "disk")
 Kind = Literal["qemu", "lxc"]
 # Locks of work that ends by itself in minutes (pve-guest-common AbstractConfig.pm lists all locks); a drain waits for them.
@@ -97,6 +98,7 @@ class Guest:
     hookscript: str = ""  # volume id of its hook script
     firewalled: bool = False  # PVE's firewall is on for one of its network cards
     bridges: tuple[str, ...] = ()  # bridges and SDN vnets of its network cards
+    reserved: int = 0  # bytes that its balloon leaves it at least; 0 = it has none, or not read
     grows: int = 0  # bytes that its balloon, squeezed where it is, takes back where there is room
     auto_rebalance: bool = True  # under HA: PVE's own auto-rebalance, where it is on, may move it
     failback: bool = True  # under HA: the HA manager takes it back to the nodes that its rule prefers

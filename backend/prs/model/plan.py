@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from prs.model.cluster import Kind, Method
+from prs.model.cluster import Kind, Memory, Method
 from prs.model.forecast import Outlook
 
 
@@ -99,6 +99,7 @@ class Plan:
     terms: tuple[Term, ...] = ()
     warnings: tuple[str, ...] = ()
     summary: str = ""  # one sentence: what it does, or why there is nothing to do
+    memory: Memory = "used"  # which memory the loads and spreads are of
     options: tuple[tuple[str, str], ...] = field(default=())  # options it was made with, as shown to the user
     stopped: bool = True  # drain: stopped guests have to leave too
     headroom: Headroom | None = None  # None = not worked out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from prs.model.cluster import Method, Resource
+from prs.model.cluster import Memory, Method, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +58,10 @@ class Policy:
     relaxed: tuple[str, ...] = ()  # those that do not bind now
     avoid: tuple[str, ...] = ()  # nodes that get no guest by this plan
     targets: tuple[tuple[int, str], ...] = ()  # (vmid, node) of a person's choice: exactly these moves; in a drain where these guests go
+    memory: Memory = "used"  # what counts of a guest: what it uses, what it may use, or what its balloon leaves it at least
+    overcommit: float = 1.0  # share of a node's memory that assigned or reserved memory may add up to
+
+    @property
+    def hot_over(self) -> float:
+        """The share of a node's memory in use above which it is relieved at once; where use does not count, none would be."""
+        return self.hot if self.memory == "used" else float("inf")

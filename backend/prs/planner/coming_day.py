@@ -9,7 +9,7 @@ from prs.planner.choice import Choice
 from prs.planner.day.descent import Descent
 from prs.planner.day.hours import Hours, outlook
 from prs.planner.day.worth import Worth
-from prs.planner.explain import reasons
+from prs.planner.problem.counted_memory import label
 from prs.planner.problem.problem import Problem
 from prs.planner.quantities import points
 from prs.planner.search import order
@@ -49,14 +49,14 @@ def choose(problem: Problem, forecast: Forecast) -> Day:
 
 
 def _widest(problem: Problem, day: Outlook) -> str:
-    label = reasons.LABEL[problem.facts.policy.method]
-    return f"the widest {label} spread of the next {day.hours:.0f} h is expected to be {points(day.widest_before)}"
+    what = label(problem.facts.policy, problem.facts.policy.method)
+    return f"the widest {what} spread of the next {day.hours:.0f} h is expected to be {points(day.widest_before)}"
 
 
 def _sentence(problem: Problem, day: Outlook) -> str:
     """What the plan expects, and what would be without it."""
-    label = reasons.LABEL[problem.facts.policy.method]
-    text = (f"expected: the widest {label} spread of the next {day.hours:.0f} h goes from {day.widest_before * 100:.1f} to "
+    what = label(problem.facts.policy, problem.facts.policy.method)
+    text = (f"expected: the widest {what} spread of the next {day.hours:.0f} h goes from {day.widest_before * 100:.1f} to "
             f"{points(day.widest_after)}; without it: {day.widest_before * 100:.1f}")
     if day.hot_before:
         text += f"; hours with a node above {day.limit * 100:.0f}% of memory: {day.hot_after:.1f}, without it {day.hot_before:.1f}"

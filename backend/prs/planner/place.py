@@ -57,6 +57,8 @@ class _Places:
 
     def _roomy(self) -> bool:
         """True when the loss of any node can be borne for sure: a guest finds no room only where each node has less left than it needs."""
+        if self.problem.facts.policy.memory != "used":
+            return False  # what counts is not what a node's loss takes
         total, load, host = (self.problem.total["memory"], self.board.memory, self.problem.host["memory"])
         rooms = {place: max(0.0, total[place] - load[place] - self.largest) for place in self.usable}
         whole = sum(rooms.values())

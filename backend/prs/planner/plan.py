@@ -34,7 +34,7 @@ def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spr
     With targets in the policy it plans exactly these moves; PlanError for what cannot be.
     """
     problem = Problem(FixedLimits(cluster, policy))
-    plan = Plan("balance", policy.method, created=now, warnings=_warnings(problem))
+    plan = Plan("balance", policy.method, created=now, warnings=_warnings(problem), memory=policy.memory)
     if policy.targets:
         return _build(problem, chosen.choice(problem), plan, goal, proofs=False)
     if goal == "spread" and (words := thresholds.quiet(policy, score.fullest(problem, problem.load))):
@@ -57,7 +57,7 @@ def plan_day(cluster: Cluster, policy: Policy, now: float, forecast: Forecast) -
     Nothing is proven about such a plan: no plan of the moment can be held against it.
     """
     problem = Problem(FixedLimits(cluster, policy))
-    if len(problem.active) < 2 or policy.method == "disk":
+    if len(problem.active) < 2 or policy.method == "disk" or policy.memory != "used":  # what is assigned has no hours
         return plan_balance(cluster, policy, now)
     if repairs := _repairs(problem, now):
         return repairs
@@ -75,7 +75,7 @@ def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped:
     if node not in {one.name for one in cluster.nodes}:
         raise PlanError(f"There is no node {node} in this cluster{in_brackets(node, [one.name for one in cluster.nodes])}.")
     problem = Problem(FixedLimits(cluster, policy, node, stopped))
-    empty = Plan("drain", policy.method, node, now, warnings=_warnings(problem), stopped=stopped)
+    empty = Plan("drain", policy.method, node, now, warnings=_warnings(problem), stopped=stopped, memory=policy.memory)
     fixed = {v: r for v, r in problem.stays.items() if problem.facts.guests[v].node == node and _blocks(problem, v)}
     place = problem.index[node]
     found = drain.empty(problem, place, policy.method)

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from prs.model import Policy, Resource
 from prs.planner.objective import score
-
-LABEL: dict[Resource, str] = {"memory": "memory", "cpu": "CPU", "disk": "local disk"}
+from prs.planner.problem.counted_memory import label
 
 
 def quiet(policy: Policy, fullest: Mapping[Resource, float]) -> str:
@@ -15,9 +14,9 @@ def quiet(policy: Policy, fullest: Mapping[Resource, float]) -> str:
     levelled = [resource for resource in score.resources(policy.method) if resource in fullest]
     limits = dict(policy.only_over)
     if levelled and all(resource in limits and fullest[resource] <= limits[resource] for resource in levelled):
-        shown = " and ".join(f"more than {limits[resource] * 100:g}% of its {LABEL[resource]}" for resource in levelled)
+        shown = " and ".join(f"more than {limits[resource] * 100:g}% of its {label(policy, resource)}" for resource in levelled)
         return f"Nothing to do: no node uses {shown} (only_over)."
     if levelled and all(fullest[resource] < policy.idle_under for resource in levelled):
-        most = " and ".join(f"{fullest[resource] * 100:.1f}% of its {LABEL[resource]}" for resource in levelled)
+        most = " and ".join(f"{fullest[resource] * 100:.1f}% of its {label(policy, resource)}" for resource in levelled)
         return f"Nothing to do: the fullest node uses {most}, and a cluster under {policy.idle_under * 100:g}% is left alone (idle_under)."
     return ""

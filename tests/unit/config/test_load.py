@@ -56,6 +56,8 @@ max_moves = 7
 max_gib = 1.5TiB
 containers = yes
 memory_reserve = 512 MiB
+memory = Assigned
+overcommit = 150%
 unlike_cpus = warn
 parallel = 6
 parallel_node = 3
@@ -71,7 +73,9 @@ state_dir = /srv/prs
         ("a.example", "[fd00::1]:8007", "10.0.0.1:99", "[fd00::2]"), "prs@pve", "", "service", "0123-4567",
         verify=False, ca_file=str(SHIPPED), timeout=12.5,
     )  # fmt: skip
-    assert settings.policy == Policy("cpu", (), ("web*", "10?"), 0.025, 7, 3 * 2**39, True, 2**29, 6, 3, unlike_cpus="warn")
+    counts = Policy(memory="assigned", overcommit=1.5)
+    assert settings.policy == replace(counts, method="cpu", ignore_guests=("web*", "10?"), spread=0.025, max_moves=7, max_bytes=3 * 2**39,
+                                      containers=True, memory_reserve=2**29, parallel_total=6, parallel_node=3, unlike_cpus="warn")
     assert not settings.daemon
     assert settings.schedule == 5400.0
     assert settings.dry_run

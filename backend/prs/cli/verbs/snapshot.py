@@ -21,7 +21,7 @@ def act(call: Call) -> int:
     settings = call.settings()
     endpoint = settings.require_endpoint()
     api = call.connect(endpoint)
-    cluster = examined(api, read_cluster(api, time.time(), "all"), settings.policy, call.options.all)
+    cluster = examined(api, read_cluster(api, time.time(), "all", counts="reserved"), settings.policy, call.options.all)
     text = snapshot_file.dump(cluster, (api.user, endpoint.user))
     if call.options.file is None:
         call.print(text)

@@ -209,7 +209,7 @@ class Service:
             self._say(f"serving jobs of the web interface; no scheduled runs: {' '.join(settings.missing)}")
             return
         last = float(self._journal.note("last_run") or 0)
-        if self._recorder.fullest > settings.policy.hot and abs(now - last) >= HOT_AGAIN and self._clock.monotonic() >= self._next_hot:
+        if self._recorder.fullest > settings.policy.hot_over and abs(now - last) >= HOT_AGAIN and self._clock.monotonic() >= self._next_hot:
             self._next_hot = self._clock.monotonic() + HOT_AGAIN
             log.warning("a node uses %.0f%% of its memory, more than %.0f%%: this run does not wait for the schedule",
                         self._recorder.fullest * 100, settings.policy.hot * 100)

@@ -60,7 +60,7 @@ def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluste
         raise PlanError(f"job {under_way[0]} is still at work on {held.node}: wait for it or cancel it")
     job = joined(drains)
     policy = way_back(job.policy, job.steps)
-    cluster = with_hidden(read_cluster(api, now, policy.method), holds.roster, api.user)
+    cluster = with_hidden(read_cluster(api, now, policy.method, counts=policy.memory), holds.roster, api.user)
     rights = permissions(api)
     cluster = movable(keep_out(cluster, holds.held(), held.node), api.user, rights)
     if not cluster.quorate:

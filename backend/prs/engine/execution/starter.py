@@ -48,7 +48,7 @@ class Starter:
         # Steps that have to wait do not hold up others whose turn has just come.
         if not ready or (self._clock.monotonic() < self._opens and self._looked.issuperset(step.seq for step in ready)):
             return
-        cluster = read_cluster(self._api, self._clock.time(), job.policy.method, history=0.0)
+        cluster = read_cluster(self._api, self._clock.time(), job.policy.method, history=0.0, counts=job.policy.memory)
         cluster = keep_out(cluster, self._holds.held(), job.node or home(job))
         self._locked = frozenset(guest.vmid for guest in cluster.guests if guest.lock)
         self._maintenance.see(job, cluster)

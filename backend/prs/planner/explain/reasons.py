@@ -9,13 +9,13 @@ from prs.model import LOCK_PATIENCE, RESOURCES, Guest, Method, Stay
 from prs.planner.objective import score
 from prs.planner.objective.level import Level
 from prs.planner.problem.board import Board
+from prs.planner.problem.counted_memory import label
 from prs.planner.problem.problem import Problem
 from prs.planner.quantities import gib, listed, percent, points
 
 SHOWN = 0.0005  # fraction from which a change of the spread is seen in a figure with one decimal
 SHOWN_SECONDS = 0.05  # the same for seconds
 CHEAPEST = 0.005  # share by which a plan may be dearer than the bound and still be shown as 0%: it is called the cheapest
-LABEL = {"memory": "memory", "cpu": "CPU", "disk": "local disk", "all": "memory, CPU and local disk"}
 BROKEN = "is broken and stays so"
 
 
@@ -29,7 +29,7 @@ def move(board: Board, unit: int, target: int, method: Method) -> str:
     after = score.spread(problem, board.load, method)
     board.move(unit, source)
     text = (f"takes {problem.names[source]} from {percent(load[source], total[source])} to {percent(load[source] - size, total[source])} "
-            f"{LABEL[resource]} and {problem.names[target]} from {percent(load[target], total[target])} "
+            f"{label(problem.facts.policy, resource)} and {problem.names[target]} from {percent(load[target], total[target])} "
             f"to {percent(load[target] + size, total[target])}")
     if abs(after - before) >= SHOWN:
         text += f"; the spread goes from {before * 100:.1f} to {points(after)}"
@@ -41,7 +41,8 @@ def leaving(board: Board, unit: int, target: int) -> str:
     problem, memory = board.problem, board.load["memory"]
     before, after, total = memory[target], memory[target] + board.units[unit].memory, problem.total["memory"][target]
     name, source = problem.names[target], problem.names[board.where[unit]]
-    text = f"leaves {source}, which is being drained; takes {name} from {percent(before, total)} to {percent(after, total)} memory"
+    what = label(problem.facts.policy, "memory")
+    text = f"leaves {source}, which is being drained; takes {name} from {percent(before, total)} to {percent(after, total)} {what}"
     return "; ".join([text, *(occupied(guest) for guest in board.units[unit].guests if guest.occupied)])
 
 
@@ -54,7 +55,8 @@ def occupied(guest: Guest) -> str:
 def helper(board: Board, unit: int, target: int) -> str:
     """Why a guest of another node moves in a drain."""
     item, names, source = board.units[unit], board.problem.names, board.where[unit]
-    what = gib(item.memory) + " of memory" + (f" and {gib(item.disk)} of local disk" if item.disk else "")
+    what = f"{gib(item.memory)} of {label(board.problem.facts.policy, 'memory')}"
+    what += f" and {gib(item.disk)} of local disk" if item.disk else ""
     return f"makes room on {names[source]} ({what}) for guests of the drained node; {names[target]} has the room for it"
 
 
@@ -79,7 +81,7 @@ def staying(problem: Problem, board: Board, moved: frozenset[int], method: Metho
             item = problem.units[problem.unit_of[vmid]]
             if item.memory + item.growth > largest[item.home]:
                 free, most = gib(largest[item.home]), gib(item.memory + item.growth)
-                size = f"the {most} of memory it may grow to" if item.growth else f"its {most} of memory"
+                size = f"the {most} of memory it may grow to" if item.growth else f"its {most} of {label(problem.facts.policy, 'memory')}"
                 reason = f"no other node has room for {size}; the most that is free elsewhere is {free}"
             else:
                 reason = why or _level(problem, board, item.home, guest, method, spread)
@@ -96,7 +98,7 @@ def _rooms(problem: Problem, board: Board) -> list[float]:
 def _level(problem: Problem, board: Board, home: int, guest: Guest, method: Method, spread: float) -> str:
     resource = score.resources(method)[0]
     load = percent(board.load[resource][home], problem.total[resource][home])
-    place = f"{guest.node} is at {load} {LABEL[resource]} with this plan, in a spread of {points(spread)}"
+    place = f"{guest.node} is at {load} {label(problem.facts.policy, resource)} with this plan, in a spread of {points(spread)}"
     return f"{place}; moving it too would cost more than it brings"
 
 
@@ -123,7 +125,8 @@ def _stay(problem: Problem, vmid: int, reason: str) -> Stay:
 def _nowhere(problem: Problem, board: Board, unit: int, node: int) -> str:
     """What stands against each node, as it is now: nobody finds a number that counts guests which have not moved."""
     item = problem.units[unit]
-    what = f"needs {gib(item.memory)} of memory" if item.memory else f"needs {gib(item.disk)} of local disk"
+    memory = label(problem.facts.policy, "memory")
+    what = f"needs {gib(item.memory)} of {memory}" if item.memory else f"needs {gib(item.disk)} of local disk"
     facts = []
     for place, name in enumerate(problem.names):
         if place != item.home:
@@ -154,19 +157,20 @@ def _short(problem: Problem, node: int) -> str:
         room = sum(max(0.0, problem.cap[resource][place] - problem.load[resource][place]) for place in problem.active)
         if need > room + score.ROUNDING:
             sizes = (f"{need:.1f} cores", f"{room:.1f}") if resource == "cpu" else (gib(need), gib(room))
-            return f": all that have to leave need {sizes[0]} of {LABEL[resource]}, and {sizes[1]} are free on the other nodes together"
+            what = label(problem.facts.policy, resource)
+            return f": all that have to leave need {sizes[0]} of {what}, and {sizes[1]} are free on the other nodes together"
     return ""
 
 
 def changed(problem: Problem, method: Method, before: float, after: float) -> str:
     """The spread of the method before and after, and what the others do."""
-    return f"the {LABEL[method]} spread goes from {before * 100:.1f} to {points(after)}"
+    return f"the {label(problem.facts.policy, method)} spread goes from {before * 100:.1f} to {points(after)}"
 
 
 def nothing(problem: Problem, start: Level, best: Level | None, enough: float) -> str:
     """Why nothing is done; `best` is the most level state in reach, None where only a search has found no better one."""
     policy = problem.facts.policy
-    spread = f"the {LABEL[policy.method]} spread"
+    spread = f"the {label(policy, policy.method)} spread"
     within = "" if policy.max_moves is None and policy.max_bytes is None else " within the budget"
     if start.widest <= enough:
         return f"Nothing to do: {spread} is {points(start.widest)}, within the {points(enough)} that count as balanced."
@@ -212,7 +216,7 @@ def dearer(problem: Problem, free: Board, seconds: float) -> str:
 
 def _grown(problem: Problem, free: Board) -> str:
     guards = score.guards(problem, problem.facts.policy.method)
-    return " and ".join(f"the {LABEL[resource]} spread grow to {points(score.spread(problem, free.load, resource))}"
+    return " and ".join(f"the {label(problem.facts.policy, resource)} spread grow to {points(score.spread(problem, free.load, resource))}"
                         for resource in score.worsened(problem, free.load, guards))
 
 

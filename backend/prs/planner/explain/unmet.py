@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from prs.model import Cluster, Guest, Plan, Policy, Rule
+from prs.planner.problem.counted_memory import counted, label, most
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.quantities import gib, listed
 
@@ -42,9 +43,9 @@ def _few(limits: FixedLimits, bound: Sequence[Guest]) -> str:
 
 def _too_large(limits: FixedLimits, bound: Sequence[Guest]) -> str:
     """That no node can hold guests that are to be together, in words; "" when one can."""
-    needed = sum(guest.memory for guest in bound)
-    largest = max((limits.nodes[name].memory - limits.policy.memory_reserve for name in limits.open), default=0)
-    return f"its guests use {gib(needed)} of memory, and no node has more than {gib(largest)}" if needed > largest else ""
+    needed, what = sum(counted(limits.policy, guest) for guest in bound), label(limits.policy, "memory")
+    largest = max((most(limits.policy, limits.nodes[name].memory) for name in limits.open), default=0.0)
+    return f"its guests use {gib(needed)} of {what}, and no node has more than {gib(largest)}" if needed > largest else ""
 
 
 def _opposed(limits: FixedLimits, rule: Rule) -> str:

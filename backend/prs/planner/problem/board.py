@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from prs.model import RESOURCES, Cluster, Policy
+from prs.planner.problem.counted_memory import IN_USE, label
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 from prs.planner.problem.storage_map import Landing, short
@@ -24,7 +25,7 @@ class Board:
         self.memory, self.cpu, self.disk = (self.load[resource] for resource in RESOURCES)
         self.occupied = [dict(count) for count in problem.occupied]
         self.wide = {group: dict(count) for group, count in problem.wide.items()}
-        self.free = {key: storage.total - storage.used for key, storage in problem.facts.storages.items()}
+        self.free = {key: storage.total - storage.used for key, storage in problem.facts.storages.items()} | problem.unused
         self.room = list(problem.cap["memory"])  # without what guests that have come may grow by
         self.landed = dict[tuple[int, int], Landing]()  # how disks lie on a node of storages with other names, by unit and node
         self.decided = dict[tuple[int, int], Landing]()  # how they have to, likewise
@@ -119,12 +120,13 @@ class Board:
         memory, most = max(0.0, self.room[target] - self.memory[target]), item.memory + item.growth
         if most > memory and item.memory:
             words = f"needs {gib(item.memory)}" if item.memory > memory or not item.growth else f"may grow to {gib(most)}"
-            return f"{words} of memory, {name} has {gib(memory)} free"
+            return f"{words} of {label(self.problem.facts.policy, 'memory')}, {name} has {gib(memory)} free"
         if item.disk > max(0.0, room["disk"]):
             return f"needs {gib(item.disk)} of local disk, {name} has {gib(max(0.0, room['disk']))} free"
         for storage, size in self._needs(unit, target):
             if (free := self.free.get((storage, name), 0)) < size:
-                return short(size, storage, free, name)
+                in_use = f"uses up to {gib(size)} of memory, {name} has {gib(max(0, free))} free"
+                return in_use if storage == IN_USE else short(size, storage, free, name)
         if item.cpu > max(0.0, room["cpu"]) + SLACK:
             return f"uses {item.cpu:.1f} cores, {name} has {max(0.0, room['cpu']):.1f} free"
         return ""

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from prs.model import RESOURCES, Guest, Policy, Resource
+from prs.planner.problem.counted_memory import IN_USE, counted, most, unproven
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.storage_map import Landing, held
 
 UNLIMITED = float("inf")
+ENDLESS = 2**62  # bytes of memory that a node of unknown size has
 MOST_WRITTEN = 0.5  # share of the link that a guest's writing takes at most: then all of its memory is copied twice
 
 
 @dataclass(slots=True)
 class Unit:
-    """Guests that only move together: mostly one, more under a `together` rule. Memory and disk in bytes, cost in seconds."""
+    """Guests that only move together: mostly one, more under a `together` rule. Memory and disk in bytes, cost in seconds.
+
+    `memory` is what counts of it against a node, `used` what is in use and travels.
+    """
 
     guests: tuple[Guest, ...]
     home: int  # index of the node it is on
@@ -29,7 +34,8 @@ class Unit:
     needs: tuple[tuple[str, int], ...] = ()  # bytes by storage that it needs on its target
     growth: int = 0  # bytes of memory that it may use more on another node than at home
     wide: tuple[int, ...] = ()  # those of `groups` that hold across failure domains
-    landings: tuple[tuple[int, tuple[Landing, ...]], ...] = ()  # by node, where disks may land on storages of other names
+    landings: tuple[tuple[int, tuple[Landing, ...]], ...] = ()  # by node, where it needs something else than `needs`
+    used: int = 0
 
     def landings_on(self, place: int) -> tuple[Landing, ...]:
         """The ways to put its disks on that node; () where they land on storages of their own names."""
@@ -38,7 +44,7 @@ class Unit:
     @property
     def bytes(self) -> int:
         """Bytes that travel when it moves."""
-        return self.memory + self.disk
+        return self.used + self.disk
 
     def size(self, resource: Resource) -> float:
         """Its load on the resource, in the resource's own unit."""
@@ -73,17 +79,17 @@ class Problem:
         self.names = tuple(facts.nodes)
         self.index = {name: place for place, name in enumerate(self.names)}
         self.active = tuple(self.index[name] for name in facts.open)
-        reserve = facts.policy.memory_reserve
         self.total: dict[Resource, list[float]] = {r: [float(getattr(node, r)) for node in nodes] for r in RESOURCES}
         self.host: dict[Resource, list[float]] = {r: [float(getattr(node, f"{r}_host")) for node in nodes] for r in RESOURCES}
         self.cap: dict[Resource, list[float]] = {r: [size or UNLIMITED for size in self.total[r]] for r in RESOURCES}
-        self.cap["memory"] = [max(0.0, size - reserve) for size in self.cap["memory"]]
+        self.cap["memory"] = [max(0.0, most(facts.policy, size)) for size in self.cap["memory"]]
         self.load = {r: list(self.host[r]) for r in RESOURCES}
         for guest in facts.guests.values():
             place = self.index.get(guest.node)
             if place is not None:
                 for r in RESOURCES:
-                    self.load[r][place] += getattr(guest, r)
+                    self.load[r][place] += counted(facts.policy, guest) if r == "memory" else getattr(guest, r)
+        self.unused = self._unused() if unproven(facts.policy) else {}  # bytes of memory by node, where use is a limit of its own
         self._groups()
         self._units()
         self.scattered = self._scattered()
@@ -91,6 +97,14 @@ class Problem:
         self.widest: dict[Resource, float] = {}  # spreads allowed to other resources where they do not count from the loads here
         self.peaks: dict[Resource, float] = {}  # bounds of the fullest node's load, once worked out
         self.preferences = self._preferences()
+
+    def _unused(self) -> dict[tuple[str, str], int]:
+        facts, nodes = self.facts, self.facts.nodes
+        free = {name: node.memory - facts.policy.memory_reserve - node.memory_host for name, node in nodes.items() if node.memory}
+        for guest in facts.guests.values():
+            if guest.node in free:
+                free[guest.node] -= guest.memory
+        return {(IN_USE, name): free.get(name, ENDLESS) for name in nodes}
 
     def _preferences(self) -> dict[int, list[int]]:
         """By unit that rules bind to nodes: how many more of its guests are off the preferred nodes on each node than at home."""
@@ -154,21 +168,31 @@ class Problem:
             for guest in guests:
                 self.stays[guest.vmid] = self._nowhere(guests, guest)
             return
-        needs = held(guests)
+        needs = self._with_use(held(guests).items(), guests, home=True)
         cost = sum(seconds(facts.policy, guest, guest.disk) for guest in guests)
         for guest in guests:
             self.unit_of[guest.vmid] = len(self.units)
-        memory, cpu, disk = sum(guest.memory for guest in guests), sum(guest.cpu for guest in guests), sum(guest.disk for guest in guests)
-        growth = sum(facts.growth(guest) for guest in guests)
-        self.units.append(Unit(tuple(guests), home, allowed, cost, memory, cpu, disk, groups, tuple(sorted(needs.items())), growth,
-                               tuple(group for group in groups if group in self.wide), self._landings(guests, allowed)))
+        used, cpu, disk = sum(guest.memory for guest in guests), sum(guest.cpu for guest in guests), sum(guest.disk for guest in guests)
+        memory = sum(counted(facts.policy, guest) for guest in guests)
+        growth = sum(facts.growth(guest) for guest in guests) if facts.policy.memory == "used" else 0
+        self.units.append(Unit(tuple(guests), home, allowed, cost, memory, cpu, disk, groups, needs, growth,
+                               tuple(group for group in groups if group in self.wide), self._landings(guests, allowed), used))
 
     def _landings(self, guests: Sequence[Guest], allowed: bytes) -> tuple[tuple[int, tuple[Landing, ...]], ...]:
-        """The ways to put the guests' disks on each node where the policy's map may send them to storages of other names."""
-        if not self.facts.policy.storages or not any(guest.volumes for guest in guests):
+        """What the guests need on each node where that is not what they hold: storages by the policy's map, memory to grow into."""
+        mapped = bool(self.facts.policy.storages) and any(guest.volumes for guest in guests)
+        grows = bool(self.unused) and any(self.facts.growth(guest) for guest in guests)
+        if not mapped and not grows:
             return ()
-        found = ((place, self.facts.storage_map.landings(guests, name)) for place, name in enumerate(self.names) if allowed[place])
-        return tuple((place, ways) for place, ways in found if ways)
+        plain = (Landing(tuple(sorted(held(guests).items())), ()),) if grows else ()
+        found = ((place, (self.facts.storage_map.landings(guests, name) if mapped else ()) or plain)
+                 for place, name in enumerate(self.names) if allowed[place])
+        return tuple((place, tuple(replace(way, needs=self._with_use(way.needs, guests)) for way in ways)) for place, ways in found if ways)
+
+    def _with_use(self, needs: Iterable[tuple[str, int]], guests: Sequence[Guest], home: bool = False) -> tuple[tuple[str, int], ...]:
+        """These bytes by storage, and those of memory in use where that is a limit of its own; away from home what they may grow to."""
+        used = sum(guest.memory + (0 if home else self.facts.growth(guest)) for guest in guests) if self.unused else 0
+        return (*sorted(needs), (IN_USE, used)) if used else tuple(sorted(needs))
 
     def _stuck(self, guests: Sequence[Guest], groups: Sequence[int]) -> dict[int, str]:
         """Why none of these guests can leave the node, wherever to; {} when nothing keeps them. `groups` are those of each guest."""

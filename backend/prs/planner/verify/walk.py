@@ -29,12 +29,22 @@ class Walk:
             if guest.node in facts.nodes:
                 for r in RESOURCES:
                     self.load[r][guest.node] += getattr(guest, r)
+        self.counted = {name: float(node.memory_host) for name, node in facts.nodes.items()}  # by the policy's choice of memory
+        for guest in facts.guests.values():
+            self.counted[guest.node] = self.counted.get(guest.node, 0.0) + self._counts(guest)
         self.growth = dict.fromkeys(facts.nodes, 0)  # what guests that have come may grow by
         self.free = {key: storage.total - storage.used for key, storage in facts.storages.items()}
         self.disks = {vmid: [(volume.storage, volume.size) for volume in guest.volumes] for vmid, guest in facts.guests.items()}
         moves_stopped = (bool(facts.drain) and facts.stopped) or facts.policy.stopped
         self.reading = Reading(facts.cluster, facts.policy, facts.open, facts.drain, moves_stopped)
         self.split = [self._places(bond.vmids) for bond in self.reading.together]
+
+    def _counts(self, guest: Guest) -> int:
+        """What counts of the guest's memory: a second reading of that, in bytes."""
+        if self.facts.policy.memory == "used" or guest.status in ("stopped", "unknown"):
+            return guest.memory
+        whole = max(guest.memory_max, guest.memory + guest.grows)
+        return min(whole, guest.reserved or whole) if self.facts.policy.memory == "reserved" else whole
 
     def _places(self, vmids: frozenset[int]) -> int:
         return len({self.where[vmid] for vmid in vmids})
@@ -63,6 +73,10 @@ class Walk:
         if guest.memory + growth > free and node.memory and guest.memory:
             words = f"needs {gib(guest.memory)}" if guest.memory > free or not growth else f"may grow to {gib(guest.memory + growth)}"
             return f"{words} of memory, {target} has {gib(max(0.0, free))} free"
+        if self.facts.policy.memory != "used" and node.memory and (mine := self._counts(guest)):
+            left = node.memory * self.facts.policy.overcommit - self.facts.policy.memory_reserve - self.counted[target]
+            if mine > left + 1.0:  # a byte: limits are no whole numbers
+                return f"needs {gib(mine)} of {self.facts.policy.memory} memory, {target} has {gib(max(0.0, left))} free"
         if node.cpu and guest.cpu and self.load["cpu"][target] + guest.cpu > node.cpu + TOLERANCE:
             return f"needs {guest.cpu:.1f} cores, {target} uses {self.load['cpu'][target]:.1f} of {node.cpu:.1f}"
         if node.disk and guest.disk and self.load["disk"][target] + guest.disk > node.disk:
@@ -93,6 +107,7 @@ class Walk:
         for place, sign in ((self.where[guest.vmid], -1), (target, 1)):
             for r in RESOURCES:
                 self.load[r][place] += sign * getattr(guest, r)
+            self.counted[place] = self.counted.get(place, 0.0) + sign * self._counts(guest)
             if place != guest.node:
                 self.growth[place] += sign * self.facts.growth(guest)
         for name, size in self.disks[guest.vmid]:

@@ -17,9 +17,10 @@ from prs.pve.read.values import Row, flag, number, rows, table, text, whole
 HA_RULES_SINCE = 9  # PVE 9 has rules where PVE 8 has groups
 
 
-def read_cluster(api: Api, now: float, method: str = "memory", history: float = 1800.0) -> Cluster:
+def read_cluster(api: Api, now: float, method: str = "memory", history: float = 1800.0, counts: str = "used") -> Cluster:
     """The cluster at `now`, this machine's time; loads are means over `history` seconds (0: the last report) since the node's last change.
 
+    `counts` "reserved" asks each node once more, for its VMs' balloons.
     Without /cluster/resources there is no snapshot (PveError); everything else that cannot be read is named in `problems`.
     """
     reader = Reader(api)
@@ -35,6 +36,8 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
     offline = frozenset(node.name for node in nodes if not node.online)
     guests = resources.guests(data, offline)
     nodes, guests = _asked_themselves(reader, nodes, guests)
+    if counts == "reserved":
+        guests = _with_reserved(reader, guests, nodes)
     storages = resources.storages(data, defined)
     rebalances = ha.auto_rebalance(options)
     view = _read_ha(reader, guests, nodes, version, rebalances)
@@ -86,6 +89,17 @@ def _asked_themselves(reader: Reader, nodes: tuple[Node, ...], guests: tuple[Gue
     return tuple(sized.get(node.name, node) for node in nodes), tuple(
         resources.with_present(guest, found[guest.vmid]) if guest.node in silent and guest.vmid in found else guest for guest in guests
     )
+
+
+def _with_reserved(reader: Reader, guests: tuple[Guest, ...], nodes: tuple[Node, ...]) -> tuple[Guest, ...]:
+    """The VMs with what balloons leave them at least, by their nodes' own lists (qemu-server QemuServer.pm vmstatus)."""
+    found = dict[int, int]()
+    for node in nodes:
+        if node.online and not node.problem and any(guest.kind == "qemu" and guest.node == node.name for guest in guests):
+            unknown = f"What memory the balloons of the VMs on {node.name} leave them is not known: all of it counts as reserved"
+            listed = reader.rows(f"/nodes/{quote(node.name)}/qemu", unknown) or []
+            found |= {whole(row, "vmid"): whole(row, "balloon_min") for row in listed}
+    return tuple(replace(guest, reserved=found.get(guest.vmid, 0)) if guest.kind == "qemu" else guest for guest in guests)
 
 
 def _replications(data: list[Row]) -> tuple[Replication, ...]:

@@ -7,7 +7,23 @@ from typing import Any, get_args
 from prs.config.policy_view import PolicyOption, PolicyView
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
-from prs.model import RESOURCES, Candidate, Guest, Headroom, Method, Move, NodeLoad, Outlook, Placed, Placement, Plan, Stay, Storage, Term
+from prs.model import (
+    RESOURCES,
+    Candidate,
+    Guest,
+    Headroom,
+    Memory,
+    Method,
+    Move,
+    NodeLoad,
+    Outlook,
+    Placed,
+    Placement,
+    Plan,
+    Stay,
+    Storage,
+    Term,
+)
 from prs.web.api.reflect import OF_PLANS, Schema, listing, record, ref, schema_of
 
 TEXT: Schema = {"type": "string"}
@@ -23,6 +39,7 @@ VMID: Schema = {"type": "integer", "minimum": 1, "maximum": 999999999}
 ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{12}$"}
 LATER: Schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 NODE: Schema = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"}
+MEMORY: Schema = {"type": "string", "enum": list(get_args(Memory)), "description": "which memory of guests counts"}
 METHOD: Schema = {"type": "string", "enum": list(get_args(Method))}
 HOW: Schema = {"type": "string", "enum": ["live", "ha", "offline", "restart"], "description": "how the guest moves"}
 KIND: Schema = {"type": "string", "enum": ["qemu", "lxc", ""]}
@@ -51,6 +68,7 @@ def _requests() -> dict[str, Schema]:
         **choice,
         "kind": {"type": "string", "enum": ["balance"]},
         "method": METHOD,
+        "memory": MEMORY,
         "goal": {"type": "string", "enum": ["spread", "level"], "description": "cheapest plan to the configured spread, or most level"},
         "containers": FLAG,
         "max_moves": limit,
@@ -61,6 +79,7 @@ def _requests() -> dict[str, Schema]:
         "kind": {"type": "string", "enum": ["drain"]},
         "node": NODE,
         "method": METHOD,
+        "memory": MEMORY,
         "stopped": {**FLAG, "description": "move stopped guests too (default true)"},
         "leave": {**FLAG, "description": "move what can leave even if something cannot (default false)"},
         "containers": {**FLAG, "description": "move running containers too, each move restarts one"},
@@ -85,7 +104,7 @@ def _requests() -> dict[str, Schema]:
         "guests": {**listing(ref("NewGuest"), "guests to be, placed together"), "minItems": 1, "maxItems": 20},
         "vmid": {**VMID, "description": "instead of `guests`: a guest that exists"},
     }
-    later = (*choice, "method", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave", "relax")
+    later = (*choice, "method", "memory", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave", "relax")
     return {
         "BalanceRequest": record("Level the cluster by one method.", later, **balance),
         "DrainRequest": record("Empty one node.", later, **drain),

@@ -34,6 +34,7 @@ def make_plan_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[
 
     cluster, plan = make_plan(desk.api(who), policy, desk.now(), request, beside, desk.holds.roster)
     chosen: dict[str, object] = {name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None}
+    chosen |= {} if policy.memory == "used" else {"memory": policy.memory}
     chosen["stopped" if request.drain else "goal"] = request.stopped if request.drain else request.goal
     if policy.avoid:
         chosen["avoid"] = ", ".join(policy.avoid)
@@ -44,7 +45,7 @@ def make_plan_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[
 def asked_policy(policy: Policy, asked: dict[str, Any]) -> Policy:
     """The administrator's policy with what the caller chose."""
     whole: Any = {name: int(asked[name]) for name in ("max_moves", "max_bytes") if name in asked}
-    chosen: Any = {name: asked[name] for name in ("method", "containers") if name in asked}
+    chosen: Any = {name: asked[name] for name in ("method", "memory", "containers") if name in asked}
     targets = tuple((int(one["vmid"]), str(one["target"])) for one in asked.get("targets", ()))
     return replace(policy, **chosen, **whole, relax=tuple(asked.get("relax", ())), avoid=tuple(asked.get("avoid", ())), targets=targets)
 

@@ -81,7 +81,7 @@ def _check_rights(who: Caller, moves: tuple[Move, ...]) -> None:
 def _check_drift(desk: Desk, who: Caller, plan: Plan, moves: tuple[Move, ...], policy: Policy, maintenance: str) -> None:
     """Hold the moves against a fresh reading; a selection is judged by its steps alone, not by whether it empties the node."""
     back = filled(plan, policy)
-    cluster = read_cluster(desk.api(who), desk.now(), plan.method)
+    cluster = read_cluster(desk.api(who), desk.now(), plan.method, counts=policy.memory)
     cluster = opened(keep_out(cluster, desk.holds.held(), back or plan.node), back)
     if not cluster.quorate:
         raise Refusal(409, "drift", "The cluster has no quorum: nothing can be migrated.")

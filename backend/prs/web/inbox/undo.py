@@ -30,7 +30,7 @@ def undo(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
         cluster, plan, policy = plan_release(api, holds, held, desk.now())
     else:
         policy = way_back(job.policy, job.steps)
-        cluster = restriction(who.rights, holds.held(), job.node)(read_cluster(api, desk.now(), policy.method))
+        cluster = restriction(who.rights, holds.held(), job.node)(read_cluster(api, desk.now(), policy.method, counts=policy.memory))
         there = {guest.vmid for guest in cluster.guests}
         cluster = inspect_guests(api, cluster, sorted({step.vmid for step in job.steps if step.state == "done"} & there))
         plan = plan_back(opened(cluster, job.node), policy, job, desk.now())

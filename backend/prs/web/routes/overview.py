@@ -42,7 +42,7 @@ def add(api: Blueprint, context: Context) -> None:
         who = caller()
         found = context.cluster(who)
         # With this policy any cluster counts as balanced: the planner measures and plans nothing.
-        measured = plan_balance(found, replace(context.settings.policy, method="memory", spread=1.0), found.taken)
+        measured = plan_balance(found, replace(context.settings.policy, method="memory", memory="used", spread=1.0), found.taken)
         return tagged(cluster_json(found, measured, who.rights, context.facts.held), but="taken")
 
     @api.post("/nodes/<node>/release")

@@ -129,7 +129,7 @@ def readable(saved: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
         examined.append(vmids)
         return replace(cluster, guests=tuple(replace(one, inspected=one.inspected or one.vmid in vmids) for one in cluster.guests))
 
-    monkeypatch.setattr(snapshot, "read_cluster", lambda api, now, method: blank)
+    monkeypatch.setattr(snapshot, "read_cluster", lambda api, now, method, counts: blank)
     monkeypatch.setattr(snapshot, "inspect_guests", inspect_guests)
     return examined
 

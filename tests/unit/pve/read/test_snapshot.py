@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,17 @@ def test_loads_are_those_of_the_cluster(flavour: Flavour) -> None:
     assert {guest.vmid: guest.disk for guest in found.guests} == {
         vmid: sum(disk.size for disk in guest.disks) for vmid, guest in world.guests.items()
     }
+
+
+def test_what_balloons_leave_is_asked_for_where_it_counts_once_a_node() -> None:
+    world = small("9")
+    world.guests[101].config["balloon"] = 512
+    api = InProcessApi(world)
+    plain, calls = read_cluster(api, world.clock.time(), history=0.0), api.calls
+    found = read_cluster(api, world.clock.time(), history=0.0, counts="reserved")
+    assert (api.calls - calls) - calls <= len(found.nodes)
+    assert {guest.vmid: guest.reserved for guest in found.guests if guest.reserved} == {101: 512 * 2**20}
+    assert replace(found, guests=()) == replace(plain, guests=())
 
 
 @pytest.mark.parametrize("flavour", ["8", "9"])
