@@ -270,3 +270,21 @@ def test_stopped_by_the_user_and_gone_on_with(ram: Path, flavour: Flavour) -> No
     assert (rolling_run.state, rolling_run.message) == ("cancelled", "stopped by the user; pve1 is kept empty (release pve1)")
     assert [stop.state for stop in rolling_run.stops] == ["rebooting", "planned"]
     assert site.drive.guests_on("pve1") == []
+
+
+@pytest.mark.parametrize("which", [1, 2], ids=["while it is emptied", "while it is filled again"])
+def test_nothing_begins_after_ctrl_c(ram: Path, flavour: Flavour, which: int) -> None:
+    """The job at work may still come to its end, as all of it was under way; what would follow it does not begin."""
+    site = Site(ram, flavour)
+    jobs = list[str]()
+
+    def work(job_id: str) -> Job:
+        jobs.append(job_id)
+        site.stopped = len(jobs) == which
+        return site.drive.finish(job_id)
+
+    rolling_run = site.go(site.begin("pve1", "pve2"), work)
+    assert rolling_run.state == "cancelled"
+    assert (len(jobs), site.rebooted) == (which, ["pve1"][: which - 1])
+    assert [stop.state for stop in rolling_run.stops] == [["rebooting", "done"][which - 1], "planned"]
+    assert site.drive.journal.job(jobs[-1]).state == "done"

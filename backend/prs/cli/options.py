@@ -46,10 +46,32 @@ def _value(read: Callable[[str], Any], allowed: str) -> Callable[[str], Any]:
 _NODE = _value(values.node_name, "the name of a node")
 
 
+def _file(text: str) -> Path:
+    """A path; an empty one, as of a variable that is not set, would be the folder at hand."""
+    if not text:
+        raise argparse.ArgumentTypeError("'': allowed: the name of a file")
+    return Path(text)
+
+
+def _given(allowed: str) -> Callable[[str], str]:
+    """Text as it is given, but for none."""
+
+    def convert(text: str) -> str:
+        if not text.strip():
+            raise argparse.ArgumentTypeError(f"{text[:60]!r}: allowed: {allowed}")
+        return text
+
+    return convert
+
+
+_JOB, _TAG, _RULE = _given("the id of a job, as status shows it"), _given("a tag"), _given("the name of a rule")
+_ORDER = _given("the name of a file, or - for standard input")
+
+
 def common(parser: argparse.ArgumentParser, default: Any) -> None:
     """Add what every verb takes, before or after the verb."""
     words = f"configuration to use instead of {DEFAULT_PATH}"
-    parser.add_argument("-c", "--config", metavar="FILE", type=Path, default=default, help=words)
+    parser.add_argument("-c", "--config", metavar="FILE", type=_file, default=default, help=words)
 
 
 def run(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +93,7 @@ def plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--add-node", metavar="SIZE/THREADS", type=size, action="append", help=more)
     scale = _value(values.number(0.1, 10), "a factor from 0.1 to 10, such as 1.2")
     parser.add_argument("--scale", metavar="FACTOR", type=scale, help="what if all running guests used so many times what they use now")
-    parser.add_argument("--snapshot", metavar="FILE", type=Path, help="plan for the cluster saved in FILE, without any connection")
+    parser.add_argument("--snapshot", metavar="FILE", type=_file, help="plan for the cluster saved in FILE, without any connection")
     _json(parser)
 
 
@@ -83,15 +105,15 @@ def place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory", metavar="GIB", type=_value(_gib, "a number of GiB above 0"), help="the memory that it may use")
     parser.add_argument("--cores", metavar="N", type=amount, help="its cores")
     parser.add_argument("--disk", metavar="STORAGE:GIB", action="append", type=_value(_disk, "STORAGE:GIB"), help="a disk; may be repeated")
-    parser.add_argument("--tag", metavar="TAG", action="append", help="a tag, such as one that is a rule; may be repeated")
+    parser.add_argument("--tag", metavar="TAG", type=_TAG, action="append", help="a tag, such as one that is a rule; may be repeated")
     parser.add_argument("--pool", metavar="POOL", default="", help="its pool")
-    parser.add_argument("--rule", metavar="RULE", action="append", help="an HA rule or group that it is to be part of; may be repeated")
+    parser.add_argument("--rule", metavar="RULE", type=_RULE, action="append", help="an HA rule or group for it; may be repeated")
     parser.add_argument("--like", metavar="VMID", type=guest, help="a guest that it is like in all that is not said")
     parser.add_argument("--container", action="store_true", help="it is a container")
-    parser.add_argument("--order", metavar="FILE", help="several guests to be, from a JSON file; - for standard input")
+    parser.add_argument("--order", metavar="FILE", type=_ORDER, help="several guests to be, from a JSON file; - for standard input")
     words = f"what to level: {BY_NAME['balancing', 'method'].allowed}"
     parser.add_argument("--method", type=_option("method"), metavar="METHOD", help=words)
-    parser.add_argument("--snapshot", metavar="FILE", type=Path, help="answer for the cluster saved in FILE, without any connection")
+    parser.add_argument("--snapshot", metavar="FILE", type=_file, help="answer for the cluster saved in FILE, without any connection")
     parser.add_argument("--nodes", action="store_true", help="print one JSON object and nothing else: each guest's name and its node")
     _json(parser)
 
@@ -115,7 +137,7 @@ def _disk(text: str) -> tuple[str, int]:
 def drain(parser: argparse.ArgumentParser) -> None:
     """Add the options of `drain`."""
     parser.add_argument("node", metavar="NODE", type=_NODE, help="the node to empty")
-    parser.add_argument("others", metavar="NODE", nargs="*", type=_NODE, help="further nodes, with --each")
+    parser.add_argument("others", metavar="NODE", nargs="*", default=[], type=_NODE, help="further nodes, with --each")
     parser.add_argument("--each", action="store_true", help="one node after the other; needs --reboot")
     parser.add_argument("--reboot", action="store_true", help="reboot the node when it is empty, then bring its guests back")
     _leave(parser)
@@ -127,7 +149,7 @@ def drain(parser: argparse.ArgumentParser) -> None:
 
 def resume(parser: argparse.ArgumentParser) -> None:
     """Add the options of `resume`."""
-    parser.add_argument("job", metavar="JOB", nargs="?", help="go on with this job only")
+    parser.add_argument("job", metavar="JOB", nargs="?", type=_JOB, help="go on with this job only")
     _json(parser)
 
 
@@ -141,14 +163,14 @@ def release(parser: argparse.ArgumentParser) -> None:
 
 def snapshot(parser: argparse.ArgumentParser) -> None:
     """Add the options of `snapshot`."""
-    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="where to save it, readable only by you (default: print it)")
+    parser.add_argument("file", metavar="FILE", nargs="?", type=_file, help="where to save it, readable only by you (default: print it)")
     parser.add_argument("--all", action="store_true", help="examine every guest (two calls each) instead of those that a plan would move")
     _json(parser)
 
 
 def status(parser: argparse.ArgumentParser) -> None:
     """Add the options of `status`."""
-    parser.add_argument("job", metavar="JOB", nargs="?", help="show this job with all its steps")
+    parser.add_argument("job", metavar="JOB", nargs="?", type=_JOB, help="show this job with all its steps")
     amount = _value(values.count(1, 100000), "a whole number from 1")
     parser.add_argument("--last", metavar="N", type=amount, default=10, help="show this many jobs (default: 10)")
     _json(parser)
@@ -206,7 +228,7 @@ def _leave(parser: argparse.ArgumentParser) -> None:
 
 def _relax(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--relax", action="store_true", help="break rules of tags and pools while the node is away, as few as it needs")
-    parser.add_argument("--relax-rule", metavar="RULE", action="append", help="only this rule, such as 'pool db'; may be repeated")
+    parser.add_argument("--relax-rule", metavar="RULE", type=_RULE, action="append", help="only this one, as 'pool db'; may be repeated")
 
 
 def _dry_run(parser: argparse.ArgumentParser) -> None:

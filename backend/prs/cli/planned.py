@@ -21,6 +21,8 @@ def plan_request_of(call: Call) -> PlanRequest:
     stopped, blocked = getattr(options, "leave_stopped", False), getattr(options, "leave_blocked", False)
     if (stopped or blocked) and not drain:
         raise UsageError(f"--leave-{'stopped' if stopped else 'blocked'} belongs to a drain: name the node with --drain NODE")
+    if not drain and (getattr(options, "relax", False) or getattr(options, "relax_rule", None)):
+        raise UsageError("--relax and --relax-rule belong to a drain: name the node with --drain NODE")
     return PlanRequest(drain, not stopped, getattr(options, "goal", "spread"), blocked, SOCKET.exists())
 
 

@@ -10,12 +10,12 @@ from prs.config.options import Option
 
 HIDDEN = "(not shown)"  # in the place of a secret
 # What a value may hold of a secret that was written into the wrong option: a token's, and the password in a URL.
-_SECRETS = re.compile(r"(![A-Za-z][A-Za-z0-9._-]*[=:]|//[^/@\s:]*:)(?!SECRET\b)[^@\s,]+")
+_SECRETS = re.compile(r"(![A-Za-z][A-Za-z0-9._-]*[=:])(?!SECRET\b)[^@\s,]+|(//[^/\s:]*:)\S+(?=@)")
 
 
 def shown(value: str, longest: int = 60) -> str:
     """Make a value fit for a message: without secrets, with escapes for unprintable characters, `longest` characters at most."""
-    value = _SECRETS.sub(lambda found: f"{found[1]}{HIDDEN}", value)
+    value = _SECRETS.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", value)
     plain = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
     return plain if len(plain) <= longest else plain[: longest - 3] + "..."
 

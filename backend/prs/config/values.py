@@ -201,7 +201,7 @@ def but(reader: Callable[[str], tuple[str, ...]]) -> Callable[[str], tuple[str, 
 def host(value: str) -> str:
     """Read `host`, `host:port`, `[IPv6]`, `[IPv6]:port` or a bare IPv6 address; IPv6 comes back in brackets."""
     if "//" in value:
-        raise ValueError(f"{value!r:.60} is a URL: write the host without https:// and path")
+        raise ValueError("it is a URL: write the host without https:// and path")
     name, port = value, ""
     if bracketed := re.fullmatch(r"\[([^\]]+)\](?::(.*))?", value):
         name, port = bracketed[1], value.partition("]")[2]

@@ -75,6 +75,10 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["plan", "--goal", "fun"], "argument --goal: invalid choice: 'fun'"),
         (["status", "--last", "many"], "argument --last: 'many': allowed: a whole number from 1"),
         (["drain"], "the following arguments are required: NODE"),
+        (["drain", "n1", "--relax-rule", ""], "argument --relax-rule: '': allowed: the name of a rule"),
+        (["plan", "--snapshot", ""], "argument --snapshot: '': allowed: the name of a file"),
+        (["-c", "", "plan"], "argument -c/--config: '': allowed: the name of a file"),
+        (["status", ""], "argument JOB: '': allowed: the id of a job, as status shows it"),
         (["drain", "n1", "--max-moves", "3"], "unrecognized arguments: --max-moves"),
         (["dance"], "argument VERB: invalid choice: 'dance'"),
     ],
@@ -112,6 +116,9 @@ def test_options_go_over_the_configuration(conf: Path) -> None:
         (["drain", "--reboot", "--leave-stopped", "a"], "--reboot empties the node of stopped guests too"),
         (["plan", "--leave-stopped"], "--leave-stopped belongs to a drain"),
         (["plan", "--leave-blocked"], "--leave-blocked belongs to a drain"),
+        (["plan", "--relax"], "--relax and --relax-rule belong to a drain"),
+        (["plan", "--relax-rule", "pool db"], "--relax and --relax-rule belong to a drain"),
+        (["setup", "--remove", "--reboot"], "--reboot and --remove do not go together"),
     ],
 )
 def test_options_that_do_not_go_together(arguments: list[str], words: str, conf: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,10 @@ def test_a_token_takes_its_user_from_itself_or_from_api_user(tmp_path: Path) -> 
         ("password: hunter2", "has no option 'password': the password is written api_pass: PASSWORD"),
         ("api_user: John Doe@ldap", "(it holds a blank, which no name of a user in Proxmox VE has)"),
         ("api_user: a/b@pve", "(a name before the @ and a realm behind it are expected, without : and /)"),
-        ("api_host: https://root:hunter2@pve1:8006", "is a URL: write the host without https:// and path"),
+        ("api_host: https://root:hunter2@pve1:8006", "'https://root:(not shown)@pve1:8006' (it is a URL: write the host without"),
+        ("api_host: https://root@pam:hunter2@" + "x" * 70, "(it is a URL: write the host without https:// and path"),
+        ("api_host: https://root:a/hunter2@pve1", "is a URL: write the host without https:// and path"),
+        ("api_host: https://pve1:8006/api2", "'https://pve1:8006/api2' (it is a URL: write the host without https:// and path"),
     ],
 )
 def test_what_somebody_may_have_meant_is_told_without_the_secret(tmp_path: Path, line: str, hint: str) -> None:

@@ -15,7 +15,7 @@ from prs.cli.journal_of import at_work
 from prs.config.layers import POLICY, folder_of
 from prs.config.load import DEFAULT_PATH, Settings, account_alone, load_settings
 from prs.endpoint import Endpoint
-from prs.errors import LoginFailed, PveError
+from prs.errors import LoginFailed, PveError, UsageError
 from prs.pve.check.cluster import NEEDED
 from prs.pve.read.permissions import REBOOT
 from prs.setup import account, alone, conf, firewall, places, shared
@@ -30,6 +30,8 @@ SPACE = "Datastore.AllocateSpace"  # with DISKS, for local disks that land on st
 
 def act(call: Call, tools: Tools | None = None) -> int:
     """Set the account up or remove it, and print each change; SetupError names what stood in the way."""
+    if call.options.remove and call.options.reboot:
+        raise UsageError("--reboot and --remove do not go together: one grants what the other takes away")
     if os.geteuid() != 0:
         raise SetupError("setup changes users of Proxmox VE and the settings of the service: run it as root")
     tools, path = tools or Tools(), call.options.config or DEFAULT_PATH

@@ -116,14 +116,17 @@ class Rolling:
             self._rest()
 
     def _rest(self) -> None:
+        self._unless_stopped()
+        self.clock.sleep(LOOK)
+
+    def _unless_stopped(self) -> None:
+        """Begin nothing more once the user wants an end. Halted."""
         if self.actions.stopped():
             raise Halted("stopped by the user", cancelled=True)
-        self.clock.sleep(LOOK)
 
     def _drain(self, stop: Stop) -> tuple[Plan, Policy, str]:
         rolling_run, held = self.runs.get(self.run_id), self.actions.holds.held()
-        if self.actions.stopped():
-            raise Halted("stopped by the user", cancelled=True)
+        self._unless_stopped()
         request = PlanRequest(drain=stop.node, maintenance=self.actions.maintenance)
         _, plan = make_plan(
             self.api, rolling_run.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, stop.node),
@@ -157,6 +160,7 @@ class Rolling:
         if not stop.told:
             self._pass(stop.node, PATIENCE, f"before the reboot of {stop.node}")
             self._still_empty(stop)
+            self._unless_stopped()  # the drain may have come to its end all the same
             self.actions.say(f"{stop.node} is empty and reboots.")
             try:
                 power.reboot(self.api, stop.node)
@@ -204,6 +208,7 @@ class Rolling:
         if stop.back:
             self._end(stop.back, f"not every guest is back on {stop.node}")
         elif held is not None:
+            self._unless_stopped()
             _, plan, policy = plan_release(self.api, self.actions.holds, held, self.clock.time())
             self.actions.say(plan.summary)
             if plan.lacking:

@@ -16,18 +16,18 @@ from unit.planner_scenes import GIB, cluster, guest, node
 
 
 def uneven(seed: int) -> Cluster:
-    """Eight nodes, the first of them full; one guest in twelve has a disk of its own, too large to level them."""
+    """Five nodes, the first of them full; one guest in twelve has a disk of its own, too large to level them."""
     chance = random.Random(seed)
-    nodes = [node(f"pve{number}", 256, disk=2000 * GIB, cpu=64.0) for number in range(1, 9)]
+    nodes = [node(f"pve{number}", 256, disk=2000 * GIB, cpu=64.0) for number in range(1, 6)]
     guests = []
-    for vmid in range(100, 220):
+    for vmid in range(100, 170):
         where = "pve1" if chance.random() < 0.25 else chance.choice(nodes).name
         disk = chance.choice([300, 500, 700]) * GIB if vmid % 12 == 0 else 0
         guests.append(guest(vmid, where, chance.choice([2, 4, 4, 8, 16]), cpu=chance.random() * 4, disk=disk))
     return cluster(*nodes, *guests)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_levelling_all_costs_little_more_than_each_alone(seed: int) -> None:
     alone = [plan_balance(uneven(seed), Policy(method=resource), 0.0) for resource in RESOURCES]
     together = plan_balance(uneven(seed), Policy(method="all"), 0.0)
