@@ -106,7 +106,7 @@ def test_completion_offers_each_verbs_own_options(program: Path) -> None:
         ("place --name ", set()),
         ("place --order proxmox", {"proxmox-rebalancing-service"}),
         ("plan --snapshot proxmox", {"proxmox-rebalancing-service"}),
-        ("config ", {"show"}),
+        ("config ", {"show", "set", "unset"}),
         ("status ", set()),
     ],
 )
