@@ -133,6 +133,8 @@ def test_the_line_carries_version_content_and_backend(page: Path) -> None:
         ("[proxmox]\nport: 1\n[web]\n# port: 2\n", ":8017"),
         ("[web]\nport: 0\n", "none"),
         ("[web]\nport: '00'\nurl: https://pve.example.org/prs\n", "none"),
+        ("[web]\nport: many\n", ":8017"),
+        ("[web]\nurl: \"https://x\\\" onload=\n", ":8017"),
         (None, ":8017"),
     ],
 )
