@@ -110,10 +110,12 @@ def keep_serving(nodes: list[House], server: SimServer, cache: Path | None) -> N
         for node in nodes:
             node.start_daemon()
             node.start_web(*shared)
-        first, others = nodes[0], ", ".join(name for name in server.logins if name != "root@pam")
+        # Tokens do not log in at a page; some users see or may do less than root.
+        first, root = nodes[0], "root@pam"
+        others = ", ".join(f"{name} {secret}" for name, secret in server.logins.items() if name != root and "!" not in name)
         print(f"""
 The web interface of node {first.node} answers at {first.url}/ until Ctrl-C.
-  login:  root@pam, password {server.logins["root@pam"]}   (others: {others})
+  login:  {root}, password {server.logins[root]}   (with fewer rights: {others})
   certificate for curl: {first.ca_file}
   URL={first.url} CA={first.ca_file}   # for the curl examples of the README
 """, flush=True)

@@ -317,6 +317,7 @@ def test_the_account_of_an_earlier_setup_is_no_strangers(member: Lab) -> None:
     secret = member.node.tokens["prs@pve!cluster"]
     code, text = member.setup()
     assert (code, "still names" in text, "API token" in text) == (exits.FOUND, True, False)
+    assert text.endswith("\nNothing was changed.\n"), "not all is as it should be"
     assert member.node.tokens["prs@pve!cluster"] == secret, "the token that stands is good: a new one would be one more at each run"
     member.conf.write_text(SHIPPED.read_text())
     assert member.setup() == (exits.DONE, "Everything is as it should be: nothing was changed.\n")

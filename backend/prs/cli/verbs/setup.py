@@ -47,7 +47,7 @@ def _act(call: Call, tools: Tools, path: Path, told: Told) -> int:
     for sentence in _remove(tools, path, settings, node) if call.options.remove else _create(call, tools, path, settings, node):
         told.add(sentence)
     if not told.changes:
-        told.say("Everything is as it should be: nothing was changed.\n")
+        told.say("Nothing was changed.\n" if told.problems else "Everything is as it should be: nothing was changed.\n")
     if not call.options.remove:
         _firewall(call, tools, load_settings(path, shared.read(node)), told)
         told.say(_next_steps(settings) if told.changes else "")
