@@ -89,6 +89,24 @@ def test_an_auditor_cannot_start_the_plan_of_somebody_else(people: dict[str, Per
     assert f"needs VM.Migrate on /vms/{plan['moves'][0]['vmid']}" in words
 
 
+@pytest.mark.parametrize("asked", [
+    {"kind": "balance", "add_nodes": [{"memory": 64 * 2**30, "cores": 32}], "goal": "level"},
+    {"kind": "balance", "scale": 1.5, "goal": "level"},
+    {"kind": "balance", "without": "pve3"},
+    {"kind": "drain", "node": "pve3", "add_nodes": [{"memory": 64 * 2**30, "cores": 32.0}]},
+])  # fmt: skip
+def test_what_might_be_is_planned_and_never_started(people: dict[str, Person], asked: dict[str, object]) -> None:
+    root = people["root@pam"]
+    plan = root.post("/plans", asked)
+    assert plan["supposed"]
+    assert any(words.startswith("supposed: ") for words in plan["warnings"])
+    assert ("new1" in {load["node"] for load in plan["after"]}) == ("add_nodes" in asked)
+    assert plan["node"] == asked.get("without", asked.get("node", ""))
+    assert root.get(f"/plans/{plan['id']}") == plan
+    assert root.refused("POST", "/jobs", {"plan": plan["id"]})[:2] == (409, "supposed")
+    assert root.refused("POST", "/plans", {"kind": "drain", "node": "pve3", "without": "pve1", "scale": 99})[:2] == (400, "invalid")
+
+
 def test_plans_of_others_do_not_exist_for_those_who_may_not_see_them(people: dict[str, Person]) -> None:
     plan = people["root@pam"].post("/plans", {"kind": "balance"})
     assert people["nobody@pve"].refused("GET", f"/plans/{plan['id']}")[:2] == (404, "not_found")

@@ -9,13 +9,14 @@ from prs.model import Cluster, Guest, Node
 
 @dataclass(frozen=True, slots=True)
 class Suppose:
-    """What is to be supposed: nodes as (bytes of memory, threads) to add, and a factor for what all running guests use."""
+    """What is to be supposed: nodes as (bytes of memory, threads) to add, a factor for what all running guests use, a node that is gone."""
 
     nodes: tuple[tuple[int, float], ...] = ()
     scale: float = 1.0
+    without: str = ""  # planned as a drain of it
 
     def __bool__(self) -> bool:
-        return bool(self.nodes) or self.scale != 1.0
+        return bool(self.nodes or self.without) or self.scale != 1.0
 
 
 def supposed(cluster: Cluster, suppose: Suppose) -> Cluster:
@@ -47,7 +48,8 @@ def _opened(guest: Guest, names: tuple[str, ...]) -> Guest:
 
 def _told(added: tuple[Node, ...], suppose: Suppose) -> list[str]:
     """What is supposed, in words."""
-    words = [f"supposed: a new node {node.name} with {node.memory / 2**30:.0f} GiB of memory and {node.cpu:.0f} threads" for node in added]
+    words = [f"supposed: {suppose.without} is gone"] if suppose.without else []
+    words += [f"supposed: a new node {node.name} with {node.memory / 2**30:.0f} GiB of memory and {node.cpu:.0f} threads" for node in added]
     if suppose.scale != 1.0:
         words.append(f"supposed: running guests use {suppose.scale:g} times what they use now, up to their limits")
     return words

@@ -76,6 +76,8 @@ class Journal(Database):
         A drained node is held from now on. `maintenance` is the node whose HA maintenance mode the job may switch.
         """
         plan, _ = self.plan(plan_id)
+        if plan.supposed:
+            raise JobConflict("a plan for a cluster as it might become cannot be carried out")
         chosen = plan.moves if moves is None else moves
         values = {"id": secrets.token_hex(6), "plan": plan_id, "kind": plan.kind, "node": plan.node, "state": "queued"}
         values |= {"user": user, "origin": origin, "credential": credential}

@@ -7,23 +7,8 @@ from typing import Any, get_args
 from prs.config.policy_view import PolicyOption, PolicyView
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
-from prs.model import (
-    RESOURCES,
-    Candidate,
-    Guest,
-    Headroom,
-    Memory,
-    Method,
-    Move,
-    NodeLoad,
-    Outlook,
-    Placed,
-    Placement,
-    Plan,
-    Stay,
-    Storage,
-    Term,
-)
+from prs.model import RESOURCES, Guest, Headroom, Memory, Method, Move, NodeLoad, Outlook, Plan, Stay, Storage, Term
+from prs.model.placement import Candidate, Placed, Placement
 from prs.web.api.reflect import OF_PLANS, Schema, listing, record, ref, schema_of
 
 TEXT: Schema = {"type": "string"}
@@ -64,8 +49,15 @@ def _requests() -> dict[str, Schema]:
         "avoid": {**listing(NODE, "nodes that get no guest by this plan"), "maxItems": 200},
         "targets": {**listing(target, "balance: exactly these moves; drain: where these guests go"), "maxItems": 1000},
     }
+    size = record("A node to be.", memory={**limit, "description": "bytes"}, cores={"type": "integer", "minimum": 1, "maximum": 8192})
+    what_if: Any = {
+        "add_nodes": {**listing(size, "what if there were these nodes more"), "minItems": 1, "maxItems": 100},
+        "scale": {**NUMBER, "minimum": 0.1, "maximum": 10, "description": "what if running guests used so many times what they do now"},
+    }
     balance: Any = {
         **choice,
+        **what_if,
+        "without": {**NODE, "description": "what if this node were gone: would all of it fit on the others"},
         "kind": {"type": "string", "enum": ["balance"]},
         "method": METHOD,
         "memory": MEMORY,
@@ -76,6 +68,7 @@ def _requests() -> dict[str, Schema]:
     }
     drain: Any = {
         **choice,
+        **what_if,
         "kind": {"type": "string", "enum": ["drain"]},
         "node": NODE,
         "method": METHOD,
@@ -104,9 +97,9 @@ def _requests() -> dict[str, Schema]:
         "guests": {**listing(ref("NewGuest"), "guests to be, placed together"), "minItems": 1, "maxItems": 20},
         "vmid": {**VMID, "description": "instead of `guests`: a guest that exists"},
     }
-    later = (*choice, "method", "memory", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave", "relax")
+    later = (*choice, *what_if, "without", "method", "memory", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave", "relax")
     return {
-        "BalanceRequest": record("Level the cluster by one method.", later, **balance),
+        "BalanceRequest": record("Level the cluster by one method, or say what if: that is never carried out.", later, **balance),
         "DrainRequest": record("Empty one node.", later, **drain),
         "NewGuest": record("What a guest to be needs; memory or like has to be there.", tuple(new), **new),
         "PlacementRequest": record("Where guests should go: those that are to be, or one that exists.", tuple(asked), **asked),

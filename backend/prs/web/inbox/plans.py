@@ -9,9 +9,11 @@ from typing import Any
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.execution.arrivals import arrived
 from prs.engine.journal.hold import Hold
-from prs.engine.planning import PlanRequest, make_plan
+from prs.engine.planning import PlanRequest
+from prs.engine.supposing import make_supposed
 from prs.model import Cluster, Guest, Plan, Policy
 from prs.planner.objective.headroom import headroom
+from prs.planner.supposed import Suppose
 from prs.web.access.actions import refusals, require
 from prs.web.access.auth import Caller
 from prs.web.access.rights import Rights
@@ -23,16 +25,18 @@ _LIMITS = ("method", "containers", "max_moves", "max_bytes")
 
 def make_plan_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
     """Plan as asked, keep the plan, and give it as JSON; what open jobs are moving counts as arrived, as on the command line."""
-    require(refusals(who.rights)["plan_drain" if asked["kind"] == "drain" else "plan"])
+    drains = asked["kind"] == "drain" or "without" in asked
+    require(refusals(who.rights)["plan_drain" if drains else "plan"])
     policy = asked_policy(desk.settings.policy, asked)
-    node, goal = asked.get("node", ""), asked.get("goal", "spread")
+    suppose = _supposed(asked)
+    node, goal = asked.get("node", suppose.without), asked.get("goal", "spread")
     request = PlanRequest(node, asked.get("stopped", True), goal, asked.get("leave", False), desk.helper.exists())
     held, jobs = desk.holds.held(), desk.journal.jobs(only_open=True)
 
     def beside(cluster: Cluster) -> Cluster:
         return arrived(keep_out(cluster, held, node), jobs, node)
 
-    cluster, plan = make_plan(desk.api(who), policy, desk.now(), request, beside, desk.holds.roster)
+    cluster, plan = make_supposed(desk.api(who), policy, desk.now(), request, suppose, beside, desk.holds.roster)
     chosen: dict[str, object] = {name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None}
     chosen |= {} if policy.memory == "used" else {"memory": policy.memory}
     chosen["stopped" if request.drain else "goal"] = request.stopped if request.drain else request.goal
@@ -40,6 +44,12 @@ def make_plan_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[
         chosen["avoid"] = ", ".join(policy.avoid)
     plan = complete(plan, cluster, chosen)
     return plan_json(desk.journal.add_plan(plan, policy, who.name), who.name, plan)
+
+
+def _supposed(asked: dict[str, Any]) -> Suppose:
+    """What the caller wants to be supposed; whole numbers may be written as 8.0 in JSON."""
+    nodes = tuple((int(one["memory"]), float(one["cores"])) for one in asked.get("add_nodes", ()))
+    return Suppose(nodes, float(asked.get("scale", 1.0)), asked.get("without", ""))
 
 
 def asked_policy(policy: Policy, asked: dict[str, Any]) -> Policy:

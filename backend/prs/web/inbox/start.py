@@ -26,6 +26,8 @@ from prs.web.visible import visible_plan
 def start_job(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
     """Queue the job and give it; Refusal 403, 409 or 503 with what stands against it."""
     plan, _ = visible_plan(desk.journal, asked["plan"], who)
+    if plan.supposed:
+        raise Refusal(409, "supposed", "This plan is for a cluster as it might become: it cannot be carried out.")
     policy = desk.journal.plan_policy(asked["plan"])
     moves = chosen_moves(plan, asked.get("moves"))
     _check_rights(who, moves)
