@@ -16,7 +16,7 @@ from prs.engine.journal.database import Database, insert
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
 from prs.engine.journal.rows import brief_plan, step_of
-from prs.errors import JobConflict, ModelError, NotFound
+from prs.errors import JobConflict, ModelError, NotFound, PlanError
 from prs.model import Move, Plan, Policy
 
 log = logging.getLogger(__name__)
@@ -73,11 +73,11 @@ class Journal(Database):
     ) -> str:
         """Queue a job for the stored plan, or only the given moves of it, and give its id; JobConflict if one of its guests is taken.
 
-        A drained node is held from now on. `maintenance` is the node whose HA maintenance mode the job may switch.
+        A drained node is held from now on; PlanError for a supposed plan. `maintenance` is the node whose HA mode the job may switch.
         """
         plan, _ = self.plan(plan_id)
         if plan.supposed:
-            raise JobConflict("a plan for a cluster as it might become cannot be carried out")
+            raise PlanError("a plan for a cluster as it might become cannot be carried out")
         chosen = plan.moves if moves is None else moves
         values = {"id": secrets.token_hex(6), "plan": plan_id, "kind": plan.kind, "node": plan.node, "state": "queued"}
         values |= {"user": user, "origin": origin, "credential": credential}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prs.engine.journal.journal import Journal
-from prs.errors import JobConflict
+from prs.errors import JobConflict, PlanError
 from prs.model import Move, Plan, Policy
 
 MOVES = tuple(Move(vmid, f"g{vmid}", "qemu", "pve1", "pve2") for vmid in (101, 102, 103))
@@ -34,4 +34,13 @@ def test_a_guest_whose_step_has_ended_may_be_moved_by_another_job(tmp_path: Path
     first = journal.add_job(plan, "root@pam", "web", 1.0)
     journal.update_step(first, 1, state=state)
     assert journal.add_job(plan, "root@pam", "web", 2.0) != first
+    journal.close()
+
+
+def test_a_plan_for_what_might_be_is_never_queued(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    plan = journal.add_plan(Plan("balance", "memory", moves=MOVES, supposed=True), Policy(), "root@pam")
+    with pytest.raises(PlanError, match="might become"):
+        journal.add_job(plan, "root@pam", "web", 1.0)
+    assert journal.brief_jobs(10) == []
     journal.close()
