@@ -35,6 +35,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "engine.planning": (),
     "engine.loads": ("engine.clock",),
     "engine.placing": ("engine.planning",),
+    "engine.supposing": ("engine.planning",),
     "engine.journal": ("engine.clock",),
     "engine.drain": ("engine.journal", "engine.planning", "engine.waits", "engine.clock"),
     "engine.execution": ("engine.drain", "engine.journal", "engine.planning", "engine.waits", "engine.clock"),

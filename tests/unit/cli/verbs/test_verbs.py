@@ -14,6 +14,7 @@ from prs.cli import exits
 from prs.cli import main as cli
 from prs.cli.verbs import check, plan, snapshot
 from prs.codec import from_json
+from prs.engine import supposing
 from prs.errors import UsageError
 from prs.model import Cluster, Plan, Policy
 from prs.pve.check.findings import Finding
@@ -103,7 +104,7 @@ def test_a_live_plan_goes_through_the_engine(conf: Path, monkeypatch: pytest.Mon
         asked.extend([api, policy.method, request.drain, request.stopped])
         return samples.CLUSTER, samples.PLAN
 
-    monkeypatch.setattr(plan, "make_plan", make_plan)
+    monkeypatch.setattr(supposing, "make_plan", make_plan)
     call = call_of("plan", "-c", str(conf), "--drain", "pve1", "--leave-stopped", "--method", "cpu", connect=lambda endpoint: endpoint.user)
     assert plan.act(call) == exits.DONE
     assert asked == ["root@pam", "cpu", "pve1", False]
