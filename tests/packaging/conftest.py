@@ -15,6 +15,7 @@ if "PRS_PACKAGES" not in os.environ:
     collect_ignore_glob = ["test_*.py"]
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist's own reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep on one worker (--dist loadgroup), in order, what shares a booted machine; each other test makes its own, wherever it runs."""
     for item in items:
