@@ -107,10 +107,7 @@ def keep_good(settings: Settings, pve: Path | None = None) -> None:
 
 def account_alone(text: str) -> Endpoint | None:
     """The endpoint that the text of the cluster's account gives by itself, None if it gives none or is damaged."""
-    try:
-        found = resolve([Layer(ACCOUNT, parse(text))], [])
-    except ConfigError:
-        return None
+    found = resolve([Layer(ACCOUNT, parse(text))], [])
     return None if _credentials(found, Mistakes()) else _endpoint(found)
 
 

@@ -94,9 +94,12 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
     # The role is one for all nodes: what was asked for on another one stays.
     yield from account.ensure_role(tools, [*NEEDED, BRIDGES, *disks, *([REBOOT] if call.options.reboot else [])], keep=(REBOOT,))
     yield from account.ensure_user(tools)
-    # Not what is in force: an older account in prs.conf goes before ours, and ours is good all the same.
-    own = account_alone(shared.read(node)) if shared.available() else settings.endpoint if mine else None
-    endpoint = own if account.has_token(tools, name) else None
+
+    def ours() -> Endpoint | None:
+        """Our account as it is in force, or by itself where an older one in prs.conf goes before it."""
+        return load_settings(path, shared.read(node)).endpoint if mine else account_alone(shared.read(node))
+
+    endpoint = ours() if account.has_token(tools, name) else None
     if endpoint is not None and isinstance(_tried(call, endpoint), LoginFailed):
         endpoint = None
     fresh = endpoint is None
@@ -111,7 +114,7 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
     elif (kept := shared.texts() if shared.available() else {}) and kept != (wanted := _texts(tools, endpoint, kept)):
         # A node or an address has come, changed or gone since.
         yield shared.write(wanted)
-        endpoint = account_alone(shared.read(node)) or endpoint
+        endpoint = ours() or endpoint
     if problem := _tried(call, endpoint):
         yield f"! the account could not be tried: {problem}. See: {SERVICE} check"
 
