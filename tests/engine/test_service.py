@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from prs.engine.daemon.host import Host
 from prs.engine.daemon.service import Service
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.journal import credentials
+from prs.engine.journal.automation import automation, balancing
 from prs.engine.journal.journal import Journal
 from prs.engine.planning import make_plan
 from prs.errors import ConfigError, Unreachable
@@ -239,3 +241,54 @@ def test_a_renewed_ticket_is_kept_for_a_restart(ram: Path, monkeypatch: pytest.M
     house.service.turn()
     held = credentials.open(house.settings.credentials_dir, name)
     assert (held.ticket, held.csrf) == ("new", "d")
+
+
+def test_suggest_keeps_the_plan_and_moves_nothing(ram: Path, flavour: Flavour) -> None:
+    """What was suggested waits until a job has carried it out, or a newer plan takes its place."""
+    house = House(ram, flavour, automation="suggest")
+    house.live(900)
+    first = balancing(house.settings, house.journal, "pve1")
+    assert (house.journal.jobs(), +house.world.started) == ([], Counter())
+    assert (first.level, first.state.leader, first.state.waiting, first.outcome) == ("suggest", "elsewhere", "its time", "")
+    assert house.journal.plan(first.state.plan)[0].summary == first.state.result
+    assert house.clock.time() - 900 <= first.state.last_run < first.state.next_run <= first.state.last_run + 3600
+    house.live(3600)
+    second = balancing(house.settings, house.journal, "pve1")
+    assert second.state.plan not in ("", first.state.plan)
+    job = house.journal.add_job(second.state.plan, "root@pam", "schedule", house.clock.time())
+    assert balancing(house.settings, house.journal, "pve1").state.plan == ""
+    house.live(900)
+    assert house.journal.job(job).state == "done"
+
+
+def test_off_plans_nothing_and_serves_jobs(ram: Path, flavour: Flavour) -> None:
+    house = House(ram, flavour, automation="off")
+    house.live(7200)
+    assert (house.journal.jobs(), +house.world.started) == ([], Counter())
+    assert house.service._status == "serving jobs of the web interface; automatic balancing is off"
+    found = balancing(house.settings, house.journal, "pve1")
+    assert (found.level, found.state.last_run, found.state.next_run, found.state.waiting) == ("off", 0.0, 0.0, "")
+    house.settings = replace(house.settings, automation="on")
+    house.service.reload()
+    house.service._reload()
+    house.live(900)
+    assert house.journal.jobs()
+
+
+def test_what_it_tells_of_its_runs(ram: Path, flavour: Flavour) -> None:
+    """The job of the last run with its outcome, why a run could not be planned, and that another one leads."""
+    house = House(ram, flavour)
+    house.live(900)
+    found = balancing(house.settings, house.journal, "pve1")
+    job = house.journal.jobs()[0]
+    assert (found.state.job, found.outcome) == (job.id, f"job {job.id} is done: {len(job.final)} of {len(job.final)} migrations done")
+    house.down = True
+    house.live(3600)
+    state = automation(house.journal)
+    assert state.waiting == "the next try, because this one could not be planned: pve1 does not answer"
+    assert state.last_run == found.state.last_run
+    (ram / "other").mkdir()
+    other = House(ram / "other", flavour, "pve2")
+    other.live(900)
+    state = automation(other.journal)
+    assert (state.leader, state.waiting, state.next_run) == ("pve1", "", 0.0)

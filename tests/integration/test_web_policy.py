@@ -88,6 +88,18 @@ def test_two_at_once_and_mistakes(home: House, policy: Path) -> None:
     assert put(root, found["digest"], set={"balancing.spread": "6"})["mistakes"] == []
 
 
+def test_the_status_tells_auditors_how_automatic_balancing_stands(home: House, policy: Path) -> None:
+    """What the policy says counts at once, without a restart of the web."""
+    root = home.log_in("root@pam")
+    put(root, root.get("/policy")["digest"], set={"service.automation": "suggest", "balancing.max_moves": "3"})
+    home.wait(lambda: root.get("/status")["balancing"]["level"] == "suggest")  # what is known of the node is remembered for 5 s
+    found = root.get("/status?scope=node")
+    standing = found["balancing"]
+    assert (standing["host"], standing["max_moves"], standing["spread"], found["defaults"]["spread"]) == (home.node, 3, 0.07, 0.07)
+    assert standing["state"]["last_run"] == 0
+    assert home.log_in("nobody@pve").get("/status")["balancing"] is None
+
+
 def command(home: House, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": f"{BACKEND}:{TESTS}"}
     called = [sys.executable, *home.as_on_node(), "config", *words]

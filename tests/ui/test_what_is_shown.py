@@ -51,7 +51,7 @@ def test_tab_and_drain_are_in_the_language_of_pves_page(visit: VisitPve, languag
 def test_a_language_that_is_not_there_or_not_loaded_is_english_as_a_whole(visit: VisitPve) -> None:
     page = visit(lang="pl").page
     shown(page, "prsNodesGrid")
-    sees(page, "Rebalance now.*Drain node.*Nodes: Memory")
+    sees(page, "Rebalance now.*Drain node.*Automatic balancing is on.*Nodes: Memory")
     broken = visit(hash="", lang="de").page
     broken.route("**/prs-lang-de.json*", lambda route: route.fulfill(status=404, body="no"))
     menu_entry(broken, "Lastausgleich").click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from prs.config import last_good
 from prs.config.ini import parse
@@ -48,6 +49,7 @@ class Settings:
     endpoint: Endpoint | None = None  # None: no host or credentials yet, so only jobs that bring their own can run
     daemon: bool = True
     schedule: float = 86400.0
+    automation: Literal["off", "suggest", "on"] = "on"
     dry_run: bool = False
     log_level: str = "info"
     state_dir: Path = Path("/var/lib/prs")
@@ -59,6 +61,11 @@ class Settings:
     missing: tuple[str, ...] = ()  # why there is no endpoint, one sentence each
     warnings: tuple[str, ...] = ()
     origins: tuple[Origin, ...] = field(default=(), compare=False)  # of every option of the table, in its order
+
+    @property
+    def level(self) -> Literal["off", "suggest", "on"]:
+        """What becomes of a run by schedule; with dry_run none is started."""
+        return "suggest" if self.dry_run and self.automation == "on" else self.automation
 
     @property
     def credentials_dir(self) -> Path:
@@ -130,6 +137,7 @@ def _load(path: Path, cluster: Path | None, account: str, instead: Mapping[Path,
         endpoint=None if missing else _endpoint(found),
         daemon=found.get("service", "daemon"),
         schedule=found.get("service", "schedule"),
+        automation=found.get("service", "automation"),
         dry_run=found.get("service", "dry_run"),
         log_level=found.get("service", "log_level"),
         state_dir=found.get("service", "state_dir"),

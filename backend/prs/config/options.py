@@ -155,6 +155,10 @@ OPTIONS = (
         "Time between two runs of the daemon: hours, or a number with m, h or d.",
     ),
     Option(
+        "service", "automation", values.choice("off", "suggest", "on"), "on", "off, suggest or on",
+        "Runs by schedule: none is made (off), the plan waits for somebody who carries it out (suggest), or it is started (on).",
+    ),
+    Option(
         "service", "dry_run", values.switch, "0", _SWITCH,
         "Only say what would be moved (1), or move it (0).",
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prs.codec import from_json
+from prs.engine.journal.automation import Balancing
 from prs.engine.journal.hold import Hold
 from prs.errors import ModelError
 from prs.pve.roster import Roster
@@ -21,13 +22,15 @@ FRESH = 5.0  # seconds
 class Facts:
     """`held`: the nodes that are kept empty; `guests`: the cluster's list of guests as text; `nodes`: each node's certificate as PEM.
 
-    `nodes` is None on a machine that is no node of a cluster. `trouble` says why nothing of it is known, "" when it is.
+    `nodes` is None on a machine that is no node of a cluster; `balancing`: how automatic balancing stands here.
+    `trouble` says why nothing of it is known, "" when it is.
     """
 
     held: Mapping[str, Hold] = field(default_factory=dict)
     guests: str = ""
     nodes: Mapping[str, str] | None = None
     trouble: str = ""
+    balancing: Balancing | None = None
 
     @property
     def roster(self) -> Roster:
@@ -68,6 +71,7 @@ class Known:
 def _facts(told: Any) -> Facts:
     try:
         held = [from_json(Hold, one) for one in told["held"]]
-        return Facts({one.node: one for one in held}, told["guests"], told["nodes"])
+        standing = from_json(Balancing, told["balancing"])
+        return Facts({one.node: one for one in held}, told["guests"], told["nodes"], balancing=standing)
     except (ModelError, KeyError, TypeError):
         raise Refusal(503, "unavailable", "The inbox is of another version: systemctl restart the service.") from None

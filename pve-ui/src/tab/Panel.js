@@ -75,6 +75,7 @@ Ext.define('PRS.Panel', {
             defaults: { anchor: '100%' },
             items: [
                 { xtype: 'prsNotices', reference: 'notices' },
+                { xtype: 'prsBalancingStrip', reference: 'balancing' },
                 {
                     xtype: 'prsJobPanel',
                     reference: 'job',

@@ -105,6 +105,7 @@ Ext.define('PRS.PanelController', {
             me.lookup('main').setLoading(false);
         }
         me.lookup('notices').fill(me.found, me.current.plan, me.trouble);
+        me.lookup('balancing').fill(status && status.balancing);
         if (cluster) {
             me.renderNodes(cluster, status && status.may);
         }

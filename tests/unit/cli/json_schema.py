@@ -9,6 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from prs.config.load import Origin
 from prs.config.policy_edit import Change
+from prs.engine.journal.automation import Balancing
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
 from prs.engine.rolling.runs import RollingRun
@@ -56,10 +57,11 @@ def listing(item: Schema) -> Schema:
 def document() -> Schema:
     """One definition for each verb, for errors, and for each class in them."""
     found: dict[str, Schema] = {}
-    plan, placement, job, hold, rolling_run, origin, change, finding, cluster = (
-        schema_of(one, found) for one in (Plan, Placement, Job, Hold, RollingRun, Origin, Change, Finding, Cluster)
+    plan, placement, job, hold, rolling_run, origin, change, standing, finding, cluster = (
+        schema_of(one, found) for one in (Plan, Placement, Job, Hold, RollingRun, Origin, Change, Balancing, Finding, Cluster)
     )
     null: Schema = {"type": "null"}
+    run: Schema = {"anyOf": [rolling_run, null]}
     done = record(plan=plan, job={"anyOf": [job, null]})
     rolling = record(rolling_run=rolling_run)
     verbs: dict[str, Schema] = {
@@ -82,7 +84,7 @@ def document() -> Schema:
         },
         "status": {
             "anyOf": [
-                record(jobs=listing(job), held=listing(hold), rolling_run={"anyOf": [rolling_run, null]}, mistakes=TEXTS),
+                record(jobs=listing(job), held=listing(hold), rolling_run=run, mistakes=TEXTS, balancing=standing),
                 job,
             ]
         },

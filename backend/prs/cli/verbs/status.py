@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Sequence
 
 from prs.cli import exits
+from prs.cli.balancing_view import balancing_text
 from prs.cli.call import Call
 from prs.cli.job_view import job_page, jobs_page, rolling_text
 from prs.cli.journal_of import holds_of, journal_of
 from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
+from prs.engine.journal.automation import balancing
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.lock import ExecutorLock
 from prs.engine.rolling.runs import RollingRun, RollingRuns
@@ -31,10 +34,12 @@ def act(call: Call) -> int:
     jobs = journal.jobs(limit=call.options.last)
     holds, rolling_run = holds_of(journal, SystemClock()), RollingRuns(journal).latest()
     own, held = holds.own(), holds.held()
+    standing = balancing(settings, journal, socket.gethostname().partition(".")[0])
     if call.json:
         told = {"held": [to_json(one) for one in held.values()], "rolling_run": to_json(rolling_run), "mistakes": list(settings.mistakes)}
-        call.print_json({"jobs": to_json(jobs), **told})
+        call.print_json({"jobs": to_json(jobs), **told, "balancing": to_json(standing)})
         return exits.DONE
+    call.print(balancing_text(standing, time.time()) + "\n")
     if rolling_run is not None:
         call.print(rolling_text(rolling_run, call.style) + "\n")
     call.print(jobs_page(jobs, time.time(), call.style))

@@ -7,15 +7,13 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from prs import audit
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
 from prs.engine.daemon.host import Host
-from prs.engine.daemon.leader import leads
+from prs.engine.daemon.schedule import RETRY, Schedule
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.daemon.watchdog import Watchdog
 from prs.engine.drain.holds import Holds
-from prs.engine.drain.keep_out import keep_out
 from prs.engine.execution.executor import TICK, Executor
 from prs.engine.journal import credentials
 from prs.engine.journal.jobs import Job
@@ -23,23 +21,15 @@ from prs.engine.journal.journal import Journal
 from prs.engine.journal.retention import prune
 from prs.engine.loads.memory import FILE, LoadMemory
 from prs.engine.loads.recorder import Recorder
-from prs.engine.planning import make_plan
-from prs.errors import ConfigError, CredentialError, HelperError, JobConflict, JournalError, PrsError
-from prs.planner.day.means import reading_of
+from prs.errors import ConfigError, CredentialError, HelperError, JournalError, PrsError
 from prs.pve.api import Api, Renewed
-from prs.pve.read.ha import ha_master
-from prs.pve.read.quorum import member_nodes
 
 log = logging.getLogger(__name__)
 
 IDLE = 5.0  # seconds between two looks into the journal for a new job
-STANDING_BY = "standing by"  # begins the status of a daemon that does not lead
 PRUNE = 3600.0  # seconds between two looks for what may leave the journal
 TELLS = 180.0  # seconds between two signs of life for the other nodes, which count for 600
 STRIKES = 5  # times in a row that a job may fail for a reason nobody has thought of before it is ended
-DAY = 86_400.0
-HOT_AGAIN = 1800.0  # seconds between two runs that a node with hardly any free memory calls for
-RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was not ours to plan, is looked at again
 
 
 def unforeseen(error: Exception) -> str:
@@ -55,13 +45,14 @@ class Service:
     def __init__(self, host: Host, settings: Settings, journal: Journal, clock: SystemClock, notifier: Notifier) -> None:
         self._host, self._settings, self._journal, self._clock, self._notifier = host, settings, journal, clock, notifier
         memory = LoadMemory(settings.state_dir / FILE)
-        self._recorder = Recorder(memory, clock, self._connect, self._leading)
+        self._recorder = Recorder(memory, clock, self._connect, lambda api: self._schedule.leading(api))
         self._holds = Holds(journal, clock, host.shared_holds)
+        self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._say)
         self._executors: dict[str, Executor] = {}
         self._strikes: Counter[str] = Counter()  # job -> failures in a row
         self._taken: set[str] = set()  # jobs whose taking was told
         self._stopping = self._reloading = False
-        self._next_look = self._next_prune = self._next_hot = 0.0
+        self._next_prune = 0.0
         self._status = ""
         self._turned = clock.monotonic()
         self._written = host.written()
@@ -102,11 +93,10 @@ class Service:
         """Do what is due now and give the seconds until the next turn."""
         self._turned = self._clock.monotonic()
         if (written := self._host.written()) != self._written:
-            self._written, without, pending = written, self._settings.endpoint is None, self._next_look
+            self._written, without, pending = written, self._settings.endpoint is None, self._schedule.next_look
             self._reload()
             # Whoever has just made the account may want to look at a plan first, and write a policy; a reload by hand begins at once.
-            self._next_look = self._clock.monotonic() + RETRY if without else pending
-            self._next_hot = max(self._next_hot, self._next_look if without else 0.0)
+            self._schedule.put_off(self._clock.monotonic() + RETRY if without else pending, hot=without)
         if self._settings.endpoint is not None and self._turned - self._told >= TELLS:
             self._told = self._turned
             self._tell(alive=True)
@@ -115,8 +105,10 @@ class Service:
                 self._safely(job)
             self._holds.sync()
             self._prune()
-            if not self._executors:
-                self._schedule()
+            if self._executors:
+                self._schedule.busy()
+            else:
+                self._schedule.turn(self._settings)
             if self._settings.endpoint is not None:
                 self._recorder.turn()
         except JournalError as error:
@@ -202,67 +194,8 @@ class Service:
         self._journal.update_job(job.id, state="failed", message=str(error), ended=self._clock.time())
         log.error("job %s failed: %s", job.id, error, extra={"job": job.id})
 
-    def _schedule(self) -> None:
-        """Plan the periodic run when it is due and this daemon leads."""
-        settings, now = self._settings, self._clock.time()
-        if settings.endpoint is None:
-            self._say(f"serving jobs of the web interface; no scheduled runs: {' '.join(settings.missing)}")
-            return
-        last = float(self._journal.note("last_run") or 0)
-        if self._recorder.fullest > settings.policy.hot_over and abs(now - last) >= HOT_AGAIN and self._clock.monotonic() >= self._next_hot:
-            self._next_hot = self._clock.monotonic() + HOT_AGAIN
-            log.warning("a node uses %.0f%% of its memory, more than %.0f%%: this run does not wait for the schedule",
-                        self._recorder.fullest * 100, settings.policy.hot * 100)
-            last = self._next_look = 0.0
-        if abs(now - last) < settings.schedule or self._clock.monotonic() < self._next_look:
-            if not self._status.startswith(STANDING_BY) or abs(now - last) < settings.schedule:
-                self._say(f"idle; next look at the cluster in {max(0.0, last + settings.schedule - now) / 3600:.1f} h")
-            return
-        self._next_look = self._clock.monotonic() + RETRY
-        try:
-            if self._plan_run(settings, now):
-                self._journal.note("last_run", str(now))
-                self._next_look = 0.0
-        except JournalError:
-            raise
-        except PrsError as error:
-            self._say(f"the scheduled run could not be planned, next try in {RETRY / 60:.0f} minutes: {error}", logging.ERROR)
-
-    def _plan_run(self, settings: Settings, now: float) -> bool:
-        """Plan and queue one run; False if another daemon leads, which is known before anything else is read."""
-        api = self._connect()
-        leading, why = self._leading(api)
-        if not leading:
-            self._say(f"{STANDING_BY}: {why}")
-            return False
-        held = self._holds.held()
-        memory, moved = self._recorder.memory, self._journal.moved_since(now - DAY)
-        cluster, plan = make_plan(api, settings.policy, now, None, lambda cluster: keep_out(cluster, held), self._holds.roster,
-                                  lambda cluster: memory.forecast(cluster, now, moved))
-        self._recorder.made(reading_of(cluster))
-        log.info("scheduled run: %s", plan.summary)
-        for warning in dict.fromkeys((*cluster.problems, *plan.warnings)):
-            log.warning("%s", warning)
-        if plan.moves and settings.dry_run:
-            log.info("dry run: nothing is migrated")
-        elif plan.lacking:
-            log.error("the scheduled run is not started: %s", plan.lacking)
-        elif plan.moves:
-            plan_id = self._journal.add_plan(plan, settings.policy, api.user)
-            try:
-                audit.note(audit.Deed("start", api.user, "schedule", self._journal.add_job(plan_id, api.user, "schedule", now)))
-            except JobConflict as error:
-                log.warning("the scheduled run waits for its next turn: %s", error)
-        return True
-
     def _connect(self) -> Api:
         return self._host.connect(self._settings.require_endpoint())
-
-    def _leading(self, api: Api) -> tuple[bool, str]:
-        """Whether this daemon leads, and why."""
-        leading, why = leads(self._host.name, ha_master(api), member_nodes(api), self._host.alive(self._clock.time()))
-        self._recorder.told(leading)
-        return leading, why
 
     def _tell(self, alive: bool) -> None:
         try:
@@ -282,7 +215,7 @@ class Service:
             for mistake in error.mistakes:
                 log.error("%s", mistake)
             log.error("the old configuration stays in force")
-        self._next_look = 0.0
+        self._schedule.put_off(0.0)
         self._notifier.ready(self._with_mistakes(self._status) if self._status else "")
 
     def _say(self, words: str, level: int = logging.INFO) -> None:

@@ -57,6 +57,10 @@ class Journal(Database):
         row = self._plan_row(plan_id)
         return from_json(Plan, json.loads(row["body"])), row["user"]
 
+    def waits(self, plan_id: str) -> bool:
+        """Whether the plan is still there and no job has carried it out."""
+        return bool(self.rows("SELECT 1 FROM plans WHERE id = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE plan = plans.id)", plan_id))
+
     def plan_policy(self, plan_id: str) -> Policy:
         """The policy the stored plan was made with; NotFound if there is none."""
         return from_json(Policy, json.loads(self._plan_row(plan_id)["policy"]))

@@ -6,6 +6,7 @@ from typing import Any
 
 from prs.codec import to_json
 from prs.config.policy_view import PolicyOption, PolicyView
+from prs.engine.journal.automation import Automation, Balancing
 from prs.engine.journal.jobs import Step
 from prs.model import Candidate, Headroom, Move, NodeLoad, Placed, Placement, Plan, Stay, Term
 
@@ -123,6 +124,9 @@ ANSWERS: dict[str, Any] = {
         "may": {"plan": _YES, "plan_drain": _YES, "balance": _YES, "drain": _YES, "maintenance": _NO, "see_all_jobs": _YES,
                 "cancel_others": {"allowed": False, "reason": "needs Sys.Modify on /"}},
         "warnings": ["PVE's own auto-rebalance is on: each plan says who balances which guests under HA."],
+        "balancing": to_json(Balancing("pve1", "on", "memory", 0.05, False, None, None, 86400.0, Automation(
+            "pve1", "pve1 is the HA manager's master", "its time", 1795086400.0, 1795000000.0, _plan()["summary"], "ba9876543210",
+        ), "job ba9876543210 is done: 1 of 1 migrations done")),
     },
     "cluster": _cluster(),
     "plan": _plan(),

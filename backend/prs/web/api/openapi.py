@@ -75,7 +75,7 @@ def _paths() -> dict[str, Any]:
             "get": _call("The answer to a call that was answered with 202, as that call would have given it; 202 again: ask again.",
                          _LONG, "plan", extra={"409": "what the call would have been refused with"}),
         },
-        "/status": {"get": _call("Caller, rights and warnings.", ref("Status"), "status", extra=unseen)},
+        "/status": {"get": _call("Caller, rights and warnings.", ref("Status"), "status", params=[scope], extra=unseen)},
         "/cluster": {"get": _call("Nodes, guests and storages with their loads.", ref("Cluster"), "cluster", extra=unseen)},
         "/plans": {"post": _call("Make and store a plan; nothing moves.", ref("Plan"), "plan", plans, extra=sense, status="201")},
         "/plans/{id}": {"parameters": job, "get": _call("The stored plan.", ref("Plan"), "plan")},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from prs.config.policy_view import PolicyOption, PolicyView
+from prs.engine.journal.automation import Automation, Balancing
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
 from prs.model import RESOURCES, Guest, Headroom, Memory, Method, Move, NodeLoad, Outlook, Plan, Stay, Storage, Term
@@ -142,7 +143,11 @@ def _status() -> dict[str, Schema]:
             defaults=record("Defaults of prs.conf.", method=METHOD, spread=FRACTION, containers=FLAG),
             may=record("Rights by action.", **_each(actions, ref("Right"))),
             warnings=TEXTS,
+            balancing={"anyOf": [ref("Balancing"), {"type": "null"}],
+                       "description": "automatic balancing, as the leading node tells it; null without Sys.Audit on /"},
         ),
+        "Automation": schema_of(Automation),
+        "Balancing": schema_of(Balancing),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.drain.holds import Holds
+from prs.engine.journal.automation import Balancing
 from prs.pve.roster import NAME
 from prs.web import certificate
 
@@ -21,8 +22,8 @@ def settings_for_web(settings: Settings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def facts(holds: Holds, pve: Path) -> dict[str, Any]:
-    """The held nodes, the text of the cluster's list of guests ("" where there is none), and each node's certificate as PEM.
+def facts(holds: Holds, pve: Path, balancing: Balancing) -> dict[str, Any]:
+    """The held nodes, the text of the cluster's list of guests ("" where there is none), each node's certificate as PEM, and `balancing`.
 
     `nodes` is None on a machine that is no node of a cluster.
     """
@@ -30,7 +31,7 @@ def facts(holds: Holds, pve: Path) -> dict[str, Any]:
     with suppress(OSError, UnicodeDecodeError):
         listed = (pve / NAME).read_text(encoding="utf-8")
     nodes = {path.name: _certificate(path) for path in sorted((pve / "nodes").iterdir())} if (pve / "nodes").is_dir() else None
-    return {"held": [to_json(one) for one in holds.held().values()], "guests": listed, "nodes": nodes}
+    return {"held": [to_json(one) for one in holds.held().values()], "guests": listed, "nodes": nodes, "balancing": to_json(balancing)}
 
 
 def _certificate(node: Path) -> str:

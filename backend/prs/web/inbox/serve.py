@@ -22,6 +22,7 @@ from prs.config.load import DEFAULT_PATH, Settings, load_settings
 from prs.config.policy_view import view
 from prs.engine.clock import SystemClock
 from prs.engine.drain.holds import Holds
+from prs.engine.journal.automation import balancing
 from prs.engine.journal.journal import Journal
 from prs.errors import PrsError
 from prs.helper.client import PVE, SOCKET, shared_holds
@@ -77,7 +78,9 @@ def serve(connection: socket.socket, given: argparse.Namespace) -> Any:
         return to_json(view(given.config, given.pve))
     with Journal(settings.state_dir / "journal.sqlite") as journal:
         holds = Holds(journal, SystemClock(), shared_holds(given.pve, given.node, given.helper))
-        return facts(holds, given.pve) if message.action == "facts" else _for_caller(message, asked, settings, holds, given)
+        if message.action == "facts":
+            return facts(holds, given.pve, balancing(settings, journal, given.node))
+        return _for_caller(message, asked, settings, holds, given)
 
 
 def _for_caller(message: Message, asked: Any, settings: Settings, holds: Holds, given: argparse.Namespace) -> Any:

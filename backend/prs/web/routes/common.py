@@ -19,6 +19,8 @@ from prs.web.context import Context
 from prs.web.inbox.message import Told
 from prs.web.later import PATIENCE, PATIENCE_BRIDGE
 
+SCOPES = ("cluster", "node")  # whether the other nodes are asked too
+
 
 def caller() -> Caller:
     """Who asks; proven before the route was entered."""

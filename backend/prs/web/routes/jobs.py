@@ -18,10 +18,8 @@ from prs.web.api.validate import mistakes
 from prs.web.context import Context
 from prs.web.json_of import brief_json, job_json
 from prs.web.peers import Reply
-from prs.web.routes.common import body, caller, carried, number, patience, query
+from prs.web.routes.common import SCOPES, body, caller, carried, number, patience, query
 from prs.web.visible import visible_job
-
-SCOPES = ("cluster", "node")
 
 
 def add(api: Blueprint, context: Context) -> None:

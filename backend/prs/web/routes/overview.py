@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, Response
 
 from prs import __version__
+from prs.codec import to_json
+from prs.engine.journal.automation import Balancing
 from prs.errors import PveError
 from prs.model import Cluster
 from prs.planner.plan import plan_balance
 from prs.web.access.actions import refusals
 from prs.web.access.auth import Caller
 from prs.web.api.answers import tagged
+from prs.web.api.openapi import PREFIX
 from prs.web.api.reflect import ref
 from prs.web.api.refusal import Refusal
 from prs.web.api.schemas import NODE
 from prs.web.api.validate import mistakes
 from prs.web.context import Context
 from prs.web.json_of import cluster_json, right
-from prs.web.routes.common import body, caller, carried
+from prs.web.routes.common import SCOPES, body, caller, carried, query
 
 
 def add(api: Blueprint, context: Context) -> None:
@@ -27,14 +31,16 @@ def add(api: Blueprint, context: Context) -> None:
 
     @api.get("/status")
     def status() -> Response:
-        who = caller()
-        policy = context.settings.policy
+        who, scope = caller(), query("scope", SCOPES)
+        here = context.facts.balancing
+        policy = context.settings.policy if here is None else here  # what it was when this process began
         return tagged({
             "version": __version__, "node": context.site.node, "user": who.name, "token": bool(who.login.token_name),
             "daemon": context.daemon(),
             "defaults": {"method": policy.method, "spread": policy.spread, "containers": policy.containers},
             "may": {name: right(reason) for name, reason in refusals(who.rights).items()},
             "warnings": _warnings(context, who),
+            "balancing": _balancing(context, who, scope, here),
         })  # fmt: skip
 
     @api.get("/cluster")
@@ -56,6 +62,20 @@ def add(api: Blueprint, context: Context) -> None:
         if mistakes(NODE, node):
             raise Refusal(404, "not_found", "there is no such node")
         return carried(context, "maintenance", node=node, **body(ref("MaintenanceRequest")))
+
+
+def _balancing(context: Context, who: Caller, scope: str, here: Balancing | None) -> Any:
+    """How automatic balancing stands, for auditors: as the node tells it that leads; if that cannot be asked, as this one knows it."""
+    if here is None or not who.rights.may("Sys.Audit", "/"):
+        return None
+    leader = here.state.leader
+    if scope == "cluster" and leader not in ("", context.site.node):
+        peers, _ = context.peers.others(who.login, context.api(who))
+        first = [peer for peer in peers if peer.node == leader]
+        for reply in context.peers.ask(first, who.login, "GET", f"{PREFIX}/status?scope=node", "Status"):
+            if reply.data and reply.data["balancing"]:
+                return reply.data["balancing"]
+    return to_json(here)
 
 
 def _warnings(context: Context, who: Caller) -> list[str]:

@@ -1,0 +1,35 @@
+"""How automatic balancing stands, in a few lines for people."""
+
+from __future__ import annotations
+
+import time
+
+from prs.engine.journal.automation import Balancing
+from prs.terminal import clean
+
+_LEVELS = {"off": "off", "suggest": "suggests plans, and starts none", "on": "on"}
+
+
+def balancing_text(found: Balancing, now: float) -> str:
+    """The lines, at Unix time `now`."""
+    state = found.state
+    limits = [f"spread {found.spread * 100:g} points"]
+    limits += [f"{found.max_moves} migrations"] if found.max_moves else []
+    limits += [f"{found.max_bytes / 2**30:g} GiB"] if found.max_bytes else []
+    limits += ["containers too"] if found.containers else []
+    lines = [f"Automatic balancing: {_LEVELS[found.level]}; {found.method}, {', '.join(limits)}, every {found.schedule / 3600:g} h"]
+    if state.leader:
+        here = " (this node)" if state.leader == found.host else ": ask there for the last and the next run"
+        lines.append(f"{state.leader} leads{here}; {state.why}")
+    if state.last_run:
+        lines.append(f"last run {_when(state.last_run)}: {state.result}{f' {found.outcome}' if found.outcome else ''}")
+    if found.level != "off" and state.waiting:
+        due = f", {_when(state.next_run)}" if state.next_run > now else ""
+        lines.append(f"the next run waits for {state.waiting}{due}")
+    if state.plan:
+        lines.append(f"suggested: plan {state.plan}; start it in the Rebalancing tab, or plan anew and carry that out with `run`")
+    return "\n  ".join(map(clean, lines)) + "\n"
+
+
+def _when(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))

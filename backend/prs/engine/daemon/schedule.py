@@ -1,0 +1,149 @@
+"""The periodic run: when it is due, which daemon makes it, what becomes of its plan; and how it stands, for whoever asks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from prs import audit
+from prs.config.load import Settings
+from prs.engine.clock import SystemClock
+from prs.engine.daemon.host import Host
+from prs.engine.daemon.leader import leader
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.keep_out import keep_out
+from prs.engine.journal.automation import Automation, automation, tell_automation
+from prs.engine.journal.journal import Journal
+from prs.engine.loads.recorder import Recorder
+from prs.engine.planning import make_plan
+from prs.errors import JobConflict, JournalError, PrsError
+from prs.model import Plan
+from prs.planner.day.means import reading_of
+from prs.pve.api import Api
+from prs.pve.read.ha import ha_master
+from prs.pve.read.quorum import member_nodes
+
+log = logging.getLogger(__name__)
+
+STANDING_BY = "standing by"  # begins the status of a daemon that does not lead
+DAY = 86_400.0
+HOT_AGAIN = 1800.0  # seconds between two runs that a node with hardly any free memory calls for
+RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was not ours to plan, is looked at again
+SAVES = 60.0  # a next run that has moved by less than these seconds is not written down anew
+
+Say = Callable[..., None]  # what the service shows as its state; the level of the log may be given
+
+
+class Schedule:
+    """One daemon's runs by schedule; `say` shows the daemon's state, `status` gives what is shown."""
+
+    def __init__(self, host: Host, journal: Journal, clock: SystemClock, recorder: Recorder, holds: Holds, say: Say) -> None:
+        self._host, self._journal, self._clock, self._recorder, self._holds, self._say = host, journal, clock, recorder, holds, say
+        self.next_look = self._next_hot = 0.0  # of the monotonic clock
+        self._told_why = False  # why nothing is planned although it is time
+
+    def put_off(self, until: float, hot: bool = False) -> None:
+        """Look at nothing before this moment of the monotonic clock; with `hot` not at a node without free memory either."""
+        self.next_look = until
+        self._next_hot = max(self._next_hot, until if hot else 0.0)
+
+    def leading(self, api: Api) -> tuple[bool, str]:
+        """Whether this daemon leads, and why."""
+        name, why = leader(self._host.name, ha_master(api), member_nodes(api), self._host.alive(self._clock.time()))
+        self._recorder.told(name == self._host.name)
+        self._told(leader=name, why=why)
+        return name == self._host.name, why
+
+    def busy(self) -> None:
+        """A job is carried out: the next run waits for its end."""
+        if not self._told_why:
+            self._told(waiting="a job is being carried out")
+
+    def turn(self, settings: Settings) -> None:
+        """Plan the periodic run when it is due and this daemon leads."""
+        now = self._clock.time()
+        if settings.endpoint is None:
+            self._say(f"serving jobs of the web interface; no scheduled runs: {' '.join(settings.missing)}")
+            self._told(leader="", why="", waiting="an account, which `proxmox-rebalancing-service setup` makes on any node", next_run=0.0)
+            return
+        if settings.level == "off":
+            self._say("serving jobs of the web interface; automatic balancing is off")
+            self._told(waiting="", next_run=0.0, plan="")
+            return
+        last = self._relieved(settings, now, float(self._journal.note("last_run") or 0))
+        due = last + settings.schedule
+        if abs(now - last) < settings.schedule or self._clock.monotonic() < self.next_look:
+            if not self._told_why or abs(now - last) < settings.schedule:
+                self._say(f"idle; next look at the cluster in {max(0.0, due - now) / 3600:.1f} h")
+                self._told(waiting="its time", next_run=max(due, now + self.next_look - self._clock.monotonic()))
+            return
+        self.next_look, self._told_why = self._clock.monotonic() + RETRY, False
+        try:
+            if self._run(settings, now):
+                self._journal.note("last_run", str(now))
+                self.next_look = 0.0
+                self._told(waiting="its time", next_run=now + settings.schedule, last_run=now)
+        except JournalError:
+            raise
+        except PrsError as error:
+            self._told_why = True
+            self._say(f"the scheduled run could not be planned, next try in {RETRY / 60:.0f} minutes: {error}", logging.ERROR)
+            self._told(waiting=f"the next try, because this one could not be planned: {error}", next_run=now + RETRY)
+
+    def _relieved(self, settings: Settings, now: float, last: float) -> float:
+        """When the last run was; 0 where a node that is nearly full calls for one at once."""
+        full = self._recorder.fullest
+        if full <= settings.policy.hot_over or abs(now - last) < HOT_AGAIN or self._clock.monotonic() < self._next_hot:
+            return last
+        self._next_hot = self._clock.monotonic() + HOT_AGAIN
+        log.warning("a node uses %.0f%% of its memory, more than %.0f%%: this run does not wait for the schedule",
+                    full * 100, settings.policy.hot * 100)
+        self.next_look = 0.0
+        return 0.0
+
+    def _run(self, settings: Settings, now: float) -> bool:
+        """Plan and queue one run; False if another daemon leads, which is known before anything else is read."""
+        api = self._host.connect(settings.require_endpoint())
+        leading, why = self.leading(api)
+        if not leading:
+            self._told_why = True
+            self._say(f"{STANDING_BY}: {why}")
+            self._told(waiting="", next_run=0.0, plan="")
+            return False
+        held = self._holds.held()
+        memory, moved = self._recorder.memory, self._journal.moved_since(now - DAY)
+        cluster, plan = make_plan(api, settings.policy, now, None, lambda cluster: keep_out(cluster, held), self._holds.roster,
+                                  lambda cluster: memory.forecast(cluster, now, moved))
+        self._recorder.made(reading_of(cluster))
+        log.info("scheduled run: %s", plan.summary)
+        for warning in dict.fromkeys((*cluster.problems, *plan.warnings)):
+            log.warning("%s", warning)
+        self._take(settings, plan, api.user, now)
+        return True
+
+    def _take(self, settings: Settings, plan: Plan, user: str, now: float) -> None:
+        """Start the plan, or keep it for somebody to decide."""
+        result, job, kept = plan.summary, "", ""
+        if plan.moves and settings.level == "suggest":
+            kept = self._journal.add_plan(plan, settings.policy, user)
+            log.info("%s: nothing is migrated; the plan is %s", "dry run" if settings.dry_run else "only suggested", kept)
+        elif plan.lacking:
+            log.error("the scheduled run is not started: %s", plan.lacking)
+            result = f"{result} Not started: {plan.lacking}"
+        elif plan.moves:
+            try:
+                job = self._journal.add_job(self._journal.add_plan(plan, settings.policy, user), user, "schedule", now)
+                audit.note(audit.Deed("start", user, "schedule", job))
+            except JobConflict as error:
+                log.warning("the scheduled run waits for its next turn: %s", error)
+                result = f"{result} Not started: {error}"
+        self._told(result=result, job=job, plan=kept)
+
+    def _told(self, **facts: object) -> None:
+        """Write down what has changed of how things stand."""
+        known = automation(self._journal)
+        state: Automation = replace(known, **facts)  # type: ignore[arg-type]
+        if abs(state.next_run - known.next_run) < SAVES:
+            state = replace(state, next_run=known.next_run)
+        tell_automation(self._journal, state)

@@ -1,0 +1,82 @@
+"""How automatic balancing stands on this node, as its service tells whoever asks: a note in the journal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+from prs.codec import from_json, to_json
+from prs.config.load import Settings
+from prs.engine.journal.journal import Journal
+from prs.errors import ModelError, NotFound
+
+_NOTE = "automation"
+
+
+@dataclass(frozen=True, slots=True)
+class Automation:
+    """What the service last knew; times in Unix seconds, 0 = none.
+
+    `waiting` says in words what the next run waits for, `result` what the last one planned; `job` is the one that it started, `plan` the
+    one that it suggests and nobody has carried out or replaced yet.
+    """
+
+    leader: str = ""
+    why: str = ""  # it leads
+    waiting: str = ""
+    next_run: float = 0.0
+    last_run: float = 0.0
+    result: str = ""
+    job: str = ""
+    plan: str = ""
+
+
+def automation(journal: Journal) -> Automation:
+    """What was last told, nothing but defaults where nothing was."""
+    try:
+        return from_json(Automation, json.loads(journal.note(_NOTE) or "{}"))
+    except (ValueError, ModelError):
+        return Automation()  # another version wrote it; the next turn of the service tells it anew
+
+
+def tell_automation(journal: Journal, state: Automation) -> None:
+    """Write it, if it is another one than before."""
+    if automation(journal) != state:
+        journal.note(_NOTE, json.dumps(to_json(state)))
+
+
+@dataclass(frozen=True, slots=True)
+class Balancing:
+    """Automatic balancing as node `host` tells it: the limits in force (`spread` a fraction, `schedule` seconds), and how it stands."""
+
+    host: str
+    level: str
+    method: str
+    spread: float
+    containers: bool
+    max_moves: int | None
+    max_bytes: int | None
+    schedule: float
+    state: Automation
+    outcome: str = ""  # of the job that the last run has started
+
+
+def balancing(settings: Settings, journal: Journal, host: str) -> Balancing:
+    """What this node, `host`, tells of automatic balancing."""
+    state, policy = automation(journal), settings.policy
+    if state.plan and not journal.waits(state.plan):
+        state = replace(state, plan="")
+    return Balancing(
+        host, settings.level, policy.method, policy.spread, policy.containers, policy.max_moves, policy.max_bytes, settings.schedule,
+        state, _outcome(journal, state.job),
+    )  # fmt: skip
+
+
+def _outcome(journal: Journal, job_id: str) -> str:
+    if not job_id:
+        return ""
+    try:
+        job = journal.job(job_id)
+    except NotFound:
+        return ""  # it has left the journal
+    return f"job {job.id} is {job.state}: {job.count('done')} of {len(job.final)} migrations done"
