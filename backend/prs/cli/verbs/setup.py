@@ -12,7 +12,7 @@ from typing import Any
 from prs.cli import exits
 from prs.cli.call import Call
 from prs.cli.journal_of import at_work
-from prs.config.layers import POLICY, folder_of
+from prs.config.layers import folder_of
 from prs.config.load import DEFAULT_PATH, Settings, account_alone, load_settings
 from prs.endpoint import Endpoint
 from prs.errors import LoginFailed, PveError, UsageError
@@ -242,8 +242,8 @@ def _next_steps(settings: Settings) -> str:
     of_all = shared.available()
     who = "The service of each node reads" if of_all else f"The service of {socket.gethostname()} reads"
     which = ", on the one node that leads" if of_all else ""
-    dry = f"dry_run: 1 under [service] in {shared.PVE / POLICY if of_all else settings.source}"
-    dry += "" if of_all else f", then systemctl reload {SERVICE}"
+    here = f"dry_run: 1 under [service] in {settings.source}, then systemctl reload {SERVICE}"
+    dry = f"{SERVICE} config set service.dry_run 1" if of_all else here
     return (
         f"\nNothing has been moved. {who} the account by itself; balancing begins in 5 minutes{which}, then every {hours}.\n"
         f"See what would be moved:                 {SERVICE} plan\n"
