@@ -6,6 +6,7 @@ import argparse
 import os
 import pty
 import re
+import select
 import shlex
 import subprocess
 import sys
@@ -125,6 +126,7 @@ def test_completion_at_a_prompt(program: Path) -> None:
         os.write(master, keys.encode())
         seen = ""
         while until not in seen:
+            assert select.select([master], [], [], 60)[0], seen
             seen += os.read(master, 4096).decode()
 
     type_in(f". '{ROOT}/packaging/completion/proxmox-rebalancing-service'; echo rea''dy\n", "ready")
