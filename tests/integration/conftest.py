@@ -11,12 +11,20 @@ from typing import Any
 import pytest
 
 from integration.certificates import Authority
+from integration.releases import WEB
 from integration.scripted import Script, Scripted
 from prs.endpoint import Endpoint
 from prs.pve.http.client import Client, connect
 
 Serve = Callable[..., Scripted]
 Connect = Callable[..., Client]
+
+
+@pytest.fixture(scope="module", params=WEB)
+def release(request: pytest.FixtureRequest) -> str:
+    """The release of Debian whose gunicorn, gevent and Flask serve: a test that asks for it runs on both."""
+    found: str = request.param
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -9,28 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from integration.releases import installed
+
 HERE = Path(__file__).parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "prs-test"
 RELEASES = {
     "proxmoxer-1.2.0": ("proxmoxer==1.2.0", "requests==2.28.1", "urllib3==1.26.12"),  # Debian 12
     "proxmoxer-2.3.0": ("proxmoxer==2.3.0", "requests==2.32.3", "urllib3==2.3.0"),  # newest, with the rest as in Debian 13
 }
 
 
-def installed(name: str) -> Path:
-    """The folder with that release, fetched once; an installation that failed leaves nothing that looks complete."""
-    folder = CACHE / f"{name}-py{sys.version_info.major}.{sys.version_info.minor}"
-    done = folder / ".complete"
-    if not done.exists():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target", str(folder)]
-        subprocess.run([*command, *RELEASES[name]], check=True, timeout=300)
-        done.touch()
-    return folder
-
-
 @pytest.mark.parametrize("name", RELEASES)
 def test_all_of_it_with_another_proxmoxer(name: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(installed(name))}
+    environment = {**os.environ, "PYTHONPATH": str(installed(name, RELEASES[name]))}
     shown = "import proxmoxer; print(proxmoxer.__version__)"
     version = subprocess.run([sys.executable, "-c", shown], env=environment, capture_output=True, text=True, check=True, timeout=60)
     assert version.stdout.strip() == name.partition("-")[2]

@@ -22,8 +22,8 @@ from simcluster.scenes import small
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(tmp_path_factory.mktemp("home"), small(start=time.time())) as found:
+def home(tmp_path_factory: pytest.TempPathFactory, release: str) -> Iterator[House]:
+    with house(tmp_path_factory.mktemp("home"), small(start=time.time()), release=release) as found:
         found.configure("origins: https://pve.example.org\n")
         found.start_web()
         yield found
@@ -290,9 +290,9 @@ def test_no_ticket_reaches_the_log_or_a_file(home: House, root: Person) -> None:
         assert not path.is_file() or tail.encode() not in path.read_bytes(), path
 
 
-def test_bad_tickets_are_limited_per_client_and_hold_up_nobody_else(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_bad_tickets_are_limited_per_client_and_hold_up_nobody_else(tmp_path_factory: pytest.TempPathFactory, release: str) -> None:
     """With PVE's 3 seconds for every refusal: ten forged tickets at once, and a good caller from the same address is served meanwhile."""
-    with house(tmp_path_factory.mktemp("slow"), small(start=time.time()), auth_delay=3.0) as found:
+    with house(tmp_path_factory.mktemp("slow"), small(start=time.time()), auth_delay=3.0, release=release) as found:
         found.start_web()
         root = found.log_in("root@pam")
         root.get("/status")

@@ -16,7 +16,7 @@ from integration.hostile import SOON, secure, served_soon
 from integration.web_house import House, Person, house
 from simcluster.scenes import small
 
-MESSAGES = int(os.environ.get("PRS_FUZZ", "250"))
+MESSAGES = int(os.environ.get("PRS_FUZZ", "150"))
 SEED = int(os.environ.get("PRS_FUZZ_SEED", "14"))
 METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "get", "G T", "", "\0", "TRACE", "CONNECT", "PRI", "X" * 300)
 TARGETS = (
@@ -105,8 +105,8 @@ ENDS = ("\r\n", "\n", "\r", "\r\n ", "\r\r\n")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(tmp_path_factory.mktemp("home"), small(start=time.time())) as found:
+def home(tmp_path_factory: pytest.TempPathFactory, release: str) -> Iterator[House]:
+    with house(tmp_path_factory.mktemp("home"), small(start=time.time()), release=release) as found:
         found.start_web()
         yield found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -19,12 +20,12 @@ JSON = "Content-Type: application/json"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def home(tmp_path_factory: pytest.TempPathFactory, release: str) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("home")
     pages = folder / "www"
     pages.mkdir()
     (pages / "large.js").write_bytes(b"// line of a large script\n" * 90_000)
-    with house(folder / "node", small(start=time.time())) as found:
+    with house(folder / "node", small(start=time.time()), release=release) as found:
         found.start_web("--pages", str(pages))
         yield found
 
@@ -45,6 +46,13 @@ SLOW_BODIES = {
     "a list": ("Content-Length: 60000, 60000",),
     "chunks": ("Transfer-Encoding: chunked",),
     "chunks in disguise": ("Transfer-Encoding: xchunked",),
+    "packed chunks": ("Transfer-Encoding: gzip, chunked",),
+    "an encoding that is none": ("Transfer-Encoding: identity", "Content-Length: 60000"),
+    "two encodings": ("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
+    "an empty length": ("Content-Length: ",),
+    "hexadecimal": ("Content-Length: 0xea60",),
+    "a length behind a tab": ("Content-Length:\t+60000",),
+    "an underscore in the name": ("Content-Length: 60000", "Content_Length: 0", "Transfer-Encoding: chunked"),
     "both": ("Content-Length: 60000", "Transfer-Encoding: chunked"),
     "a blank before the colon": ("Content-Length : 60000",),
     "a folded line": ("X-Folded: a\r\n Content-Length: 60000",),
@@ -54,7 +62,7 @@ SLOW_BODIES = {
 
 @pytest.mark.parametrize("headers", SLOW_BODIES.values(), ids=SLOW_BODIES)
 def test_slow_bodies_in_any_disguise_hold_up_nobody(home: House, root: Person, headers: tuple[str, ...]) -> None:
-    with crowd(home, 60, request(home, "POST", api("/login"), JSON, *headers)):
+    with crowd(home, 30, request(home, "POST", api("/login"), JSON, *headers)):
         assert served_soon(root, "/jobs?scope=node") < SOON
 
 
@@ -68,8 +76,67 @@ def test_a_length_that_two_readers_may_take_differently_is_refused_at_once(home:
 
 def test_slow_requests_behind_a_good_one_in_one_packet_hold_up_nobody(home: House, root: Person) -> None:
     behind = request(home, "POST", api("/login"), JSON, "Content-Length: 60000")
-    with crowd(home, 60, request(home, "GET", api("/healthz")) + behind):
+    with crowd(home, 30, request(home, "GET", api("/healthz")) + behind):
         assert served_soon(root, "/jobs?scope=node") < SOON
+
+
+def test_chunks_with_extensions_and_trailers_are_refused_and_nothing_behind_them_is_a_request(home: House) -> None:
+    body = b'5;a="\r\n"\r\nhello\r\n0;x\r\nContent-Length: 5\r\n\r\n' + request(home, "GET", api("/healthz"))
+    answer = exchange(home, request(home, "POST", api("/login"), JSON, "Transfer-Encoding: chunked", body=body))
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.split()[1] in (b"400", b"413", b"501"), answer
+
+
+NO_REQUEST = {
+    "HTTP/0.9": b"GET /api/v1/healthz\r\n\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "a tunnel": b"CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: pve1\r\n\r\n",
+    "an absolute address": b"GET https://evil.example/api/v1/healthz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+    "no colon": b"GET /api/v1/healthz HTTP/1.1\r\nHost: pve1\r\nAuthorization\r\nConnection: close\r\n\r\n",
+    "NUL in a value": b"GET /api/v1/healthz HTTP/1.1\r\nHost: pve1\r\nX: a\0b\r\nConnection: close\r\n\r\n",
+    "a return in a value": b"GET /api/v1/healthz HTTP/1.1\r\nHost: pve1\r\nX: a\rContent-Length: 5\r\nConnection: close\r\n\r\n",
+    "two hosts": b"GET /api/v1/healthz HTTP/1.1\r\nHost: pve1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+    "a huge header": b"GET /api/v1/healthz HTTP/1.1\r\nHost: pve1\r\nX: " + b"a" * 70_000 + b"\r\nConnection: close\r\n\r\n",
+    "many headers": b"GET /api/v1/healthz HTTP/1.1\r\nHost: pve1\r\n" + b"X: a\r\n" * 200 + b"Connection: close\r\n\r\n",
+    "a huge path": b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: pve1\r\nConnection: close\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("data", NO_REQUEST.values(), ids=NO_REQUEST)
+def test_what_is_no_request_of_ours_is_not_answered_as_one(home: House, data: bytes) -> None:
+    start = time.monotonic()
+    answer = exchange(home, data)
+    assert not answer.startswith(b"HTTP/1.1 2"), answer
+    assert b'"alive"' not in answer
+    assert time.monotonic() - start < 12
+
+
+def test_an_upgrade_is_not_made(home: House) -> None:
+    for protocol in ("h2c", "websocket", "TLS/1.0"):
+        with secure(home) as sock:
+            sock.sendall(request(home, "GET", api("/healthz"), f"Upgrade: {protocol}", "Connection: Upgrade"))
+            answer = sock.recv(65536)
+        assert answer.split()[1] in (b"200", b"400"), answer
+        assert b"\r\nupgrade:" not in answer.lower()
+
+
+COSTLY: dict[str, dict[str, object]] = {
+    "things that cannot be sorted": {"plan": "0123456789ab", "moves": [{str(number): 1} for number in range(5000)]},
+    "nothing, often": {"plan": "0123456789ab", "moves": [None] * 13_000},
+    "rules without a name": {"kind": "drain", "node": "pve1", "relax": [{} for _ in range(20_000)]},
+    "unknown names": {str(number): 0 for number in range(6000)},
+}
+
+
+@pytest.mark.parametrize("body", COSTLY.values(), ids=COSTLY)
+def test_bodies_that_are_costly_to_judge_hold_up_nobody(home: House, root: Person, body: dict[str, object]) -> None:
+    head = [f"{name}: {value}" for name, value in root.headers.items()]
+    place, data = api("/plans" if "kind" in body else "/jobs"), json.dumps(body, separators=(",", ":")).encode()
+    assert len(data) < 65_536
+    with crowd(home, 3, request(home, "POST", place, JSON, *head, f"Content-Length: {len(data)}", body=data)) as sent:
+        assert served_soon(root, "/jobs?scope=node") < SOON
+        for sock in sent:
+            assert sock.recv(65536).split()[1] == b"400"
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT", "DELETE"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import socketserver
 import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,55 @@ import pytest
 from integration.hostile import SOON, served_soon
 from integration.web_house import House, Person, house
 from prs.web.api.examples import ANSWERS
-from simcluster.scenes import small
+from simcluster.scenes import add_accounts, from_json
+
+BRIEF: dict[str, Any] = ANSWERS["jobs"]["jobs"][0]
+
+
+def framed(body: object, status: int = 200, *headers: str) -> bytes:
+    """An HTTP answer as a peer sends it; a body that is no bytes is sent as JSON."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} Odd", "Content-Type: application/json", *(headers or (f"Content-Length: {len(data)}",))]
+    return "\r\n".join([*lines, "", ""]).encode() + data
+
+
+def listed(*jobs: object) -> dict[str, object]:
+    """An answer with these jobs."""
+    return {"data": {"jobs": list(jobs), "peers": []}}
+
+
+LARGE = listed(*[BRIEF] * 20_000)
+ODD: dict[str, bytes] = {
+    "nothing": framed(b""), "no JSON": framed(b"<html>"), "half": framed(b'{"data": {"jobs": ['), "null": framed(None),
+    "a list": framed([]),
+    "no jobs": framed({"data": {"peers": []}}), "jobs null": framed({"data": {"jobs": None, "peers": []}}),
+    "an empty job": framed(listed({})), "a word for a time": framed(listed({**BRIEF, "created": "yesterday"})),
+    "no time": framed(listed({**BRIEF, "created": None})), "a number for a name": framed(listed({**BRIEF, "user": 7})),
+    "more than we know": framed(listed({**BRIEF, "colour": "red"})),
+    "not a number": framed(json.dumps(listed(BRIEF)).replace("1", "NaN", 1).encode()),
+    "half a character": framed(listed({**BRIEF, "message": "\udc80"})),
+    "a well": framed(b"[" * 100_000), "huge": framed(b'{"data": "' + b"x" * 9_000_000 + b'"}'),
+    "wrong a thousand times": framed(listed(*[{}] * 60_000)),
+    "more than a list holds": framed(LARGE), "another's job": framed(listed({**BRIEF, "host": "pve1"})),
+    "a place elsewhere": framed(b"", 302, "Location: https://evil.example/", "Content-Length: 0"), "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "a head without end": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 300_000, "a thousand headers": framed(b"", 200, *["X: y"] * 1000),
+    "continue for ever": b"HTTP/1.1 100 Continue\r\n\r\n" * 50_000, "bad chunks": framed(b"zz\r\n", 200, "Transfer-Encoding: chunked"),
+    "less than promised": framed(b"{}", 200, "Content-Length: 5000"), "packed": framed(b"\x1f\x8b\x08", 200, "Content-Encoding: gzip"),
+    "an error without words": framed({"error": {"code": 5, "message": None, "details": 1}}, 500),
+}  # fmt: skip
+DRIP = framed(b'{"data": ', 200, "Content-Length: 100000")
+GOOD = "pve2"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(tmp_path_factory.mktemp("home"), small(start=time.time())) as found:
-        for node in ("pve2", "pve3"):  # what pmxcfs does: every node holds the certificate of every other
+def home(tmp_path_factory: pytest.TempPathFactory, release: str) -> Iterator[House]:
+    """A node with as many peers as there are odd answers, and one more."""
+    nodes = {f"pve{number}": {"memory": 64, "cpu": 16, "host": 2} for number in range(1, len(ODD) + 4)}
+    world = add_accounts(from_json({"nodes": nodes, "guests": {}}, time.time()))
+    with house(tmp_path_factory.mktemp("home"), world, release=release) as found:
+        for node in nodes:  # what pmxcfs does: every node holds the certificate of every other
             folder = found.pve / "nodes" / node
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             for name in ("pve-ssl.pem", "pve-ssl.key"):
                 shutil.copy(found.pve / "local" / name, folder / name)
         yield found
@@ -40,46 +80,55 @@ def root(home: House) -> Iterator[Person]:
     home.stop("web")
 
 
-class Odd(BaseHTTPRequestHandler):
-    """Answers every call with the bytes of the day."""
+class Says(socketserver.BaseRequestHandler):
+    """Reads a request and answers with the bytes of its server, then drips if that is its way."""
 
-    protocol_version = "HTTP/1.1"
-    body, status, drip = b"", 200, False
+    server: Peer
 
-    def do_GET(self) -> None:
-        self.send_response(self.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(self.body) + (100_000 if self.drip else 0)))
-        self.end_headers()
-        self.wfile.write(self.body)
-        while self.drip:
-            time.sleep(0.2)
-            self.wfile.write(b" ")
-            self.wfile.flush()
+    def handle(self) -> None:
+        """One connection."""
+        with suppress(OSError):
+            self.request.recv(65536)
+            self.request.sendall(self.server.answer)
+            while self.server.drips:
+                time.sleep(0.2)
+                self.request.sendall(b" ")
+            socket.socket.shutdown(self.request, socket.SHUT_WR)
+            while self.request.recv(65536):
+                pass
 
-    do_POST = do_GET
 
-    def log_message(self, *arguments: object) -> None:
+class Peer(socketserver.ThreadingTCPServer):
+    """A service of another node that shows the right certificate."""
+
+    allow_reuse_address = daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, home: House, node: str, answer: bytes, drips: bool = False) -> None:
+        self.answer, self.drips = answer, drips
+        super().__init__((home.server.addresses[node], home.port), Says)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(home.pve / "local/pve-ssl.pem", home.pve / "local/pve-ssl.key")
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """TLS in the connection's own thread."""
+        with suppress(OSError), self._context.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing."""
 
 
 @contextmanager
-def odd_peer(home: House, body: object, status: int = 200, drip: bool = False) -> Iterator[None]:
-    """A service on pve2 that shows the right certificate."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    handler = type("Today", (Odd,), {"body": data, "status": status, "drip": drip})
-    server = ThreadingHTTPServer((home.server.addresses["pve2"], home.port), handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(home.pve / "local/pve-ssl.pem", home.pve / "local/pve-ssl.key")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+def peers(home: House, answers: dict[str, bytes], drip: str = "") -> Iterator[None]:
+    """A service on each of these nodes, by its name; `drip` is one that goes on for ever."""
+    with ExitStack() as stack:
+        for node, answer in answers.items():
+            server = stack.enter_context(Peer(home, node, answer, node == drip))
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+            thread.start()
+            stack.callback(server.shutdown)
         yield
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @contextmanager
@@ -88,63 +137,44 @@ def silent_peers(home: House) -> Iterator[None]:
     with ExitStack() as stack:
         for node in ("pve2", "pve3"):
             sock = stack.enter_context(closing(socket.socket()))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # other tests' peers have just left it
             sock.bind((home.server.addresses[node], home.port))
             sock.listen(512)
         yield
 
 
-BRIEF: dict[str, Any] = ANSWERS["jobs"]["jobs"][0]
-ODD: dict[str, object] = {
-    "nothing": b"", "no JSON": b"<html>", "half": b'{"data": {"jobs": [', "null": None, "a list": [], "no jobs": {"data": {"peers": []}},
-    "jobs null": {"data": {"jobs": None, "peers": []}}, "an empty job": {"data": {"jobs": [{}], "peers": []}},
-    "a word for a time": {"data": {"jobs": [{**BRIEF, "created": "yesterday"}], "peers": []}},
-    "no time": {"data": {"jobs": [{**BRIEF, "created": None}], "peers": []}},
-    "a number for a name": {"data": {"jobs": [{**BRIEF, "user": 7}], "peers": []}},
-    "more than we know": {"data": {"jobs": [{**BRIEF, "colour": "red"}], "peers": []}},
-    "not a number": json.dumps({"data": {"jobs": [BRIEF], "peers": []}}).replace("1", "NaN", 1).encode(),
-    "half a character": json.dumps({"data": {"jobs": [{**BRIEF, "message": "\udc80"}], "peers": []}}).encode(),
-    "a well": b"[" * 100_000, "huge": b'{"data": "' + b"x" * 9_000_000 + b'"}',
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("body", ODD.values(), ids=ODD)
-def test_an_odd_answer_is_dropped_with_the_peers_name(home: House, root: Person, body: object) -> None:
-    with odd_peer(home, body):
-        found = root.get("/jobs")
-    peers = {peer["node"]: peer for peer in found["peers"]}
-    assert found["jobs"] == []
-    assert peers["pve2"]["reached"] is False
-    assert peers["pve2"]["message"].startswith("pve2 (")
+def test_odd_answers_are_dropped_with_the_peers_names_and_others_served_meanwhile(home: House, root: Person) -> None:
+    """All at once, one of them dripping, beside one that answers as described."""
+    dripping = f"pve{len(ODD) + 3}"
+    odd = {f"pve{number}": answer for number, answer in enumerate(ODD.values(), 3)}
+    good = framed(listed({**BRIEF, "host": GOOD}))
+    found: dict[str, Any] = {}
+    with peers(home, {GOOD: good, **odd, dripping: DRIP}, dripping):
+        start = time.monotonic()
+        asking = threading.Thread(target=lambda: found.update(root.get("/jobs")))
+        asking.start()
+        while asking.is_alive():
+            assert served_soon(root, "/jobs?scope=node") < SOON
+            time.sleep(0.2)
+        asking.join()
+        assert time.monotonic() - start < 30
+    told = {peer["node"]: peer for peer in found["peers"]}
+    assert [job["host"] for job in found["jobs"]] == [GOOD]
+    assert told[GOOD]["reached"]
+    for node, name in zip(odd, ODD, strict=True):
+        assert told[node]["reached"] is False, name
+        assert told[node]["message"].startswith(f"{node} ("), name
+        assert len(told[node]["message"]) < 400, name
+    assert "does not answer within" in told[dripping]["message"]
     assert "Traceback" not in home.log("web")
 
 
-@pytest.mark.parametrize(("status", "body"), [
-    (200, {"data": {"id": "0123456789ab"}}), (200, {"data": None}), (200, []), (404, "?"), (403, {"error": "no"}), (200, b"[" * 100_000),
-    (500, {"error": {"code": 5, "message": None, "details": 1}}),
-])  # fmt: skip
-def test_an_odd_answer_about_one_job_is_not_passed_on(home: House, root: Person, status: int, body: object) -> None:
-    with odd_peer(home, body, status):
+def test_odd_answers_about_one_job_are_not_passed_on(home: House, root: Person) -> None:
+    odd = [framed({"data": {"id": "0123456789ab"}}), framed({"data": None}), framed([]), framed("?", 404), framed({"error": "no"}, 403),
+           framed(b"[" * 100_000), ODD["an error without words"]]  # fmt: skip
+    with peers(home, {f"pve{number}": answer for number, answer in enumerate(odd, 2)}):
         assert root.refused("GET", "/jobs/0123456789ab")[0] == 404
         assert root.refused("POST", "/jobs/0123456789ab/cancel", {})[0] == 404
-
-
-def test_a_peer_that_answers_as_described_is_heard(home: House, root: Person) -> None:
-    with odd_peer(home, {"data": {"jobs": [{**BRIEF, "host": "pve2"}], "peers": []}}):
-        found = root.get("/jobs")
-    assert [job["id"] for job in found["jobs"]] == [BRIEF["id"]]
-
-
-def test_a_peer_does_not_speak_for_another(home: House, root: Person) -> None:
-    with odd_peer(home, {"data": {"jobs": [{**BRIEF, "host": "pve1"}], "peers": []}}):
-        assert root.get("/jobs")["jobs"] == []
-
-
-def test_a_peer_that_drips_is_given_up(home: House, root: Person) -> None:
-    with odd_peer(home, b'{"data": ', drip=True):
-        start = time.monotonic()
-        peers = {peer["node"]: peer for peer in root.get("/jobs")["peers"]}
-        assert time.monotonic() - start < 12
-    assert "does not answer within" in peers["pve2"]["message"]
 
 
 def test_sixteen_browsers_while_peers_are_silent(home: House, root: Person) -> None:

@@ -23,14 +23,14 @@ from fakepve.certs import make_cert
 
 import lifeline
 from integration.accepting import Accepting
+from integration.releases import WEB, installed
 from prs.engine.drain.shared_holds import FOLDER
 from prs.helper import root
 from simcluster.simserver import SimServer
 from simcluster.world import World
 
 BACKEND = Path(__file__).parents[2] / "backend"
-# The interpreter for the services: set to one with gunicorn 20.1 and Flask 2.2 to run all of this on Debian 12's versions.
-PYTHON = os.environ.get("PRS_WEB_PYTHON", sys.executable)
+PYTHON = sys.executable
 TESTS = BACKEND.parent / "tests"
 PREFIX = "/api/v1"
 
@@ -79,8 +79,10 @@ def _data(response: requests.Response) -> Any:
 class House:
     """One node: its PVE files, configuration, journal, and the two services when they are started."""
 
-    def __init__(self, folder: Path, server: SimServer, node: str = "pve1", port: int = 0) -> None:
+    def __init__(self, folder: Path, server: SimServer, node: str = "pve1", port: int = 0, release: str = "Debian 13") -> None:
+        """`release` is the one of Debian whose libraries the services run with."""
         self.folder, self.server, self.node = folder, server, node
+        self._libraries = str(installed(release.lower().replace(" ", "-"), libraries)) if (libraries := WEB[release]) else ""
         self.origin, self.fast = time.time(), False
         self.address = server.addresses[node]
         self.port = port or free_port(self.address)
@@ -176,9 +178,8 @@ class House:
                 [PYTHON, *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._environment(), start_new_session=True
             )
 
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": f"{BACKEND}:{TESTS}", "PYTHONUNBUFFERED": "1"}
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": ":".join(filter(None, [self._libraries, str(BACKEND), str(TESTS)])), "PYTHONUNBUFFERED": "1"}
 
     def stop(self, name: str, number: int = 15) -> None:
         """Signal a service (with 9 its whole group, as a crash would) and wait for its end."""
@@ -263,10 +264,10 @@ def spoken(place: Path, data: bytes, seconds: float = 20.0) -> bytes:
 
 
 @contextmanager
-def house(folder: Path, world: World, speed: float = 1.0, auth_delay: float = 0.0) -> Iterator[House]:
+def house(folder: Path, world: World, speed: float = 1.0, auth_delay: float = 0.0, release: str = "Debian 13") -> Iterator[House]:
     """A served world with one house on its first node, no service started yet."""
     with SimServer(world, speed=speed, auth_delay=auth_delay) as server:
-        found = House(folder, server, next(iter(world.nodes)))
+        found = House(folder, server, next(iter(world.nodes)), release=release)
         try:
             yield found
         finally:

@@ -32,7 +32,7 @@ AGAIN = 0.5  # and pause before it is asked for; the peer waits as well
 DOWN = 20.0  # seconds during which a node that did not answer is not asked again
 ADDRESSES = 60.0
 AT_ONCE = 8  # calls to peers of all callers together
-LARGEST = 8 * 2**20
+LARGEST, LARGEST_LIST = 4 * 2**20, 512 * 1024  # bytes of a plan or job, and of a list of jobs: reading and judging them stops the loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,8 @@ class Peers:
                 headers |= {"CSRFPreventionToken": login.csrf, "Content-Type": "application/json"}
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)
             response = connection.getresponse()
-            return response.status, parse(response.read(LARGEST))
+            most = LARGEST_LIST if path.partition("?")[0] == f"{PREFIX}/jobs" else LARGEST
+            return response.status, parse(response.read(most))
         except (OSError, http.client.HTTPException, ValueError):
             if late.is_set():
                 raise TimeoutError from None

@@ -48,6 +48,7 @@ class Verifier:
     def __init__(self, api: Endpoint, connect: Connect) -> None:
         self._api, self._connect = api, connect
         self.gate = Gate(SLOW_CALLS, SLOW_CALLS_CLIENT)
+        self.gate_csrf = Gate(SLOW_CALLS, SLOW_CALLS_CLIENT)  # by ticket: a caller who has a good one waits behind nobody else
         self._yes: Cache[Rights] = Cache(YES, 500)
         self._no: Cache[bool] = Cache(NO, 2000)
         self._proven: Cache[bool] = Cache(PROVEN, 2000)
@@ -67,7 +68,7 @@ class Verifier:
             rights = self._asking.ask(f"{login.key} {changing}", lambda: self._ask(login, endpoint, client, changing))
         if changing and not login.token_name:
             key = digest(f"{login.ticket} {login.csrf}")
-            self._asking_csrf.ask(key, lambda: self._check_csrf(key, endpoint, client))
+            self._asking_csrf.ask(key, lambda: self._check_csrf(key, endpoint, login.key))
         return Caller(login, rights, endpoint)
 
     def endpoint(self, login: Login) -> Endpoint:
@@ -102,14 +103,14 @@ class Verifier:
     def _permissions(self, endpoint: Endpoint) -> object:
         return self._connect(endpoint).get("/access/permissions")
 
-    def _check_csrf(self, key: str, endpoint: Endpoint, client: str) -> None:
+    def _check_csrf(self, key: str, endpoint: Endpoint, ticket: str) -> None:
         """PVE has no call that only checks this token: a POST to a path without POST is refused with 501, but 401 if the token is bad."""
         if self._csrf.get(key):
             return
         if self._no.get(key):
             raise Refusal(403, "csrf", "Permission denied - invalid csrf token")
         try:
-            with self.gate.pass_through(client):
+            with self.gate_csrf.pass_through(ticket):
                 self._connect(endpoint).post("/version")
         except LoginFailed:
             self._no.put(key, True)

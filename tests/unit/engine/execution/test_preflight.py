@@ -43,10 +43,16 @@ class Bench:
         self.clock, self.api = Clock(), FakeApi({"/nodes/pve1/qemu/101/migrate": allowed})
         self.preflight = Preflight(self.api, Waits(self.clock), self.clock)
 
-    def look(self, guest: Guest | None = GUEST, migrating: tuple[int, ...] = (), step: Step = STEP, target: int = 64) -> tuple[str, str]:
+    def look(
+        self, guest: Guest | None = GUEST, migrating: tuple[int, ...] = (), step: Step = STEP, target: int = 64,
+        elsewhere: Step | None = None,
+    ) -> tuple[str, str]:  # fmt: skip
+        """`elsewhere` is an active step of another job, whose guest is still at its source."""
         nodes = (Node("pve1", memory=64 * GIB, cpu=16.0, id=1), Node("pve2", memory=target * GIB, cpu=16.0, id=2))
-        cluster = Cluster(nodes=nodes, guests=(guest,) if guest else (), migrating=migrating)
-        found = self.preflight.verdict(replace(JOB, steps=(step,)), step, cluster, ())
+        guests = [guest] if guest else []
+        guests += [replace(GUEST, vmid=elsewhere.vmid)] if elsewhere else []
+        cluster = Cluster(nodes=nodes, guests=tuple(guests), migrating=migrating)
+        found = self.preflight.verdict(replace(JOB, steps=(step,)), step, cluster, [elsewhere] if elsewhere else [])
         return found.state, found.words
 
     def asked(self) -> list[str]:
@@ -107,6 +113,14 @@ def test_a_target_that_has_become_too_small_is_looked_at_twice(bench: Bench) -> 
     assert words.startswith("waiting: ")
     bench.clock.sleep(SECOND_LOOK + 1)
     assert bench.look(target=4)[0] == "skipped"
+
+
+def test_what_another_job_moves_to_the_target_takes_room_and_is_waited_for_without_end(bench: Bench) -> None:
+    other = replace(STEP, vmid=102, state="running")
+    assert bench.look(target=7) == ("", "")
+    assert bench.look(target=7, elsewhere=other)[0] == "planned"
+    bench.clock.sleep(SECOND_LOOK + 1)
+    assert bench.look(target=7, elsewhere=other)[0] == "planned"
 
 
 @pytest.mark.parametrize("answer", [{"running": 1, "allowed_nodes": [], "not_allowed_nodes": {"pve2": {"unavailable_storages": ["fast"]}}}])

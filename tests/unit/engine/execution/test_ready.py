@@ -91,3 +91,14 @@ def test_a_step_must_fit_beside_what_is_under_way(crowd: int, fits: bool) -> Non
     ahead = [step(1, "pve3", "pve2", "running", 102, crowd)] if crowd else []
     words = objection(here, step(2, "pve1", "pve2", "planned", 101, 8), ahead, [], Policy(memory_reserve=GIB), "")
     assert (words == "") is fits, words
+
+
+def test_a_step_into_a_failure_domain_waits_for_a_guest_of_an_earlier_round_that_leaves_it() -> None:
+    """What comes may have to be apart from what leaves; within one round the plan has seen to that."""
+    policy = Policy(parallel_total=4, parallel_node=4, domains=(("rack1", ("pve2", "PVE3")),))
+    away, into = step(1, "pve3", "pve9"), step(2, "pve1", "pve2")
+    assert started(away, replace(into, round=away.round + 1), policy=policy) == [1]
+    assert started(away, into, policy=policy) == [1, 2]
+    assert started(replace(away, state="done"), replace(into, round=away.round + 1), policy=policy) == [2]
+    assert started(away, replace(into, round=away.round + 1), policy=replace(policy, domains=())) == [1, 2]
+    assert started(away, replace(into, round=away.round + 1, target="pve8"), policy=policy) == [1, 2]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from prs.endpoint import Endpoint
 from prs.errors import ApiError, LoginFailed
-from prs.web.access.auth import NO, YES, Caller, Verifier
+from prs.web.access.auth import NO, SLOW_CALLS_CLIENT, YES, Caller, Verifier
 from prs.web.access.login import Login
 from prs.web.access.rights import Rights
 from prs.web.api.refusal import Refusal
@@ -106,3 +107,40 @@ def test_a_token_does_not_own_what_its_user_has_started() -> None:
     assert caller.owns("root@pam!full")
     assert not caller.owns("root@pam")
     assert not caller.owns("root@pam!fuller")
+
+
+def test_a_ticket_that_was_good_once_waits_behind_no_guesses_until_pve_refuses_it(
+    now: list[float], pve: Pve, verifier: Verifier
+) -> None:
+    def status(crowded: bool, changing: bool = False) -> int:
+        with ExitStack() as places:
+            for _ in range(SLOW_CALLS_CLIENT if crowded else 0):
+                places.enter_context(verifier.gate.pass_through("192.0.2.1"))
+            try:
+                verifier.verify(LOGIN, "192.0.2.1", changing)
+            except Refusal as refused:
+                return refused.status
+        return 200
+
+    assert status(crowded=True) == 429
+    assert status(crowded=False) == 200
+    now[0] += YES + 1
+    assert status(crowded=True) == 200
+    assert status(crowded=True, changing=True) == 200
+    pve.good = False
+    now[0] += YES + 1
+    assert status(crowded=True) == 401
+    pve.good = True
+    now[0] += NO + 1
+    assert status(crowded=True) == 429
+
+
+@pytest.mark.usefixtures("now")
+def test_who_guesses_csrf_tokens_of_a_ticket_waits_two_at_a_time(verifier: Verifier) -> None:
+    with ExitStack() as places:
+        for _ in range(SLOW_CALLS_CLIENT):
+            places.enter_context(verifier.gate_csrf.pass_through(LOGIN.key))
+        with pytest.raises(Refusal) as refused:
+            verifier.verify(LOGIN, "192.0.2.1", changing=True)
+    assert refused.value.status == 429
+    verifier.verify(LOGIN, "192.0.2.1", changing=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+
 import pytest
 
 from prs.web.api.reflect import ref
-from prs.web.api.validate import mistakes
+from prs.web.api.validate import MOST, mistakes
 
 LIMITED = {
     "type": "object",
@@ -46,6 +49,26 @@ def test_the_kind_of_a_request_chooses_what_it_is_held_against() -> None:
     values: tuple[object, ...] = ({"kind": "x"}, {"kind": []}, {}, [], None, "drain")
     for value in values:
         assert mistakes(choices, value) == ["kind: one of balance, drain is expected"]
+
+
+@pytest.mark.parametrize("item", [lambda number: {str(number): 1}, lambda number: None, lambda number: [[number]], lambda number: {}])
+def test_what_is_wrong_many_times_is_not_looked_for_to_the_end(item: Callable[[int], object]) -> None:
+    """The web's loop stands still meanwhile: a body of 64 KiB must cost little, which is counted in calls."""
+    moves, steps = [item(number) for number in range(6000)], 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal steps
+        steps += event == "call"
+
+    mistakes(ref("JobRequest"), {})  # what is made once is made
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        found = mistakes(ref("JobRequest"), {"plan": "0123456789ab", "moves": moves})
+    finally:
+        sys.setprofile(before)
+    assert 0 < len(found) <= MOST + 14
+    assert steps < 20 * len(moves)
 
 
 def test_what_was_sent_is_not_repeated() -> None:
