@@ -70,7 +70,8 @@ def served_soon(who: Person, path: str = "/healthz", times: int = 4) -> float:
     fastest = float("inf")
     for _ in range(times):
         start = time.monotonic()
-        assert who.call("GET", path).status_code == 200
+        answer = who.call("GET", path)
+        assert answer.status_code == 200, f"{answer.status_code} {answer.text[:300]}"
         fastest = min(fastest, time.monotonic() - start)
         if fastest < SOON:
             break

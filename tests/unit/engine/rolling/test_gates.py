@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from prs.engine.rolling import gates
 from prs.engine.rolling.gates import closed_gate
 from prs.errors import Unreachable
+from prs.model import Cluster, Node
 from simcluster import InProcessApi
 from simcluster.scenes import small
 from unit.fakeapi import FakeApi
@@ -36,3 +38,9 @@ def test_another_node_that_is_down_is_a_shut_gate(leaving: str) -> None:
     world.life.power_off("pve3", reboot=False)
     world.clock.sleep(300)
     assert closed_gate(InProcessApi(world, "root@pam"), world.clock.time(), leaving) != ""
+
+
+@pytest.mark.parametrize("leaving", ["", "pve1"])
+def test_without_quorum_the_first_gate_is_shut(leaving: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "read_cluster", lambda *_, **__: Cluster(nodes=(Node("pve1", id=1),), quorate=False))
+    assert closed_gate(FakeApi({}), NOW, leaving) == "the cluster has no quorum"

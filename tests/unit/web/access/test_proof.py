@@ -13,6 +13,7 @@ from prs.web.access.auth import NO, SLOW_CALLS_CLIENT, YES, Caller, Verifier
 from prs.web.access.login import Login
 from prs.web.access.rights import Rights
 from prs.web.api.refusal import Refusal
+from prs.web.cache import Cache
 
 LOGIN = Login("root@pam", "PVE:root@pam:6B02B9EC::c2VjcmV0", "6B02B9EC:" + "A" * 43)
 
@@ -144,3 +145,28 @@ def test_who_guesses_csrf_tokens_of_a_ticket_waits_two_at_a_time(verifier: Verif
             verifier.verify(LOGIN, "192.0.2.1", changing=True)
     assert refused.value.status == 429
     verifier.verify(LOGIN, "192.0.2.1", changing=True)
+
+
+def test_a_fault_of_pve_is_no_yes_to_a_csrf_token(pve: Pve, verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: str, params: object = None) -> Any:
+        raise ApiError(595, "No route to host")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(pve, "post", fail)
+        with pytest.raises(ApiError):
+            verifier.verify(LOGIN, "192.0.2.1", changing=True)
+    verifier.verify(LOGIN, "192.0.2.1", changing=True)
+    assert pve.asked.count("POST /version") == 1
+
+
+def test_a_cache_holds_no_more_than_its_size_and_the_latest() -> None:
+    cache: Cache[int] = Cache(60.0, 3)
+    for number in range(10):
+        cache.put(number, number)
+    assert [cache.get(number) for number in range(10)] == [None] * 7 + [7, 8, 9]
+
+
+def test_for_how_long_an_answer_of_pve_is_believed() -> None:
+    """SECURITY.md promises half a minute."""
+    assert YES <= 30
+    assert NO <= 30
