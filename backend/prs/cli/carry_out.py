@@ -23,6 +23,7 @@ from prs.engine.execution.executor import TICK, Executor
 from prs.engine.execution.foreground import Interrupts, carry_out, follow, queue_up, unfinished
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.lock import ExecutorLock
+from prs.engine.loads.link_speeds import with_speeds
 from prs.engine.planning import PlanRequest, make_plan, what_if
 from prs.helper.client import SOCKET, set_maintenance
 from prs.model import Cluster, Plan, Policy
@@ -55,7 +56,8 @@ def plan_and_do(call: Call, request: PlanRequest) -> int:
         def beside(cluster: Cluster) -> Cluster:
             return arrived(keep_out(cluster, held, request.drain), jobs, request.drain)
 
-        cluster, plan = make_plan(worker.api, settings.policy, time.time(), request, beside, worker.holds.roster)
+        policy = with_speeds(settings.policy, settings.state_dir)
+        cluster, plan = make_plan(worker.api, policy, time.time(), request, beside, worker.holds.roster)
         if not call.json:
             show(call, cluster, plan)
         # A drain of a node that is empty already still keeps it empty from now on.

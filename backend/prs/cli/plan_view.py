@@ -74,7 +74,8 @@ def terms_line(plan: Plan, style: Style) -> str:
             continue
         show = size if "memory" in term.name else (lambda value: f"{value:.3g}")
         found.append(f"{clean(term.name)} {show(term.before)} {style.arrow} {show(term.after)}")
-    return "; ".join([f"Moving takes {duration(plan.cost)} one after the other", *found]) + "."
+    reckoned = f", {clean(plan.reckoned)}" if plan.reckoned else ""
+    return "; ".join([f"Moving takes {duration(plan.cost)} one after the other{reckoned}", *found]) + "."
 
 
 def nodes_table(cluster: Cluster, plan: Plan, style: Style) -> str:

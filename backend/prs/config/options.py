@@ -136,7 +136,7 @@ OPTIONS = (
     ),
     Option(
         "balancing", "link_speed", values.gib, "1GiB", "a size such as 110MiB (1 GbE) or 1GiB (10 GbE); a plain number is GiB",
-        "What one migration copies in a second; expected times, and what a move may cost, come from it.",
+        "What one migration copies in a second, between nodes where no finished one has shown it: expected times and costs come from it.",
     ),
     Option(
         "balancing", "parallel", values.count(1, 64), "4", "a whole number from 1 to 64",

@@ -99,6 +99,7 @@ class Plan:
     terms: tuple[Term, ...] = ()
     warnings: tuple[str, ...] = ()
     summary: str = ""  # one sentence: what it does, or why there is nothing to do
+    reckoned: str = ""  # which speed of copying the times are reckoned with, in words
     supposed: bool = False  # made for a cluster as it might become: never carried out
     memory: Memory = "used"  # which memory the loads and spreads are of
     options: tuple[tuple[str, str], ...] = field(default=())  # options it was made with, as shown to the user

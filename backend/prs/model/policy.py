@@ -60,6 +60,11 @@ class Policy:
     targets: tuple[tuple[int, str], ...] = ()  # (vmid, node) of a person's choice: exactly these moves; in a drain where these guests go
     memory: Memory = "used"  # what counts of a guest: what it uses, what it may use, or what its balloon leaves it at least
     overcommit: float = 1.0  # share of a node's memory that assigned or reserved memory may add up to
+    speeds: tuple[tuple[str, str, float], ...] = ()  # (source, target, bytes per second) as finished migrations showed
+
+    def speed(self, source: str, target: str) -> float:
+        """Bytes per second that a migration between the nodes copies: as the last ones showed, else as is assumed."""
+        return next((speed for one, other, speed in self.speeds if (one, other) == (source, target)), self.link_speed)
 
     @property
     def hot_over(self) -> float:

@@ -133,7 +133,7 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
             others = ", ".join(one.label for one in unit.guests if one is not guest)
             why = reason + (f"; moves together with {others}" if others else "")
             landed = way.renamed(guest.vmid) if way else ()
-            time = seconds(problem.facts.policy, guest, guest.disk)
+            time = seconds(problem.facts.policy, guest, guest.disk, problem.facts.policy.speed(source, target))
             moves.append(Move(guest.vmid, guest.name, guest.kind, source, target, guest.running, bool(guest.ha), guest.memory, guest.disk,
                               time, 1, step.parking, why + reasons.landing(landed), guest.cpu, landed))
         board.move(step.unit, step.target)
@@ -156,6 +156,7 @@ def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: boo
     plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *_broken(left, plan.node)))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
+                   reckoned=reasons.reckoned(policy, moves),
                    seconds=sum(longest.values()), cost=sum(move.seconds for move in moves),
                    cost_bound=_bound(problem, plan, after, choice.floor) if proofs else None,
                    terms=score.terms(problem, board, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))

@@ -13,6 +13,11 @@ def gib(size: float) -> str:
     return f"{size / GIB:.1f} GiB"
 
 
+def rate(speed: float) -> str:
+    """Bytes per second as people read them."""
+    return f"{speed / GIB:.1f} GiB/s" if speed >= GIB else f"{speed / 2**20:.0f} MiB/s"
+
+
 def points(value: float) -> str:
     """A spread in percentage points."""
     return f"{value * 100:.1f} points"

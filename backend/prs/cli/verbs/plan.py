@@ -11,6 +11,7 @@ from prs.cli.journal_of import held_of, open_jobs
 from prs.cli.planned import plan_request_of, show
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.execution.arrivals import arrived
+from prs.engine.loads.link_speeds import with_speeds
 from prs.engine.planning import unexamined
 from prs.engine.supposing import make_supposed, plan_supposed
 from prs.helper import client
@@ -33,7 +34,8 @@ def act(call: Call) -> int:
         def beside(cluster: Cluster) -> Cluster:
             return arrived(keep_out(cluster, held, request.drain), jobs, request.drain)
 
-        cluster, plan = make_supposed(api, settings.policy, time.time(), request, suppose, beside, roster_in(client.PVE))
+        policy = with_speeds(settings.policy, settings.state_dir)
+        cluster, plan = make_supposed(api, policy, time.time(), request, suppose, beside, roster_in(client.PVE))
     show(call, cluster, plan)
     if offline and not suppose and not call.json and (guessed := unexamined(cluster, plan)):
         words = f"{counted(len(guessed), 'guest')} of this plan had not been examined, so PVE may refuse some of these moves."

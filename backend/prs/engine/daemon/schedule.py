@@ -112,8 +112,8 @@ class Schedule:
             self._told(waiting="", next_run=0.0, plan="")
             return False
         held = self._holds.held()
-        memory, moved = self._recorder.memory, self._journal.moved_since(now - DAY)
-        cluster, plan = make_plan(api, settings.policy, now, None, lambda cluster: keep_out(cluster, held), self._holds.roster,
+        policy, memory, moved = self._recorder.learned(api, settings.policy), self._recorder.memory, self._journal.moved_since(now - DAY)
+        cluster, plan = make_plan(api, policy, now, None, lambda cluster: keep_out(cluster, held), self._holds.roster,
                                   lambda cluster: memory.forecast(cluster, now, moved))
         self._recorder.made(reading_of(cluster))
         log.info("scheduled run: %s", plan.summary)

@@ -142,7 +142,8 @@ def _back(step: Step, guest: Guest | None, policy: Policy) -> Move | str:
         return f"is already back on {guest.node}" if guest.node == step.source else f"has been moved to {guest.node} since"
     return Move(
         guest.vmid, guest.name, guest.kind, guest.node, step.source, guest.running, bool(guest.ha), guest.memory, guest.disk,
-        seconds(policy, guest, guest.disk), reason=f"back to {step.source}, where it was before", cpu=guest.cpu,
+        seconds(policy, guest, guest.disk, policy.speed(guest.node, step.source)),
+        reason=f"back to {step.source}, where it was before", cpu=guest.cpu,
         storages=tuple(sorted((there, here) for here, there in step.storages)),
     )  # fmt: skip
 

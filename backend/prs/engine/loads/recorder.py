@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from prs.engine.clock import SystemClock
+from prs.engine.loads.link_speeds import LinkSpeeds
 from prs.engine.loads.memory import LoadMemory
 from prs.errors import PrsError
-from prs.model import Reading
+from prs.model import Policy, Reading
 from prs.pve.api import Api
 from prs.pve.read.resources import fullest, reading
 from prs.pve.read.values import rows
@@ -23,6 +25,7 @@ class Recorder:
     """Fills the memory of loads; `connect` logs in, `leads` asks who leads and tells it by `told`. Failures wait for the next reading."""
 
     def __init__(self, memory: LoadMemory, clock: SystemClock, connect: Callable[[], Api], leads: Callable[[Api], object]) -> None:
+        self._speeds = LinkSpeeds(memory.path)
         self.memory, self._clock, self._connect, self._leads = memory, clock, connect, leads
         self._next, self._asked = clock.monotonic(), -LEADING
         self._leading = False
@@ -44,6 +47,11 @@ class Recorder:
                 self.fullest = fullest(data)
         except PrsError as error:
             log.debug("no reading for the memory of loads: %s", error)
+
+    def learned(self, api: Api, policy: Policy) -> Policy:
+        """The policy with the speeds of links, after a look at the migrations that have finished since."""
+        self._speeds.learn(api)
+        return replace(policy, speeds=self._speeds.known())
 
     def told(self, leading: bool) -> None:
         """Whether this node leads, as it was asked just now."""

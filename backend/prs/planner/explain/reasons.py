@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import ceil
 
-from prs.model import LOCK_PATIENCE, RESOURCES, Guest, Method, Stay
+from prs.model import LOCK_PATIENCE, RESOURCES, Guest, Method, Move, Policy, Stay
 from prs.planner.objective import score
 from prs.planner.objective.level import Level
 from prs.planner.problem.board import Board
 from prs.planner.problem.counted_memory import label
 from prs.planner.problem.problem import Problem
-from prs.planner.quantities import gib, listed, percent, points
+from prs.planner.quantities import gib, listed, percent, points, rate
 
 SHOWN = 0.0005  # fraction from which a change of the spread is seen in a figure with one decimal
 SHOWN_SECONDS = 0.05  # the same for seconds
@@ -218,6 +218,18 @@ def _grown(problem: Problem, free: Board) -> str:
     guards = score.guards(problem, problem.facts.policy.method)
     return " and ".join(f"the {label(problem.facts.policy, resource)} spread grow to {points(score.spread(problem, free.load, resource))}"
                         for resource in score.worsened(problem, free.load, guards))
+
+
+def reckoned(policy: Policy, moves: Sequence[Move]) -> str:
+    """Which speed of copying the times of the moves are reckoned with, and how it is known; "" without moves."""
+    pairs = {(move.source, move.target) for move in moves}
+    known = sorted(speed for source, target, speed in policy.speeds if (source, target) in pairs)
+    assumed = f"{rate(policy.link_speed)} as link_speed says"
+    if not known:
+        return f"reckoned with {assumed}" if pairs else ""
+    learned = rate(known[0]) if rate(known[0]) == rate(known[-1]) else f"{rate(known[0])} to {rate(known[-1])}"
+    text = f"reckoned with {learned} as finished migrations between these nodes showed"
+    return text if len(known) == len(pairs) else f"{text}, elsewhere with {assumed}"
 
 
 def proof(cost: float, bound: float | None) -> str:

@@ -51,13 +51,14 @@ class Unit:
         return float(getattr(self, resource))
 
 
-def seconds(policy: Policy, guest: Guest, disk: int) -> float:
-    """Expected seconds of one migration that copies the guest's memory and `disk` bytes.
+def seconds(policy: Policy, guest: Guest, disk: int, speed: float = 0.0) -> float:
+    """Expected seconds of one migration that copies the guest's memory and `disk` bytes at `speed` (bytes per second; 0: the assumed one).
 
     A running guest writes to its memory meanwhile, the more the more cores it uses; what it wrote is copied again, at most once over.
     """
-    written = min(guest.cpu * policy.dirty_rate, policy.link_speed * MOST_WRITTEN)
-    return policy.overhead + guest.memory / (policy.link_speed - written) + disk / policy.link_speed
+    speed = speed or policy.link_speed
+    written = min(guest.cpu * policy.dirty_rate, speed * MOST_WRITTEN)
+    return policy.overhead + guest.memory / (speed - written) + disk / speed
 
 
 @dataclass
@@ -90,6 +91,7 @@ class Problem:
                 for r in RESOURCES:
                     self.load[r][place] += counted(facts.policy, guest) if r == "memory" else getattr(guest, r)
         self.unused = self._unused() if unproven(facts.policy) else {}  # bytes of memory by node, where use is a limit of its own
+        self.fastest = self._fastest()
         self._groups()
         self._units()
         self.scattered = self._scattered()
@@ -97,6 +99,15 @@ class Problem:
         self.widest: dict[Resource, float] = {}  # spreads allowed to other resources where they do not count from the loads here
         self.peaks: dict[Resource, float] = {}  # bounds of the fullest node's load, once worked out
         self.preferences = self._preferences()
+
+    def _fastest(self) -> list[float]:
+        """By node the speed of its fastest link: a move costs at least as much, wherever it goes."""
+        policy = self.facts.policy
+        known = {(source, target): speed for source, target, speed in policy.speeds}
+        if not known:
+            return [policy.link_speed] * len(self.names)
+        return [max((known.get((name, other), policy.link_speed) for other in self.names if other != name), default=policy.link_speed)
+                for name in self.names]
 
     def _unused(self) -> dict[tuple[str, str], int]:
         facts, nodes = self.facts, self.facts.nodes
@@ -169,7 +180,7 @@ class Problem:
                 self.stays[guest.vmid] = self._nowhere(guests, guest)
             return
         needs = self._with_use(held(guests).items(), guests, home=True)
-        cost = sum(seconds(facts.policy, guest, guest.disk) for guest in guests)
+        cost = sum(seconds(facts.policy, guest, guest.disk, self.fastest[home]) for guest in guests)
         for guest in guests:
             self.unit_of[guest.vmid] = len(self.units)
         used, cpu, disk = sum(guest.memory for guest in guests), sum(guest.cpu for guest in guests), sum(guest.disk for guest in guests)

@@ -88,6 +88,12 @@ def _copied(log: Log, done: float, number: int) -> Log:
     return replace(log, offline=(*log.offline[:-1], replace(last, done=done)))
 
 
+def size_in_bytes(words: str) -> float:
+    """Bytes of a size as PVE writes it, such as 1.5 GiB."""
+    value, unit = words.split(" ")
+    return _bytes(value, unit)
+
+
 def _bytes(value: str, unit: str) -> float:
     return float(value) * _UNITS[unit]
 

@@ -9,6 +9,7 @@ from typing import Any
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.execution.arrivals import arrived
 from prs.engine.journal.hold import Hold
+from prs.engine.loads.link_speeds import with_speeds
 from prs.engine.planning import PlanRequest
 from prs.engine.supposing import make_supposed
 from prs.model import Cluster, Guest, Plan, Policy
@@ -27,7 +28,7 @@ def make_plan_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[
     """Plan as asked, keep the plan, and give it as JSON; what open jobs are moving counts as arrived, as on the command line."""
     drains = asked["kind"] == "drain" or "without" in asked
     require(refusals(who.rights)["plan_drain" if drains else "plan"])
-    policy = asked_policy(desk.settings.policy, asked)
+    policy = asked_policy(with_speeds(desk.settings.policy, desk.settings.state_dir), asked)
     suppose = _supposed(asked)
     node, goal = asked.get("node", suppose.without), asked.get("goal", "spread")
     request = PlanRequest(node, asked.get("stopped", True), goal, asked.get("leave", False), desk.helper.exists())
