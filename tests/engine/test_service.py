@@ -23,6 +23,7 @@ from prs.errors import ConfigError, Unreachable
 from prs.model import Policy
 from prs.pve.api import Api
 from simcluster import InProcessApi
+from simcluster.scenario import guest
 from simcluster.scenes import small
 from simcluster.world import Flavour, World
 
@@ -292,3 +293,50 @@ def test_what_it_tells_of_its_runs(ram: Path, flavour: Flavour) -> None:
     other.live(900)
     state = automation(other.journal)
     assert (state.leader, state.waiting, state.next_run) == ("pve1", "", 0.0)
+
+
+def broken_house(ram: Path, flavour: Flavour) -> House:
+    """A daemon whose scheduled job has paused: every migration fails for one reason, and more are planned than are tried."""
+    house = House(ram, flavour)
+    house.settings = replace(house.settings, policy=Policy(parallel_total=1, parallel_node=1, ignore_guests=("100-199",), hot=2.0))
+    house.service._reload()
+    for vmid in range(300, 312):
+        house.world.life.appear(guest(vmid, {"node": "pve1", "memory": 1, "disks": {"scsi0": "ceph:4"}}))
+    house.world.faults.add({"task": "[qv]*migrate", "do": "fail", "words": "Host key verification failed.", "times": 0})
+    house.clock.sleep(660)
+    house.live(900)
+    return house
+
+
+def test_a_paused_scheduled_job_says_so_and_gives_way_to_the_next_run(ram: Path, flavour: Flavour) -> None:
+    """Nobody may be there to resume it: the schedule goes on, and tries no more than three of the next run either."""
+    house = broken_house(ram, flavour)
+    (first,) = house.journal.jobs()
+    assert (first.state, first.count("failed")) == ("paused", 3), first
+    assert first.message.endswith("else the next scheduled run of this host takes its place")
+    assert house.service._status.startswith(f"job {first.id} is paused: ")
+    tried = sum(house.world.started.values())
+    house.live(1800)
+    assert house.journal.job(first.id).state == "paused"
+    assert sum(house.world.started.values()) == tried
+    house.world.faults.clear()
+    house.live(3600)
+    first, second = sorted(house.journal.jobs(), key=lambda job: job.created)
+    assert first.state == "failed"
+    assert "Host key verification failed." in first.message
+    assert first.message.endswith("; the next scheduled run has taken its place")
+    assert {step.message for step in first.steps if step.state == "skipped"} == {"not started: the next scheduled run has taken its place"}
+    assert (second.state, second.origin) == ("done", "schedule"), second
+
+
+def test_a_job_that_somebody_has_paused_keeps_the_schedule_from_running(ram: Path, flavour: Flavour) -> None:
+    """Whoever pauses wants calm, and is told what waits for it."""
+    house = House(ram, flavour)
+    while not house.journal.jobs():
+        house.clock.sleep(house.service.turn())
+    (job,) = house.journal.jobs()
+    house.journal.request(job.id, "pause")
+    house.live(3 * 3600)
+    (job,) = house.journal.jobs()
+    assert (job.state, job.message) == ("paused", "no scheduled run of this host begins before it has ended")
+    assert house.service._status.endswith("; no scheduled run of this host begins before it has ended")

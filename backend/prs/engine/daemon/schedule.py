@@ -9,6 +9,7 @@ from dataclasses import replace
 from prs import audit
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
+from prs.engine.daemon.endings import give_way, resting
 from prs.engine.daemon.host import Host
 from prs.engine.daemon.leader import leader
 from prs.engine.drain.holds import Holds
@@ -55,10 +56,10 @@ class Schedule:
         self._told(leader=name, why=why)
         return name == self._host.name, why
 
-    def busy(self) -> None:
-        """A job is carried out: the next run waits for its end."""
+    def busy(self, paused: bool = False) -> None:
+        """A job is carried out, or paused: the next run waits for its end."""
         if not self._told_why:
-            self._told(waiting="a job is being carried out")
+            self._told(waiting="a paused job to be resumed or cancelled" if paused else "a job is being carried out")
 
     def turn(self, settings: Settings) -> None:
         """Plan the periodic run when it is due and this daemon leads."""
@@ -131,7 +132,10 @@ class Schedule:
         elif plan.lacking:
             log.error("the scheduled run is not started: %s", plan.lacking)
             result = f"{result} Not started: {plan.lacking}"
-        elif plan.moves:
+        else:
+            for rests in filter(resting, self._journal.jobs(only_open=True)):
+                give_way(self._journal, rests, now)
+        if plan.moves and settings.level != "suggest" and not plan.lacking:
             try:
                 job = self._journal.add_job(self._journal.add_plan(plan, settings.policy, user), user, "schedule", now)
                 audit.note(audit.Deed("start", user, "schedule", job))

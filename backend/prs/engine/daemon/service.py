@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections import Counter
-from pathlib import Path
 
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
+from prs.engine.daemon.endings import give_up, resting, unforeseen
 from prs.engine.daemon.host import Host
 from prs.engine.daemon.schedule import RETRY, Schedule
 from prs.engine.daemon.systemd import Notifier
@@ -32,13 +31,6 @@ TELLS = 180.0  # seconds between two signs of life for the other nodes, which co
 STRIKES = 5  # times in a row that a job may fail for a reason nobody has thought of before it is ended
 
 
-def unforeseen(error: Exception) -> str:
-    """An error that nobody has thought of, with the place where it happened: enough for a report, on one line."""
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    where = f" in {Path(last[0].filename).name} line {last[0].lineno}" if last else ""
-    return f"{type(error).__name__}{where}: {' '.join(str(error).split())[:200]}"
-
-
 class Service:
     """One daemon. `stop` and `reload` only set flags, so signal handlers may call them."""
 
@@ -47,7 +39,7 @@ class Service:
         memory = LoadMemory(settings.state_dir / FILE)
         self._recorder = Recorder(memory, clock, self._connect, lambda api: self._schedule.leading(api))
         self._holds = Holds(journal, clock, host.shared_holds)
-        self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._say)
+        self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._calm)
         self._executors: dict[str, Executor] = {}
         self._strikes: Counter[str] = Counter()  # job -> failures in a row
         self._taken: set[str] = set()  # jobs whose taking was told
@@ -105,10 +97,7 @@ class Service:
                 self._safely(job)
             self._holds.sync()
             self._prune()
-            if self._executors:
-                self._schedule.busy()
-            else:
-                self._schedule.turn(self._settings)
+            self._plan_ahead()
             if self._settings.endpoint is not None:
                 self._recorder.turn()
         except JournalError as error:
@@ -166,7 +155,7 @@ class Service:
             self._forget(job)
 
     def _end(self, job: Job, error: PrsError) -> None:
-        self._give_up(job, error)
+        give_up(self._journal, job, error, self._clock.time())
         self._forget(job)
 
     def _forget(self, job: Job) -> None:
@@ -183,16 +172,21 @@ class Service:
             raise CredentialError("a job from the web interface has no login of its user: start it again")
         return self._host.connect(self._settings.require_endpoint())
 
-    def _give_up(self, job: Job, error: PrsError) -> None:
-        """The job cannot be taken at all: end it, and say of each migration that may be running what to look at."""
-        for step in job.steps:
-            if step.active:
-                words = f"cannot be followed: look for the guest on {step.source} and {step.target}"
-                self._journal.update_step(job.id, step.seq, state="unknown", message=words, ended=self._clock.time())
-            elif step.open:
-                self._journal.update_step(job.id, step.seq, state="skipped", message="not started", ended=self._clock.time())
-        self._journal.update_job(job.id, state="failed", message=str(error), ended=self._clock.time())
-        log.error("job %s failed: %s", job.id, error, extra={"job": job.id})
+    def _plan_ahead(self) -> None:
+        """Let the schedule go on where no job is at work; one of its own that rests does not hold it up."""
+        jobs = [self._journal.job(job_id) for job_id in self._executors]
+        if not all(map(resting, jobs)):
+            self._schedule.busy(paused=all(job.state == "paused" for job in jobs))
+            return
+        self._schedule.turn(self._settings)
+        for job in jobs:
+            if not self._journal.job(job.id).open:
+                self._forget(job)
+
+    def _calm(self, words: str, level: int = logging.INFO) -> None:
+        """Report what the schedule does, unless a job that rests has said how things stand."""
+        if not self._executors or level > logging.INFO:
+            self._say(words, level)
 
     def _connect(self) -> Api:
         return self._host.connect(self._settings.require_endpoint())

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from prs.engine.journal.jobs import Job, Step
 
 ALIKE = 3  # failures of a kind in a row after which a job starts nothing more by itself
+HELD_UP = "no scheduled run of this host begins before it has ended"  # of a job that is paused: who has paused it wants calm
 # What ends by itself once a node or the quorum is back, and what somebody did on purpose: no reason to stop the rest.
 _PASSING = re.compile(r"unexpected status|interrupted by signal|cancelled|/etc/pve.*Permission denied|move config.*Permission denied")
 _UPID = re.compile(r"UPID:\S+")
@@ -37,7 +38,8 @@ def stopped(job: Job) -> str:
     """What a paused job says of itself: why it stopped by itself and how to go on; "" when somebody has paused it."""
     words = tripped(job)
     how = "Resume goes on" if job.origin == "web" else f"`resume {job.id}` goes on"
-    return f"{words}; once that is mended, {how} with the other {job.count('planned')}" if words else ""
+    meanwhile = "else the next scheduled run of this host takes its place" if job.origin == "schedule" else HELD_UP
+    return f"{words}; once that is mended, {how} with the other {job.count('planned')}; {meanwhile}" if words else ""
 
 
 def kind(step: Step) -> str:

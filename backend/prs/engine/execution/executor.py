@@ -11,7 +11,7 @@ from prs.engine.drain.holds import Holds, released
 from prs.engine.drain.release import forget, remember
 from prs.engine.drain.way_back import home, left_out
 from prs.engine.execution import emptiness
-from prs.engine.execution.breaker import stopped, tripped
+from prs.engine.execution.breaker import HELD_UP, stopped, tripped
 from prs.engine.execution.outcome import job_outcome
 from prs.engine.execution.record import Record
 from prs.engine.execution.sight import Sight
@@ -86,7 +86,7 @@ class Executor:
                     self._record.step(step, state="cancelled", message="cancelled before it started")
             return ""
         if job.request == "pause":
-            self._record.job(state="paused", message=stopped(job))
+            self._record.job(state="paused", message=stopped(job) or HELD_UP)
             return ""
         waiting = self._maintenance.after(job, places)
         if self._sight.short:
