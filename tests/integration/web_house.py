@@ -52,7 +52,11 @@ class Person:
         sent = {name: value for name, value in given.items() if value}
         with requests.Session() as session:
             session.trust_env = False
-            return session.request(method, f"{self.url}{PREFIX}{path}", data=data, headers=sent, verify=self.ca_file, timeout=30)
+            place = f"{self.url}{PREFIX}{path}"
+            # Read inside, so that the connection is closed as well when the service dies in the middle of its answer.
+            with session.request(method, place, data=data, headers=sent, verify=self.ca_file, timeout=30, stream=True) as response:
+                assert response.content is not None
+                return response
 
     def get(self, path: str, **headers: str) -> Any:
         """The data of a GET that must succeed."""
