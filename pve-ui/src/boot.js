@@ -45,6 +45,7 @@
         let words = early[language] || {};
         let gettext = (text) => words[text] || text;
         PRS.gettext = gettext;
+        PRS.translation = (text) => words[text];
 
         // From the folder that this script came from; what is behind the question mark changes with the file's content.
         let near = (name) => new URL(name, (tag && tag.src) || window.location.href);

@@ -27,7 +27,7 @@ def english_left(page: Page, language: str) -> list[str]:
     """English sentences of two words or more that are still seen although the language has its own."""
     seen = words_of(page)
     translated = {key: value for key, value in words_in(language).items() if key != value and " " in key}
-    plain = {re.sub(r"\{\d\}.*", "", key).strip(" :,(") for key in translated}
+    plain = {re.sub(r"\{\w+\}.*", "", key).strip(" :,(") for key in translated}
     return sorted(one for one in plain if " " in one and one in seen)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from prs.web.api.sentences import SENTENCES
+
 UI = Path(__file__).resolve().parents[2] / "pve-ui"
 SOURCES = sorted((UI / "src").rglob("*.js"))
 CATALOGUES = sorted((UI / "po").glob("*.po"))
@@ -63,9 +65,9 @@ def test_source_files_stay_under_250_lines(source: Path) -> None:
 
 
 def sentences() -> set[str]:
-    """Every sentence that the sources show."""
+    """Every sentence that the sources show, and those that the service sends."""
     files = [*SOURCES, UI / "standalone" / "standalone.js"]
-    return {sentence for path in files if path.name != "panel.js" for sentence in BUNDLE.messages(without_own(path))}
+    return {sentence for path in files if path.name != "panel.js" for sentence in BUNDLE.messages(without_own(path))} | set(SENTENCES)
 
 
 def without_own(path: Path) -> str:
@@ -74,7 +76,7 @@ def without_own(path: Path) -> str:
 
 
 def places(sentence: str) -> list[str]:
-    return sorted(re.findall(r"\{\d\}", sentence))
+    return sorted(re.findall(r"\{\w+\}", sentence))
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.stem)

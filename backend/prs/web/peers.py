@@ -201,6 +201,8 @@ def _number(answer: Any) -> str:
 def _judged(peer: Peer, status: int, answer: Any, schema: str) -> Reply:
     """The answer if it is as described; a node of another version, or a hostile one, must not break what is shown of the others."""
     good = status in (200, 201)
+    if isinstance(answer, dict):
+        answer = {name: value for name, value in answer.items() if name != "said"}  # its codes are found here
     envelope = record("", data=ref(schema)) if good else ref("Error")
     wrong = mistakes(envelope, answer)
     if not wrong and good:

@@ -142,6 +142,9 @@ Ext.define('PRS.Api', {
         if (response.status === 202 && answer && answer.data && answer.data.later) {
             return { later: answer.data.later };
         }
+        if (answer && answer.said) {
+            PRS.Said.localize(answer);
+        }
         if (response.ok && answer && answer.data !== undefined && answer.data !== null) {
             return { data: answer.data, etag: response.headers.get('ETag') };
         }

@@ -7,17 +7,24 @@ import hashlib
 import json
 from typing import Any
 
-from flask import Response, request
+from flask import Response, has_request_context, request
 
 from prs.web.api.refusal import Refusal
+from prs.web.api.said import said
 
 Json = dict[str, Any]
 LEAST = 1400  # bytes that fit into one packet as they are
 
 
 def answer(data: object, status: int = 200) -> Response:
-    """{data: ...}"""
-    return Response(json.dumps({"data": data}, ensure_ascii=False), status, mimetype="application/json")
+    """{data: ...}, with the codes of the sentences in it"""
+    return Response(json.dumps({"data": data, **_coded(data)}, ensure_ascii=False), status, mimetype="application/json")
+
+
+def _coded(data: object) -> Json:
+    """{said: ...} where there is anything to say; another node that asks for what is here says it itself."""
+    found = {} if has_request_context() and request.args.get("scope") == "node" else said(data)
+    return {"said": found} if found else {}
 
 
 def tagged(data: Json, but: str = "") -> Response:
@@ -40,7 +47,8 @@ def compressed(found: Response) -> Response:
 
 def refused(error: Refusal) -> Response:
     """{error: ...}"""
-    body = {"error": {"code": error.code, "message": error.message, "details": error.details}}
+    told = {"code": error.code, "message": error.message, "details": error.details}
+    body = {"error": told, **_coded(told)}
     found = Response(json.dumps(body, ensure_ascii=False), error.status, mimetype="application/json")
     if error.retry:
         found.headers["Retry-After"] = str(error.retry)

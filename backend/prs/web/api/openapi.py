@@ -36,7 +36,8 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Proxmox Rebalancing Service",
             "version": __version__,
-            "description": "Answers are {data: ...} or {error: {code, message, details}}. Bytes, cores, fractions 0..1, Unix seconds.",
+            "description": "Answers are {data: ...} or {error: {code, message, details}}. Bytes, cores, fractions 0..1, Unix seconds. "
+            "`said` has the codes of the sentences in an answer that are the service's own, for wording them in other languages.",
         },
         "servers": [{"url": PREFIX}],
         "paths": _with_later(_paths()),
@@ -149,5 +150,5 @@ def _call(
 
 
 def _data(schema: Schema, example: str) -> dict[str, Any]:
-    good = {"type": "object", "properties": {"data": schema}, "required": ["data"], "additionalProperties": False}
+    good = {"type": "object", "properties": {"data": schema, "said": ref("Said")}, "required": ["data"], "additionalProperties": False}
     return {"application/json": {"schema": good, "example": {"data": examples.ANSWERS[example]}}}

@@ -263,8 +263,13 @@ def _rest() -> dict[str, Schema]:
         kinds=TEXTS,
     )
     return {
-        "Error": record("A refusal.", error=error),
+        "Error": record("A refusal.", ("said",), error=error, said=ref("Said")),
         "Later": record("This takes longer: ask GET /answers/{id} with this number for the answer.", later=LATER),
+        "Said": {"type": "object", "additionalProperties": ref("Sentence"), "description": "the code of each sentence"},
+        "Sentence": record(
+            "An English template ({name} = a parameter) with its parameters, or `all` sentences one after the other; `end` stands behind.",
+            ("code", "with", "all", "by", "end"), all=listing(ref("Sentence")), **_each(("code", "by", "end"), TEXT), **{"with": {"type": "object"}},
+        ),  # fmt: skip
         "Alive": record("The service answers.", alive={"type": "boolean", "enum": [True]}),
         "Realm": record("A realm to log in to.", realm=TEXT, comment=TEXT, default=FLAG, tfa=TEXT),
         "Realms": listing(ref("Realm")),

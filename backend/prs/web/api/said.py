@@ -1,0 +1,135 @@
+"""Finds the codes and parameters of the service's own sentences, so that each can be worded in the language of whoever reads it.
+
+Sentences cross the journal, processes and nodes as English text. A sentence is coded as a whole or not at all: what one part of it does
+not fit stays English, never half of it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import Any
+
+from prs.web.api.sentences import SENTENCES
+
+Code = dict[str, Any]  # {code, with} of a template, {all, by} of several one after the other; `end` is what stands behind
+LONGEST = 800  # characters
+FIELDS = frozenset({"reason", "summary", "message", "sentence", "problem", "lacking", "warnings", "problems", "details"})
+KINDS = {
+    "n": r"-?\d+(?:\.\d+)?",
+    "share": r"\d+(?:\.\d+)?%",
+    "size": r"\d+(?:\.\d+)? [KMGTP]?i?B",
+    "node": r"[A-Za-z0-9][A-Za-z0-9-]*",
+    "guest": r"\d+(?: \([^()]*\))?",
+    "rule": r"(?:HA rule|HA group|[Tt]ag|[Pp]ool) \S+",
+    "resource": r"memory, CPU and local disk|memory|CPU|local disk",
+    "time": r"\d{4}-\d\d-\d\d \d\d:\d\d UTC",
+    "name": r"[^\s;]+",
+    "path": r"/\S*",
+    "list": r"[^;:]+?",
+    "words": r".+?",
+}
+ITEM = re.compile(rf"{KINDS['guest']}|{KINDS['rule']}|[^\s,;()]+|(?P<more>\d+) more")
+BETWEEN = ("; ", ". ", ", ", " and ")
+_PLACE = re.compile(r"\{([a-z]+)(\d?)\}")
+
+
+def said(data: object) -> dict[str, Code]:
+    """Give the code of each sentence of an answer that is one of the service's own, by the sentence."""
+    found = dict[str, Code]()
+    _collect(data, False, found)
+    return found
+
+
+def _collect(value: object, sentence: bool, found: dict[str, Code]) -> None:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if item:
+                _collect(item, name in FIELDS, found)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _collect(item, sentence, found)
+    elif sentence and isinstance(value, str) and value not in found and (code := code_of(value)):
+        found[value] = code
+
+
+@lru_cache(4096)
+def code_of(text: str) -> Code | None:
+    """Give the code of a sentence, None for one that is not known as a whole."""
+    if not text or len(text) > LONGEST:
+        return None
+    return _whole(text) or (_ended(text.removesuffix(".")) if text.endswith(".") else None)
+
+
+def _ended(text: str) -> Code | None:
+    found = _whole(text)
+    return {**found, "end": "."} if found else None
+
+
+@lru_cache(4096)
+def _whole(text: str) -> Code | None:
+    found = _one(text) or _several(text)
+    if found is None and text[:1].islower():
+        return _one(text[:1].upper() + text[1:])
+    return found
+
+
+@lru_cache(4096)
+def _one(text: str) -> Code | None:
+    """The text as one template with its parameters."""
+    for template, pattern in _patterns():
+        if match := pattern.fullmatch(text):
+            values = {name: _parameter(name, value) for name, value in match.groupdict().items()}
+            if None not in values.values():
+                return {"code": template, "with": values}
+    return None
+
+
+def _parameter(name: str, value: str) -> object:
+    """A parameter as it is sent: a sentence in it as a code, a list as one of words; None for what is no such thing."""
+    kind = name.rstrip("0123456789")
+    if kind in ("words", "resource"):
+        return _whole(value)
+    if kind != "list":
+        return value
+    items = re.split(r", | and ", value)
+    matches = [ITEM.fullmatch(item) for item in items]
+    if not all(matches):
+        return None
+    return [_one(item) if match and match["more"] else item for item, match in zip(items, matches, strict=True)]
+
+
+def _several(text: str) -> Code | None:
+    """The text as templates one after the other, with the same words between them."""
+    for between in BETWEEN:
+        parts, found, rest = text.split(between), list[Code](), 0
+        while 1 < len(parts) <= 12 and rest < len(parts):
+            ends = (end for end in range(len(parts), rest, -1) if end - rest < len(parts))
+            first = next(((end, code) for end in ends if (code := _part(between.join(parts[rest:end]), between))), None)
+            if first is None:
+                break
+            rest = first[0]
+            found.append(first[1])
+        if found and rest == len(parts):
+            return {"all": found, "by": between}
+    return None
+
+
+def _part(text: str, between: str) -> Code | None:
+    """One of several: where sentences follow each other it may be several itself."""
+    return _whole(text) if between == ". " else _one(text)
+
+
+@cache
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    """Each template and what fits it; those with the most words of their own come first."""
+    ordered = sorted(SENTENCES, key=lambda one: -len(_PLACE.sub("", one)))
+    return [(one, re.compile(_pattern(one), re.DOTALL)) for one in ordered]
+
+
+def _pattern(template: str) -> str:
+    parts, last = list[str](), 0
+    for place in _PLACE.finditer(template):
+        parts += [re.escape(template[last:place.start()]), f"(?P<{place[1]}{place[2]}>{KINDS[place[1]]})"]
+        last = place.end()
+    return "".join(parts) + re.escape(template[last:])
