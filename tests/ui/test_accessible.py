@@ -1,4 +1,4 @@
-"""What axe-core finds in the tab and the windows, light and dark: nothing of ours."""
+"""What axe-core finds in the tab and the windows, light and dark: nothing."""
 
 from __future__ import annotations
 
@@ -13,18 +13,10 @@ from ui.hands import click, enabled, label, rows, sees, shown, until
 from ui.stage import Stage
 
 SCENE = "ha"
-# What ExtJS draws in every list, window and button of PVE's, by axe's rule; it is PVE's to change.
-OF_EXTJS = {
-    "aria-hidden-focus": ".x-tab-guard",
-    "aria-required-children": "[role=grid], .x-grid-view",
-    "color-contrast": ".x-title-text, .x-btn-inner, .x-grid-empty, .x-column-header-text-inner, .x-form-cb-label, .x-form-text",
-    "scrollable-region-focusable": ".x-grid-view",
-}
-RUN = """async ([css, ofExt]) => {
+RUN = """async ([css]) => {
     let { violations } = await axe.run({ include: [css] });
-    let ours = node => !(ofExt[node.rule] && document.querySelector(node.target[0])?.matches(ofExt[node.rule]));
-    let each = violations.flatMap(one => one.nodes.map(node => ({ rule: one.id, target: node.target, html: node.html.slice(0, 200) })));
-    return each.filter(ours);
+    return violations.flatMap(one => one.nodes.map(node =>
+        ({ rule: one.id, target: node.target, html: node.html.slice(0, 200), why: node.failureSummary.slice(0, 300) })));
 }"""
 
 
@@ -34,7 +26,7 @@ def found(page: Page, xtype: str) -> list[Any]:
     everything: list[Any] = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        everything += page.evaluate(RUN, [f"[id^={xtype}]", OF_EXTJS])
+        everything += page.evaluate(RUN, [f"[id^={xtype}]"])
     page.emulate_media(color_scheme="light")
     return everything
 

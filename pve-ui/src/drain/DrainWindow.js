@@ -3,6 +3,7 @@ Ext.define('PRS.DrainWindow', {
     extend: 'Ext.window.Window',
     xtype: 'prsDrainWindow',
 
+    plugins: [{ ptype: 'prsaccessible' }],
     iconCls: 'fa fa-sign-out',
     modal: true,
     minWidth: 320,
@@ -84,6 +85,7 @@ Ext.define('PRS.DrainWindow', {
 
     buttons: [
         {
+            ui: 'default-toolbar',
             text: gettext('Drain'),
             itemId: 'drain',
             reference: 'drain',
@@ -91,12 +93,13 @@ Ext.define('PRS.DrainWindow', {
             handler: 'onDrain',
         },
         {
+            ui: 'default-toolbar',
             text: gettext('End drain'),
             itemId: 'endDrain',
             reference: 'endDrain',
             hidden: true,
             handler: 'onEndDrain',
         },
-        { text: gettext('Close'), handler: 'onClose' },
+        { ui: 'default-toolbar', text: gettext('Close'), handler: 'onClose' },
     ],
 });

@@ -3,6 +3,7 @@ Ext.define('PRS.NodePicker', {
     extend: 'Ext.window.Window',
     xtype: 'prsNodePicker',
 
+    plugins: [{ ptype: 'prsaccessible' }],
     title: gettext('Drain node'),
     iconCls: 'fa fa-sign-out',
     modal: true,
@@ -44,7 +45,14 @@ Ext.define('PRS.NodePicker', {
                         allowBlank: false,
                     },
                 ),
-                buttons: [{ text: gettext('OK'), formBind: true, handler: 'onChosen' }],
+                buttons: [
+                    {
+                        ui: 'default-toolbar',
+                        text: gettext('OK'),
+                        formBind: true,
+                        handler: 'onChosen',
+                    },
+                ],
             });
         },
 

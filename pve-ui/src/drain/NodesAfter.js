@@ -4,6 +4,8 @@ Ext.define('PRS.NodesAfter', {
     xtype: 'prsNodesAfter',
 
     border: false,
+    ariaLabel: gettext('Nodes'),
+    plugins: [{ ptype: 'prsaccessible' }],
     enableColumnHide: false,
     sortableColumns: false,
     viewConfig: { trackOver: false },

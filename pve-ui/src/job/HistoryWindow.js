@@ -3,6 +3,7 @@ Ext.define('PRS.HistoryWindow', {
     extend: 'Ext.window.Window',
     xtype: 'prsHistoryWindow',
 
+    plugins: [{ ptype: 'prsaccessible' }],
     title: gettext('Rebalancing history'),
     iconCls: 'fa fa-history',
     modal: true,
@@ -87,6 +88,8 @@ Ext.define('PRS.HistoryWindow', {
         {
             xtype: 'grid',
             reference: 'jobs',
+            ariaLabel: gettext('Rebalancing history'),
+            plugins: [{ ptype: 'prsaccessible' }],
             stateful: true,
             stateId: 'grid-prs-history',
             flex: 1,
@@ -135,7 +138,13 @@ Ext.define('PRS.HistoryWindow', {
     ],
 
     buttons: [
-        { text: gettext('Details'), reference: 'open', disabled: true, handler: 'onOpen' },
-        { text: gettext('Close'), handler: 'onClose' },
+        {
+            ui: 'default-toolbar',
+            text: gettext('Details'),
+            reference: 'open',
+            disabled: true,
+            handler: 'onOpen',
+        },
+        { ui: 'default-toolbar', text: gettext('Close'), handler: 'onClose' },
     ],
 });

@@ -8,6 +8,7 @@ Ext.define('PRS.JobPanel', {
     dismissable: false,
 
     border: false,
+    plugins: [{ ptype: 'prsaccessible' }],
     layout: { type: 'vbox', align: 'stretch' },
 
     controller: {
@@ -128,7 +129,11 @@ Ext.define('PRS.JobPanel', {
                 afterrender: (bar) => bar.el.set({ 'aria-label': gettext('Progress') }),
             },
         },
-        { xtype: 'prsStepsGrid', itemId: 'steps', plugins: [{ ptype: 'prssnug' }] },
+        {
+            xtype: 'prsStepsGrid',
+            itemId: 'steps',
+            plugins: [{ ptype: 'prssnug' }, { ptype: 'prsaccessible' }],
+        },
     ],
 
     // `empty`: the cluster was seen without guests on the drained node; undefined = not looked yet.

@@ -3,6 +3,7 @@ Ext.define('PRS.JobWindow', {
     extend: 'Ext.window.Window',
     xtype: 'prsJobWindow',
 
+    plugins: [{ ptype: 'prsaccessible' }],
     title: gettext('Job'),
     iconCls: 'fa fa-balance-scale',
     modal: true,
@@ -85,5 +86,5 @@ Ext.define('PRS.JobWindow', {
         { xtype: 'prsNodesAfter', reference: 'nodes', maxHeight: 200, hidden: true },
     ],
 
-    buttons: [{ text: gettext('Close'), handler: 'onClose' }],
+    buttons: [{ ui: 'default-toolbar', text: gettext('Close'), handler: 'onClose' }],
 });

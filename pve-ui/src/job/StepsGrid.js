@@ -4,6 +4,7 @@ Ext.define('PRS.StepsGrid', {
     xtype: 'prsStepsGrid',
 
     border: false,
+    ariaLabel: gettext('Guests'),
     stateful: true,
     stateId: 'grid-prs-steps',
     enableColumnHide: false,

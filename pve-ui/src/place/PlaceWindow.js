@@ -3,6 +3,7 @@ Ext.define('PRS.PlaceWindow', {
     extend: 'Ext.window.Window',
     xtype: 'prsPlaceWindow',
 
+    plugins: [{ ptype: 'prsaccessible' }],
     iconCls: 'fa fa-map-marker',
     modal: true,
     minWidth: 320,
@@ -144,6 +145,7 @@ Ext.define('PRS.PlaceWindow', {
 
     buttons: [
         {
+            ui: 'default-toolbar',
             text: gettext('Ask'),
             itemId: 'ask',
             reference: 'ask',
@@ -151,6 +153,7 @@ Ext.define('PRS.PlaceWindow', {
             handler: 'onAsk',
         },
         {
+            ui: 'default-toolbar',
             text: gettext('Migrate'),
             itemId: 'migrate',
             reference: 'migrate',
@@ -158,6 +161,6 @@ Ext.define('PRS.PlaceWindow', {
             hidden: true,
             handler: 'onMigrate',
         },
-        { text: gettext('Close'), handler: 'onClose' },
+        { ui: 'default-toolbar', text: gettext('Close'), handler: 'onClose' },
     ],
 });

@@ -4,6 +4,8 @@ Ext.define('PRS.PlacesGrid', {
     xtype: 'prsPlacesGrid',
 
     border: false,
+    ariaLabel: gettext('Nodes'),
+    plugins: [{ ptype: 'prsaccessible' }],
     stateful: true,
     stateId: 'grid-prs-places',
     stateEvents: ['columnresize', 'columnmove'],

@@ -9,6 +9,7 @@ Ext.define('PRS.NodesGrid', {
     unfolded: false,
 
     border: false,
+    plugins: [{ ptype: 'prsaccessible' }],
     collapsible: true,
     stateful: true,
     stateId: 'grid-prs-nodes',

@@ -4,6 +4,7 @@ Ext.define('PRS.Panel', {
     xtype: 'prsPanel',
 
     border: false,
+    plugins: [{ ptype: 'prsaccessible' }],
     layout: 'card',
     controller: 'prsPanel',
 

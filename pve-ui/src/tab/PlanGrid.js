@@ -6,7 +6,7 @@ Ext.define('PRS.PlanGrid', {
 
     title: gettext('Planned migrations'),
     border: false,
-    plugins: [{ ptype: 'prssnug' }, { ptype: 'prsretarget' }],
+    plugins: [{ ptype: 'prssnug' }, { ptype: 'prsretarget' }, { ptype: 'prsaccessible' }],
     collapsible: true,
     viewConfig: { trackOver: false },
     stateful: true,

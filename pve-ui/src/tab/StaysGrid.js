@@ -4,7 +4,7 @@ Ext.define('PRS.StaysGrid', {
     xtype: 'prsStaysGrid',
 
     border: false,
-    plugins: [{ ptype: 'prssnug' }],
+    plugins: [{ ptype: 'prssnug' }, { ptype: 'prsaccessible' }],
 
     // More than this are grouped by their reason.
     few: 25,

@@ -1,0 +1,65 @@
+// What ExtJS leaves to be done so that screen readers find their way: for a grid, a window, or a panel with a toolbar.
+Ext.define('PRS.Accessible', {
+    extend: 'Ext.plugin.Abstract',
+    alias: 'plugin.prsaccessible',
+
+    statics: {
+        // ExtJS's blue on grey is too pale to read; the text of the theme around it is not.
+        style: '.prs-clear .x-title, .prs-clear .x-title-text, .prs-clear .x-grid-empty, .prs-clear .x-progress-text { color: inherit; }',
+    },
+
+    init: function (component) {
+        let me = this;
+        component.addCls('prs-clear');
+        if (!document.getElementById('prs-clear')) {
+            Ext.util.CSS.createStyleSheet(me.self.style, 'prs-clear');
+        }
+        let soon = Ext.Function.createBuffered(() => me.mend(component), 50);
+        component.on({
+            boxready: () => me.mend(component),
+            show: soon,
+            expand: soon,
+            collapse: soon,
+        });
+        if (component.getView) {
+            component.on('afterrender', () =>
+                component.getView().on({ refresh: soon, itemadd: soon }),
+            );
+        }
+    },
+
+    mend: function (component) {
+        if (component.destroyed || !component.rendered) {
+            return;
+        }
+        // They can be focused, so they must not be hidden.
+        component.el
+            .select('span.x-tab-guard')
+            .each((guard) => guard.dom.removeAttribute('aria-hidden'));
+        if (component.getView && component.getView().rendered) {
+            this.mendGrid(component);
+        }
+    },
+
+    // A grid is its rows with their headers, and not also the title and the toolbar that stand over them.
+    mendGrid: function (grid) {
+        let { dom } = grid.el;
+        let view = grid.getView().el.dom;
+        let headers = grid.headerCt.el.dom;
+        let named = dom.getAttribute('aria-labelledby');
+        dom.setAttribute('role', 'group');
+        ['aria-expanded', 'aria-readonly', 'aria-multiselectable'].forEach((name) =>
+            dom.removeAttribute(name),
+        );
+        let row = headers.querySelector('.x-box-inner');
+        headers.removeAttribute('role');
+        view.setAttribute('role', 'grid');
+        if (row) {
+            view.setAttribute('aria-owns', row.id);
+        }
+        view.setAttribute(named ? 'aria-labelledby' : 'aria-label', named || grid.ariaLabel || '');
+        view.querySelectorAll(':scope > div.x-tab-guard').forEach((guard) =>
+            guard.removeAttribute('tabindex'),
+        );
+    },
+});
