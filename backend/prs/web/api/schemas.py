@@ -268,8 +268,10 @@ def _rest() -> dict[str, Schema]:
         "Said": {"type": "object", "additionalProperties": ref("Sentence"), "description": "the code of each sentence"},
         "Sentence": record(
             "An English template ({name} = a parameter) with its parameters, or `all` sentences one after the other; `end` stands behind.",
-            ("code", "with", "all", "by", "end"), all=listing(ref("Sentence")), **_each(("code", "by", "end"), TEXT), **{"with": {"type": "object"}},
-        ),  # fmt: skip
+            ("code", "with", "all", "by", "end"),
+            all=listing(ref("Sentence")),
+            **{"code": TEXT, "by": TEXT, "end": TEXT, "with": {"type": "object"}},
+        ),
         "Alive": record("The service answers.", alive={"type": "boolean", "enum": [True]}),
         "Realm": record("A realm to log in to.", realm=TEXT, comment=TEXT, default=FLAG, tfa=TEXT),
         "Realms": listing(ref("Realm")),
