@@ -123,12 +123,12 @@ def test_a_plan_shows_numbers_and_reasons_unticking_moves_the_bars_and_a_reload_
     until(page, lambda: rows(page, "prsNodesGrid")[0][3] == planned[0][3], "the bar of the whole plan")
     click(page, "Untick all")
     until(page, lambda: disabled(page, "Rebalance now"), "nothing ticked, nothing to start")
-    page.get_by_label("Filter").fill(number(moves[-1][2]))
+    page.locator("[id^=prsPlanGrid] input[aria-label=Filter]").fill(number(moves[-1][2]))
     until(page, lambda: len(rows(page, "prsPlanGrid")) == 1, "only the guest that is looked for")
     click(page, "Tick all")
     until(page, lambda: not disabled(page, "Rebalance now"), "what is in sight is ticked")
-    page.get_by_label("Filter").press("Control+a")
-    page.get_by_label("Filter").press("Delete")
+    page.locator("[id^=prsPlanGrid] input[aria-label=Filter]").press("Control+a")
+    page.locator("[id^=prsPlanGrid] input[aria-label=Filter]").press("Delete")
     until(page, lambda: len(rows(page, "prsPlanGrid")) == len(moves), "all guests")
     assert page.locator("[id^=prsPlanGrid] .x-grid-checkcolumn-checked").count() == 1
 
