@@ -58,6 +58,9 @@ def test_elsewhere_a_role_that_does_not_reach_every_guest_is_enough_for_a_refusa
     drive = Drive(lab(flavour), ram, user="pool@pve", on_a_node=False)
     with pytest.raises(PlanError, match=r"pve1 cannot be emptied: pool@pve does not see every guest: .* needs VM.Audit on /vms"):
         drive.plan("pve1")
+    words = " ".join(drive.plan("pve1", leave=True).warnings)
+    assert "pool@pve does not see every guest" in words
+    assert "pve1 is emptied as far as pool@pve may see" in words
 
 
 def test_elsewhere_empty_reaches_as_far_as_the_account_sees(ram: Path, flavour: Flavour) -> None:

@@ -125,8 +125,8 @@ def _unsure(cluster: Cluster, held: Row | None, request: PlanRequest, roster: Ro
     problems = []
     if held is not None and not inherited(held, "/vms", SEE):
         problems = [f"{user} does not see every guest ({SEE} on /vms, with propagation): what it does not see counts as load of the nodes"]
-    elif request.drain:
-        problems = [f"{request.drain} is emptied {words}: {unproven(user)}"]
+    if request.drain:
+        problems.append(f"{request.drain} is emptied {words}: {unproven(user)}")
     return replace(cluster, problems=(*cluster.problems, *problems))
 
 
