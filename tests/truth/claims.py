@@ -84,17 +84,16 @@ def _balance(truth: Truth, plan: Plan, end: Placement, case: Case, again: Callab
         yield f"{min(map(truth.spread, every)):.4f} can be reached, best reachable is said to be {plan.spread_reachable:.4f}"
     if not truth.guarded(end):
         yield "the guard of another resource is not kept"
-    if truth.spread(end) > max(truth.spread(start), policy.spread) + ROUNDING:
+    if truth.spread(end) > max(truth.spread(start), policy.spread) + ROUNDING and not _idle(truth, end):
         yield f"the spread ends at {truth.spread(end):.4f}, wider than it began"
     yield from _cheapest(truth, plan, end, every)
     yield from _repairs(truth, plan, end, allowed)
     if "(only_over)" in plan.summary or "(idle_under)" in plan.summary:
         yield from _quiet(truth, plan)
-        return
-    if not plan.moves and truth.spread(start) > policy.spread:
+    elif not plan.moves and truth.spread(start) > policy.spread:
         yield from _nothing(truth, plan, allowed)
     if policy.max_moves is None and policy.max_bytes is None:
-        if not _left_alone(truth):
+        if not _left_alone(truth, start):
             yield from _aim(truth, end, allowed)
         where = {move.vmid: move.target for move in plan.moves}
         later = replace(case.cluster, guests=tuple(replace(guest, node=where.get(guest.vmid, guest.node)) for guest in case.cluster.guests))
@@ -102,27 +101,32 @@ def _balance(truth: Truth, plan: Plan, end: Placement, case: Case, again: Callab
             yield f"a second run makes {len(second.moves)} moves: {second.summary}"
 
 
-def _fullest(truth: Truth) -> dict[Resource, float]:
+def _fullest(truth: Truth, where: Placement) -> dict[Resource, float]:
     """The load of the fullest node of each resource that is levelled."""
-    return {resource: max(use) for resource in truth.spreads(truth.start) if (use := truth.usage(truth.start, resource))}
+    return {resource: max(use) for resource in truth.spreads(where) if (use := truth.usage(where, resource))}
 
 
-def _left_alone(truth: Truth) -> bool:
+def _left_alone(truth: Truth, where: Placement) -> bool:
     """True when the policy wants the cluster left alone but for broken rules."""
-    limits, fullest = dict(truth.policy.only_over), _fullest(truth)
+    limits, fullest = dict(truth.policy.only_over), _fullest(truth, where)
     return bool(fullest) and (all(use <= limits.get(resource, -1.0) for resource, use in fullest.items())
                               or all(use < truth.policy.idle_under for use in fullest.values()))
+
+
+def _idle(truth: Truth, end: Placement) -> bool:
+    """True when the cluster is left alone and will be: its spread is then nobody's concern, and rules may be repaired at its cost."""
+    return _left_alone(truth, truth.start) and _left_alone(truth, end)
 
 
 def _quiet(truth: Truth, plan: Plan) -> Iterator[str]:
     """That no node is full enough to matter, or that all of them are idle."""
     policy, limits = truth.policy, dict(truth.policy.only_over)
-    fullest = _fullest(truth)
+    fullest = _fullest(truth, truth.start)
     if "(only_over)" in plan.summary and any(use > limits.get(resource, 0.0) + ROUNDING for resource, use in fullest.items()):
         yield f"a node is over its limit: {plan.summary}"
     if "(idle_under)" in plan.summary and any(use >= policy.idle_under + ROUNDING for use in fullest.values()):
         yield f"a node is not idle: {plan.summary}"
-    if plan.moves:
+    if plan.moves and not plan.summary.startswith("Repairs "):
         yield "it is left alone, and guests are moved"
 
 
@@ -160,17 +164,20 @@ def _cheapest(truth: Truth, plan: Plan, end: Placement, every: dict[Placement, f
 def _repairs(truth: Truth, plan: Plan, end: Placement, allowed: dict[Placement, float]) -> Iterator[str]:
     """Rules that stay broken are told; those that could be kept within the budget at no wider a spread are repaired."""
     before, after = truth.broken(truth.start), truth.broken(end)
-    told = " ".join((*plan.warnings, plan.summary))
+    told = " ".join((*plan.warnings, plan.summary)).lower()
     for rule in sorted(after):
-        if rule.split(" (")[0] not in told and not rule.startswith("tag pin of"):
+        if rule.split(" (")[0].lower() not in told and not rule.startswith("tag pin of"):
             yield f"{rule} stays broken and no warning says so"
     if after - before:
         yield f"{', '.join(sorted(after - before))} is broken by the plan"
     if before - after and "epair" not in plan.summary.split(":")[0]:
         yield f"the plan repairs, and its first sentence does not say so: {plan.summary}"
     widest = max(truth.spread(truth.start), truth.policy.spread)
-    after = {rule for rule in after if not rule.startswith("HA rule together")}  # the HA manager sees to those
-    usable = [where for where in allowed if truth.guarded(where) and truth.spread(where) <= widest + EPSILON]
+    theirs = {f"{rule.source} {rule.name}" for rule in truth.cluster.rules if rule.kind == "together"}
+    if any(f"{rule} is broken" in text and "no way was found" in text.lower() for rule in theirs for text in plan.warnings):
+        yield "no way was looked for to bring guests together that the HA manager binds, and it is said that none was found"
+    after -= theirs
+    usable = [where for where in allowed if truth.guarded(where) and (truth.spread(where) <= widest + EPSILON or _idle(truth, where))]
     better = [where for where in usable if truth.broken(where) < after]
     if better and len(truth.open) > 1:
         yield f"{', '.join(sorted(after))} stays broken, though it could be kept (plan: {plan.summary})"

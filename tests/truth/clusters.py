@@ -129,7 +129,7 @@ def _policy(chance: Random, names: list[str], guests: list[Guest]) -> Policy:
     """What the administrator wants: a method, a spread, and perhaps a budget, something ignored and a pool."""
     pools: tuple[Pool, ...] = ()
     if chance.random() < 0.2:
-        nodes = tuple(chance.sample(names, 2)) if chance.random() < 0.4 else ()
+        nodes = tuple(chance.sample(names, min(len(names), 2))) if chance.random() < 0.4 else ()
         pools = (Pool("p", keep=chance.choice(("", "together", "apart")), nodes=nodes, strict=chance.random() < 0.7),)
     budget = chance.random()
     return Policy(

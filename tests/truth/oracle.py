@@ -167,12 +167,12 @@ class Truth:
 
     def _near_partners(self, vmids: tuple[int, ...], place: int) -> bool:
         """A guest whose partners are elsewhere goes nowhere but to one of their nodes."""
-        for rule in self.rules:
-            if rule.kind == "together" and set(vmids) & set(rule.guests):
-                partners = {self.guests[vmid].node for vmid in rule.guests if vmid in self.guests and vmid not in vmids}
-                if partners and self.names[place] not in partners:
-                    return False
-        return True
+        partners = {
+            self.guests[vmid].node
+            for rule in self.rules if rule.kind == "together" and set(vmids) & set(rule.guests)
+            for vmid in rule.guests if vmid in self.guests and vmid not in vmids
+        }  # fmt: skip
+        return not partners or self.names[place] in partners
 
     def _seconds(self, guest: Guest) -> float:
         """What its migration takes: a fixed time, its memory over the link less what it writes meanwhile, and its disks."""

@@ -38,17 +38,35 @@ def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spr
     if policy.targets:
         return _build(problem, chosen.choice(problem), plan, goal, proofs=False)
     if goal == "spread" and (words := thresholds.quiet(policy, score.fullest(problem, problem.load))):
-        return _repairs(problem, now) or _build(problem, Choice(nothing=words), plan, goal, proofs=False)
+        return _left_alone(problem, now, words) or _build(problem, Choice(nothing=words), plan, goal, proofs=False)
     return _build(problem, choose(problem, goal), plan, goal)
 
 
-def _repairs(problem: Problem, now: float) -> Plan | None:
-    """A plan that only repairs broken rules; None where none is broken or can be repaired."""
+def _left_alone(problem: Problem, now: float, words: str) -> Plan | None:
+    """Of a cluster that needs no levelling broken rules are repaired; where that fills a node so that it does, it is levelled as well."""
+    policy, why = problem.facts.policy, words.removeprefix("Nothing to do: ")
+    plan = _repairs(problem, now, why)
+    if plan is None:
+        return None
+    fullest = {r: max(getattr(load, r) for load in plan.after if load.active) for r in score.fullest(problem, problem.load)}
+    return plan if thresholds.quiet(policy, fullest) else _repairs(problem, now, why, policy.spread)
+
+
+def _repairs(problem: Problem, now: float, why: str, spread: float = ANY_SPREAD) -> Plan | None:
+    """A plan that repairs broken rules, and levels to this spread; `why` the rest stays. None where none is broken or can be repaired."""
+    before = repair.standing(Board(problem))
     if not repair.needed(Board(problem)):
         return None
     facts = problem.facts
-    plan = plan_balance(facts.cluster, replace(facts.policy, spread=ANY_SPREAD, only_over=(), idle_under=0.0), now)
-    return plan if plan.moves else None
+    free = Problem(FixedLimits(facts.cluster, replace(facts.policy, spread=spread, only_over=(), idle_under=0.0)))
+    choice, plan = choose(free, "spread"), Plan("balance", facts.policy.method, created=now, warnings=_warnings(free))
+    repaired = repair.done(before, repair.standing(_moves(free, choice.steps, plan)[1]))
+    if not repaired:
+        return None
+    if spread < ANY_SPREAD:
+        return _build(free, choice, plan, "spread")
+    plan = _build(free, choice, plan, "spread", why=why)
+    return replace(plan, summary=f"{plan.summary.removesuffix('.')}; {why.removesuffix('.')}.")
 
 
 def plan_day(cluster: Cluster, policy: Policy, now: float, forecast: Forecast) -> Plan:
@@ -59,7 +77,7 @@ def plan_day(cluster: Cluster, policy: Policy, now: float, forecast: Forecast) -
     problem = Problem(FixedLimits(cluster, policy))
     if len(problem.active) < 2 or policy.method == "disk" or policy.memory != "used":  # what is assigned has no hours
         return plan_balance(cluster, policy, now)
-    if repairs := _repairs(problem, now):
+    if repairs := _repairs(problem, now, "broken rules are repaired first, and nothing else is moved in the same run"):
         return repairs
     found = coming_day.choose(problem, forecast)
     plan = _build(problem, found.choice, Plan("balance", policy.method, created=now, warnings=_warnings(problem)), "spread", proofs=False)
@@ -140,8 +158,8 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
     return moves, board, ways
 
 
-def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: bool = True) -> Plan:
-    """The finished plan of the chosen steps; without `proofs` nothing is said about the cheapest one."""
+def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: bool = True, why: str = "") -> Plan:
+    """The finished plan of the chosen steps; without `proofs` nothing is said about the cheapest one. `why` all others stay."""
     policy, method = problem.facts.policy, plan.method
     plain, board, landed = _moves(problem, choice.steps, plan)
     numbers = order.rounds(problem, plain, landed)
@@ -151,9 +169,9 @@ def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: boo
     for move in moves:
         longest[move.round] = max(longest.get(move.round, 0.0), move.seconds)
     moved = frozenset(move.vmid for move in moves)
-    stays = reasons.staying(problem, board, moved, method, choice.nothing.removeprefix("Nothing to do: "))
+    stays = reasons.staying(problem, board, moved, method, why or choice.nothing.removeprefix("Nothing to do: "))
     broken, left = repair.standing(Board(problem)), repair.standing(board)
-    plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *_broken(left, plan.node)))
+    plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *_broken(problem, left, plan.node)))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
                    reckoned=reasons.reckoned(policy, moves),
@@ -163,9 +181,9 @@ def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: boo
     return replace(plan, summary=choice.nothing or _summary(problem, plan, choice.guard, repair.done(broken, left)))
 
 
-def _broken(left: Mapping[str, Sequence[str]], drain: str = "") -> list[str]:
+def _broken(problem: Problem, left: Mapping[str, Sequence[str]], drain: str = "") -> list[str]:
     """A warning for each rule that stays broken."""
-    return [reasons.broken(rule, what, drain) for rule, what in sorted(left.items())]
+    return reasons.broken(left, problem.facts, f"The drain of {drain} repairs no rule." if drain else "")
 
 
 def _bound(problem: Problem, plan: Plan, after: float, proven: float) -> float | None:
@@ -224,7 +242,7 @@ def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...], summary: s
     board = Board(problem)
     loads = _loads(problem, board)
     spread = score.spread(problem, problem.load, plan.method)
-    warnings = (*plan.warnings, *_broken(repair.standing(board), plan.node))
+    warnings = (*plan.warnings, *_broken(problem, repair.standing(board), plan.node))
     return replace(plan, warnings=warnings, blockers=blockers, before=loads, after=loads, spread_before=spread, spread_after=spread,
                  stays=reasons.staying(problem, board, frozenset(), plan.method, f"{plan.node} cannot be emptied, so nothing is moved"),
                  terms=score.terms(problem, board, plan.method, "level", 0.0, 0.0), summary=summary)

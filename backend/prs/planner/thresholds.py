@@ -14,7 +14,7 @@ def quiet(policy: Policy, fullest: Mapping[Resource, float]) -> str:
     levelled = [resource for resource in score.resources(policy.method) if resource in fullest]
     limits = dict(policy.only_over)
     if levelled and all(resource in limits and fullest[resource] <= limits[resource] for resource in levelled):
-        shown = " and ".join(f"more than {limits[resource] * 100:g}% of its {label(policy, resource)}" for resource in levelled)
+        shown = " or ".join(f"more than {limits[resource] * 100:g}% of its {label(policy, resource)}" for resource in levelled)
         return f"Nothing to do: no node uses {shown} (only_over)."
     if levelled and all(fullest[resource] < policy.idle_under for resource in levelled):
         most = " and ".join(f"{fullest[resource] * 100:.1f}% of its {label(policy, resource)}" for resource in levelled)

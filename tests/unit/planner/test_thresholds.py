@@ -44,6 +44,32 @@ def test_rules_are_repaired_in_a_cluster_that_is_left_alone() -> None:
     plan = plan_balance(cluster, Policy(idle_under=0.9), 0.0)
     assert len(plan.moves) == 1
     assert plan.summary.startswith("Repairs HA rule pair")
+    why = "the fullest node uses 25.0% of its memory, and a cluster under 90% is left alone (idle_under)."
+    assert plan.summary.endswith(f"; {why}")
+    assert {stay.reason for stay in plan.stays} == {why}, "and not that moving it would cost more than it brings"
+
+
+def filled(*sizes: int) -> Cluster:
+    """As `scene(2)`, with guests of these GiB on b, and a rule that keeps apart the two that are on a."""
+    cluster = scene(2)
+    guests = tuple(Guest(200 + number, "", "qemu", "b", memory=size * GIB, cpu=0.1) for number, size in enumerate(sizes))
+    return replace(cluster, guests=(*cluster.guests, *guests), rules=(Rule("pair", "apart", (100, 101)),))
+
+
+def test_a_repair_that_fills_a_node_is_levelled_in_the_same_run() -> None:
+    cluster, policy = filled(2, 2, 2), Policy(idle_under=0.15)
+    plan = plan_balance(cluster, policy, 0.0)
+    assert plan.summary.startswith("Repairs HA rule pair: 2 moves")
+    where = {move.vmid: move.target for move in plan.moves}
+    later = replace(cluster, guests=tuple(replace(guest, node=where.get(guest.vmid, guest.node)) for guest in cluster.guests))
+    assert plan_balance(later, policy, 0.0).moves == ()
+
+
+def test_a_repair_that_would_only_make_it_uneven_is_not_made() -> None:
+    plan = plan_balance(filled(8), Policy(idle_under=0.15), 0.0)
+    assert plan.moves == ()
+    assert "left alone (idle_under)" in plan.summary
+    assert any(text.startswith("HA rule pair is broken and stays so") for text in plan.warnings)
 
 
 @pytest.mark.parametrize(

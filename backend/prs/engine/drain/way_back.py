@@ -162,7 +162,7 @@ def _finish(cluster: Cluster, policy: Policy, job: Job, now: float, moves: list[
     wall = sum(sorted((move.seconds for move in moves), reverse=True)) / max(1, min(policy.parallel_node, len(moves)))
     limits = FixedLimits(later, policy)
     left = standing(Board(Problem(limits)))
-    warnings = (*cluster.problems, *limits.cautions(moves), *(broken(*one) for one in sorted(left.items())))
+    warnings = (*cluster.problems, *limits.cautions(moves), *broken(left, limits, "Bringing guests back repairs no rule."))
     plan = Plan(
         "balance", policy.method, created=now, moves=tuple(moves), stays=tuple(stays), before=before.before, after=after.before,
         spread_before=before.spread_before, spread_after=after.spread_before, seconds=wall, warnings=warnings,

@@ -10,6 +10,7 @@ from prs.planner.objective import score
 from prs.planner.objective.level import Level
 from prs.planner.problem.board import Board
 from prs.planner.problem.counted_memory import label
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 from prs.planner.quantities import gib, listed, percent, points, rate
 
@@ -189,13 +190,15 @@ def few(closed: Mapping[str, str]) -> str:
     return f"Nothing can be levelled: fewer than two nodes can take part. Left out: {out}."
 
 
-def broken(rule: str, what: Sequence[str], drain: str = "") -> str:
-    """That a rule stays broken, as a warning; `drain`: the plan only empties this node."""
-    who = f"The drain of {drain} repairs no rule." if drain else _who(rule)
-    return f"{rule} {BROKEN}: {listed(what)}. {who}"
+def broken(left: Mapping[str, Sequence[str]], facts: FixedLimits, plainly: str = "") -> list[str]:
+    """A warning for each rule that stays broken; `plainly` says why in a plan that repairs none."""
+    theirs = {f"{rule.source} {rule.name}" for rule in facts.rules if rule.kind == "together" and rule.source.startswith("HA ")}
+    return [f"{rule} {BROKEN}: {listed(what)}. {plainly or _who(rule, rule in theirs)}" for rule, what in sorted(left.items())]
 
 
-def _who(rule: str) -> str:
+def _who(rule: str, theirs: bool) -> str:
+    if theirs:
+        return "Bringing guests together that an HA rule binds is left to the HA manager."
     if rule.startswith("HA "):
         return "The HA manager sees to its own rules where it can; no way was found here."
     return "No way was found to keep it within the limits and the budget."
