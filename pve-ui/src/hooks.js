@@ -49,8 +49,10 @@ let addMenuItem = function (items) {
 };
 
 let drainAction = function (nodename) {
+    // Whoever sees loads sees what a drain would do; the window says what is lacking to start it.
     let caps = Ext.state.Manager.get('GuiCap') || {};
-    let allowed = !!(caps.vms && caps.vms['VM.Migrate']);
+    let has = (kind, right) => !!(caps[kind] && caps[kind][right]);
+    let allowed = has('vms', 'VM.Migrate') || has('nodes', 'Sys.Audit') || has('dc', 'Sys.Audit');
     let alone = window.PVE && PVE.Utils && PVE.Utils.isStandaloneNode;
     return {
         itemId: 'prsDrain',
@@ -60,7 +62,7 @@ let drainAction = function (nodename) {
         hidden: !!(alone && PVE.Utils.isStandaloneNode()),
         tooltip: allowed
             ? gettext('Move all guests of this node to the other nodes')
-            : gettext('Needs the privilege VM.Migrate'),
+            : gettext('Needs the privilege Sys.Audit'),
         handler: () => PRS.openDrain(nodename),
     };
 };

@@ -22,7 +22,7 @@ def test_ha_guests_leave_by_the_plan_and_the_mode_comes_last(ram: Path, flavour:
     drive = Drive(world, ram, switch=world.ha_maintenance)
     plan = drive.plan("pve1")
     job = drive.finish(drive.queue(plan))
-    assert (job.state, job.message) == ("done", "pve1 is empty: the cluster shows no guest on it"), job.steps
+    assert (job.state, job.message) == ("done", "pve1 is empty: the cluster shows no guest on it; HA maintenance mode of pve1 is on; no guest stands against a reboot now"), job.steps
     assert drive.guests_on("pve1") == []
     assert world.ha.in_maintenance == {"pve1"}
     assert {move.vmid: move.target for move in plan.moves} == {move.vmid: world.guests[move.vmid].node for move in plan.moves}
@@ -140,7 +140,7 @@ def test_what_does_not_depend_on_the_mode_does_not_wait_for_it(ram: Path, flavou
             words.append(job.message)
         world.clock.sleep(TICK)
     job = drive.journal.job(job_id)
-    assert set(words) == {"waiting: pve1 is to enter HA maintenance mode"}
+    assert set(words) == {"waiting: pve1 is to enter HA maintenance mode, at most 90 seconds"}
     assert asked[0] < next(step.started for step in job.steps if step.vmid == 104) < asked[0] + 60
     assert job.message.endswith("the HA manager did not put pve1 into maintenance mode")
 

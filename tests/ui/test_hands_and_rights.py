@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ui.conftest import VisitPve
-from ui.hands import disabled, enabled, menu_item, sees, shown, tooltip, tree_node, until
+from ui.hands import click, disabled, enabled, menu_item, sees, shown, tooltip, tree_node, until
 from ui.stage import BUILT
 
 SCENE = "hostile"
@@ -15,8 +15,10 @@ def test_what_the_user_may_not_do_is_grey_and_says_why(visit: VisitPve) -> None:
     until(page, lambda: "VM.Migrate" in tooltip(page, "Rebalance now"), "the reason")
     assert disabled(page, "Rebalance now")
     tree_node(page, "pve1").click()
-    assert disabled(page, "Drain")
-    assert "VM.Migrate" in tooltip(page, "Drain")
+    click(page, "Drain")
+    shown(page, "prsDrainGrid")
+    until(page, lambda: "VM.Migrate" in tooltip(page, "Drain"), "the reason")
+    assert disabled(page, "Drain"), "the plan is made as for anybody, and only its start is refused"
 
 
 def test_the_keyboard_reaches_everything_and_bars_and_states_have_names(visit: VisitPve) -> None:

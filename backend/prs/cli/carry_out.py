@@ -20,11 +20,13 @@ from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.execution.arrivals import arrived
 from prs.engine.execution.executor import TICK, Executor
-from prs.engine.execution.foreground import Interrupts, carry_out, follow, queue_up, unfinished
+from prs.engine.execution.foreground import QUEUES, Interrupts, carry_out, follow, queue_up, unfinished
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.lock import ExecutorLock
 from prs.engine.loads.link_speeds import with_speeds
 from prs.engine.planning import PlanRequest, make_plan, what_if
+from prs.engine.waits import at_most
+from prs.errors import PlanError
 from prs.helper.client import SOCKET, set_maintenance
 from prs.model import Cluster, Plan, Policy
 from prs.pve.api import Api
@@ -119,12 +121,14 @@ class Worker:
         """Wait while another command carries jobs out, and work with the lock from then on; KeyboardInterrupt if a signal ends the wait."""
         self._lock = lock
         if not lock.taken and not lock.holder.service:
-            words = f"waiting: {lock.holder.words} is at work on this host; this one goes on when it has ended"
+            words = f"{at_most(f'{lock.holder.words} is at work on this host', QUEUES)}; this one goes on when it has ended"
             if self._call.json:
                 log.warning("%s", words)
             else:
                 self.say(f"{words[0].upper()}{words[1:]}. Ctrl-C ends the wait.\n")
         if not queue_up(lock, self._clock, self.interrupts):
+            if not self.interrupts.any:
+                raise PlanError(f"{lock.holder.words} has been at work on this host for {QUEUES / 3600:.0f} hours; nothing was started")
             raise KeyboardInterrupt
 
     def do(self, plan: Plan, policy: Policy, request: PlanRequest, maintenance: str = "") -> int:

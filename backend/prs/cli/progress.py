@@ -8,7 +8,10 @@ from collections.abc import Callable
 
 from prs.cli.job_view import fraction, progress_text, step_event
 from prs.cli.plan_view import label
+from prs.engine.drain.ha_maintenance import HA_MOVES
+from prs.engine.execution.observe import NODE_RETURNS
 from prs.engine.journal.jobs import Job, Step
+from prs.planner.quantities import span
 from prs.terminal import Stream, Style, bar, clean, columns, counted, cut, duration, paint, percent, size, style_of, write
 
 _BAR, _SHORT_BAR, _WIDE = 20, 10, 100  # columns of a bar, on a narrow terminal, and where wide begins
@@ -20,7 +23,8 @@ _FINAL = {"done": "green", "failed": "red", "skipped": "yellow", "cancelled": "y
 def step_line(step: Step, guest: int, nodes: int, now: float, style: Style) -> str:
     """Draw one running migration: guest, from → to, bar, then bytes, speed and time left or what it waits for; widths in columns."""
     way = f"{clean(step.source)} {style.arrow} {clean(step.target)}"
-    waits = {"starting": "starting", "verifying": f"waiting to see it on {clean(step.target)}"}
+    patience = HA_MOVES if step.ha else NODE_RETURNS
+    waits = {"starting": "starting", "verifying": f"waiting to see it on {clean(step.target)}, at most {span(patience)}"}
     detail = waits.get(step.state) or (progress_text(step) if step.total else f"running for {duration(now - step.started)}")
     head = f"  {_pad(label(step.vmid, step.name), guest)}  {_pad(way, nodes)}  "
     drawn = f"{bar(fraction(step), _bar_width(style), style)}  "
@@ -71,9 +75,8 @@ def block(job: Job, now: float, style: Style) -> list[str]:
 
 
 def waiting_lines(job: Job) -> list[str]:
-    """What is waited for and why, as long as it lasts: by the job as a whole, else by the steps that are held up, each kind once."""
-    if job.message.startswith("waiting"):
-        return [f"  {clean(job.message)}"]
+    """What is waited for and why, as long as it lasts: by the job as a whole, and by the steps that are held up, each kind once."""
+    whole = [f"  {clean(job.message)}"] if job.open and job.message.startswith("waiting") else []
     found: dict[str, list[Step]] = {}
     for step in job.steps:
         if step.state == "planned" and step.message.startswith("waiting"):
@@ -82,7 +85,7 @@ def waiting_lines(job: Job) -> list[str]:
     for words, (first, *others) in found.items():
         more = f" and {len(others)} more" if others else ""
         lines.append(f"  {label(first.vmid, first.name)}{more}: {clean(words)}")
-    return [*lines[:_WAITS], *([f"  and {len(lines) - _WAITS} more reasons to wait"] if len(lines) > _WAITS else [])]
+    return [*whole, *lines[:_WAITS], *([f"  and {len(lines) - _WAITS} more reasons to wait"] if len(lines) > _WAITS else [])]
 
 
 def changes(before: Job | None, after: Job) -> list[Step]:
@@ -146,20 +149,25 @@ class Lines:
     def __init__(self, stream: Stream) -> None:
         self._stream, self._style = stream, style_of(stream)
         self._job: Job | None = None
-        self._said: dict[int, float] = {}
+        self._said: dict[int | str, float] = {}
 
     def show(self, job: Job, now: float) -> None:
         """Write what changed since the last time; `now` in Unix seconds."""
         for step in changes(self._job, job):
-            self._say(step, step_event(step, self._style), now)
+            self._say(step.seq, step_event(step, self._style), now)
         for step in job.steps:
             if step.state == "running" and step.total and now - self._said.get(step.seq, now) >= _REPEAT:
                 way = f"{label(step.vmid, step.name)} {clean(step.source)} {self._style.arrow} {clean(step.target)}"
-                self._say(step, f"{way}: {progress_text(step)}", now)
+                self._say(step.seq, f"{way}: {progress_text(step)}", now)
+        waits = waiting_lines(job)
+        for line in waits:
+            if now - self._said.get(line, -_REPEAT) >= _REPEAT:
+                self._say(line, line.strip(), now)
+        self._said = {key: at for key, at in self._said.items() if not isinstance(key, str) or key in waits}
         self._job = job
 
-    def _say(self, step: Step, text: str, now: float) -> None:
-        self._said[step.seq] = now
+    def _say(self, what: int | str, text: str, now: float) -> None:
+        self._said[what] = now
         write(self._stream, text + "\n")
 
     def close(self) -> None:

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from prs.engine.clock import Clock
+from prs.planner.quantities import span
+
+DAY = 86_400.0
+
+
+def at_most(words: str, seconds: float) -> str:
+    """What is waited for, and for how long at the most, as it stays to be read as long as the wait lasts."""
+    return f"waiting: {words}, at most {f'{seconds / 3600:.0f} hours' if seconds >= DAY else span(seconds)}"
 
 
 class Waits:

@@ -20,12 +20,16 @@ Ext.define('PRS.StepWords', {
             case 'starting':
                 return ['busy', gettext('starting')];
             case 'running':
-                return ['', this.speed(step)];
+                // Why its figures are old, or that it is being stopped.
+                return step.message
+                    ? ['busy', `${step.message}; ${this.speed(step)}`]
+                    : ['', this.speed(step)];
             case 'verifying': {
                 let words = step.ha
                     ? gettext('HA is moving it to {0}')
                     : gettext('waiting to see it on {0}');
-                return ['busy', Ext.String.format(words, step.target)];
+                let most = Ext.String.format(gettext('at most {0} minutes'), step.ha ? 60 : 5);
+                return ['busy', `${Ext.String.format(words, step.target)}, ${most}`];
             }
             case 'done': {
                 // Without a start it was HA that moved it on its own.

@@ -40,8 +40,9 @@ def test_a_drain_is_told_from_the_plan_to_where_the_guests_are(tmp_path: Path) -
     assert [line.partition(": ")[0] for line in lines[:1]] == ["plan"]
     assert "move: 100 (vm) pve1 -> pve2, 0.0 GiB of disks: leaves pve1" in "\n".join(lines)
     assert lines[-4:] == [
-        "step: 100 (vm) pve1 -> pve2: done ", "job: done pve1 is empty: the cluster shows no guest on it", "pve1 really holds []",
-        "pve2 really holds [100]",
+        "step: 100 (vm) pve1 -> pve2: done ",
+        "job: done pve1 is empty: the cluster shows no guest on it; no guest stands against a reboot now",
+        "pve1 really holds []", "pve2 really holds [100]",
     ]  # fmt: skip
 
 

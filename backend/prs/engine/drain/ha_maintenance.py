@@ -13,10 +13,11 @@ from typing import Any
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.way_back import home
 from prs.engine.journal.jobs import Job, Step
-from prs.engine.waits import Waits
+from prs.engine.waits import Waits, at_most
 from prs.errors import ApiError, HelperError
-from prs.model import PASSING_LOCKS, Cluster, Node
+from prs.model import LOCK_PATIENCE, PASSING_LOCKS, Cluster, Node
 from prs.planner.ha_choice import leaving_by_mode
+from prs.planner.quantities import span
 from prs.pve.act.migration import Location
 from prs.pve.api import Api
 from prs.pve.read.ha import node_state
@@ -30,7 +31,7 @@ HA_MOVES = 3600.0
 ATTEMPTS = 3  # the HA manager repeats a migration that fails without end, so somebody has to say that it fails
 ENTERS = 90.0  # seconds the HA manager may take to change a node's mode (pve-ha-manager works in rounds of 10 s on two nodes)
 LOOK = 10.0  # seconds between two looks at the mode: the manager's own rounds
-MOVES_IT = "waiting: the HA manager moves it"
+MOVES_IT = at_most("the HA manager moves it", HA_MOVES)
 Changes = dict[str, Any]
 
 
@@ -119,7 +120,7 @@ class Maintenance:
         if now == on or (not self._told and not self._ask(job, node, on)):
             return ""
         if self._waits.lasted("maintenance") < ENTERS:
-            return f"waiting: {node} is to {'enter' if on else 'leave'} HA maintenance mode"
+            return at_most(f"{node} is to {'enter' if on else 'leave'} HA maintenance mode", ENTERS)
         words = f"the HA manager did not {'put' if on else 'take'} {node} {'into' if on else 'out of'} maintenance mode"
         self._journal.set_maintenance(job.id, node, "late", words)
         return ""
@@ -152,13 +153,25 @@ class Maintenance:
         return f"HA maintenance mode of {job.node} was ended"
 
     def trouble(self, job: Job, places: Mapping[int, Location]) -> str:
-        """What to tell at the end about a mode that could not be switched, or was not because guests under HA stay."""
+        """What to tell at the end about the mode: that a drained node is in it, or why it is not; and that it could not be switched."""
         state, words = self._journal.maintenance(job.id)
         if state == "wanted" and job.kind == "drain":
             left = [vmid for vmid, where in sorted(places.items()) if where.node == job.node and where.ha and _runs(where)]
             names = ", ".join(map(str, left[:5])) + (" ..." if len(left) > 5 else "")
             return f"HA maintenance mode of {job.node} stays off, because {names} under HA is still there" if left else ""
-        return words if state in ("failed", "late") else ""
+        if words and state in ("failed", "late"):
+            return words
+        return self._standing(job, any(where.ha for where in places.values())) if job.kind == "drain" else ""
+
+    def _standing(self, job: Job, used: bool) -> str:
+        """Whether the drained node is in the mode; "" where the HA manager has nothing to do, or its state may not be read."""
+        try:
+            ha, on = self._state(job.node)
+        except ApiError:
+            return ""
+        if on or ha == "maintenance":
+            return f"HA maintenance mode of {job.node} is on"
+        return f"HA maintenance mode of {job.node} is off: the HA manager may put guests there again" if used and ha == "online" else ""
 
     def follow(self, job: Job, places: Mapping[int, Location]) -> dict[int, Changes]:
         """What becomes of planned steps whose guests leave by the HA manager's own doing, by seq."""
@@ -183,7 +196,11 @@ class Maintenance:
             self._waits.forget(("ha", step.seq))
             self._waits.forget(("ha alone", step.seq))
             self._moving.discard(step.seq)
-            return {"message": f"waiting: locked ({where.lock})"}
+            if self._waits.lasted(("locked", step.seq)) < LOCK_PATIENCE:
+                return {"message": at_most(f"locked ({where.lock})", LOCK_PATIENCE)}
+            words = f"locked ({where.lock}) for more than {span(LOCK_PATIENCE)}; it is still on {step.source}"
+            return {"state": "failed", "message": words}
+        self._waits.forget(("locked", step.seq))
         if self._hopeless(step, where.ha in HA_MOVING, job.count("done")):
             return {"state": "failed", "message": f"the HA manager does not get it away: look at the tasks of {step.source}"}
         if where.ha in HA_MOVING or self._failures[step.seq]:
@@ -194,9 +211,9 @@ class Maintenance:
         """A guest that leaves by the mode waits for the other steps of guests under HA, and not at all if one of those stays for good."""
         others = [one for one in job.steps if one.ha and one.source == job.node and one.vmid not in self.theirs]
         if any(one.open for one in others) or self._journal.maintenance(job.id)[0] == "asked":
-            return {"message": "waiting: leaves by HA maintenance mode, after the other guests under HA"}
+            return {"message": f"waiting: leaves by HA maintenance mode, at most {span(ENTERS)} after the other guests under HA"}
         if self._waits.lasted(("on", step.seq)) < ENTERS:
-            return {"message": "waiting: leaves by HA maintenance mode"}
+            return {"message": at_most("leaves by HA maintenance mode", ENTERS)}
         words = f"only HA maintenance mode keeps it from being taken back to {step.source}, and that stays off while others under HA stay"
         return {"state": "skipped", "message": words}
 

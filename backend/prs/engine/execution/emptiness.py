@@ -53,6 +53,15 @@ def verdict(job: Job, places: Mapping[int, Location], hidden: Collection[int] = 
     return True, words + (f", {scope}" if scope else "")
 
 
+def ready_to_reboot(job: Job, scope: str) -> str:
+    """What the sight of an empty node means to whoever wants to reboot it; "" for a job that is no drain."""
+    if job.kind != "drain":
+        return ""
+    if scope:
+        return f"before a reboot make sure that no guest is hidden from {job.user}"
+    return f"no {'' if job.plan.stopped else 'running '}guest stands against a reboot now"
+
+
 def newcomers(job: Job, places: Mapping[int, Location]) -> set[int]:
     """The guests on the node that the job has not tried to move, or was kept from moving by something that may have changed."""
     tried = {step.vmid for step in job.steps if step.state != "skipped"} | {stay.vmid for stay in job.plan.blockers}

@@ -14,12 +14,13 @@ from prs.engine.execution import emptiness
 from prs.engine.execution.breaker import HELD_UP, stopped, tripped
 from prs.engine.execution.outcome import job_outcome
 from prs.engine.execution.record import Record
-from prs.engine.execution.sight import Sight
+from prs.engine.execution.sight import AGAIN, Sight
 from prs.engine.execution.starter import GATE_INTERVAL, Starter
 from prs.engine.execution.under_way import UnderWay
 from prs.engine.journal.jobs import STEP_OPEN, Job
-from prs.engine.waits import Waits
+from prs.engine.waits import Waits, at_most
 from prs.errors import LoginFailed, PveError
+from prs.planner.quantities import listed, span
 from prs.pve.act.migration import Location
 from prs.pve.api import Api
 
@@ -43,6 +44,7 @@ class Executor:
         self._under_way = UnderWay(api, self._record, self._waits)
         self._starter = Starter(api, holds, clock, self._record, self._waits, self._maintenance)
         self._judged = frozenset[int]() if (job := self._record.read()).state == "queued" else _failed(job)
+        self._last = ""  # what is waited for when all steps have ended: stays in the job's row until it is over
         self._looks_again = 0.0  # when guests that came during a drain are planned for again (monotonic)
 
     def tick(self) -> bool:
@@ -90,10 +92,12 @@ class Executor:
             return ""
         waiting = self._maintenance.after(job, places)
         if self._sight.short:
-            self._starter.waiting = "waiting: guests are gone from PVE's list, which is looked at a second time"
+            self._starter.waiting = at_most("guests are gone from PVE's list, which is looked at a second time", AGAIN)
         else:
             self._starter.look(job, self._sight.shown(places))
-        words = "; ".join(dict.fromkeys(filter(None, [self._starter.waiting, waiting])))
+        if job.count(*STEP_OPEN):
+            self._last = ""
+        words = "; ".join(dict.fromkeys(filter(None, [self._starter.waiting, waiting, self._last])))
         self._record.job(state="running", message=words)
         return waiting
 
@@ -117,12 +121,13 @@ class Executor:
         hidden = self._sight.hidden(job.node) if job.kind == "drain" else []
         state, words = job_outcome(job, places, hidden, self._sight.scope)
         if job.kind == "drain" and not self._sight.settled(state == "done"):
-            self._record.job(message=f"waiting: {job.node} is looked at a second time")
-            return False
-        notes = [self.journal.note(released(job.id)), words, self._maintenance.trouble(job, places)]
+            return self._wait(at_most(f"{job.node} is looked at a second time", AGAIN))
+        notes = [self.journal.note(released(job.id)), words]
         if job.request in ("cancel", "abort") and state != "done" and job.kind == "drain":
             notes.append(self._maintenance.end(job))
             self._holds.release(job.node, job.id)
+        else:
+            notes += [self._maintenance.trouble(job, places), emptiness.ready_to_reboot(job, self._sight.scope) if state == "done" else ""]
         notes += [self._left(job), self._untold(job)]
         words = "; ".join(filter(None, notes))
         self._record.job(state=state, ended=self.clock.time(), message=words)
@@ -164,13 +169,24 @@ class Executor:
         if moves := emptiness.moves_for(self.api, job, late | again, self._holds.held(), switches, self.clock.time()):
             self.journal.append_steps(job.id, moves)
             return True
-        return bool(late) and self._waits.lasted("newcomers", len(job.steps)) < NEWCOMER_PATIENCE
+        if not late or self._waits.lasted("newcomers", len(job.steps)) >= NEWCOMER_PATIENCE:
+            return False
+        names = listed([f"{vmid} ({places[vmid].name})" if places[vmid].name else str(vmid) for vmid in sorted(late)])
+        still = f"{'is' if len(late) == 1 else 'are'} still on {job.node}"
+        self._wait(at_most(f"no place is known yet for {names}, which {still}", NEWCOMER_PATIENCE))
+        return True
+
+    def _wait(self, words: str) -> bool:
+        """Say what the job waits for at its end; False, for it has not ended."""
+        self._last = words
+        self._record.job(message=words)
+        return False
 
     def _trouble(self, error: PveError, patience: float) -> bool:
         """PVE cannot be asked: its migrations go on, so wait; past `patience` say what is not known and end the job."""
         waited = self._waits.lasted("trouble", type(error).__name__)
         if waited < patience:
-            self._record.job(message=f"waiting for PVE: {error}")
+            self._record.job(message=f"waiting for PVE: {error}, at most {span(patience)}")
             return False
         for step in self._record.read().steps:
             if step.active:

@@ -14,6 +14,7 @@ from prs.engine.journal.journal import Journal
 from prs.engine.journal.lock import ExecutorLock
 
 Watch = Callable[[Job], None]
+QUEUES = 86_400.0  # seconds in which a command that carries jobs out has come to its end, however much there is to copy
 HEARD = 20.0  # seconds in which whoever carries a job out reacts to a request; one that does not is not waited for
 LEFT = "the terminal was closed"
 
@@ -96,9 +97,10 @@ def follow(journal: Journal, clock: SystemClock, job_id: str, interrupts: Interr
 
 
 def queue_up(lock: ExecutorLock, clock: SystemClock, interrupts: Interrupts) -> bool:
-    """Wait while another command, which ends by itself, holds the lock; False when a signal ended the wait."""
+    """Wait while another command, which ends by itself, holds the lock; False when a signal ended the wait, or QUEUES seconds did."""
+    began = clock.monotonic()
     while not lock.take() and not lock.holder.service:
-        if interrupts.any:
+        if interrupts.any or clock.monotonic() - began > QUEUES:
             return False
         clock.sleep(TICK)
     return True

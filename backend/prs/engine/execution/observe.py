@@ -12,6 +12,7 @@ from typing import Any
 from prs.engine.drain.ha_maintenance import HA_MOVES, HA_MOVING, HA_STARTS
 from prs.engine.journal.jobs import Step
 from prs.errors import PveError
+from prs.planner.quantities import span
 from prs.pve.act import migration
 from prs.pve.act.migration import Location
 from prs.pve.api import Api, clock_ahead
@@ -57,7 +58,7 @@ def silent(step: Step, where: Location | None, waited: float, error: PveError) -
     if waited >= GIVES_UP:
         words = f"PVE cannot say how it stands ({error}): look for the guest on {step.source} and {step.target}"
         return {"state": "unknown", "message": words}
-    return {"message": f"{SILENT} {step.source}: {error}", "speed": 0.0, "seconds_left": None}
+    return {"message": f"{SILENT} {step.source}, given up after {span(GIVES_UP)}: {error}", "speed": 0.0, "seconds_left": None}
 
 
 def _unheard(step: Step, where: Location, waited: float) -> Changes:
@@ -76,7 +77,7 @@ def _starting(api: Api, step: Step, where: Location | None, waited: float, known
     if upid:
         return {"state": "running", "upid": upid}
     if where is None:
-        return {"state": "skipped", "message": "the guest no longer exists"} if migration.gone(api, step.move) else {}
+        return {"state": "skipped", "message": "the guest no longer exists"} if migration.gone(api, step.move) else _unseen(step, waited)
     if where.node == step.target:
         return {"state": "verifying", "message": "OK"}
     # The tasks of a node that is down are not to be seen: only once it is back can one be called missing.
@@ -91,6 +92,13 @@ def _starting(api: Api, step: Step, where: Location | None, waited: float, known
     if step.attempts < ATTEMPTS:
         return {"state": "planned", "message": "PVE did not answer the request and started nothing; it is sent again"}
     return {"state": "failed", "message": f"PVE did not answer {step.attempts} requests and started nothing"}
+
+
+def _unseen(step: Step, waited: float) -> Changes:
+    """PVE's list does not show the guest, and yet it is not gone."""
+    if waited < GIVES_UP:
+        return {}
+    return {"state": "unknown", "message": f"PVE does not show where it is: look for the guest on {step.source} and {step.target}"}
 
 
 def _asked(api: Api, step: Step) -> float:
@@ -120,7 +128,7 @@ def _verifying(api: Api, step: Step, where: Location | None, waited: float, know
         if real and ":hamigrate:" not in real:
             return {"state": "running", "upid": real}
     if where is None:
-        return {"state": "failed", "message": "the guest no longer exists"} if migration.gone(api, step.move) else {}
+        return {"state": "failed", "message": "the guest no longer exists"} if migration.gone(api, step.move) else _unseen(step, waited)
     if where.node == step.target:
         return _arrived(api, step, where, waited)
     if where.node != step.source:

@@ -9,7 +9,7 @@ from prs.engine.clock import Clock
 from prs.engine.drain.ha_maintenance import HA_MOVES, HA_MOVING, MOVES_IT
 from prs.engine.execution import ready
 from prs.engine.journal.jobs import Job, Step
-from prs.engine.waits import Waits
+from prs.engine.waits import Waits, at_most
 from prs.errors import ApiError, Unreachable
 from prs.model import LOCK_PATIENCE, Cluster, Guest, Volume
 from prs.pve.act import migration
@@ -17,8 +17,10 @@ from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_move, sized
 from prs.pve.read.node_facts import NodeFacts
 
+CROWDED = 3600.0  # how long (s) the migrations of other jobs may stand in a step's way
 SECOND_LOOK = 60.0  # an objection to a step must last this long: figures of one 10 s sample jump
 FIGURES_LAG = 30.0  # a node's memory in use shows an arrived guest only after its next report
+WITH_OURS = "as long as migrations of this job get on, which may change that"
 LOCKED, HELD, MOVING = "locked", "held", "moving"  # what a step waits for; each kind has its own patience
 
 
@@ -43,14 +45,13 @@ class Preflight:
         guest = next((guest for guest in cluster.guests if guest.vmid == step.vmid), None)
         if guest is None:
             return self._missing(step)
-        if step.ha and guest.node == step.target:
-            moves = guest.ha in HA_MOVING
-            state, words = ("planned", MOVES_IT) if moves else ("done", "the HA manager has moved it")
-            return PreflightResult(step, state, words)
-        if guest.node != step.source:
+        arrives = step.ha and guest.node == step.target
+        if arrives and guest.ha not in HA_MOVING:
+            return PreflightResult(step, "done", "the HA manager has moved it")
+        if guest.node != step.source and not arrives:
             return PreflightResult(step, "skipped", f"is already on {guest.node}: something else moved it")
         if partner := _partner(job, step, cluster):
-            return PreflightResult(step, "planned", f"{MOVES_IT} together with {partner}")
+            return PreflightResult(step, "planned", at_most(f"the HA manager moves it together with {partner}", HA_MOVES))
         if guest.ha in HA_MOVING:
             waited = self._waits.lasted((MOVING, step.seq))
             if waited < HA_MOVES:
@@ -76,15 +77,16 @@ class Preflight:
     def _locked(self, step: Step, guest: Guest) -> PreflightResult:
         words = f"locked ({guest.lock})"
         if self._waits.lasted((HELD, step.seq), LOCKED) < LOCK_PATIENCE:
-            return PreflightResult(step, "planned", f"waiting: {words}")
+            return PreflightResult(step, "planned", at_most(words, LOCK_PATIENCE))
         return PreflightResult(step, "failed", f"{words} for more than {LOCK_PATIENCE / 60:.0f} minutes; it is still on {step.source}")
 
     def _allowed(self, job: Job, step: Step, cluster: Cluster, elsewhere: Sequence[Step]) -> PreflightResult:
         """Our own limits first, because they cost no call, then PVE's own precondition call, then what that does not look at."""
-        others = [*(other for other in job.steps if other.active), *elsewhere]
-        ahead = [*others, *(other for other in job.steps[: step.seq - 1] if other.state == "planned")]
+        own = [other for other in job.steps if other.active]
+        ahead = [*own, *elsewhere, *(other for other in job.steps[: step.seq - 1] if other.state == "planned")]
         arrived = [other for other in job.steps if other.state == "done" and abs(self._clock.time() - other.ended) < FIGURES_LAG]
-        patience = float("inf") if others else SECOND_LOOK
+        # What is under way may make room: each migration of our own has a limit of its own.
+        patience = float("inf") if own else CROWDED if elsewhere else SECOND_LOOK
         words = ready.objection(cluster, step, ahead, arrived, job.policy, job.node)
         if words:
             return self._wait(step, words, HELD, patience)
@@ -106,7 +108,8 @@ class Preflight:
 
     def _wait(self, step: Step, words: str, kind: str, patience: float) -> PreflightResult:
         if self._waits.lasted((HELD, step.seq), kind) < patience:
-            return PreflightResult(step, "planned", f"waiting: {words}")
+            limited = at_most(words, patience) if patience < float("inf") else f"waiting: {words}, {WITH_OURS}"
+            return PreflightResult(step, "planned", limited)
         return PreflightResult(step, "skipped", words)
 
 

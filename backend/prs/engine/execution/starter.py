@@ -14,14 +14,18 @@ from prs.engine.execution.preflight import SECOND_LOOK, Preflight
 from prs.engine.execution.ready import startable
 from prs.engine.execution.record import Record
 from prs.engine.journal.jobs import Job, Step
-from prs.engine.waits import Waits
+from prs.engine.waits import Waits, at_most
 from prs.errors import ApiError, Unreachable
 from prs.model import Cluster
+from prs.planner.quantities import span
 from prs.pve.act import migration
 from prs.pve.act.migration import Location
 from prs.pve.api import Api
 from prs.pve.read.snapshot import read_cluster
 
+PATIENCE = 900.0  # seconds without quorum, or with a list that comes back short, after which a job begins nothing more
+# Each of them is seen to its end, and cancelled when nothing of it moves any more (UnderWay).
+OTHERS = "waiting: migrations of other jobs come first, each of them as long as it gets on"
 GATE_INTERVAL = 10.0  # PVE's own figures are renewed every 10 s: reading them more often tells nothing new
 
 
@@ -44,7 +48,8 @@ class Starter:
         elsewhere = [step for other, step in self._record.journal.active_steps() if other != job.id]
         ready = startable(job.steps, elsewhere, job.policy, self._aside)
         if not ready:
-            self.waiting = ""
+            self._waits.forget("ahead")
+            self.waiting = OTHERS if elsewhere and _idle(job) else ""
         # Steps that have to wait do not hold up others whose turn has just come.
         if not ready or (self._clock.monotonic() < self._opens and self._looked.issuperset(step.seq for step in ready)):
             return
@@ -55,17 +60,25 @@ class Starter:
         ready = startable(job.steps, elsewhere, job.policy, self._aside)
         self._looked = frozenset(step.seq for step in ready)
         self.waiting = self._ahead(job, cluster, places)
-        waits = [self.waiting or not self._start(self._record.read(), step, cluster, elsewhere) for step in ready]
+        left = {step.seq for step in self._record.read().steps if step.open}
+        waits = [self.waiting or not self._start(self._record.read(), step, cluster, elsewhere) for step in ready if step.seq in left]
         if any(waits):
             self._opens = self._clock.monotonic() + GATE_INTERVAL
 
     def _ahead(self, job: Job, cluster: Cluster, places: Mapping[int, Location]) -> str:
         """What comes before any request of ours: a complete reading, quorum, the end of HA maintenance mode; "" when all is ready."""
+        words = "" if cluster.quorate else "the cluster has no quorum"
         if places.keys() - {guest.vmid for guest in cluster.guests}:
-            return "waiting: PVE's list came back without some guests"
-        if not cluster.quorate:
-            return "waiting: the cluster has no quorum"
-        return self._maintenance.before(job, cluster)
+            words = "PVE's list came back without some guests"
+        if not words:
+            self._waits.forget("ahead")
+            return self._maintenance.before(job, cluster)
+        if self._waits.lasted("ahead") < PATIENCE:
+            return at_most(words, PATIENCE)
+        for step in job.steps:
+            if step.state == "planned":
+                self._record.step(step, state="skipped", message=f"not started, because for {span(PATIENCE)} {words}")
+        return ""
 
     @property
     def _aside(self) -> frozenset[int]:
@@ -89,7 +102,7 @@ class Starter:
         except ApiError as error:
             # A plain no starts nothing. What changed since the last reading (started, locked, no quorum) is seen at the next one.
             if error.status == 500 and self._waits.lasted(("refused", step.seq)) < SECOND_LOOK:
-                self._record.step(step, state="planned", message=f"waiting: PVE: {error}", attempts=step.attempts)
+                self._record.step(step, state="planned", message=at_most(f"PVE: {error}", SECOND_LOOK), attempts=step.attempts)
                 return False
             self._record.step(step, state="failed", message=str(error))
         except Unreachable as error:
@@ -98,3 +111,8 @@ class Starter:
         else:
             self._record.step(step, state="running", upid=upid, started=self._clock.time())
         return True
+
+
+def _idle(job: Job) -> bool:
+    """True when steps are left and none of them is under way."""
+    return job.count("planned") > 0 and not any(step.active for step in job.steps)

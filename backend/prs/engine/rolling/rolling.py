@@ -15,6 +15,7 @@ from prs.engine.journal.jobs import Job
 from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling import gates
 from prs.engine.rolling.runs import RollingRun, RollingRuns, Stop
+from prs.engine.waits import at_most
 from prs.errors import ApiError, HelperError, JobConflict, PlanError, PveError, Unreachable
 from prs.model import Plan, Policy
 from prs.pve.act import power
@@ -55,6 +56,7 @@ class Rolling:
 
     def __init__(self, api: Api, runs: RollingRuns, clock: Clock, run_id: str, actions: Actions) -> None:
         self.api, self.runs, self.journal, self.clock, self.run_id, self.actions = api, runs, runs.journal, clock, run_id, actions
+        self._waiting = ""
 
     def go(self) -> RollingRun:
         """Carry the rolling_run out; its end is in the journal, and true."""
@@ -113,9 +115,20 @@ class Rolling:
         while words := gates.closed_gate(self.api, self.clock.time(), leaving):
             if self.clock.monotonic() - began >= patience:
                 raise Halted(f"{when}: {words}")
-            self._rest()
+            self._rest(at_most(f"{when}: {words}", patience))
+        self._waits("")
 
-    def _rest(self) -> None:
+    def _waits(self, words: str) -> None:
+        """Tell what is waited for, once, and keep it in the journal for as long as it lasts."""
+        if words == self._waiting:
+            return
+        self._waiting = words
+        if words:
+            self.actions.say(f"{words[0].upper()}{words[1:]}.")
+        self.runs.note(self.run_id, words)
+
+    def _rest(self, words: str) -> None:
+        self._waits(words)
         self._unless_stopped()
         self.clock.sleep(LOOK)
 
@@ -176,7 +189,7 @@ class Rolling:
                 raise Halted(f"{stop.node} was told to reboot and is not back after {REBOOT / 60:.0f} minutes")
             if waited > GOES_DOWN and self._uptime(stop):
                 raise Halted(f"{stop.node} was told to reboot and has not done so within {GOES_DOWN / 60:.0f} minutes")
-            self._rest()
+            self._rest(at_most(f"{stop.node} reboots", REBOOT))
         self._pass(stop.node, PATIENCE, f"after the reboot of {stop.node}")
         return self._set(stop, state="returning")
 

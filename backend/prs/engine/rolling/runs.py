@@ -85,6 +85,11 @@ class RollingRuns:
         with self.journal.transaction() as db:
             db.execute(f"UPDATE stops SET {columns} WHERE tour = ? AND seq = ?", (*changes.values(), run_id, seq))
 
+    def note(self, run_id: str, words: str) -> None:
+        """Set what a rolling_run waits for, "" for nothing."""
+        with self.journal.transaction() as db:
+            db.execute("UPDATE tours SET message = ? WHERE id = ?", (words, run_id))
+
     def end(self, run_id: str, state: RunState, message: str, now: float) -> None:
         """Record the end of a rolling_run."""
         with self.journal.transaction() as db:

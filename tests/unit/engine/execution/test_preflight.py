@@ -71,9 +71,9 @@ def test_a_guest_against_which_nothing_stands_may_go_and_pve_was_asked(bench: Be
 
 def test_a_lock_is_waited_for_and_then_given_up_without_asking_pve(bench: Bench) -> None:
     locked = replace(GUEST, lock="backup")
-    assert bench.look(locked) == ("planned", "waiting: locked (backup)")
+    assert bench.look(locked) == ("planned", "waiting: locked (backup), at most 30 minutes")
     bench.clock.sleep(LOCK_PATIENCE - 1)
-    assert bench.look(locked) == ("planned", "waiting: locked (backup)")
+    assert bench.look(locked) == ("planned", "waiting: locked (backup), at most 30 minutes")
     bench.clock.sleep(2)
     state, words = bench.look(locked)
     assert state == "failed"
@@ -82,7 +82,7 @@ def test_a_lock_is_waited_for_and_then_given_up_without_asking_pve(bench: Bench)
 
 
 def test_a_migration_by_somebody_else_is_waited_for(bench: Bench) -> None:
-    assert bench.look(migrating=(101,)) == ("planned", "waiting: a migration of it that is not ours is running")
+    assert bench.look(migrating=(101,)) == ("planned", "waiting: a migration of it that is not ours is running, at most 30 minutes")
     assert bench.look(migrating=(102,)) == ("", "")
     bench.look(migrating=(101,))
     bench.clock.sleep(LOCK_PATIENCE + 1)
@@ -102,7 +102,7 @@ def test_a_guest_that_a_list_lacks_once_is_waited_for(bench: Bench) -> None:
     """Its node has it, or cannot be asked."""
     bench.api.answers["/cluster/resources"] = []
     bench.api.answers["/nodes/pve1/qemu/101/status/current"] = {"status": "running"}
-    assert bench.look(None) == ("planned", "waiting: PVE's list does not show the guest, which its node has")
+    assert bench.look(None) == ("planned", "waiting: PVE's list does not show the guest, which its node has, at most 60 seconds")
     bench.api.answers["/cluster/resources"] = ApiError(595, "No route to host")
     assert bench.look(None)[1].startswith("waiting: the cluster does not show the guest, and its nodes cannot be asked")
 
