@@ -22,7 +22,8 @@ def test_ha_guests_leave_by_the_plan_and_the_mode_comes_last(ram: Path, flavour:
     drive = Drive(world, ram, switch=world.ha_maintenance)
     plan = drive.plan("pve1")
     job = drive.finish(drive.queue(plan))
-    assert (job.state, job.message) == ("done", "pve1 is empty: the cluster shows no guest on it; HA maintenance mode of pve1 is on; no guest stands against a reboot now"), job.steps
+    said = "pve1 is empty: the cluster shows no guest on it; HA maintenance mode of pve1 is on; no guest stands against a reboot now"
+    assert (job.state, job.message) == ("done", said), job.steps
     assert drive.guests_on("pve1") == []
     assert world.ha.in_maintenance == {"pve1"}
     assert {move.vmid: move.target for move in plan.moves} == {move.vmid: world.guests[move.vmid].node for move in plan.moves}
@@ -142,7 +143,7 @@ def test_what_does_not_depend_on_the_mode_does_not_wait_for_it(ram: Path, flavou
     job = drive.journal.job(job_id)
     assert set(words) == {"waiting: pve1 is to enter HA maintenance mode, at most 90 seconds"}
     assert asked[0] < next(step.started for step in job.steps if step.vmid == 104) < asked[0] + 60
-    assert job.message.endswith("the HA manager did not put pve1 into maintenance mode")
+    assert "the HA manager did not put pve1 into maintenance mode" in job.message
 
 
 def test_without_helper_everything_is_ours(ram: Path, flavour: Flavour) -> None:
@@ -167,7 +168,7 @@ def test_a_helper_that_refuses_is_told_of_and_worked_around(ram: Path, flavour: 
     drive = Drive(world, ram, switch=refuse)
     job = drive.run("pve1")
     assert job.state == "done"
-    assert job.message.endswith("the helper for HA maintenance mode does not answer: Connection refused")
+    assert "the helper for HA maintenance mode does not answer: Connection refused" in job.message
     assert not drive.journal.held()["pve1"].maintenance or not world.ha.in_maintenance
     drive.assert_sound()
 
@@ -178,7 +179,7 @@ def test_a_helper_that_changes_nothing(ram: Path, flavour: Flavour) -> None:
     drive = Drive(world, ram, switch=lambda node, on: None)
     job = drive.run("pve1")
     assert job.state == "done"
-    assert job.message.endswith("the HA manager did not put pve1 into maintenance mode")
+    assert "the HA manager did not put pve1 into maintenance mode" in job.message
 
 
 def test_maintenance_that_somebody_else_began_is_not_ended_by_us(ram: Path, flavour: Flavour) -> None:

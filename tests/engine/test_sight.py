@@ -67,7 +67,10 @@ def test_elsewhere_empty_reaches_as_far_as_the_account_sees(ram: Path, flavour: 
     """A NoAccess role hides a guest and nobody says so: the words do not claim more than that."""
     drive = Drive(lab(flavour), ram, Policy(containers=True), user="team@pve", on_a_node=False)
     job = drive.run("pve1")
-    assert job.message == "pve1 is empty: the cluster shows no guest on it, as far as team@pve may see; before a reboot make sure that no guest is hidden from team@pve"
+    assert job.message == (
+        "pve1 is empty: the cluster shows no guest on it, as far as team@pve may see; "
+        "before a reboot make sure that no guest is hidden from team@pve"
+    )
     assert drive.guests_on("pve1") == [105]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 
@@ -67,7 +68,7 @@ def test_one_line_for_each_running_migration_and_a_total() -> None:
     ("step", "detail"),
     [
         (replace(MOVING, state="starting"), "starting"),
-        (replace(MOVING, state="verifying"), "waiting to see it on pve3"),
+        (replace(MOVING, state="verifying"), "waiting to see it on pve3, at most 5 minutes"),
         (replace(MOVING, total=0), "running for 0:11"),
         (replace(MOVING, speed=0.0, seconds_left=None), "31%, 2.9 of 9.5 GiB"),
         (replace(MOVING, speed=0.0, seconds_left=None, message="no word from pve1: no answer"),
@@ -87,6 +88,18 @@ def test_what_is_waited_for_stays_in_the_block() -> None:
     one = replace(job.steps[1], state="planned", message="waiting: locked (backup)")
     steps = tuple(replace(one, seq=number, vmid=200 + number) for number in (1, 2))
     assert block(replace(job, steps=steps), samples.NOW, WIDE)[-2] == "  201 (mail) and 1 more: waiting: locked (backup)"
+    both = block(replace(job, steps=steps, message=words), samples.NOW, WIDE)
+    assert both[-3:-1] == [f"  {words}", "  201 (mail) and 1 more: waiting: locked (backup)"]
+
+
+def test_without_a_terminal_a_reason_to_wait_is_a_line_once_and_again_each_minute() -> None:
+    stream, job = io.StringIO(), replace(samples.running(), message="waiting: the cluster has no quorum, at most 15 minutes")
+    lines = Lines(stream)
+    for second in range(0, 100, 2):
+        lines.show(job, samples.NOW + second)
+    lines.show(replace(job, message=""), samples.NOW + 100)
+    lines.show(job, samples.NOW + 102)
+    assert stream.getvalue().count("waiting: the cluster has no quorum, at most 15 minutes\n") == 3
 
 
 @pytest.mark.parametrize(("width", "height"), [(40, 10), (80, 6), (100, 24)])
