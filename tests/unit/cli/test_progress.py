@@ -68,7 +68,7 @@ def test_one_line_for_each_running_migration_and_a_total() -> None:
     ("step", "detail"),
     [
         (replace(MOVING, state="starting"), "starting"),
-        (replace(MOVING, state="verifying"), "waiting to see it on pve3, at most 5 minutes"),
+        (replace(MOVING, state="verifying"), "waiting to see it on pve3, at most 60 minutes"),
         (replace(MOVING, total=0), "running for 0:11"),
         (replace(MOVING, speed=0.0, seconds_left=None), "31%, 2.9 of 9.5 GiB"),
         (replace(MOVING, speed=0.0, seconds_left=None, message="no word from pve1: no answer"),

@@ -70,6 +70,7 @@ class Rolling:
             self.runs.end(self.run_id, "done", "", self.clock.time())
         except Halted as halt:
             if halt.left or (halt.cancelled and self.actions.left()):
+                self._waits("")
                 return self.runs.get(self.run_id)
             self.runs.end(self.run_id, "cancelled" if halt.cancelled else "failed", self._left(str(halt)), self.clock.time())
         return self.runs.get(self.run_id)
