@@ -15,6 +15,9 @@ from ui.stage import Stage, open_stage
 def without_peers(route: Route) -> None:
     """A lab without the other nodes' services would put a warning on top of every picture."""
     response = route.fetch()
+    if response.status != 200:  # nothing new
+        route.fulfill(response=response)
+        return
     answer = response.json()
     answer["data"]["peers"] = []
     route.fulfill(response=response, json=answer)
