@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from prs.cli.job_view import rolling_text
 from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
-from prs.engine.journal.lock import ExecutorLock
+from prs.engine.journal.lock import ExecutorLock, other_at_work, signature
 from prs.engine.rolling.rolling import Actions, Rolling
 from prs.engine.rolling.runs import RollingRun, RollingRuns
 from prs.errors import PlanError
@@ -24,6 +25,7 @@ from prs.pve.read.permissions import REBOOT
 from prs.pve.roster import listed, scope, unproven
 from prs.similar import in_brackets
 
+AT_WORK = "rolling maintenance is carried out by"  # the journal's note with the signature of the process
 # One that is still running was left because its terminal was closed.
 _EXITS = {"done": exits.DONE, "failed": exits.PARTIAL, "cancelled": exits.CANCELLED, "running": exits.CANCELLED}
 
@@ -40,6 +42,10 @@ def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] =
     with ExecutorLock(settings.state_dir, work, "rolling.lock") as mine, ExecutorLock(settings.state_dir, work) as lock:
         if not mine.taken:
             raise PlanError(f"rolling maintenance is under way already: {mine.holder.words}")
+        # The lock's file may have been deleted under a process that is at work; the journal still names it.
+        if other := other_at_work(worker.journal.note(AT_WORK)):
+            raise PlanError(f"rolling maintenance is under way already: process {other}")
+        worker.journal.note(AT_WORK, signature(os.getpid()))
         rolling_run = _left(worker, runs)
         worker.begin(lock)
         if rolling_run is not None:

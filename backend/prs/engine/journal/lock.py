@@ -116,3 +116,19 @@ def _busy(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def signature(pid: int) -> str:
+    """A running process as nobody else will be called: its number and when it began (Linux, proc(5)); "" where that is not known."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return f"{pid} {fields[19]}" if len(fields) > 19 else ""
+
+
+def other_at_work(noted: str) -> int:
+    """The number of the other process that has noted its signature and still lives, 0 for none; it holds though its lock file is gone."""
+    number = noted.partition(" ")[0]
+    pid = int(number) if number.isdecimal() else 0
+    return pid if pid and pid != os.getpid() and signature(pid) == noted else 0
