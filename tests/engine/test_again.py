@@ -16,6 +16,7 @@ from simcluster.scenes import add_accounts, small
 from simcluster.world import Flavour, World
 
 READY = "; no guest stands against a reboot now"
+ON = "HA maintenance mode of pve1 is on"
 
 
 def awake(flavour: Flavour) -> World:
@@ -116,7 +117,7 @@ def test_a_guest_under_ha_in_backup(ram: Path, flavour: Flavour) -> None:
     begun = world.clock.time()
     world.clock.after(900, lambda: world.life.lock(102, ""))
     job = drive.finish(drive.queue(plan))
-    assert (job.state, job.message) == ("done", f"pve1 is empty: the cluster shows no guest on it{READY}"), job.steps
+    assert (job.state, job.message) == ("done", f"pve1 is empty: the cluster shows no guest on it; {ON}{READY}"), job.steps
     assert max(step.ended for step in job.steps if step.vmid != 102) < begun + 300
     assert last(job, 102).state == "done"
     assert not world.overfilled
