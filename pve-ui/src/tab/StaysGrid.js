@@ -12,6 +12,8 @@ Ext.define('PRS.StaysGrid', {
     collapsible: true,
     collapsed: true,
     titleCollapse: true,
+    // A click into the list while it is still growing would be lost.
+    animCollapse: false,
     stateful: true,
     stateId: 'grid-prs-stays',
     stateEvents: ['columnresize', 'columnmove', 'sortchange'],
