@@ -197,7 +197,7 @@ class House:
         files = [self.folder / f"{part}.log" for part in ((name, "inbox") if name == "web" else (name,))]
         return "".join(path.read_text(errors="replace") for path in files if path.exists())
 
-    def wait(self, ready: Callable[[], bool], seconds: float = 20.0) -> None:
+    def wait(self, ready: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until `ready` is true; errors of a service that does not listen yet count as false."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
