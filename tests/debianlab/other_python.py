@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -20,7 +21,8 @@ def main(release: str, arguments: list[str]) -> int:
     lower = tools(release, (ROOT / "requirements-dev.txt").read_text())
     words = shlex.join((f"{TOOLS}/bin/python", "-m", "pytest", "-p", "no:cacheprovider", *arguments))
     command = f"cd /tree && {TOOLS}/bin/python --version && exec {words}"
-    settings = [f"--setenv={name}={value}" for name, value in {**CLEAN, **INSIDE}.items()]
+    given = {name: value for name in ("PYTEST_ADDOPTS",) if (value := os.environ.get(name))}
+    settings = [f"--setenv={name}={value}" for name, value in {**CLEAN, **INSIDE, **given}.items()]
     with tempfile.TemporaryDirectory(prefix="prs-python-") as folder, fresh(lower, Path(folder) / "machine") as root:
         # What tests fetch, such as other releases of a library, is kept where they keep it outside.
         binds = (f"--bind-ro={ROOT}:/tree", f"--bind={CACHE.parent}:/root/.cache/prs-test", *pip_trust())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -191,6 +192,18 @@ class House:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number) if number == 9 else process.send_signal(number)
         process.wait(30)
+        if name == "web" and number == 9:
+            self._wait_for_the_workers_end()
+
+    def _wait_for_the_workers_end(self) -> None:
+        """Until nobody listens: a worker that is still dying takes a connection and breaks it, and Python leaves that socket open."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            with socket.socket() as probe:
+                if probe.connect_ex((self.address, self.port)) == errno.ECONNREFUSED:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"{self.address}:{self.port} is still listened to after kill -9")
 
     def log(self, name: str) -> str:
         """What a service has written so far; the inbox belongs to the web."""
