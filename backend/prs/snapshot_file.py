@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prs.codec import from_json, to_json
-from prs.errors import ModelError
+from prs.errors import ModelError, UsageError
 from prs.model import Cluster
 
 FORMAT = "prs-snapshot"
@@ -68,19 +68,19 @@ def _sound(cluster: Cluster) -> Cluster:
 
 
 def read(path: Path) -> Cluster:
-    """Read the file at `path`; ModelError naming the file."""
+    """Read the file at `path`, which somebody named; UsageError naming the file."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > _LARGEST:
-        raise ModelError(f"{path} is too long for a snapshot")
+        raise UsageError(f"{path} is too long for a snapshot")
     try:
         return parse(data.decode())
     except (UnicodeDecodeError, ModelError) as error:
         words = "this is not a snapshot: it is not text" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise ModelError(f"{path}: {words}") from None
+        raise UsageError(f"{path}: {words}") from None
 
 
 def save(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from play.case import BadCase, play
 from play.from_snapshot import write_case
-from prs.errors import ModelError
+from prs.errors import ModelError, UsageError
 from simcluster.errors import SceneError
 
 
@@ -26,7 +26,7 @@ def main() -> int:
         else:
             for line in play(options.folder):
                 print(line, flush=True)
-    except (BadCase, SceneError, ModelError) as error:
+    except (BadCase, SceneError, ModelError, UsageError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:

@@ -20,7 +20,7 @@ EVERYWHERE = "shared"  # the storage of guests of which no local disk is known
 
 
 def write_case(snapshot: Path, folder: Path) -> None:
-    """Write cluster.json, prs.conf, command and README; files that are there already are left alone. ModelError for a bad snapshot."""
+    """Write cluster.json, prs.conf, command and README; files that are there already are left alone. UsageError for a bad snapshot."""
     cluster = snapshot_file.read(snapshot)
     words = README.format(name=cluster.name or "(without a name)", nodes=len(cluster.nodes), guests=len(cluster.guests))
     folder.mkdir(parents=True, exist_ok=True)

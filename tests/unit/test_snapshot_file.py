@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 
 from prs import snapshot_file
 from prs.engine.planning import PlanRequest, what_if
-from prs.errors import ModelError
+from prs.errors import ModelError, UsageError
 from prs.model import Policy
 from prs.planner.plan import plan_balance
 from unit import samples
@@ -54,7 +54,7 @@ def test_users_are_left_out() -> None:
 def test_anything_else_is_refused(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "cluster.json"
     path.write_text(text)
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(UsageError) as caught:
         snapshot_file.read(path)
     assert str(caught.value) == f"{path}: {words}"
 
@@ -73,12 +73,12 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     refused = {"none": " cannot be read: No such file or directory", "binary": ": this is not a snapshot: it is not text"}
     for name, words in refused.items():
         path = tmp_path / name
-        with pytest.raises(ModelError) as caught:
+        with pytest.raises(UsageError) as caught:
             snapshot_file.read(path)
         assert str(caught.value) == f"{path}{words}"
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(ModelError) as lost:
         snapshot_file.save(tmp_path / "none" / "file", "{}")
-    assert str(caught.value) == f"{tmp_path}/none/file cannot be written: No such file or directory"
+    assert str(lost.value) == f"{tmp_path}/none/file cannot be written: No such file or directory"
 
 
 def test_the_text_is_json_for_others() -> None:

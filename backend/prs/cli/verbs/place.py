@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +15,10 @@ from prs.cli.call import Call
 from prs.cli.journal_of import held_of
 from prs.cli.placement_view import placement_page
 from prs.codec import from_json, to_json
+from prs.config.load import Settings
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.placing import make_placement, place
-from prs.errors import ModelError, UsageError
+from prs.errors import ModelError, PlanError, UsageError
 from prs.helper import client
 from prs.model import Disk, NewGuest, Placement
 from prs.pve.roster import roster_in
@@ -29,13 +31,10 @@ def act(call: Call) -> int:
     """Rank the nodes and show them; the exit code tells that a guest has no place."""
     options, asked = call.options, asked_of(call.options)
     settings = call.settings(offline=options.snapshot is not None)
-    if options.snapshot is not None:
-        cluster = snapshot_file.read(options.snapshot)
-        found = place(cluster, settings.policy, asked, cluster.taken)
-    else:
-        held, api = held_of(settings), call.connect(settings.require_endpoint())
-        roster = roster_in(client.PVE)
-        cluster, found = make_placement(api, settings.policy, time.time(), asked, lambda one: keep_out(one, held), roster)
+    try:
+        found = _found(call, settings, asked)
+    except PlanError as error:
+        raise PlanError(_in_options(str(error), options)) from None
     if options.nodes:
         return _nodes(call, found)
     if call.json:
@@ -43,6 +42,28 @@ def act(call: Call) -> int:
     else:
         call.print(placement_page(found, call.style))
     return exits.DONE if found.feasible else exits.INFEASIBLE
+
+
+def _found(call: Call, settings: Settings, asked: int | Sequence[NewGuest]) -> Placement:
+    """The placement in the saved cluster, or in the one that is there; PlanError with the mistakes of the question."""
+    if call.options.snapshot is not None:
+        cluster = snapshot_file.read(call.options.snapshot)
+        return place(cluster, settings.policy, asked, cluster.taken)
+    held, api = held_of(settings), call.connect(settings.require_endpoint())
+    roster = roster_in(client.PVE)
+    return make_placement(api, settings.policy, time.time(), asked, lambda one: keep_out(one, held), roster)[1]
+
+
+def _in_options(mistakes: str, options: Any) -> str:
+    """Mistakes of the one guest that options ask about, by the names of the options instead of the fields of an order."""
+
+    def option(field: re.Match[str]) -> str:
+        if field["disk"] is None:
+            return f"--{field['name'].removesuffix('s') if field['name'] == 'rules' else field['name']}"
+        storage, size = options.disk[int(field["disk"])]
+        return f"--disk {storage}:{size / 2**30:g}"
+
+    return mistakes if options.order else re.sub(r"\bguests\[0\]\.(?:disks\[(?P<disk>\d+)\]\.)?(?P<name>\w+)", option, mistakes)
 
 
 def _nodes(call: Call, found: Placement) -> int:
@@ -55,7 +76,7 @@ def _nodes(call: Call, found: Placement) -> int:
 
 
 def asked_of(options: Any) -> int | Sequence[NewGuest]:
-    """What the options ask about; UsageError for what does not go together, ModelError for an order that cannot be read."""
+    """What the options ask about; UsageError for what does not go together and for an order that cannot be read."""
     given = [name for name in _NEEDS if getattr(options, name)]
     if options.vmid is not None:
         if given or options.order:
@@ -79,13 +100,16 @@ def _order(name: str) -> list[NewGuest]:
         with Path("/dev/stdin" if name == "-" else name).open("rb") as file:
             text = file.read(_LARGEST + 1)
     except OSError as error:
-        raise ModelError(f"{name} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     if len(text) > _LARGEST:
-        raise ModelError(f"{name} is too long for an order")
+        raise UsageError(f"{name} is too long for an order")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        raise ModelError(f"{name} is no JSON") from None
+        raise UsageError(f"{name} is no JSON") from None
     if not isinstance(data, list):
-        raise ModelError(f"{name}: a list of guests is expected, found {type(data).__name__}")
-    return [from_json(NewGuest, item, f"guests[{number}]") for number, item in enumerate(data)]
+        raise UsageError(f"{name}: a list of guests is expected, found {type(data).__name__}")
+    try:
+        return [from_json(NewGuest, item, f"guests[{number}]") for number, item in enumerate(data)]
+    except ModelError as error:
+        raise UsageError(f"{name}: {error}") from None

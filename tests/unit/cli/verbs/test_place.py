@@ -66,6 +66,8 @@ def test_a_guest_that_exists(saved: Path, conf: Path) -> None:
     (["--order", "/nonexistent.json"], "/nonexistent.json cannot be read: No such file or directory"),
     (["--memory", "-1"], "allowed: a number of GiB above 0"),
     (["--memory", "2", "--disk", "lvm"], "allowed: STORAGE:GIB"),
+    (["--memory", "2", "--disk", "lvm:1", "--disk", "nosuch:8.5"], "--disk nosuch:8.5: there is no storage nosuch"),
+    (["--like", "4711", "--rule", "nosuch"], "--like: there is no guest 4711; --rule: there is no HA rule nosuch"),
 ])  # fmt: skip
 def test_what_makes_no_sense(arguments: list[str], said: str, saved: Path, conf: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with suppress(SystemExit):
@@ -78,5 +80,5 @@ def test_an_order_of_another_shape_names_the_field(saved: Path, conf: Path, tmp_
     shapes = {"{}": "a list of guests is expected", '[{"memory": "2"}]': "guests[0].memory: int is expected", "x": "is no JSON"}
     for text, said in shapes.items():
         order.write_text(text)
-        assert cli.main(["place", "--order", str(order), "--snapshot", str(saved), "-c", str(conf)]) == exits.ERROR
+        assert cli.main(["place", "--order", str(order), "--snapshot", str(saved), "-c", str(conf)]) == exits.USAGE
         assert said in capsys.readouterr().err
