@@ -39,7 +39,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Script = Callable[[Asked], "Answer | str"]
+Script = Callable[[Asked], "Answer | str | bytes"]  # bytes are sent as they are
 
 
 def data(value: Any = None) -> Answer:
@@ -110,6 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body, self.number)
         owner.asked.append(asked)
         answer = owner.script(asked)
+        if isinstance(answer, bytes):
+            self.wfile.write(answer)
+            self.close_connection = b"Content-Length" not in answer
+            return
         if isinstance(answer, str):
             if answer == HANG:
                 owner.closing.wait(20)

@@ -7,7 +7,9 @@ import socket
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,65 @@ def test_an_answer_of_nested_lists_is_told_in_words(serve: Serve, client: Connec
     server = serve(lambda asked: Answer('{"data": ' + "[" * 100_000 + "]" * 100_000 + "}"))
     with pytest.raises(Unreachable, match="not one of Proxmox VE's API"):
         client(server).get("/version")
+
+
+def packed(*parts: bytes) -> bytes:
+    """A head that says gzip, and the parts packed one after the other, so that a bomb needs no memory here either."""
+    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    body = b"".join(packer.compress(part) for part in parts) + packer.flush()
+    return b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n"
+HOSTILE: dict[str, tuple[bytes, str]] = {
+    "a bomb of 100 MiB": (packed(b'{"data": "', *[bytes(2**20)] * 100, b'"}'), "longer than 4 MiB"),
+    "a bomb in a bomb": (packed(packed(b'{"data": 1}')).replace(b"gzip", b"gzip, gzip", 1), "packed in a way"),
+    "another packing": (packed(b"").replace(b"gzip", b"zstd", 1), "packed in a way"),
+    "no packing": (packed(b"").replace(b"\x1f\x8b", b"\x1f\x8a", 1), "cannot be unpacked"),
+    "half a packing": (packed(b'{"data": 1}')[:-12].replace(b"Content-Length", b"X-Length"), "not one of"),
+    "without an end": (LONG + b'{"data": "' + b" " * 5 * 2**20, "longer than 4 MiB"),
+    "NaN": (b'HTTP/1.1 200 OK\r\n\r\n{"data": NaN}', "not one of"),
+    "a head without end": (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 300_000, "closed the connection"),
+    "a thousand headers": (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000 + b"\r\n", "closed the connection"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_a_hostile_node_has_passed_on_is_read_to_a_bound(name: str, serve: Serve, client: Connect) -> None:
+    """And in words; the very next answer is read as ever."""
+    answer, words = HOSTILE[name]
+    server = serve(lambda asked: answer if "/nodes/" in asked.path else data(1))
+    with client(server) as api:
+        with pytest.raises(Unreachable, match=words):
+            api.get("/nodes/bad/rrddata")
+        assert api.get("/version") == 1
+
+
+def test_a_packed_answer_is_read_and_the_connection_kept(serve: Serve, client: Connect) -> None:
+    server = serve(lambda asked: packed(b'{"data": "', b"x" * 3 * 2**20, b'"}'))
+    with client(server) as api:
+        assert [len(api.get("/nodes/good/rrddata")) for _ in range(3)] == [3 * 2**20] * 3
+    assert server.asked[0].headers["accept-encoding"] == "gzip"
+
+
+def test_hands_that_are_shaken_byte_by_byte_do_not_hold_a_call_for_ever(client: Connect) -> None:
+    """Each byte of the TLS handshake comes in time, and its end never: Python counts its limit for all of it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            with suppress(OSError):
+                sock, _ = listener.accept()
+                with sock:
+                    sock.sendall(b"\x16\x03\x03\x40\x00")
+                    while True:
+                        time.sleep(0.1)
+                        sock.sendall(b"\x02")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        with pytest.raises(Unreachable, match=r"did not answer within 0\.5 seconds"):
+            client(f"127.0.0.1:{listener.getsockname()[1]}", timeout=0.5).get("/version")
+        thread.join(60)
 
 
 def test_a_login_too_costs_no_more_than_the_timeout(serve: Serve, client: Connect) -> None:

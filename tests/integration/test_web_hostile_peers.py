@@ -55,14 +55,23 @@ ODD: dict[str, bytes] = {
     "less than promised": framed(b"{}", 200, "Content-Length: 5000"), "packed": framed(b"\x1f\x8b\x08", 200, "Content-Encoding: gzip"),
     "an error without words": framed({"error": {"code": 5, "message": None, "details": 1}}, 500),
 }  # fmt: skip
-DRIP = framed(b'{"data": ', 200, "Content-Length: 100000")
+CHUNKED = "Transfer-Encoding: chunked"
+# What comes first, what comes again and again, and seconds between: as fast as it goes, whoever reads it gets to do nothing else.
+ENDLESS: dict[str, tuple[bytes, bytes, float]] = {
+    "drips": (framed(b'{"data": ', 200, "Content-Length: 100000"), b" ", 0.2),
+    "continues": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, 0),
+    "trailers": (framed(b"0\r\n", 200, CHUNKED), b"X: y\r\n" * 1000, 0),
+    "small chunks": (framed(b"", 200, CHUNKED), b"1\r\n \r\n" * 1000, 0),
+    "without a length": (framed(b"", 200, "X: y"), b" " * 10_000, 0),
+}
+SHAKES = (b"\x16\x03\x03\x40\x00", b"\x02", 0.2)  # a TLS record of 16 KiB, byte by byte
 GOOD = "pve2"
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, release: str) -> Iterator[House]:
-    """A node with as many peers as there are odd answers, and one more."""
-    nodes = {f"pve{number}": {"memory": 64, "cpu": 16, "host": 2} for number in range(1, len(ODD) + 4)}
+    """A node with as many peers as there are odd answers and endless ones, and two more."""
+    nodes = {f"pve{number}": {"memory": 64, "cpu": 16, "host": 2} for number in range(1, len(ODD) + len(ENDLESS) + 4)}
     world = add_accounts(from_json({"nodes": nodes, "guests": {}}, time.time()))
     with house(tmp_path_factory.mktemp("home"), world, release=release) as found:
         for node in nodes:  # what pmxcfs does: every node holds the certificate of every other
@@ -75,43 +84,49 @@ def home(tmp_path_factory: pytest.TempPathFactory, release: str) -> Iterator[Hou
 
 @pytest.fixture
 def root(home: House) -> Iterator[Person]:
-    home.start_web()
-    yield home.log_in("root@pam")
-    home.stop("web")
+    try:
+        home.start_web()
+        yield home.log_in("root@pam")
+    finally:  # also when it does not come up
+        home.stop("web")
 
 
 class Says(socketserver.BaseRequestHandler):
-    """Reads a request and answers with the bytes of its server, then drips if that is its way."""
+    """Reads a request and answers with the bytes of its server, then goes on if that is its way."""
 
     server: Peer
 
     def handle(self) -> None:
         """One connection."""
+        first, again, pause = self.server.says
         with suppress(OSError):
             self.request.recv(65536)
-            self.request.sendall(self.server.answer)
-            while self.server.drips:
-                time.sleep(0.2)
-                self.request.sendall(b" ")
+            self.request.sendall(first)
+            while again:
+                time.sleep(pause)
+                self.request.sendall(again)
             socket.socket.shutdown(self.request, socket.SHUT_WR)
             while self.request.recv(65536):
                 pass
 
 
 class Peer(socketserver.ThreadingTCPServer):
-    """A service of another node that shows the right certificate."""
+    """A service of another node that shows the right certificate, if it comes to that."""
 
     allow_reuse_address = daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, home: House, node: str, answer: bytes, drips: bool = False) -> None:
-        self.answer, self.drips = answer, drips
+    def __init__(self, home: House, node: str, says: tuple[bytes, bytes, float]) -> None:
+        self.says = says
         super().__init__((home.server.addresses[node], home.port), Says)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(home.pve / "local/pve-ssl.pem", home.pve / "local/pve-ssl.key")
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """TLS in the connection's own thread."""
+        if self.says == SHAKES:
+            super().finish_request(request, client_address)
+            return
         with suppress(OSError), self._context.wrap_socket(request, server_side=True) as secured:
             super().finish_request(secured, client_address)
 
@@ -120,11 +135,11 @@ class Peer(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def peers(home: House, answers: dict[str, bytes], drip: str = "") -> Iterator[None]:
-    """A service on each of these nodes, by its name; `drip` is one that goes on for ever."""
+def peers(home: House, answers: dict[str, bytes], endless: dict[str, tuple[bytes, bytes, float]] | None = None) -> Iterator[None]:
+    """A service on each of these nodes, by its name; those of `endless` go on for ever."""
     with ExitStack() as stack:
-        for node, answer in answers.items():
-            server = stack.enter_context(Peer(home, node, answer, node == drip))
+        for node, says in {**{node: (answer, b"", 0.0) for node, answer in answers.items()}, **(endless or {})}.items():
+            server = stack.enter_context(Peer(home, node, says))
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
             thread.start()
             stack.callback(server.shutdown)
@@ -144,12 +159,12 @@ def silent_peers(home: House) -> Iterator[None]:
 
 
 def test_odd_answers_are_dropped_with_the_peers_names_and_others_served_meanwhile(home: House, root: Person) -> None:
-    """All at once, one of them dripping, beside one that answers as described."""
-    dripping = f"pve{len(ODD) + 3}"
+    """All at once, some without an end, beside one that answers as described."""
     odd = {f"pve{number}": answer for number, answer in enumerate(ODD.values(), 3)}
+    endless = {f"pve{number}": says for number, says in enumerate([*ENDLESS.values(), SHAKES], len(ODD) + 3)}
     good = framed(listed({**BRIEF, "host": GOOD}))
     found: dict[str, Any] = {}
-    with peers(home, {GOOD: good, **odd, dripping: DRIP}, dripping):
+    with peers(home, {GOOD: good, **odd}, endless):
         start = time.monotonic()
         asking = threading.Thread(target=lambda: found.update(root.get("/jobs")))
         asking.start()
@@ -161,11 +176,13 @@ def test_odd_answers_are_dropped_with_the_peers_names_and_others_served_meanwhil
     told = {peer["node"]: peer for peer in found["peers"]}
     assert [job["host"] for job in found["jobs"]] == [GOOD]
     assert told[GOOD]["reached"]
-    for node, name in zip(odd, ODD, strict=True):
+    for node, name in zip([*odd, *endless], [*ODD, *ENDLESS, "shakes hands for ever"], strict=True):
         assert told[node]["reached"] is False, name
         assert told[node]["message"].startswith(f"{node} ("), name
         assert len(told[node]["message"]) < 400, name
-    assert "does not answer within" in told[dripping]["message"]
+    drips, *_, shakes = endless
+    assert "does not answer within" in told[drips]["message"]
+    assert "does not answer within" in told[shakes]["message"]
     assert "Traceback" not in home.log("web")
 
 

@@ -13,6 +13,7 @@ from prs.logs import brief
 from prs.web.access import guard
 from prs.web.access.client import BRIDGE
 from prs.web.access.login import read_login
+from prs.web.access.pace import MOST
 from prs.web.api.answers import compressed, refused
 from prs.web.api.openapi import PREFIX
 from prs.web.api.refusal import Refusal, refusal
@@ -60,7 +61,18 @@ def _admit(context: Context) -> Response | None:
         changing = request.method not in ("GET", "HEAD")
         login = read_login(headers.get("Authorization", ""), headers.get("CSRFPreventionToken", ""), changing)
         g.caller = context.verifier.verify(login, request.remote_addr or "", changing)
+        if changing:
+            _keep_pace(context)
     return None
+
+
+def _keep_pace(context: Context) -> None:
+    """Refuse the changes of a user that asks for too many; of those in a minute only the first one has a line in the log."""
+    excess = context.pace.excess(g.caller.login.user)
+    if excess:
+        g.carried = excess > 1
+        words = f"More than {MOST} changes were asked for within a minute: try again in the next one."
+        raise Refusal(429, "slow_down", words, retry=context.pace.left())
 
 
 def _finish(response: Response) -> Response:

@@ -20,6 +20,7 @@ from prs.web.access.auth import Caller, Connect, Verifier
 from prs.web.access.guard import Guard
 from prs.web.access.guesses import LOGINS, LOGINS_CLIENT, Gate, Guesses
 from prs.web.access.login import Login
+from prs.web.access.pace import Pace
 from prs.web.cache import Cache
 from prs.web.facts import Facts, Known
 from prs.web.inbox.client import Inbox
@@ -36,7 +37,7 @@ class Context:
     def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, site: Site, inbox: Inbox) -> None:
         self.settings, self.guard, self.site, self._inbox = settings, guard, site, inbox
         self.verifier, self.guesses, self.logins = Verifier(api, connect), Guesses(), Gate(LOGINS, LOGINS_CLIENT)
-        self.later = Later()
+        self.later, self.pace = Later(), Pace()
         self._known = Known(lambda: inbox.look("facts"))
         pve: Callable[[Login], Api] = lambda login: connect(self.verifier.endpoint(login))  # noqa: E731
         self.peers = Peers(settings.web.port, site.node, settings.web.api, lambda: self.facts.nodes, pve)

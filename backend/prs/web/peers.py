@@ -58,6 +58,22 @@ class Unanswered(PrsError):
     """A peer gave no usable answer; the text says why."""
 
 
+class _Answer(http.client.HTTPResponse):
+    """An answer whose head and framing have an end: as long as bytes keep coming, nothing else is served, no deadline either."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+        if found[1] < 200:  # our service never says "100 Continue", of which there may be any number
+            raise http.client.BadStatusLine("1xx")
+        return found
+
+    def begin(self) -> None:
+        """Read the head; chunks may be of one byte each, and what follows the last one never ends."""
+        super().begin()
+        if self.chunked:
+            raise http.client.UnknownTransferEncoding
+
+
 class Peers:
     """The services of the other nodes, asked through one bounded pool: at their port, or where that is closed through pveproxy."""
 
@@ -135,20 +151,24 @@ class Peers:
             raise Unanswered(words if isinstance(error, ApiError) and error.status == 501 else str(error)) from None
         if not isinstance(found, dict) or not isinstance(found.get("status"), int):
             raise Unanswered("gives no usable answer")
-        return found["status"], found.get("answer")
+        try:
+            return found["status"], parse(json.dumps(found.get("answer")).encode())
+        except (RecursionError, ValueError):
+            raise Unanswered("gives no usable answer") from None
 
     def _send(self, peer: Peer, login: Login, method: str, path: str, body: object) -> tuple[int, Any]:
         seconds = TIMEOUT if method == "GET" and "/answers/" not in path else CHANGING
         pin = self._pin(peer)
-        connection = http.client.HTTPSConnection(peer.address, self._port, timeout=seconds, context=self._context(pin))
+        connection = http.client.HTTPConnection(peer.address, self._port, timeout=seconds)
+        connection.response_class = _Answer
         # The timeout of a socket is one of each byte; this one is for all of the answer.
         late = threading.Event()
         timer = threading.Timer(seconds, _give_up, (connection, late))
         timer.start()
         try:
-            connection.connect()
+            shown = _connect(connection, self._context(pin))
             # Before anything secret is sent: the certificate must be the very one this node shows according to the cluster's own files.
-            if pin is not None and connection.sock.getpeercert(binary_form=True) != pin:
+            if pin is not None and shown != pin:
                 raise Unanswered("its certificate is not the one that Proxmox VE holds for it")
             headers = {"Authorization": login.authorization, "Accept": "application/json"}
             if method != "GET":
@@ -184,11 +204,19 @@ class Peers:
         return context
 
 
-def _give_up(connection: http.client.HTTPSConnection, late: threading.Event) -> None:
+def _connect(connection: http.client.HTTPConnection, context: ssl.SSLContext) -> bytes | None:
+    """Connect in two steps, as nobody could end from outside a handshake of http.client's that drips; the certificate that is shown."""
+    made = socket.create_connection((connection.host, connection.port), connection.timeout)
+    secured = connection.sock = context.wrap_socket(made, server_hostname=connection.host, do_handshake_on_connect=False)
+    secured.do_handshake()
+    return secured.getpeercert(binary_form=True)
+
+
+def _give_up(connection: http.client.HTTPConnection, late: threading.Event) -> None:
     late.set()
     if connection.sock is not None:
         with suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)  # that of TLS would take away what is just being read from
 
 
 def _number(answer: Any) -> str:
@@ -204,7 +232,7 @@ def _judged(peer: Peer, status: int, answer: Any, schema: str) -> Reply:
     if isinstance(answer, dict):
         answer = {name: value for name, value in answer.items() if name != "said"}  # its codes are found here
     envelope = record("", data=ref(schema)) if good else ref("Error")
-    wrong = mistakes(envelope, answer)
+    wrong = mistakes(envelope, answer) or ([] if good or 400 <= status < 600 else ["status: is none of an answer"])
     if not wrong and good:
         claimed = {job["host"] for job in answer["data"].get("jobs", [answer["data"]]) if "host" in job}
         wrong = [] if claimed <= {peer.node} else ["it speaks for another node"]

@@ -111,3 +111,18 @@ def test_what_is_no_answer_of_the_service_is_told(answer: Any, words: str) -> No
 def test_a_refused_connection_stays_the_reason_where_there_is_no_bridge() -> None:
     (reply,) = peers(Pve(ApiError(501, "not implemented")), port=1).ask([PEER], LOGIN, "GET", "/api/v1/jobs?scope=node", "Jobs")
     assert "refuses the connection" in reply.error
+
+
+@pytest.mark.parametrize("status", [10**40, -1, 0, True, 302, 204])
+def test_a_status_that_is_none_is_not_passed_on(status: int) -> None:
+    """What pveproxy passes on is in the body, where a hostile node may write any number."""
+    answer = {"error": {"code": "state", "message": "no", "details": []}}
+    (reply,) = peers(Pve({"status": status, "headers": {}, "answer": answer})).ask([PEER], LOGIN, "POST", "/api/v1/jobs/1/cancel", "Job")
+    assert (reply.refused, bool(reply.error)) == (None, True)
+
+
+@pytest.mark.parametrize("word", [float("nan"), float("inf"), "\udc80"], ids=["NaN", "Infinity", "half a character"])
+def test_what_no_browser_can_read_is_not_passed_on(word: object) -> None:
+    error = {"error": {"code": "state", "message": word, "details": []}}
+    (reply,) = peers(Pve({"status": 409, "headers": {}, "answer": error})).ask([PEER], LOGIN, "GET", "/api/v1/jobs/1", "Job")
+    assert "gives no usable answer" in reply.error

@@ -23,8 +23,8 @@ class HostFailed(Exception):
         self.sent, self.stale = sent, stale
 
 
-def on_the_way(error: requests.RequestException, place: str, timeout: float, ca_file: str) -> HostFailed:
-    """A transport error of requests in words."""
+def on_the_way(error: Exception, place: str, timeout: float, ca_file: str) -> HostFailed:
+    """A transport error of requests or urllib3 in words."""
     roots = list(_chain(error))
     for root in roots:
         if isinstance(root, socket.gaierror):
@@ -38,7 +38,7 @@ def on_the_way(error: requests.RequestException, place: str, timeout: float, ca_
         return HostFailed(wrong_name_words(place), sent=False)
     if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in names:
         return HostFailed(f"{place} cannot be reached (host down, or a firewall in between)", sent=False)
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout) or "ReadTimeoutError" in names:
         return HostFailed(f"{place} did not answer within {timeout:g} seconds", sent=True)
     tls = next((root for root in roots if isinstance(root, ssl.SSLError)), None)
     if tls is not None:
@@ -78,10 +78,14 @@ def in_the_answer(response: requests.Response, place: str, user: str) -> PveErro
 
 def _json(response: requests.Response) -> dict[str, Any]:
     try:
-        body = json.loads(response.content)
+        body = json.loads(response.content, parse_constant=_no_number)
     except (ValueError, RecursionError):  # thousands of nested lists are no answer of PVE either
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _clean(words: str) -> str:

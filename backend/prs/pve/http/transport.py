@@ -11,6 +11,7 @@ from typing import Any
 import requests
 
 from prs.errors import LoginFailed, Unreachable
+from prs.pve.http.body import BROKEN, CODINGS, Unread, most, read_body
 from prs.pve.http.credentials import credentials
 from prs.pve.http.deadline import TIMES, Deadline
 from prs.pve.http.failures import HostFailed, in_the_answer, on_the_way
@@ -39,7 +40,8 @@ class Transport:
         self._session = requests.Session()
         self._session.trust_env = False  # neither a proxy meant for apt nor a .netrc may get at the login
         self._session.verify = endpoint.verify
-        self._session.headers.update({"Accept": "application/json", "User-Agent": "proxmox-rebalancing-service"})
+        accepted = {"Accept": "application/json", "Accept-Encoding": CODINGS}
+        self._session.headers.update({**accepted, "User-Agent": "proxmox-rebalancing-service"})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # a foreign cookie would win over a token
         self._session.mount("https://", self._adapter)
 
@@ -105,9 +107,13 @@ class Transport:
             try:
                 response = self._session.request(
                     method, f"https://{place}{url}", params=params or None, data=data or None, headers=dict(headers),
-                    timeout=(min(CONNECT, limit), limit), allow_redirects=False,
+                    timeout=(min(CONNECT, limit), limit), allow_redirects=False, stream=True,
                 )  # fmt: skip
-            except requests.RequestException as error:
+                with response:
+                    read_body(response, most(url))
+            except Unread as error:
+                raise HostFailed(f"{place} gave an answer that is {error}: this is not one of Proxmox VE's API", sent=True) from None
+            except BROKEN as error:
                 if not deadline.over:
                     raise on_the_way(error, place, limit, self._endpoint.ca_file) from None
         if deadline.over:

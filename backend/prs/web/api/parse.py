@@ -10,7 +10,7 @@ def parse(data: bytes) -> Any:
     """The value; ValueError for no JSON, NaN and Infinity, halves of surrogate pairs, and brackets without end."""
     try:
         value = json.loads(data, parse_constant=_no_number)
-        json.dumps(value, ensure_ascii=False).encode()
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # 1e999 is read as Infinity
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return value

@@ -190,6 +190,7 @@ SENTENCES = (
     "it is on {node}, not on {node2}",
     "The plan moves guests that you may not migrate",
     "Other plans are being made: try again in 5 seconds",
+    "More than {n} changes were asked for within a minute: try again in the next one",
     "The cluster has no quorum: nothing can be migrated until it has",
     "The cluster has no quorum: nothing can be migrated until a majority of its nodes is online",
     "PVE's own auto-rebalance is on: each plan says who balances which guests under HA",
