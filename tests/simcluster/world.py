@@ -65,6 +65,7 @@ class World:
         self.mappings: dict[str, Mapping] = {}
         self.options: dict[str, Any] = {}  # datacenter.cfg, property strings parsed as the API gives them
         self.requests: Counter[str] = Counter()  # "METHOD /path/{template}" -> how often
+        self.backup_jobs: list[dict[str, object]] = []  # rows of /cluster/backup
         self.schema_errors: list[str] = []  # requests that PVE's API schema does not allow
         self.events: list[Event] = []
         self.overfilled: list[Event] = []  # a node held more memory than it has

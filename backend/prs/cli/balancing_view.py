@@ -17,18 +17,24 @@ def balancing_text(found: Balancing, now: float) -> str:
     limits += [f"{found.max_moves} migrations"] if found.max_moves else []
     limits += [f"{found.max_bytes / 2**30:g} GiB"] if found.max_bytes else []
     limits += ["containers too"] if found.containers else []
-    lines = [f"Automatic balancing: {_LEVELS[found.level]}; {found.method}, {', '.join(limits)}, every {found.schedule / 3600:g} h"]
+    lines = [f"Automatic balancing: {_LEVELS[found.level]}; {found.method}, {', '.join(limits)}, {_schedule(found)}"]
     if state.leader:
         here = " (this node)" if state.leader == found.host else ": ask there for the last and the next run"
         lines.append(f"{state.leader} leads{here}; {state.why}")
     if state.last_run:
         lines.append(f"last run {_when(state.last_run)}: {state.result}{f' {found.outcome}' if found.outcome else ''}")
+    if found.level != "off" and found.paused_until > now:
+        lines.append(f"paused until {_when(found.paused_until)}")
     if found.level != "off" and state.waiting:
         due = f", {_when(state.next_run)}" if state.next_run > now else ""
         lines.append(f"the next run waits for {state.waiting}{due}")
     if state.plan:
         lines.append(f"suggested: plan {state.plan}; start it in the Rebalancing tab, or plan anew and carry that out with `run`")
     return "\n  ".join(map(clean, lines)) + "\n"
+
+
+def _schedule(found: Balancing) -> str:
+    return f"at {found.calendar}" if found.calendar else f"every {found.schedule / 3600:g} h"
 
 
 def _when(moment: float) -> str:

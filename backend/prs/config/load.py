@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from prs.config import last_good
+from prs.config.calendar import Calendar
 from prs.config.ini import parse
 from prs.config.layers import ACCOUNT, PVE, Layer, files_over, read_layers, shared_files, unmounted
 from prs.config.mistakes import HIDDEN, shown
 from prs.config.options import OPTIONS
 from prs.config.resolve import Found, Mistakes, Place, resolve
+from prs.config.windows import Window
 from prs.endpoint import Endpoint
 from prs.errors import ConfigError
 from prs.model import Policy
@@ -42,13 +44,20 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the administrator configured; `schedule` in seconds. Its repr shows no secret."""
+    """What the administrator configured; `schedule` and `after_return` in seconds, moments in Unix time. Its repr shows no secret."""
 
     source: Path
     policy: Policy = field(default_factory=Policy)
     endpoint: Endpoint | None = None  # None: no host or credentials yet, so only jobs that bring their own can run
     daemon: bool = True
-    schedule: float = 86400.0
+    schedule: float = 86400.0  # between two runs, when there is no calendar
+    calendar: Calendar | None = None
+    quiet: tuple[Window, ...] = ()  # no run by schedule begins in these
+    wait_for_backups: bool = False
+    after_return: float = 0.0  # a run by schedule waits until every node has been up for so long
+    on_return: bool = False  # and then there is one
+    paused_until: float = 0.0
+    run_at: float = 0.0  # one run more
     automation: Literal["off", "suggest", "on"] = "on"
     dry_run: bool = False
     log_level: str = "info"
@@ -136,7 +145,7 @@ def _load(path: Path, cluster: Path | None, account: str, instead: Mapping[Path,
         policy=replace(_policy(found), pools=tuple(found.pools.values()), domains=tuple(found.domains), storages=tuple(found.storages)),
         endpoint=None if missing else _endpoint(found),
         daemon=found.get("service", "daemon"),
-        schedule=found.get("service", "schedule"),
+        **_when(found),
         automation=found.get("service", "automation"),
         dry_run=found.get("service", "dry_run"),
         log_level=found.get("service", "log_level"),
@@ -202,6 +211,13 @@ def _endpoint(found: Found) -> Endpoint:
         ca_file=found.get("proxmox", "ca_file"),
         timeout=found.get("proxmox", "timeout"),
     )
+
+
+def _when(found: Found) -> dict[str, Any]:
+    when = found.get("service", "schedule")
+    names = ("quiet", "wait_for_backups", "after_return", "on_return", "paused_until", "run_at")
+    chosen = {"calendar": when} if isinstance(when, Calendar) else {"schedule": when}
+    return chosen | {name: found.get("service", name) for name in names}
 
 
 def _web(found: Found) -> Web:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from prs.config import values
+from prs.config import times, values
+from prs.config.windows import windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,35 @@ OPTIONS = (
         "Keep running and balance by the schedule (1), or make one pass and end (0).",
     ),
     Option(
-        "service", "schedule", values.interval, "24", "hours (24), or a time such as 30m, 12h, 1d; from 1m to 366d",
-        "Time between two runs of the daemon: hours, or a number with m, h or d.",
+        "service", "schedule", times.schedule, "24",
+        "hours (24), a time from 1m to 366d (30m, 12h, 1d), or a calendar event of Proxmox VE (02:30, sat 03:00, mon..fri 0/6:00, daily)",
+        "When the daemon balances: so long after its last run, or at the times of a calendar event; a plain number is hours.",
+    ),
+    Option(
+        "service", "quiet", windows, "", "[WEEKDAYS] HH:MM-HH:MM, or WEEKDAYS for whole days, with ; between two of them",
+        "Windows of the week in which no run by schedule begins, in the node's time; one that is due waits for the end.",
+        "mon..fri 08:00-18:00; sat,sun",
+    ),
+    Option(
+        "service", "wait_for_backups", values.switch, "0", _SWITCH,
+        "Let a run by schedule wait while a backup runs, or a backup job is due within half an hour.",
+    ),
+    Option(
+        "service", "after_return", times.minutes, "0", "minutes (15), or a time such as 30m or 2h; up to 24h",
+        "Let a run by schedule wait until every node has been up for so long.",
+    ),
+    Option(
+        "service", "on_return", values.switch, "0", _SWITCH,
+        "Run once more when a node has come back, after the time of after_return.",
+    ),
+    Option(
+        "service", "paused_until", times.moment, "", "YYYY-MM-DD HH:MM in the node's time, or with a Z behind it in UTC",
+        "No run by schedule begins before this moment.", "2026-12-24 18:00",
+    ),
+    Option(
+        "service", "run_at", times.moment, "", "YYYY-MM-DD HH:MM in the node's time, or with a Z behind it in UTC",
+        "One run more at this moment, whatever the schedule, windows and pauses say; it is forgotten when a day has passed.",
+        "2026-12-24 18:00",
     ),
     Option(
         "service", "automation", values.choice("off", "suggest", "on"), "on", "off, suggest or on",

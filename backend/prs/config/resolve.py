@@ -18,7 +18,10 @@ Place = tuple[int, int]  # number of the layer and line in it; (-1, 0): nowhere
 NOWHERE: Place = (-1, 0)
 Mistakes = list[tuple[Place, str]]
 # What speaks for all nodes may be said of all nodes only.
-_OF_A_CLUSTER = {("service", "schedule"), ("service", "dry_run"), ("service", "automation")}
+_OF_A_CLUSTER = {
+    ("service", name)
+    for name in ("schedule", "quiet", "wait_for_backups", "after_return", "on_return", "paused_until", "run_at", "dry_run", "automation")
+}
 
 
 def of_the_cluster(section: str, name: str) -> bool:

@@ -15,7 +15,7 @@ from prs.similar import similar
 GIB = 2**30
 _SIZES = {"": GIB, "g": GIB, "gb": GIB, "gib": GIB, "m": 2**20, "mb": 2**20, "mib": 2**20, "t": 2**40, "tb": 2**40, "tib": 2**40}
 _SECONDS = {"": 3600.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_NUMBER = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
+NUMBER = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 _NODE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _PATTERN = re.compile(r"!?[A-Za-z0-9._*?-]{1,253}")
@@ -54,7 +54,7 @@ def number(low: float, high: float, factor: float = 1.0, unit: str = "") -> Call
     """Make a reader of a plain number from low to high, with an optional unit sign after it, that gives the number times factor."""
 
     def read(value: str) -> float:
-        found = re.fullmatch(_NUMBER + r"\s*" + (f"(?:{re.escape(unit)})?" if unit else ""), value)
+        found = re.fullmatch(NUMBER + r"\s*" + (f"(?:{re.escape(unit)})?" if unit else ""), value)
         if not found or not low <= float(found[1]) <= high:
             raise ValueError
         return float(found[1]) * factor
@@ -84,7 +84,7 @@ def limit(reader: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def interval(value: str) -> float:
     """Read a time from 1 minute to 366 days, in hours or with the unit m, h or d; give seconds."""
-    found = re.fullmatch(_NUMBER + r"\s*([a-z]*)", value.lower())
+    found = re.fullmatch(NUMBER + r"\s*([a-z]*)", value.lower())
     if not found or found[2] not in _SECONDS:
         raise ValueError
     seconds = float(found[1]) * _SECONDS[found[2]]
@@ -95,7 +95,7 @@ def interval(value: str) -> float:
 
 def size(value: str) -> int:
     """Read a size in GiB or with the unit MiB, GiB or TiB (a letter is enough, all are powers of 1024); give bytes."""
-    found = re.fullmatch(_NUMBER + r"\s*([a-z]*)", value.lower())
+    found = re.fullmatch(NUMBER + r"\s*([a-z]*)", value.lower())
     if not found or found[2] not in _SIZES or float(found[1]) * _SIZES[found[2]] > 2**60:
         raise ValueError
     return round(float(found[1]) * _SIZES[found[2]])

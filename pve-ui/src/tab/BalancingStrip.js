@@ -33,7 +33,9 @@ Ext.define('PRS.BalancingStrip', {
                 this.about(gettext('Last run {0}: {1}'), PRS.Format.when(state.last_run), outcome),
             );
         }
-        if (state.next_run) {
+        if (found.level !== 'off' && found.paused_until * 1000 > Date.now()) {
+            parts.push(this.about(gettext('Paused until {0}'), PRS.Format.when(found.paused_until)));
+        } else if (state.next_run) {
             parts.push(this.about(gettext('Next run {0}'), PRS.Format.when(state.next_run)));
         }
         if (found.level !== 'off' && state.waiting && state.waiting !== 'its time') {

@@ -54,7 +54,8 @@ schedule: 1w
         "allowed: a comma list of node names, * and ? allowed, ! before an exception.",
         "FILE line 17: is not written as 'option: value' (a value, also a list, has one line; a comment begins with # or ;).",
         "FILE line 18: [balancing] spread = '': allowed: percentage points from 0 to 100.",
-        "FILE line 20: [service] schedule = '1w': allowed: hours (24), or a time such as 30m, 12h, 1d; from 1m to 366d.",
+        "FILE line 20: [service] schedule = '1w': allowed: hours (24), a time from 1m to 366d (30m, 12h, 1d), or a calendar event of "
+        "Proxmox VE (02:30, sat 03:00, mon..fri 0/6:00, daily).",
         "FILE line 21: section [proxmox] begins a second time (first on line 4).",
     ]
 

@@ -238,14 +238,16 @@ def _firewall(call: Call, tools: Tools, settings: Settings, told: Told) -> None:
 
 
 def _next_steps(settings: Settings) -> str:
-    hours = f"{settings.schedule / 3600:g} hours"
+    event = settings.calendar
+    begin = f"balancing is due at {event.text}" if event else "balancing begins in 5 minutes"
+    rhythm = "" if event else f", then every {settings.schedule / 3600:g} hours"
     of_all = shared.available()
     who = "The service of each node reads" if of_all else f"The service of {socket.gethostname()} reads"
     which = ", on the one node that leads" if of_all else ""
     here = f"dry_run: 1 under [service] in {settings.source}, then systemctl reload {SERVICE}"
     dry = f"{SERVICE} config set service.dry_run 1" if of_all else here
     return (
-        f"\nNothing has been moved. {who} the account by itself; balancing begins in 5 minutes{which}, then every {hours}.\n"
+        f"\nNothing has been moved. {who} the account by itself; {begin}{which}{rhythm}.\n"
         f"See what would be moved:                 {SERVICE} plan\n"
         f"Let it say so only, and move nothing:    {dry}\n"
         f"Begin now:                               {SERVICE} run\n"

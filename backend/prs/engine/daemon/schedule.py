@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 from prs import audit
+from prs.config.calendar import Calendar
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
+from prs.engine.daemon.busy import Wait, busy, not_now
 from prs.engine.daemon.endings import give_way, resting
 from prs.engine.daemon.host import Host
 from prs.engine.daemon.leader import leader
@@ -27,6 +30,7 @@ from prs.pve.read.quorum import member_nodes
 
 log = logging.getLogger(__name__)
 
+NEVER = "idle; the schedule names no moment that is still to come"
 STANDING_BY = "standing by"  # begins the status of a daemon that does not lead
 DAY = 86_400.0
 HOT_AGAIN = 1800.0  # seconds between two runs that a node with hardly any free memory calls for
@@ -43,6 +47,9 @@ class Schedule:
         self._host, self._journal, self._clock, self._recorder, self._holds, self._say = host, journal, clock, recorder, holds, say
         self.next_look = self._next_hot = 0.0  # of the monotonic clock
         self._told_why = False  # why nothing is planned although it is time
+        self._begun = clock.time()
+        self._counted: tuple[Calendar | None, float] = (None, 0.0)  # a calendar's event, and from when its times count here
+        self._called, self._asked = False, 0.0  # something calls for a run before its time; the last run that somebody has asked for
 
     def put_off(self, until: float, hot: bool = False) -> None:
         """Look at nothing before this moment of the monotonic clock; with `hot` not at a node without free memory either."""
@@ -72,19 +79,23 @@ class Schedule:
             self._say("serving jobs of the web interface; automatic balancing is off")
             self._told(waiting="", next_run=0.0, plan="")
             return
-        last = self._relieved(settings, now, float(self._journal.note("last_run") or 0))
-        due = last + settings.schedule
-        if abs(now - last) < settings.schedule or self._clock.monotonic() < self.next_look:
-            if not self._told_why or abs(now - last) < settings.schedule:
-                self._say(f"idle; next look at the cluster in {max(0.0, due - now) / 3600:.1f} h")
-                self._told(waiting="its time", next_run=max(due, now + self.next_look - self._clock.monotonic()))
+        last = float(self._journal.note("last_run") or 0)
+        asked = self._asked_for(settings, now, last)
+        due = now if asked or self._calls(settings, now, last) else self._due(settings, now, last)
+        if due > now or self._clock.monotonic() < self.next_look:
+            if not self._told_why or due > now:
+                self._say(f"idle; next look at the cluster in {max(0.0, due - now) / 3600:.1f} h" if due < math.inf else NEVER)
+                self._told(waiting="its time", next_run=max(due, now + self.next_look - self._clock.monotonic()) if due < math.inf else 0.0)
+            return
+        if not asked and (wait := not_now(settings, now)):
+            self._waits(wait)
             return
         self.next_look, self._told_why = self._clock.monotonic() + RETRY, False
         try:
-            if self._run(settings, now):
+            if self._run(settings, now, asked):
                 self._journal.note("last_run", str(now))
-                self.next_look = 0.0
-                self._told(waiting="its time", next_run=now + settings.schedule, last_run=now)
+                self.next_look, self._called = 0.0, False
+                self._told(waiting="its time", next_run=self._due(settings, now, now), last_run=now)
         except JournalError:
             raise
         except PrsError as error:
@@ -92,25 +103,61 @@ class Schedule:
             self._say(f"the scheduled run could not be planned, next try in {RETRY / 60:.0f} minutes: {error}", logging.ERROR)
             self._told(waiting=f"the next try, because this one could not be planned: {error}", next_run=now + RETRY)
 
-    def _relieved(self, settings: Settings, now: float, last: float) -> float:
-        """When the last run was; 0 where a node that is nearly full calls for one at once."""
-        full = self._recorder.fullest
-        if full <= settings.policy.hot_over or abs(now - last) < HOT_AGAIN or self._clock.monotonic() < self._next_hot:
-            return last
-        self._next_hot = self._clock.monotonic() + HOT_AGAIN
-        log.warning("a node uses %.0f%% of its memory, more than %.0f%%: this run does not wait for the schedule",
-                    full * 100, settings.policy.hot * 100)
-        self.next_look = 0.0
-        return 0.0
+    def _asked_for(self, settings: Settings, now: float, last: float) -> bool:
+        """Whether somebody has asked for one run more, by now."""
+        found = last < settings.run_at <= now < settings.run_at + DAY
+        if found and settings.run_at != self._asked:
+            self._asked, self.next_look = settings.run_at, 0.0
+        return found
 
-    def _run(self, settings: Settings, now: float) -> bool:
-        """Plan and queue one run; False if another daemon leads, which is known before anything else is read."""
+    def _calls(self, settings: Settings, now: float, last: float) -> bool:
+        """Whether a node that is nearly full, or one that has come back, calls for a run; it does until there was one."""
+        back = self._recorder.returned
+        if settings.on_return and not self._called and back > max(last, self._begun, now - DAY):
+            log.info("a node has come back: this run does not wait for the schedule")
+            self._called = True
+        full = self._recorder.fullest
+        if full > settings.policy.hot_over and abs(now - last) >= HOT_AGAIN and self._clock.monotonic() >= self._next_hot:
+            self._next_hot = self._clock.monotonic() + HOT_AGAIN
+            log.warning("a node uses %.0f%% of its memory, more than %.0f%%: this run does not wait for the schedule",
+                        full * 100, settings.policy.hot * 100)
+            self._called, self.next_look = True, 0.0
+        return self._called
+
+    def _due(self, settings: Settings, now: float, last: float) -> float:
+        """When the next run is due, by its interval or its calendar; a time that nobody was there for is left out."""
+        event = settings.calendar
+        if event is None:
+            return now if abs(now - last) >= settings.schedule else last + settings.schedule
+        if self._counted[0] != event:
+            note, text = (self._journal.note("awaited") or "0 ").split(" ", 1)
+            self._counted = event, float(note) - 1 if text == event.text and now - float(note) < DAY else now
+        due = event.next_after(max(self._counted[1], last if last <= now else 0.0))
+        if due is None:
+            return math.inf
+        if due <= now and (note := f"{due} {event.text}") != self._journal.note("awaited"):
+            self._journal.note("awaited", note)  # a service that is started again in between knows that it is due
+        return due
+
+    def _waits(self, wait: Wait) -> None:
+        """It is due, and something stands against it."""
+        words, until = wait
+        self._told_why = True
+        self._say(f"the scheduled run waits for {words}")
+        self._told(waiting=words, next_run=until)
+
+    def _run(self, settings: Settings, now: float, asked: bool) -> bool:
+        """Plan and queue one run; False if another daemon leads, which is known before anything else is read, or it has to wait."""
         api = self._host.connect(settings.require_endpoint())
         leading, why = self.leading(api)
         if not leading:
-            self._told_why = True
+            self._told_why, self._called = True, False
+            self._counted = settings.calendar, now
             self._say(f"{STANDING_BY}: {why}")
             self._told(waiting="", next_run=0.0, plan="")
+            return False
+        if not asked and (wait := busy(api, settings, now)):
+            self._waits(wait)
             return False
         held = self._holds.held()
         policy, memory, moved = self._recorder.learned(api, settings.policy), self._recorder.memory, self._journal.moved_since(now - DAY)

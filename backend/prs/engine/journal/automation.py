@@ -59,6 +59,8 @@ class Balancing:
     schedule: float
     state: Automation
     outcome: str = ""  # of the job that the last run has started
+    calendar: str = ""  # in the place of `schedule`: an event of Proxmox VE's calendar
+    paused_until: float = 0.0  # Unix time
 
 
 def balancing(settings: Settings, journal: Journal, host: str) -> Balancing:
@@ -68,7 +70,7 @@ def balancing(settings: Settings, journal: Journal, host: str) -> Balancing:
         state = replace(state, plan="")
     return Balancing(
         host, settings.level, policy.method, policy.spread, policy.containers, policy.max_moves, policy.max_bytes, settings.schedule,
-        state, _outcome(journal, state.job),
+        state, _outcome(journal, state.job), settings.calendar.text if settings.calendar else "", settings.paused_until,
     )  # fmt: skip
 
 

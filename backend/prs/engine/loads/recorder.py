@@ -12,7 +12,7 @@ from prs.engine.loads.memory import LoadMemory
 from prs.errors import PrsError
 from prs.model import Policy, Reading
 from prs.pve.api import Api
-from prs.pve.read.resources import fullest, reading
+from prs.pve.read.resources import fullest, reading, uptimes
 from prs.pve.read.values import rows
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ class Recorder:
         self._next, self._asked = clock.monotonic(), -LEADING
         self._leading = False
         self.fullest = 0.0  # share of its memory that the fullest node used at the last reading
+        self.returned = 0.0  # when the node came up that did so last, in Unix time
 
     def turn(self) -> None:
         """Take a reading when one is due."""
@@ -45,6 +46,7 @@ class Recorder:
                 data = rows(api.get("/cluster/resources"))
                 self.memory.add(reading(data), self._clock.time())
                 self.fullest = fullest(data)
+                self.returned = self._clock.time() - min(uptimes(data).values(), default=self._clock.time())
         except PrsError as error:
             log.debug("no reading for the memory of loads: %s", error)
 

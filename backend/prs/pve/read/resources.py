@@ -173,3 +173,12 @@ def storages(data: list[Row], defined: Iterable[Row] = ()) -> tuple[Storage, ...
 def holds_guests(storage: Storage) -> bool:
     """True for a storage of one node only that can hold disks of guests."""
     return not storage.shared and any(kind in storage.content for kind in GUEST_STORAGE)
+
+
+def uptimes(data: list[Row]) -> dict[str, float]:
+    """Seconds that each online node has been up, by rows of /cluster/resources; a node whose figure is missing is left out."""
+    return {
+        text(row, "node"): up
+        for row in data
+        if row.get("type") == "node" and text(row, "status") == "online" and (up := number(row, "uptime")) is not None and up > 0
+    }

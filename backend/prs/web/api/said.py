@@ -14,7 +14,7 @@ from prs.web.api.sentences import SENTENCES
 
 Code = dict[str, Any]  # {code, with} of a template, {all, by} of several one after the other; `end` is what stands behind
 LONGEST = 800  # characters
-FIELDS = frozenset({"reason", "summary", "message", "sentence", "problem", "lacking", "warnings", "problems", "details"})
+FIELDS = frozenset({"reason", "summary", "message", "sentence", "problem", "lacking", "warnings", "problems", "details", "waiting"})
 KINDS = {
     "n": r"-?\d+(?:\.\d+)?",
     "share": r"\d+(?:\.\d+)?%",

@@ -241,4 +241,11 @@ SENTENCES = (
     "{name} does not see every guest (VM.Audit on /vms, with propagation): what it does not see counts as load of the nodes",
     "Node {node}: {words}",
     "{node} ({name}): does not answer within {n} seconds",
+    "the end of the pause",
+    "the end of the quiet window",
+    "{node} to have been up for {n} minutes",
+    "the end of the backup on {list}",
+    "backup job {name}, which is due within half an hour",
+    "a job is being carried out",
+    "a paused job to be resumed or cancelled",
 )
