@@ -34,7 +34,9 @@ Ext.define('PRS.BalancingStrip', {
             );
         }
         if (found.level !== 'off' && found.paused_until * 1000 > Date.now()) {
-            parts.push(this.about(gettext('Paused until {0}'), PRS.Format.when(found.paused_until)));
+            parts.push(
+                this.about(gettext('Paused until {0}'), PRS.Format.when(found.paused_until)),
+            );
         } else if (state.next_run) {
             parts.push(this.about(gettext('Next run {0}'), PRS.Format.when(state.next_run)));
         }
