@@ -5,9 +5,12 @@ A method that looks at CPU asks for each guest's mean as well: 3 per guest, 3 pe
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmark.bench_calls import bound
+from drive import Drive
 from prs.engine.planning import PlanRequest, make_plan
 from prs.model import Method, Policy
 from simcluster.inprocess import InProcessApi
@@ -37,3 +40,30 @@ def test_a_node_that_no_move_of_the_last_plan_touches_was_not_needed_and_one_tha
     assert plan.feasible
     assert plan.moves
     assert not {move.target for move in plan.moves} & {"n03", "n05"}
+
+
+def test_before_a_start_only_the_nodes_that_it_concerns_are_asked_for_the_balloons_of_their_guests(
+    ram: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = large(8, 60)
+    world.clock.sleep(3600)
+    drive = Drive(world, ram, Policy(memory="reserved", parallel_total=2, parallel_node=1))
+    looks: list[set[str]] = []
+    get = InProcessApi.get
+
+    def seen(api: InProcessApi, path: str, params: dict[str, object] | None = None) -> object:
+        if path == "/cluster/resources":
+            looks.append(set())
+        if path.endswith("/qemu"):
+            looks[-1].add(path.split("/")[2])
+        return get(api, path, params)
+
+    monkeypatch.setattr(InProcessApi, "get", seen)
+    job = drive.run("n02")
+    assert job.state == "done", (job.message, job.steps)
+    assert looks[0] == set(world.nodes), "a plan is made of all of them"
+    starts = [names for names in looks[1:] if names]
+    assert starts
+    targets = {step.target for step in job.steps}
+    assert all(names <= {"n02", *targets} and len(names) <= 3 for names in starts), starts
+    assert not world.overfilled

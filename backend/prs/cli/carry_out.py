@@ -179,13 +179,14 @@ class Worker:
         began, told = self._clock.monotonic(), False
         while True:
             policy = self._settings.policy
-            cluster = read_cluster(self.api, self._clock.time(), policy.method, history=0.0, counts=policy.memory)
+            cluster = read_cluster(self.api, self._clock.time(), policy.method, history=0.0, counts=policy.memory, among=())
             blank = [guest for guest in cluster.guests if guest.vmid in moved and guest.problem]
             waited = self._clock.monotonic() - began
             ended = waited > SETTLES or self.interrupts.any
             # The nodes that the guests have left report that a little later, too.
             if ended or (not blank and (not moved or waited >= REPORT)):
-                return cluster
+                full = policy.memory == "reserved"  # each node is asked for its balloons once, and not all the while
+                return read_cluster(self.api, self._clock.time(), policy.method, history=0.0, counts="reserved") if full else cluster
             if not told:
                 told = True
                 self.say("Waiting for PVE's figures of the guests in their new places (about a minute; Ctrl-C skips it) ...\n")

@@ -35,6 +35,12 @@ def startable(steps: tuple[Step, ...], elsewhere: Iterable[Step], policy: Policy
     return chosen
 
 
+def concerned(ready: Iterable[Step], steps: Iterable[Step]) -> set[str]:
+    """The nodes whose guests decide whether these may start: their ends, and where others come from that are to be on one of those."""
+    ends = {name for step in ready for name in (step.source, step.target)}
+    return ends | {step.source for step in steps if step.open and step.target in ends}
+
+
 def _waits_for(step: Step, earlier: Step, domains: Mapping[str, str]) -> bool:
     """An unfinished earlier step goes first if it moves the same guest or makes room (or keeps a rule) on the target.
 

@@ -11,7 +11,7 @@ from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.drain.way_back import home
 from prs.engine.execution.preflight import SECOND_LOOK, Preflight
-from prs.engine.execution.ready import startable
+from prs.engine.execution.ready import concerned, startable
 from prs.engine.execution.record import Record
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.waits import Waits, at_most
@@ -53,11 +53,13 @@ class Starter:
         # Steps that have to wait do not hold up others whose turn has just come.
         if not ready or (self._clock.monotonic() < self._opens and self._looked.issuperset(step.seq for step in ready)):
             return
-        cluster = read_cluster(self._api, self._clock.time(), job.policy.method, history=0.0, counts=job.policy.memory)
+        policy, ends = job.policy, concerned(ready, [*job.steps, *elsewhere])
+        cluster = read_cluster(self._api, self._clock.time(), policy.method, history=0.0, counts=policy.memory, among=ends)
         cluster = keep_out(cluster, self._holds.held(), job.node or home(job))
         self._locked = frozenset(guest.vmid for guest in cluster.guests if guest.lock)
         self._maintenance.see(job, cluster)
-        ready = startable(job.steps, elsewhere, job.policy, self._aside)
+        # Of steps that have come up only now the nodes were not asked: their turn is the next look.
+        ready = [step for step in startable(job.steps, elsewhere, job.policy, self._aside) if {step.source, step.target} <= ends]
         self._looked = frozenset(step.seq for step in ready)
         self.waiting = self._ahead(job, cluster, places)
         left = {step.seq for step in self._record.read().steps if step.open}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from prs.model import Cluster, Guest, Node, Replication, Rule, Storage
@@ -17,10 +17,12 @@ from prs.pve.read.values import Row, flag, number, rows, table, text, whole
 HA_RULES_SINCE = 9  # PVE 9 has rules where PVE 8 has groups
 
 
-def read_cluster(api: Api, now: float, method: str = "memory", history: float = 1800.0, counts: str = "used") -> Cluster:
+def read_cluster(
+    api: Api, now: float, method: str = "memory", history: float = 1800.0, counts: str = "used", among: Collection[str] | None = None
+) -> Cluster:
     """The cluster at `now`, this machine's time; loads are means over `history` seconds (0: the last report) since the node's last change.
 
-    `counts` "reserved" asks each node once more, for its VMs' balloons.
+    `counts` "reserved" asks each node (of `among`, None: all) once more, for its VMs' balloons; those of others count in full.
     Without /cluster/resources there is no snapshot (PveError); everything else that cannot be read is named in `problems`.
     """
     reader = Reader(api)
@@ -37,7 +39,7 @@ def read_cluster(api: Api, now: float, method: str = "memory", history: float = 
     guests = resources.guests(data, offline)
     nodes, guests = _asked_themselves(reader, nodes, guests)
     if counts == "reserved":
-        guests = _with_reserved(reader, guests, nodes)
+        guests = _with_reserved(reader, guests, [node for node in nodes if among is None or node.name in among])
     storages = resources.storages(data, defined)
     rebalances = ha.auto_rebalance(options)
     view = _read_ha(reader, guests, nodes, version, rebalances)
@@ -91,7 +93,7 @@ def _asked_themselves(reader: Reader, nodes: tuple[Node, ...], guests: tuple[Gue
     )
 
 
-def _with_reserved(reader: Reader, guests: tuple[Guest, ...], nodes: tuple[Node, ...]) -> tuple[Guest, ...]:
+def _with_reserved(reader: Reader, guests: tuple[Guest, ...], nodes: list[Node]) -> tuple[Guest, ...]:
     """The VMs with what balloons leave them at least, by their nodes' own lists (qemu-server QemuServer.pm vmstatus)."""
     found = dict[int, int]()
     for node in nodes:
