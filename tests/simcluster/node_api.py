@@ -14,7 +14,7 @@ from simcluster.routes import Call, route
 if TYPE_CHECKING:
     from simcluster.world import World
 
-PRESSURE = ("pressurecpusome", "pressureiosome", "pressureiofull", "pressurememorysome", "pressurememoryfull")
+EASE = 0.8  # use of CPU or memory (fraction) up to which nobody waits here; beyond it ever more do, as a kernel under load shows it
 
 
 @route("GET", "/nodes/{node}/status")
@@ -44,6 +44,15 @@ def power(world: World, call: Call) -> None:
     world.life.power_off(call.node, call.values["command"] == "reboot")
 
 
+def pressures(memory: float, cpu: float) -> dict[str, float]:
+    """What PVE 9 tells of a node's pressure, in percent, at these uses (fractions); there is no `full` of a node's CPU."""
+    waits, short = (100 * min(1.0, max(0.0, use - EASE) / (1 - EASE)) for use in (cpu, memory))
+    return {
+        "pressurecpusome": waits, "pressureiosome": 0.0, "pressureiofull": 0.0,
+        "pressurememorysome": short, "pressurememoryfull": short / 2,
+    }  # fmt: skip
+
+
 @route("GET", "/nodes/{node}/rrddata")
 def rrddata(world: World, call: Call) -> list[dict[str, float]]:
     """Give a node's history, answered by any node without forwarding (pve-cluster RRD.pm)."""
@@ -67,7 +76,7 @@ def rrddata(world: World, call: Call) -> list[dict[str, float]]:
         }  # fmt: skip
         if world.flavour != "8":
             row |= {"memavailable": node.memory - memory - node.arc, "arcsize": node.arc}
-            row |= dict.fromkeys(PRESSURE, 0.0)
+            row |= pressures(memory / node.memory, busy / node.cpu)
         rows.append(row)
     return rows
 

@@ -88,9 +88,10 @@ class Call:
             return ""
 
     def _with_options(self, settings: Settings) -> Settings:
-        names = {"method": "method", "counted": "memory", "max_moves": "max_moves", "max_gib": "max_bytes", "containers": "containers"}
+        names = {"counted": "memory", "max_moves": "max_moves", "max_gib": "max_bytes", "containers": "containers"}
         given = {field: getattr(self.options, name, None) for name, field in names.items()}
         policy = replace(settings.policy, **{field: value for field, value in given.items() if value is not None})
+        policy = policy.levelling(method) if (method := getattr(self.options, "method", None)) else policy
         relax = ("*",) if getattr(self.options, "relax", False) else tuple(getattr(self.options, "relax_rule", None) or ())
         policy = replace(policy, relax=relax) if relax else policy
         return replace(settings, policy=policy, dry_run=settings.dry_run or bool(getattr(self.options, "dry_run", False)))

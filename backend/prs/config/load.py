@@ -231,8 +231,10 @@ def _web(found: Found) -> Web:
 
 
 def _policy(found: Found) -> Policy:
-    return Policy(
-        method=found.get("balancing", "method"),
+    policy = Policy().levelling(found.get("balancing", "method"))
+    return replace(
+        policy,
+        pressure_over=found.get("balancing", "pressure_over"),
         memory=found.get("balancing", "memory"),
         overcommit=found.get("balancing", "overcommit"),
         ignore_nodes=found.get("balancing", "ignore_nodes"),

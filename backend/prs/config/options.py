@@ -65,8 +65,8 @@ OPTIONS = (
         "Seconds to wait for an answer; Proxmox VE itself waits 30 seconds for another node before it reports a failure.",
     ),
     Option(
-        "balancing", "method", values.choice("memory", "disk", "cpu", "all"), "memory", "memory, disk, cpu or all",
-        "What is levelled: memory, local disk, CPU, or all three.",
+        "balancing", "method", values.choice("memory", "disk", "cpu", "all", "pressure"), "memory", "memory, disk, cpu, all or pressure",
+        "What is levelled: memory, local disk, CPU, all three, or what a node's tasks wait for (Proxmox VE 9).",
     ),
     Option(
         "balancing", "memory", values.choice("used", "assigned", "reserved"), "used", "used, assigned or reserved",
@@ -102,6 +102,10 @@ OPTIONS = (
     Option(
         "balancing", "idle_under", values.number(0, 100, 0.01, "%"), "0", "percent from 0 to 100",
         "A cluster is left alone while every node uses less than this of what is levelled.",
+    ),
+    Option(
+        "balancing", "pressure_over", values.number(0, 100, 0.01, "%"), "20", "percent of the time from 0 to 100",
+        "With method pressure: nothing is levelled unless tasks of a node wait for memory or CPU more than this.",
     ),
     Option(
         "balancing", "hot", values.number(1, 100, 0.01, "%"), "85", "percent of a node's memory from 1 to 100",

@@ -72,7 +72,7 @@ def _planned(
 ) -> tuple[Cluster, Plan]:
     """Plan and examine in turn; with `asks` False the caller may not ask for PVE's preconditions."""
     cluster = narrowed(api, cluster, policy, restrict)
-    facts, means = NodeFacts(api), policy.method in MEANS
+    facts, means = NodeFacts(api), policy.method in MEANS or policy.by_pressure
     if request.drain:
         here = [guest.vmid for guest in cluster.guests if guest.node == request.drain and not guest.template]
         cluster = inspect_guests(api, cluster, here, facts, {request.drain}, means, asks)

@@ -10,6 +10,7 @@ from typing import Literal
 
 Resource = Literal["memory", "cpu", "disk"]
 Method = Literal["memory", "cpu", "disk", "all"]
+Levelled = Literal["memory", "cpu", "disk", "all", "pressure"]  # what may be asked for; `pressure` says by the nodes which Method it is
 Memory = Literal["used", "assigned", "reserved"]  # which memory of a guest counts
 RESOURCES: tuple[Resource, ...] = ("memory", "cpu", "disk")
 Kind = Literal["qemu", "lxc"]
@@ -51,6 +52,10 @@ class Node:
     scripts: tuple[str, ...] | None = None  # hook scripts (volume ids) that PVE shows on it, None = not read
     connections: bool | None = None  # it can take along the connections of a firewalled VM, None = not read
     squeezes: bool = False  # so full of memory that PVE takes some back from the balloons of its guests
+    # Shares of the last half hour in which some task waited for it (the kernel's PSI "some"); None = not told (PVE 8, or no figure yet).
+    pressure_cpu: float | None = None
+    pressure_memory: float | None = None
+    pressure_io: float | None = None
     ha: str = ""  # HA manager's view: online, maintenance, unknown, fence, gone; "" = HA never ran
     problem: str = ""  # why its figures cannot be used, in words ("no metrics for 5 minutes"); "" = usable
 

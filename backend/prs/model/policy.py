@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from prs.model.cluster import Memory, Method, Resource
+from prs.model.cluster import Levelled, Memory, Method, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,18 @@ class Policy:
     memory: Memory = "used"  # what counts of a guest: what it uses, what it may use, or what its balloon leaves it at least
     overcommit: float = 1.0  # share of a node's memory that assigned or reserved memory may add up to
     speeds: tuple[tuple[str, str, float], ...] = ()  # (source, target, bytes per second) as finished migrations showed
+
+    by_pressure: bool = False  # levelled only while a node is under pressure, and by what it waits for; `method` is for all else
+    pressure_over: float = 0.2  # share of the time that a node's tasks wait for memory or CPU above which it is under pressure
+
+    @property
+    def asked(self) -> Levelled:
+        """The method as it was asked for."""
+        return "pressure" if self.by_pressure else self.method
+
+    def levelling(self, method: Levelled) -> Policy:
+        """The policy with this method; drains and placements, which pressure says nothing to, level memory then."""
+        return replace(self, method="memory" if method == "pressure" else method, by_pressure=method == "pressure")
 
     def speed(self, source: str, target: str) -> float:
         """Bytes per second that a migration between the nodes copies: as the last ones showed, else as is assumed."""

@@ -33,11 +33,15 @@ def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spr
 
     With targets in the policy it plans exactly these moves; PlanError for what cannot be.
     """
-    problem = Problem(FixedLimits(cluster, policy))
-    plan = Plan("balance", policy.method, created=now, warnings=_warnings(problem), memory=policy.memory)
+    problem, calm = Problem(FixedLimits(cluster, policy)), ""
+    said: tuple[str, ...] = ()
+    if policy.by_pressure and not policy.targets and problem.active:
+        policy, calm, said = thresholds.pressed(problem)
+        problem = Problem(FixedLimits(cluster, policy))
+    plan = Plan("balance", policy.method, created=now, warnings=(*_warnings(problem), *said), memory=policy.memory)
     if policy.targets:
         return _build(problem, chosen.choice(problem), plan, goal, proofs=False)
-    if goal == "spread" and (words := thresholds.quiet(policy, score.fullest(problem, problem.load))):
+    if words := calm or (thresholds.quiet(policy, score.fullest(problem, problem.load)) if goal == "spread" else ""):
         return _left_alone(problem, now, words) or _build(problem, Choice(nothing=words), plan, goal, proofs=False)
     return _build(problem, choose(problem, goal), plan, goal)
 
@@ -49,7 +53,7 @@ def _left_alone(problem: Problem, now: float, words: str) -> Plan | None:
     if plan is None:
         return None
     fullest = {r: max(getattr(load, r) for load in plan.after if load.active) for r in score.fullest(problem, problem.load)}
-    return plan if thresholds.quiet(policy, fullest) else _repairs(problem, now, why, policy.spread)
+    return plan if policy.by_pressure or thresholds.quiet(policy, fullest) else _repairs(problem, now, why, policy.spread)
 
 
 def _repairs(problem: Problem, now: float, why: str, spread: float = ANY_SPREAD) -> Plan | None:
@@ -75,7 +79,7 @@ def plan_day(cluster: Cluster, policy: Policy, now: float, forecast: Forecast) -
     Nothing is proven about such a plan: no plan of the moment can be held against it.
     """
     problem = Problem(FixedLimits(cluster, policy))
-    if len(problem.active) < 2 or policy.method == "disk" or policy.memory != "used":  # what is assigned has no hours
+    if len(problem.active) < 2 or policy.method == "disk" or policy.by_pressure or policy.memory != "used":  # these know no hours
         return plan_balance(cluster, policy, now)
     if repairs := _repairs(problem, now, "broken rules are repaired first, and nothing else is moved in the same run"):
         return repairs

@@ -67,8 +67,9 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["plan", "--method", "memroy"], "argument --method: 'memroy' (did you mean 'memory'?): allowed: memory, disk, cpu or all"),
-        (["plan", "--method", "ram"], "argument --method: 'ram': allowed: memory, disk, cpu or all"),
+        (["plan", "--method", "memroy"],
+         "argument --method: 'memroy' (did you mean 'memory'?): allowed: memory, disk, cpu, all or pressure"),
+        (["plan", "--method", "ram"], "argument --method: 'ram': allowed: memory, disk, cpu, all or pressure"),
         (["run", "--max-moves", "0"], "argument --max-moves: '0': allowed: a whole number from 1"),
         (["run", "--max-gib", ""], "argument --max-gib: '': allowed: GiB (100, 1.5TiB)"),
         (["drain", "a/b"], "argument NODE: 'a/b': allowed: the name of a node"),

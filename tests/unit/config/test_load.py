@@ -15,6 +15,12 @@ from prs.model import Policy, Pool
 from unit.config.prs_conf import LOGIN, SHIPPED, load, mistakes
 
 
+def test_pressure_is_a_method_with_a_limit_of_its_own(tmp_path: Path) -> None:
+    policy = load(tmp_path, LOGIN + "[balancing]\nmethod: pressure\npressure_over: 12.5%\n").policy
+    assert (policy.method, policy.by_pressure, policy.pressure_over) == ("memory", True, 0.125)
+    assert policy.asked == "pressure"
+
+
 def test_the_example_of_the_issue(tmp_path: Path) -> None:
     text = """
 [proxmox]

@@ -47,7 +47,7 @@ schedule: 1w
         "FILE line 9: [proxmox] api_pass is given a second time (first on line 7).",
         "FILE line 10: unknown section [balencing] (did you mean 'balancing'?); allowed are [proxmox], [balancing], [service], [web], "
         "[pool NAME], [domains], [storages].",
-        "FILE line 13: [balancing] method = 'ram': allowed: memory, disk, cpu or all.",
+        "FILE line 13: [balancing] method = 'ram': allowed: memory, disk, cpu, all or pressure.",
         "FILE line 14: [balancing] has no option 'daemon'; it belongs under [service].",
         "FILE line 15: [balancing] method is given a second time (first on line 13).",
         "FILE line 16: [balancing] ignore_nodes = 'a b, c' ('a b' is no node name): "
@@ -99,14 +99,15 @@ r5: pve4 # the new one
 def test_a_comment_behind_a_value_is_named_as_the_cause(tmp_path: Path) -> None:
     found = mistakes(tmp_path, "[balancing]\nmethod: cpu ; the busiest\n")
     assert found == [
-        "FILE line 2: [balancing] method = 'cpu ; the busiest' (a comment needs a line of its own): allowed: memory, disk, cpu or all."
+        "FILE line 2: [balancing] method = 'cpu ; the busiest' (a comment needs a line of its own): allowed: memory, disk, cpu, "
+        "all or pressure."
     ]
 
 
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("[balancing]\nmethod: memroy", "(did you mean 'memory'?): allowed: memory, disk, cpu or all"),
+        ("[balancing]\nmethod: memroy", "(did you mean 'memory'?): allowed: memory, disk, cpu, all or pressure"),
         ("[balancing]\nunlike_cpus: exlude", "(did you mean 'exclude'?)"),
         ("[balancing]\nspare: requier", "(did you mean 'require'?)"),
         ("[service]\nlog_level: warn", "(did you mean 'warning'?)"),
@@ -147,7 +148,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_value_from_outside_is_shown_short_and_harmless(tmp_path: Path) -> None:
     found = mistakes(tmp_path, f"[balancing]\nmethod: \u202e{'x' * 500}\n")
-    assert found == [f"FILE line 2: [balancing] method = '\\u202e{'x' * 51}...': allowed: memory, disk, cpu or all."]
+    assert found == [f"FILE line 2: [balancing] method = '\\u202e{'x' * 51}...': allowed: memory, disk, cpu, all or pressure."]
 
 
 @given(st.binary(max_size=300) | WORDS.map(str.encode))

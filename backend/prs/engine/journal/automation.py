@@ -69,7 +69,7 @@ def balancing(settings: Settings, journal: Journal, host: str) -> Balancing:
     if state.plan and not journal.waits(state.plan):
         state = replace(state, plan="")
     return Balancing(
-        host, settings.level, policy.method, policy.spread, policy.containers, policy.max_moves, policy.max_bytes, settings.schedule,
+        host, settings.level, policy.asked, policy.spread, policy.containers, policy.max_moves, policy.max_bytes, settings.schedule,
         state, _outcome(journal, state.job), settings.calendar.text if settings.calendar else "", settings.paused_until,
     )  # fmt: skip
 

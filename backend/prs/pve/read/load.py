@@ -70,7 +70,8 @@ def with_load(
         used = used or Sample(present, now.cpu)
         mine = [guest for guest in guests if guest.node == node.name]
         found, shares[node.name] = _split(node, mine, used, None if node.name in unsettled else present)
-        loaded.append(found)
+        cpu, memory, io = (rrd.pressure(rows, since, kind) for kind in ("cpu", "memory", "io"))
+        loaded.append(replace(found, pressure_cpu=cpu, pressure_memory=memory, pressure_io=io))
     return tuple(loaded), tuple(replace(guest, cpu=guest.cpu * shares.get(guest.node, 1.0)) for guest in guests)
 
 

@@ -42,6 +42,16 @@ def node_mean(rows: Iterable[Row], since: float) -> Sample | None:
     return Sample(memory, cpu)
 
 
+def pressure(rows: Iterable[Row], since: float, kind: str) -> float | None:
+    """The mean share (0..1) of the time after `since` that some task of the node waited for `kind` (cpu, memory, io); None if not told.
+
+    PVE 9 keeps the kernel's avg10 in percent (pve-manager PVE/Service/pvestatd.pm, pve-cluster PVE/RRD.pm); PVE 8 keeps none.
+    """
+    told = [(number(row, "time") or 0.0, share) for row in rows if (share := number(row, f"pressure{kind}some")) is not None]
+    shares = [share for time, share in told if time >= since + STEP + REPORT]
+    return round(sum(shares) / len(shares) / 100, 4) if shares else None
+
+
 def _complete(row: Row) -> bool:
     return all(number(row, key) is not None for key in ("time", "memused", "cpu", "maxcpu"))
 

@@ -8,7 +8,7 @@ from prs.config.policy_view import PolicyOption, PolicyView
 from prs.engine.journal.automation import Automation, Balancing
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
-from prs.model import RESOURCES, Guest, Headroom, Memory, Method, Move, NodeLoad, Outlook, Plan, Stay, Storage, Term
+from prs.model import RESOURCES, Guest, Headroom, Levelled, Memory, Method, Move, NodeLoad, Outlook, Plan, Stay, Storage, Term
 from prs.model.placement import Candidate, Placed, Placement
 from prs.web.api.reflect import OF_PLANS, Schema, listing, record, ref, schema_of
 
@@ -27,6 +27,7 @@ LATER: Schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 NODE: Schema = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"}
 MEMORY: Schema = {"type": "string", "enum": list(get_args(Memory)), "description": "which memory of guests counts"}
 METHOD: Schema = {"type": "string", "enum": list(get_args(Method))}
+LEVELLED: Schema = {"type": "string", "enum": list(get_args(Levelled)), "description": "pressure: what a node's tasks wait for"}
 HOW: Schema = {"type": "string", "enum": ["live", "ha", "offline", "restart"], "description": "how the guest moves"}
 KIND: Schema = {"type": "string", "enum": ["qemu", "lxc", ""]}
 PAIRS = listing({"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2}, "name and value of each option, as shown to the user")
@@ -60,7 +61,7 @@ def _requests() -> dict[str, Schema]:
         **what_if,
         "without": {**NODE, "description": "what if this node were gone: would all of it fit on the others"},
         "kind": {"type": "string", "enum": ["balance"]},
-        "method": METHOD,
+        "method": LEVELLED,
         "memory": MEMORY,
         "goal": {"type": "string", "enum": ["spread", "level"], "description": "cheapest plan to the configured spread, or most level"},
         "containers": FLAG,
@@ -72,7 +73,7 @@ def _requests() -> dict[str, Schema]:
         **what_if,
         "kind": {"type": "string", "enum": ["drain"]},
         "node": NODE,
-        "method": METHOD,
+        "method": LEVELLED,
         "memory": MEMORY,
         "stopped": {**FLAG, "description": "move stopped guests too (default true)"},
         "leave": {**FLAG, "description": "move what can leave even if something cannot (default false)"},
@@ -94,7 +95,7 @@ def _requests() -> dict[str, Schema]:
         "like": {**VMID, "description": "a guest that it is like in all that is left out"},
     }
     asked: Any = {
-        "method": METHOD,
+        "method": LEVELLED,
         "guests": {**listing(ref("NewGuest"), "guests to be, placed together"), "minItems": 1, "maxItems": 20},
         "vmid": {**VMID, "description": "instead of `guests`: a guest that exists"},
     }
@@ -140,7 +141,7 @@ def _status() -> dict[str, Schema]:
             user=TEXT,
             token={**FLAG, "description": "the caller is an API token"},
             daemon={**FLAG, "description": "the service that carries jobs out is running"},
-            defaults=record("Defaults of prs.conf.", method=METHOD, spread=FRACTION, containers=FLAG),
+            defaults=record("Defaults of prs.conf.", method=LEVELLED, spread=FRACTION, containers=FLAG),
             may=record("Rights by action.", **_each(actions, ref("Right"))),
             warnings=TEXTS,
             balancing={"anyOf": [ref("Balancing"), {"type": "null"}],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from prs.codec import from_json, to_json
@@ -20,7 +19,7 @@ def make_placement_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> 
     if ("guests" in asked) == ("vmid" in asked):
         raise Refusal(400, "invalid", "The request is not as described.", ["guests, vmid: exactly one of them is expected"])
     require(refusals(who.rights)["plan"])
-    policy = replace(desk.settings.policy, method=asked.get("method", desk.settings.policy.method))
+    policy = desk.settings.policy.levelling(asked.get("method", desk.settings.policy.asked))
     guests = [_guest(one, f"guests[{number}]") for number, one in enumerate(asked.get("guests", ()))]
     restrict = restriction(who.rights, desk.holds.held())
     _, found = make_placement(desk.api(who), policy, desk.now(), guests or int(asked["vmid"]), restrict, desk.holds.roster)

@@ -21,7 +21,7 @@ from prs.web.access.rights import Rights
 from prs.web.inbox.desk import Desk
 from prs.web.json_of import options, plan_json
 
-_LIMITS = ("method", "containers", "max_moves", "max_bytes")
+_LIMITS = ("containers", "max_moves", "max_bytes")
 
 
 def make_plan_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +38,8 @@ def make_plan_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[
         return arrived(keep_out(cluster, held, node), jobs, node)
 
     cluster, plan = make_supposed(desk.api(who), policy, desk.now(), request, suppose, beside, desk.holds.roster)
-    chosen: dict[str, object] = {name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None}
+    chosen: dict[str, object] = {"method": policy.asked}
+    chosen |= {name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None}
     chosen |= {} if policy.memory == "used" else {"memory": policy.memory}
     chosen["stopped" if request.drain else "goal"] = request.stopped if request.drain else request.goal
     if policy.avoid:
@@ -56,8 +57,9 @@ def _supposed(asked: dict[str, Any]) -> Suppose:
 def asked_policy(policy: Policy, asked: dict[str, Any]) -> Policy:
     """The administrator's policy with what the caller chose."""
     whole: Any = {name: int(asked[name]) for name in ("max_moves", "max_bytes") if name in asked}
-    chosen: Any = {name: asked[name] for name in ("method", "memory", "containers") if name in asked}
+    chosen: Any = {name: asked[name] for name in ("memory", "containers") if name in asked}
     targets = tuple((int(one["vmid"]), str(one["target"])) for one in asked.get("targets", ()))
+    policy = policy.levelling(asked.get("method", policy.asked))
     return replace(policy, **chosen, **whole, relax=tuple(asked.get("relax", ())), avoid=tuple(asked.get("avoid", ())), targets=targets)
 
 

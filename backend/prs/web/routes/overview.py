@@ -34,10 +34,11 @@ def add(api: Blueprint, context: Context) -> None:
         who, scope = caller(), query("scope", SCOPES)
         here = context.facts.balancing
         policy = context.settings.policy if here is None else here  # what it was when this process began
+        method = context.settings.policy.asked if here is None else here.method
         return tagged({
             "version": __version__, "node": context.site.node, "user": who.name, "token": bool(who.login.token_name),
             "daemon": context.daemon(),
-            "defaults": {"method": policy.method, "spread": policy.spread, "containers": policy.containers},
+            "defaults": {"method": method, "spread": policy.spread, "containers": policy.containers},
             "may": {name: right(reason) for name, reason in refusals(who.rights).items()},
             "warnings": _warnings(context, who),
             "balancing": _balancing(context, who, scope, here),
@@ -48,7 +49,7 @@ def add(api: Blueprint, context: Context) -> None:
         who = caller()
         found = context.cluster(who)
         # With this policy any cluster counts as balanced: the planner measures and plans nothing.
-        measured = plan_balance(found, replace(context.settings.policy, method="memory", memory="used", spread=1.0), found.taken)
+        measured = plan_balance(found, replace(context.settings.policy.levelling("memory"), memory="used", spread=1.0), found.taken)
         return tagged(cluster_json(found, measured, who.rights, context.facts.held), but="taken")
 
     @api.post("/nodes/<node>/release")
