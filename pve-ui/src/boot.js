@@ -51,10 +51,10 @@
         let near = (name) => new URL(name, (tag && tag.src) || window.location.href);
         let source = near('prs-panel.js?ver=@PANEL@');
 
-        // Without its language the panel is in English.
+        // Without its language the panel is in English, for as long as the page is open: hence a second try.
         PRS.speak = async function () {
             let version = languages[language];
-            if (version && !PRS.spoken) {
+            for (let tries = 0; version && !PRS.spoken && tries < 2; tries++) {
                 try {
                     let answer = await fetch(near(`prs-lang-${language}.json?ver=${version}`));
                     words = await answer.json();

@@ -19,6 +19,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # The browser must ask nobody but the stage, and start as root without a graphics card.
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
+PATIENCE = 120_000.0  # milliseconds for one step, a load of the page or a picture: on a busy machine they take many times as long
 OUR_TAB = "#v1:0:18:4:::::::=ha-prs-rebalancing"
 
 
@@ -30,6 +31,7 @@ def open_browser(width: int = 1280, height: int = 900) -> Iterator[BrowserContex
             profile, executable_path=CHROMIUM, headless=True, ignore_https_errors=True, accept_downloads=True,
             viewport={"width": width, "height": height}, args=list(FLAGS),
         )  # fmt: skip
+        context.set_default_timeout(PATIENCE)
         try:
             yield context
         finally:

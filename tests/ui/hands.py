@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page
 T = TypeVar("T")
 Rows = list[list[str]]
 LOOK_EVERY = 150.0  # milliseconds
+PATIENCE = 120.0  # seconds; one page took 69 in all while eight other programs kept the processors busy
 CELLS = """items => items.map(item => [...item.querySelectorAll('.x-grid-cell')]
     .filter(cell => cell.offsetWidth).map(cell => cell.textContent.replace(/\\u00a0/g, ' ').trim()))"""
 
@@ -28,7 +29,7 @@ def button(page: Page, words: str) -> Locator:
 
 def click(page: Page, words: str) -> None:
     """Press a button."""
-    button(page, words).click(timeout=30_000)
+    button(page, words).click()
 
 
 def disabled(page: Page, words: str) -> bool:
@@ -36,7 +37,7 @@ def disabled(page: Page, words: str) -> bool:
     return button(page, words).get_attribute("aria-disabled") == "true"
 
 
-def enabled(page: Page, words: str, seconds: float = 60) -> None:
+def enabled(page: Page, words: str, seconds: float = PATIENCE) -> None:
     """Wait until the button can be pressed."""
     until(page, lambda: not disabled(page, words), f"{words} can be pressed", seconds)
 
@@ -77,7 +78,7 @@ def words_of(page: Page) -> str:
     return re.sub(r"\s+", " ", page.locator("body").inner_text())
 
 
-def until(page: Page, look: Callable[[], T], what: str, seconds: float = 60) -> T:
+def until(page: Page, look: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
     """Wait until `look` gives something true and give it; AssertionError with what was waited for when it does not come."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -88,13 +89,13 @@ def until(page: Page, look: Callable[[], T], what: str, seconds: float = 60) -> 
     raise AssertionError(f"not seen within {seconds:g} s: {what}; the page shows: {words_of(page)}")
 
 
-def sees(page: Page, pattern: str, seconds: float = 60) -> re.Match[str]:
+def sees(page: Page, pattern: str, seconds: float = PATIENCE) -> re.Match[str]:
     """Wait until the pattern is found in the text of the page."""
     found = until(page, lambda: re.search(pattern, words_of(page)), pattern, seconds)
     assert found
     return found
 
 
-def shown(page: Page, xtype: str, seconds: float = 60) -> Rows:
+def shown(page: Page, xtype: str, seconds: float = PATIENCE) -> Rows:
     """Wait until an own component has rows."""
     return until(page, lambda: rows(page, xtype), f"rows in {xtype}", seconds)

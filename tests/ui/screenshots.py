@@ -47,7 +47,7 @@ def draw(page: Page, stage: Stage, folder: Path) -> None:
     click(page, "Close")
     click(page, "Rebalance now")
     click(page, "Yes")
-    until(page, lambda: any(row[4].endswith("left") for row in rows(page, "prsStepsGrid")), "a migration under way", 60)
+    until(page, lambda: any(row[4].endswith("left") for row in rows(page, "prsStepsGrid")), "a migration under way")
     shoot(page, folder / "job.png")
 
 

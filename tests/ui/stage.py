@@ -53,6 +53,13 @@ def make_world(scene: str) -> World:
     return add_accounts(from_json(data, time.time()))
 
 
+class Server(ThreadingHTTPServer):
+    """Shakes hands in the thread of each connection: one that is slow to begin, as browsers open them in advance, holds up no other."""
+
+    request_queue_size = 64
+    daemon_threads = True
+
+
 class Page(BaseHTTPRequestHandler):
     """Serves the page, the built panel and the libraries on PVE's port, and the one call of PVE's API that the panel makes there."""
 
@@ -128,7 +135,7 @@ class Stage:
         self._shared = ["--pages", str(BUILT / "www"), "--shared", f"pve2/ext6={cache / 'ext'}", "--shared", f"pve2/fa={cache / 'fa'}",
                         "--shared", f"pwt={HERE / 'page'}"]  # fmt: skip
         self._helper = FakeHelper(found.helper, self._world, found.pve)
-        self._server = ThreadingHTTPServer((found.address, 8006), partial(Page, self))
+        self._server = Server((found.address, 8006), partial(Page, self))
         self.page, self.backend, self.port = f"https://{found.address}:8006/index.html", found.url, found.port
 
     def open(self) -> None:
@@ -139,7 +146,7 @@ class Stage:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         local = self._house.pve / "local"
         context.load_cert_chain(local / "pve-ssl.pem", local / "pve-ssl.key")
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:

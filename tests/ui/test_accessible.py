@@ -90,7 +90,7 @@ def test_a_plan_is_made_ticked_and_started_by_keyboard_and_focus_stays(visit: Vi
     enabled(page, "Plan")
     page.evaluate("Ext.ComponentQuery.query('prsPanel #plan')[0].focus()")
     page.keyboard.press("Enter")
-    sees(page, r"Planned at|Nothing to do", 60)
+    sees(page, r"Planned at|Nothing to do")
     if not rows(page, "prsPlanGrid"):
         return
     page.wait_for_timeout(2500)  # a poll

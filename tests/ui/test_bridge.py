@@ -98,10 +98,10 @@ def test_without_the_service_the_tab_says_so_and_comes_back_with_it(visit: Visit
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     stage.stop("web")
-    sees(page, "cannot be reached from this browser", 40)
+    sees(page, "cannot be reached from this browser")
     sees(page, "systemctl status.*pve-proxmox-rebalancing-service-bridge")
     # The service has no port: none is tried, and none is blamed.
     assert page.get_by_text("firewall").count() == 0
     assert {url.split("/")[2] for url in asked} == {stage.page.split("/")[2]}
     stage.start("web")
-    shown(page, "prsNodesGrid", 60)
+    shown(page, "prsNodesGrid")

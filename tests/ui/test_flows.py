@@ -47,7 +47,7 @@ def number(cell: str) -> str:
 
 def job_ended(page: Page) -> None:
     """Wait until the job shown says that all is done."""
-    sees(page, r"(done|is empty), \d+ of \d+ done, .* took", 60)
+    sees(page, r"(done|is empty), \d+ of \d+ done, .* took")
 
 
 def choose(page: Page, method: str) -> None:
@@ -185,7 +185,7 @@ def test_a_job_can_be_paused_goes_on_survives_a_reload_and_cancel_asks_what_shal
         """The guest with the large local disks takes long enough for all of this."""
         return any(row[0].startswith("109") and row[4].endswith("left") for row in rows(page, "prsStepsGrid"))
 
-    until(page, large_one_moves, "progress", 60)
+    until(page, large_one_moves, "progress")
     stage.pace(1)
     click(page, "Close")
     page.reload()
@@ -201,7 +201,7 @@ def test_a_job_can_be_paused_goes_on_survives_a_reload_and_cancel_asks_what_shal
     click(page, "Cancel")
     click(page, "Stop them too")
     stage.pace(6)
-    sees(page, "Drain pve2, cancelled", 60)
+    sees(page, "Drain pve2, cancelled")
     assert any(row[4].startswith("cancelled") for row in rows(page, "prsStepsGrid"))
 
 
@@ -209,12 +209,12 @@ def test_a_node_left_in_ha_maintenance_mode_can_be_brought_out_of_it(visit: Visi
     page = visit().page
     shown(page, "prsNodesGrid")
     stage.maintenance("pve1")
-    sees(page, r"pve1 \(maintenance\)", 40)
+    sees(page, r"pve1 \(maintenance\)")
     click(page, "Drain node")
     menu_item(page, "End HA maintenance mode of pve1").click()
     sees(page, r"End the HA maintenance mode of pve1\?")
     click(page, "Yes")
-    until(page, lambda: "maintenance)" not in words_of(page), "the mode has ended", 60)
+    until(page, lambda: "maintenance)" not in words_of(page), "the mode has ended")
 
 
 def test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_brings_its_guests_back(
@@ -236,7 +236,7 @@ def test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_bring
     click(page, "Drain")
     sees(page, r"Drain node pve3\? Start \d+ migrations.*containers? (is|are) restarted.*HA maintenance mode is switched on")
     click(page, "Yes")
-    sees(page, "pve3 is empty", 90)
+    sees(page, "pve3 is empty")
     picture(page, "drained")
     for row in rows(page, "prsStepsGrid"):
         assert re.search(r"^seen on pve[12]( after \d+:\d\d|: .*|)$", row[4])
@@ -249,7 +249,7 @@ def test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_bring
         click(page, "End drain")
         sees(page, "pve3.*may have guests again")
         click(page, "Bring guests back")
-        sees(page, r"Start \d+ migrations?|Nothing to bring back", 60)
+        sees(page, r"Start \d+ migrations?|Nothing to bring back")
         words = page.locator(".x-message-box:visible").inner_text()
         if re.search(r"Start \d+ migration", words) and "stays" not in words:
             return True
@@ -257,7 +257,7 @@ def test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_bring
         page.wait_for_timeout(3000)
         return False
 
-    until(page, asked, "a plan for the way back", 90)
+    until(page, asked, "a plan for the way back")
     click(page, "Yes")
     job_ended(page)
 
@@ -266,7 +266,7 @@ def test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_bring
         now = stage.homes()
         return all(now[guest] == "pve3" for guest, node in before.items() if node == "pve3")
 
-    until(page, all_back, "all guests of pve3 are back on it", 60)
+    until(page, all_back, "all guests of pve3 are back on it")
 
 
 def test_the_context_menu_of_a_node_has_drain_behind_bulk_migrate(visit: VisitPve) -> None:
@@ -324,7 +324,7 @@ def test_nothing_to_do_says_so(visit: VisitPve, picture: Picture) -> None:
     page = visit().page
     shown(page, "prsNodesGrid")
     for _ in range(6):  # level it until the planner has nothing left to move
-        enabled(page, "Plan", 60)
+        enabled(page, "Plan")
         click(page, "Plan")
         sees(page, r"(Nothing to do|\d+ migrations?, )")
         if "Nothing to do" in words_of(page):

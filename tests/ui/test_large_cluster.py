@@ -47,8 +47,8 @@ def longest(page: Page, seconds: float) -> float:
 
 def test_summary_and_plan_come_first_and_of_the_nodes_those_that_tell_something(visit: VisitPve) -> None:
     page = visit().page
-    shown(page, "prsNodesGrid", 60)
-    enabled(page, "Plan", 60)
+    shown(page, "prsNodesGrid")
+    enabled(page, "Plan")
     assert len(rows(page, "prsNodesGrid")) == 10
     sees(page, "Jobs started on 31 nodes are not shown here")
     click(page, "Show all 32 nodes")
@@ -72,8 +72,8 @@ def test_summary_and_plan_come_first_and_of_the_nodes_those_that_tell_something(
 
 def test_of_many_nodes_the_one_to_drain_is_chosen_in_a_window(visit: VisitPve) -> None:
     page = visit().page
-    shown(page, "prsNodesGrid", 60)
-    enabled(page, "Drain node", 60)
+    shown(page, "prsNodesGrid")
+    enabled(page, "Drain node")
     click(page, "Drain node")
     page.locator(".x-menu-item-link:visible", has_text="Choose a node").click()
     chosen = page.locator(".x-boundlist-item:visible", has_text="n07")
@@ -89,8 +89,8 @@ def test_of_many_nodes_the_one_to_drain_is_chosen_in_a_window(visit: VisitPve) -
 
 def test_polls_plan_and_job_do_not_freeze_the_page(visit: VisitPve, stage: Stage) -> None:
     page = visit().page
-    shown(page, "prsNodesGrid", 60)
-    enabled(page, "Plan", 60)
+    shown(page, "prsNodesGrid")
+    enabled(page, "Plan")
     page.evaluate(WATCH)
     limit = max(SMOOTH, *(page.evaluate(SEARCH) for _ in range(3)))
     assert longest(page, 12) <= limit  # a poll of each kind
@@ -101,7 +101,7 @@ def test_polls_plan_and_job_do_not_freeze_the_page(visit: VisitPve, stage: Stage
     assert longest(page, 12) <= limit
     click(page, "Rebalance now")
     click(page, "Yes")
-    shown(page, "prsStepsGrid", 60)
+    shown(page, "prsStepsGrid")
     page.wait_for_timeout(1000)
     assert longest(page, 10) <= limit
     click(page, "Cancel")

@@ -97,7 +97,7 @@ def test_who_is_logged_in_at_pve_is_logged_in_here_and_the_address_keeps_method_
     page.evaluate("() => { Ext.ComponentQuery.query('prsPanel #method')[0].setValue('memory'); }")
     click(page, "Rebalance now")
     click(page, "Yes")
-    sees(page, "Rebalancing by Memory, done", 60)
+    sees(page, "Rebalancing by Memory, done")
     assert len(rows(page, "prsStepsGrid")) >= 1
     assert alone.errors == []
     assert alone.foreign == []
