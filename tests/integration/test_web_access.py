@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from integration.web_house import House, Person, house
 from simcluster.access import User
@@ -191,3 +192,16 @@ def test_a_login_with_second_factor_takes_two_steps(home: House) -> None:
         home.server.world.access.users["audit@pve"].totp = ""
 
 
+
+
+def test_figures_for_monitoring_go_to_auditors_and_nobody_else(home: House, people: dict[str, Person]) -> None:
+    for user in ("pool@pve", "nobody@pve"):
+        status, code, words = people[user].refused("GET", "/metrics")
+        assert (status, code) == (403, "forbidden")
+        assert "Sys.Audit on /" in words
+    assert home.anyone().call("GET", "/metrics").status_code == 401
+    found = people["audit@pve"].call("GET", "/metrics")
+    assert (found.status_code, found.headers["Content-Type"]) == (200, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    samples = {sample.name: sample.value for family in text_string_to_metric_families(found.text) for sample in family.samples}
+    assert (samples["prs_service_up"], samples["prs_readings_usable"]) == (1, 1)
+    assert samples["prs_pve_requests_total"] >= 1

@@ -62,8 +62,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "web.facts": ("web.access", "web.api", "web.cache"),
     "web.context": ("web.inbox", "web.facts", "web.later", "web.peers", "web.access", "web.site", "web.cache"),
     "web.pages": ("web.context",),
+    "web.openmetrics": (),
+    "web.metrics": ("web.openmetrics",),
     "web.routes": (
-        "web.inbox", "web.context", "web.later", "web.json_of", "web.visible", "web.peers", "web.access", "web.api", "web.cache",
+        "web.metrics", "web.openmetrics", "web.inbox", "web.context", "web.later", "web.json_of", "web.visible", "web.peers", "web.access", "web.api", "web.cache",
     ),
     "web.app": ("web.routes", "web.pages", "web.context", "web.access", "web.api"),
     "web.server": (

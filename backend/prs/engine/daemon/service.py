@@ -17,16 +17,19 @@ from prs.engine.execution.executor import TICK, Executor
 from prs.engine.journal import credentials
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
+from prs.engine.journal.requests import tell_requests
 from prs.engine.journal.retention import prune
 from prs.engine.loads.memory import FILE, LoadMemory
 from prs.engine.loads.recorder import Recorder
 from prs.errors import ConfigError, CredentialError, HelperError, JournalError, PrsError
 from prs.pve.api import Api, Renewed
+from prs.pve.http import tally
 
 log = logging.getLogger(__name__)
 
 IDLE = 5.0  # seconds between two looks into the journal for a new job
 PRUNE = 3600.0  # seconds between two looks for what may leave the journal
+COUNTS = 60.0  # seconds between two notes of how often PVE was asked
 TELLS = 180.0  # seconds between two signs of life for the other nodes, which count for 600
 STRIKES = 5  # times in a row that a job may fail for a reason nobody has thought of before it is ended
 
@@ -44,7 +47,7 @@ class Service:
         self._strikes: Counter[str] = Counter()  # job -> failures in a row
         self._taken: set[str] = set()  # jobs whose taking was told
         self._stopping = self._reloading = False
-        self._next_prune = 0.0
+        self._next_prune = self._next_count = 0.0
         self._status = ""
         self._turned = clock.monotonic()
         self._written = host.written()
@@ -100,6 +103,7 @@ class Service:
             self._plan_ahead()
             if self._settings.endpoint is not None:
                 self._recorder.turn()
+            self._count()
         except JournalError as error:
             self._say(f"cannot work: {error}", logging.ERROR)
             return IDLE
@@ -115,6 +119,11 @@ class Service:
         gone = prune(self._journal, self._clock.time(), self._settings.keep_days, self._settings.keep_size)
         if gone:
             log.info("%d old jobs left the journal", gone)
+
+    def _count(self) -> None:
+        if self._clock.monotonic() >= self._next_count:
+            self._next_count = self._clock.monotonic() + COUNTS
+            tell_requests(self._journal, tally.sent())
 
     def _safely(self, job: Job) -> None:
         """Serve one job; whatever nobody has thought of is named and does not keep the other jobs from going on."""

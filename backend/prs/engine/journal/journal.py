@@ -57,6 +57,14 @@ class Journal(Database):
         row = self._plan_row(plan_id)
         return from_json(Plan, json.loads(row["body"])), row["user"]
 
+    def newest_plan(self) -> Plan | None:
+        """The newest plan that levels the cluster as it is; None where there is none among the last ones."""
+        for row in self.rows("SELECT id FROM plans ORDER BY created DESC, rowid DESC LIMIT ?", PLANS_OF_A_USER):
+            plan, _ = self.plan(row["id"])
+            if plan.kind == "balance" and not plan.supposed:
+                return plan
+        return None
+
     def waits(self, plan_id: str) -> bool:
         """Whether the plan is still there and no job has carried it out."""
         return bool(self.rows("SELECT 1 FROM plans WHERE id = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE plan = plans.id)", plan_id))

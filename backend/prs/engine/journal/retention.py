@@ -6,6 +6,7 @@ import sqlite3
 
 from prs.engine.journal.jobs import JOB_OPEN
 from prs.engine.journal.journal import Journal
+from prs.engine.journal.totals import leave
 
 UNUSED = 86_400.0  # seconds after which a plan that no job has used goes
 BATCH = 20  # jobs that go at once while the journal is too large
@@ -21,17 +22,23 @@ _ENDED = f"SELECT id FROM jobs WHERE NOT ({_NEEDED})"
 def prune(journal: Journal, now: float, days: float, size: int) -> int:
     """Delete ended jobs older than `days` days, then the oldest while there are more than `size` bytes; the number that went."""
     with journal.transaction() as db:
-        gone = db.execute(f"DELETE FROM jobs WHERE id IN ({_ENDED} AND max(created, ended) < ?)", (now - days * 86_400,)).rowcount
+        gone = _delete(db, f"{_ENDED} AND max(created, ended) < ?", now - days * 86_400)
         db.execute("DELETE FROM tours WHERE ended > 0 AND ended < ?", (now - days * 86_400,))
         _sweep(db, now)
     while _bytes(journal) > size:
         with journal.transaction() as db:
-            oldest = db.execute(f"DELETE FROM jobs WHERE id IN ({_ENDED} ORDER BY created LIMIT ?)", (BATCH,)).rowcount
+            oldest = _delete(db, f"{_ENDED} ORDER BY created, id LIMIT ?", BATCH)
             _sweep(db, now)
         if not oldest:
             break
         gone += oldest
     return gone
+
+
+def _delete(db: sqlite3.Connection, which: str, value: float) -> int:
+    """Delete the jobs that a query gives, which are counted on; the number that went."""
+    leave(db, which, value)
+    return db.execute(f"DELETE FROM jobs WHERE id IN ({which})", (value,)).rowcount
 
 
 def _sweep(db: sqlite3.Connection, now: float) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import requests
 
-from prs.errors import LoginFailed, Unreachable
+from prs.errors import LoginFailed, PrsError, Unreachable
 from prs.pve.http.body import BROKEN, CODINGS, Unread, most, read_body
 from prs.pve.http.credentials import credentials
 from prs.pve.http.deadline import TIMES, Deadline
 from prs.pve.http.failures import HostFailed, in_the_answer, on_the_way
 from prs.pve.http.hosts import Endpoint, caller, where
+from prs.pve.http.tally import count
 from prs.pve.http.tls import TlsAdapter, context
 
 CONNECT = 10.0  # seconds for TCP and TLS; a host that needs longer is down
@@ -99,6 +100,19 @@ class Transport:
         return self._send(index, method, url, headers, data, params)
 
     def _send(self, index: int, method: str, url: str, headers: Mapping[str, str], data: Any, params: Any) -> requests.Response:
+        """Send it once, and count what became of it."""
+        try:
+            found = self._answer(index, method, url, headers, data, params)
+        except (HostFailed, Unreachable):
+            count("failed")
+            raise
+        except PrsError:
+            count("refused")
+            raise
+        count("answered")
+        return found
+
+    def _answer(self, index: int, method: str, url: str, headers: Mapping[str, str], data: Any, params: Any) -> requests.Response:
         place, limit = self._places[index], self._endpoint.timeout
         if method != "GET":
             self._adapter.forget()  # a change is never sent over a connection that may be dead: nobody could tell whether it arrived

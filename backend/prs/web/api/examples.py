@@ -114,6 +114,7 @@ def _policy() -> dict[str, Any]:
 
 
 ANSWERS: dict[str, Any] = {
+    "metrics": '# TYPE prs_spread_ratio gauge\nprs_spread_ratio{resource="memory"} 0.07\n# EOF\n',
     "healthz": {"alive": True},
     "later": {"later": "0123456789abcdef0123456789abcdef"},
     "realms": [{"realm": "pam", "comment": "Linux PAM standard authentication", "default": True, "tfa": ""}],

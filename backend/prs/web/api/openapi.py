@@ -78,6 +78,7 @@ def _paths() -> dict[str, Any]:
         },
         "/status": {"get": _call("Caller, rights and warnings.", ref("Status"), "status", params=[scope], extra=unseen)},
         "/cluster": {"get": _call("Nodes, guests and storages with their loads.", ref("Cluster"), "cluster", extra=unseen)},
+        "/metrics": {"get": _metrics()},
         "/plans": {"post": _call("Make and store a plan; nothing moves.", ref("Plan"), "plan", plans, extra=sense, status="201")},
         "/plans/{id}": {"parameters": job, "get": _call("The stored plan.", ref("Plan"), "plan")},
         "/policy": {
@@ -115,6 +116,13 @@ def _paths() -> dict[str, Any]:
             "post": _call("Switch HA maintenance mode.", ref("Maintenance"), "maintenance", ref("MaintenanceRequest"), extra=helper),
         },
     }  # fmt: skip
+
+
+def _metrics() -> dict[str, Any]:
+    call = _call("Figures for monitoring, in OpenMetrics; needs Sys.Audit on /.", {"type": "string"}, "metrics")
+    shown = {"schema": {"type": "string"}, "example": examples.ANSWERS["metrics"]}
+    call["responses"]["200"]["content"] = {"application/openmetrics-text": shown}
+    return call
 
 
 def _with_later(paths: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from prs.web.api.refusal import Refusal
 from prs.web.api.schemas import NODE
 from prs.web.api.validate import mistakes
 from prs.web.context import Context
-from prs.web.json_of import cluster_json, right
+from prs.web.json_of import Json, cluster_json, right
 from prs.web.routes.common import SCOPES, body, caller, carried, query
 
 
@@ -46,11 +46,7 @@ def add(api: Blueprint, context: Context) -> None:
 
     @api.get("/cluster")
     def cluster() -> Response:
-        who = caller()
-        found = context.cluster(who)
-        # With this policy any cluster counts as balanced: the planner measures and plans nothing.
-        measured = plan_balance(found, replace(context.settings.policy.levelling("memory"), memory="used", spread=1.0), found.taken)
-        return tagged(cluster_json(found, measured, who.rights, context.facts.held), but="taken")
+        return tagged(measured(context, caller()), but="taken")
 
     @api.post("/nodes/<node>/release")
     def release(node: str) -> Response:
@@ -63,6 +59,14 @@ def add(api: Blueprint, context: Context) -> None:
         if mistakes(NODE, node):
             raise Refusal(404, "not_found", "there is no such node")
         return carried(context, "maintenance", node=node, **body(ref("MaintenanceRequest")))
+
+
+def measured(context: Context, who: Caller) -> Json:
+    """The cluster with its loads, as the caller sees it; PveError."""
+    found = context.cluster(who)
+    # With this policy any cluster counts as balanced: the planner measures and plans nothing.
+    loads = plan_balance(found, replace(context.settings.policy.levelling("memory"), memory="used", spread=1.0), found.taken)
+    return cluster_json(found, loads, who.rights, context.facts.held)
 
 
 def _balancing(context: Context, who: Caller, scope: str, here: Balancing | None) -> Any:
