@@ -65,7 +65,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "web.openmetrics": (),
     "web.metrics": ("web.openmetrics",),
     "web.routes": (
-        "web.metrics", "web.openmetrics", "web.inbox", "web.context", "web.later", "web.json_of", "web.visible", "web.peers", "web.access", "web.api", "web.cache",
+        "web.metrics", "web.openmetrics",
+        "web.inbox", "web.context", "web.later", "web.json_of", "web.visible", "web.peers", "web.access", "web.api", "web.cache",
     ),
     "web.app": ("web.routes", "web.pages", "web.context", "web.access", "web.api"),
     "web.server": (
