@@ -202,6 +202,7 @@ def test_figures_for_monitoring_go_to_auditors_and_nobody_else(home: House, peop
     assert home.anyone().call("GET", "/metrics").status_code == 401
     found = people["audit@pve"].call("GET", "/metrics")
     assert (found.status_code, found.headers["Content-Type"]) == (200, "application/openmetrics-text; version=1.0.0; charset=utf-8")
-    samples = {sample.name: sample.value for family in text_string_to_metric_families(found.text) for sample in family.samples}
-    assert (samples["prs_service_up"], samples["prs_readings_usable"]) == (1, 1)
-    assert samples["prs_pve_requests_total"] >= 1
+    samples = [sample for family in text_string_to_metric_families(found.text) for sample in family.samples]
+    told = {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+    assert (told["prs_service_up",], told["prs_readings_usable",]) == (1, 1)
+    assert told["prs_pve_requests_total", "web", "answered"] >= 1
