@@ -8,7 +8,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 
 from integration.test_web_attacks import bad_logins
 from integration.web_house import House, Person, at_once, house, plugin_request, spoken, through
+from prs.web.server.held import EACH
 from simcluster.scenes import small
 from simcluster.world import World
 
@@ -163,22 +166,48 @@ def test_only_pveproxys_user_and_root_are_answered(tmp_path_factory: pytest.Temp
     assert answers["nobody"] == b""
 
 
-def test_a_slow_answer_is_given_up_after_the_deadline_and_holds_nobody_up(tmp_path: Path) -> None:
+def at_the_same_time(count: int, call: Callable[[], Any]) -> list[Any]:
+    """What each of so many calls gives."""
+    with ThreadPoolExecutor(count) as pool:
+        return [future.result() for future in [pool.submit(call) for _ in range(count)]]
+
+
+@pytest.mark.parametrize("slow", ["GET /cluster/resources", "GET /access/permissions"], ids=["reading", "proof of who asks"])
+def test_what_takes_longer_than_a_call_may_comes_through_when_it_only_reads_too(tmp_path: Path, slow: str) -> None:
+    """PVE takes 11 s, and no call through pveproxy more than 10 s."""
+    with house(tmp_path, small(start=time.time())) as found:
+        root = found.log_in("root@pam")
+        found.start_with_bridge()
+        found.server.world.faults.add({"on": slow, "do": "slow", "seconds": 11.0, "times": 0})
+        first = at_once(found.socket, "GET", "/cluster", **root.headers)
+        assert first["status"] == 202, first
+        place = f"/answers/{first['answer']['data']['later']}"
+        assert at_once(found.socket, "GET", place, **root.headers)["answer"]["data"]["nodes"]
+        # It is handed out once; who asks again is told so.
+        assert refusal(through(found.socket, "GET", place, **root.headers)) == (404, "not_found")
+
+
+def test_a_pve_that_hangs_holds_nobody_up_and_no_more_than_a_few_calls_of_a_user_go_on(tmp_path: Path) -> None:
     with house(tmp_path, small(start=time.time()), auth_delay=0.0) as found, socket.socket() as silent:
         silent.bind((found.address, 0))
         silent.listen()  # PVE's API hangs
         found.configure()
         found.config.write_text(found.config.read_text().replace(f":{found.server.port}", f":{silent.getsockname()[1]}"))
-        root, told = found.log_in("root@pam"), []
+        root, other, told = found.log_in("root@pam"), found.log_in("audit@pve"), list[Any]()
         found.start_with_bridge()
-        asks = [threading.Thread(target=lambda: told.append(through(found.socket, "GET", "/status", **root.headers))) for _ in range(6)]
-        for ask in asks:
-            ask.start()
+        asks = threading.Thread(target=lambda: told.extend(
+            at_the_same_time(EACH + 2, lambda: at_once(found.socket, "GET", "/status", **root.headers))))  # fmt: skip
+        asks.start()
         assert through(found.socket, "GET", "/healthz")["status"] == 200
         assert told == []  # the others still wait
-        for ask in asks:
-            ask.join()
-    assert [refusal(answer) for answer in told] == [(504, "late")] * 6
+        asks.join()
+        assert Counter(answer["status"] for answer in told) == {202: EACH, 504: 2}
+        assert {answer["headers"]["Retry-After"] for answer in told if answer["status"] == 504} == {"5"}
+        # One user's calls take nothing from another's, and what goes on for one is not told to another.
+        assert at_once(found.socket, "GET", "/status", **other.headers)["status"] == 202
+        number = next(answer["answer"]["data"]["later"] for answer in told if answer["status"] == 202)
+        assert at_once(found.socket, "GET", f"/answers/{number}", **other.headers)["answer"] != {"data": {"later": number}}
+        assert through(found.socket, "GET", "/healthz")["status"] == 200
 
 
 def test_connections_that_say_nothing_leave_room_for_others(home: House, root: Person) -> None:

@@ -39,7 +39,7 @@ class Context:
         self.verifier, self.guesses, self.logins = Verifier(api, connect), Guesses(), Gate(LOGINS, LOGINS_CLIENT)
         self.later, self.pace = Later(), Pace()
         self._known = Known(lambda: inbox.look("facts"))
-        pve: Callable[[Login], Api] = lambda login: connect(self.verifier.endpoint(login))  # noqa: E731
+        pve: Callable[[Login, float], Api] = lambda login, seconds: connect(replace(self.verifier.endpoint(login), timeout=seconds))  # noqa: E731
         self.peers = Peers(settings.web.port, site.node, settings.web.api, lambda: self.facts.nodes, pve)
         self._api, self._connect = api, connect
         self._local = threading.local()

@@ -17,7 +17,7 @@ from prs.errors import NotFound
 from prs.web.api.refusal import Refusal
 
 PATIENCE = 30.0  # seconds that a call waits
-PATIENCE_BRIDGE = 5.0  # the same through pveproxy: half of the time that is left there (prs.web.server.bridge)
+PATIENCE_BRIDGE = 5.0  # the same through pveproxy: less than any call waits there (prs.web.server.held)
 KEPT = 120.0  # seconds that an answer is kept from when it is there
 EACH = 12  # pieces of work of one caller that go on or whose answer is kept
 ALL = 64

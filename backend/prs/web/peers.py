@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prs.endpoint import Endpoint
-from prs.errors import ApiError, PrsError, PveError
+from prs.errors import ApiError, PrsError, PveError, Unreachable
 from prs.pve.api import Api
 from prs.web import certificate
 from prs.web.access.login import Login
@@ -78,9 +78,13 @@ class Peers:
     """The services of the other nodes, asked through one bounded pool: at their port, or where that is closed through pveproxy."""
 
     def __init__(
-        self, port: int, node: str, api: Endpoint, certificates: Callable[[], Mapping[str, str] | None], pve: Callable[[Login], Api]
-    ) -> None:
-        """`node` is this one, `certificates` gives those of all nodes as PEM, None outside of a cluster (authorities are asked)."""
+        self, port: int, node: str, api: Endpoint, certificates: Callable[[], Mapping[str, str] | None],
+        pve: Callable[[Login, float], Api],
+    ) -> None:  # fmt: skip
+        """`node` is this one, `certificates` gives those of all nodes as PEM, None outside of a cluster (authorities are asked).
+
+        `pve` gives PVE on this node, called as somebody, with the seconds for an answer.
+        """
         self._port, self._node, self._trust, self._certificates, self._pve = port, node, api, certificates, pve
         self._known: Cache[tuple[Peer, ...]] = Cache(ADDRESSES, 200)
         self._down: Cache[str] = Cache(DOWN, 200)
@@ -111,7 +115,9 @@ class Peers:
             return Reply(peer, error=down)
         try:
             status, data = self._reach(peer, login, method, path, body)
-            if status == 202 and method != "GET":
+            if status == 202:
+                if method == "GET":
+                    raise TimeoutError  # it is asked again soon, and those who look do not wait for one
                 status, data = self._later(peer, login, data)
         except (OSError, http.client.HTTPException, ValueError, Unanswered) as error:
             words = f"{peer.node} ({peer.address}): {_words(error)}"
@@ -143,10 +149,13 @@ class Peers:
         """Ask this node's pveproxy, which passes it on to that of the other node by itself; Unanswered when nothing leads there."""
         place, _, query = path.removeprefix(PREFIX).partition("?")
         params = {"node": peer.node, **({"query": query} if query else {})}
+        seconds, began = _seconds(method, path), time.monotonic()
         try:
-            api, place = self._pve(login), f"/prs{place}"
+            api, place = self._pve(login, seconds), f"/prs{place}"
             found = api.get(place, params) if method == "GET" else api.post(place, {**params, "body": json.dumps(body or {})})
         except PveError as error:
+            if isinstance(error, Unreachable) and time.monotonic() >= began + seconds:
+                raise TimeoutError from None  # of the other node: this one's pveproxy only waits for it
             words = "has no way through Proxmox VE's own port (is the bridge package installed there?)"
             raise Unanswered(words if isinstance(error, ApiError) and error.status == 501 else str(error)) from None
         if not isinstance(found, dict) or not isinstance(found.get("status"), int):
@@ -157,7 +166,7 @@ class Peers:
             raise Unanswered("gives no usable answer") from None
 
     def _send(self, peer: Peer, login: Login, method: str, path: str, body: object) -> tuple[int, Any]:
-        seconds = TIMEOUT if method == "GET" and "/answers/" not in path else CHANGING
+        seconds = _seconds(method, path)
         pin = self._pin(peer)
         connection = http.client.HTTPConnection(peer.address, self._port, timeout=seconds)
         connection.response_class = _Answer
@@ -210,6 +219,11 @@ def _connect(connection: http.client.HTTPConnection, context: ssl.SSLContext) ->
     secured = connection.sock = context.wrap_socket(made, server_hostname=connection.host, do_handshake_on_connect=False)
     secured.do_handshake()
     return secured.getpeercert(binary_form=True)
+
+
+def _seconds(method: str, path: str) -> float:
+    """For all of an answer."""
+    return TIMEOUT if method == "GET" and "/answers/" not in path else CHANGING
 
 
 def _give_up(connection: http.client.HTTPConnection, late: threading.Event) -> None:

@@ -47,11 +47,21 @@ Ext.define('PRS.Api', {
         let me = this;
         let end = Date.now() + me.longest;
         let found = await me.patiently(method, path, body, etag);
+        let again = method === 'GET';
         while (found.later) {
             if (Date.now() > end) {
                 throw me.failure('unreachable', gettext('The service does not answer.'));
             }
-            found = await me.patiently('GET', `/answers/${encodeURIComponent(found.later)}`);
+            try {
+                found = await me.patiently('GET', `/answers/${encodeURIComponent(found.later)}`);
+            } catch (err) {
+                // The number belongs to a ticket that has been renewed meanwhile, or to a service that has been restarted.
+                if (err.status !== 404 || !again) {
+                    throw err;
+                }
+                again = false;
+                found = await me.patiently(method, path, body, etag);
+            }
         }
         return found;
     },

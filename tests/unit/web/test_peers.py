@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prs.endpoint import Endpoint
-from prs.errors import ApiError
+from prs.errors import ApiError, Unreachable
 from prs.web.access.login import Login
 from prs.web.peers import Peer, Peers
 
@@ -38,7 +38,7 @@ class Pve:
 
 
 def peers(pve: Pve, port: int = 0) -> Peers:
-    return Peers(port, "pve1", Endpoint(hosts=("127.0.0.1",)), lambda: None, lambda login: pve)
+    return Peers(port, "pve1", Endpoint(hosts=("127.0.0.1",)), lambda: None, lambda login, seconds: pve)
 
 
 @pytest.mark.parametrize("port", [0, 1], ids=["port 0", "a port where nobody listens"])
@@ -92,8 +92,22 @@ def test_a_peer_does_not_choose_what_is_asked(number: object) -> None:
 def test_who_only_looks_waits_for_no_later_answer() -> None:
     pve = Pve(LATER)
     (reply,) = peers(pve).ask([PEER], LOGIN, "GET", "/api/v1/jobs?scope=node", "Jobs")
-    assert "answers otherwise than this version knows" in reply.error
+    assert "does not answer within 4 seconds" in reply.error
     assert len(pve.asked) == 1
+
+
+def test_who_only_looks_waits_four_seconds_for_a_node_that_pveproxy_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, given = [0.0], []
+    monkeypatch.setattr("prs.web.peers.time.monotonic", lambda: now[0])
+
+    def connect(login: Login, seconds: float) -> Pve:
+        given.append(seconds)
+        now[0] += seconds
+        return Pve(Unreachable(f"127.0.0.1:8006 did not answer within {seconds:g} seconds"))
+
+    asked = Peers(0, "pve1", Endpoint(hosts=("127.0.0.1",)), lambda: None, connect)
+    (reply,) = asked.ask([PEER], LOGIN, "GET", "/api/v1/jobs?scope=node", "Jobs")
+    assert (given, reply.error) == ([4.0], "pve2 (127.0.0.1): does not answer within 4 seconds")
 
 
 @pytest.mark.parametrize(("answer", "words"), [

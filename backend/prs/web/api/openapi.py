@@ -24,8 +24,9 @@ COMMON = {
     "502": "PVE gave no usable answer",
     "503": "the journal or a part of the service is not usable",
 }
-# What a call gives that may take longer than it waits.
-_LONG: Schema = {"anyOf": [ref(name) for name in ("Plan", "Placement", "Job", "Released", "Maintenance")]}
+# What a call gives that may take longer than it waits: a change, and through PVE's own port what only reads as well.
+_LONG: Schema = {"anyOf": [ref(name) for name in ("Plan", "Placement", "Job", "Released", "Maintenance", "Status", "Cluster",
+                                                  "ClusterPolicy", "Jobs")]}  # fmt: skip
 OPEN = {"400", "403", "404", "405", "413", "415", "429", "500", "502"}
 
 
@@ -74,7 +75,7 @@ def _paths() -> dict[str, Any]:
         "/answers/{id}": {
             "parameters": [{"name": "id", "in": "path", "required": True, "schema": LATER}],
             "get": _call("The answer to a call that was answered with 202, as that call would have given it; 202 again: ask again.",
-                         _LONG, "plan", extra={"409": "what the call would have been refused with"}),
+                         _LONG, "plan", extra={"409": "what the call would have been refused with", **unseen}),
         },
         "/status": {"get": _call("Caller, rights and warnings.", ref("Status"), "status", params=[scope], extra=unseen)},
         "/cluster": {"get": _call("Nodes, guests and storages with their loads.", ref("Cluster"), "cluster", extra=unseen)},
@@ -126,11 +127,11 @@ def _metrics() -> dict[str, Any]:
 
 
 def _with_later(paths: dict[str, Any]) -> dict[str, Any]:
-    """The paths, with 202 at every POST of a caller and where its answer is asked for."""
+    """The paths, with 202 at every call of a caller and where its answer is asked for."""
     answers = paths["/answers/{id}"]["get"]["responses"]
     answers["201"] = answers["200"]
-    calls = [item["post"] for item in paths.values() if "security" not in item.get("post", {"security": []})]
-    for call in (*calls, paths["/answers/{id}"]["get"]):
+    calls = [call for item in paths.values() for verb, call in item.items() if verb != "parameters" and "security" not in call]
+    for call in calls:
         call["responses"]["202"] = {"description": "this takes longer: ask /answers/{id} for the answer",
                                     "content": _data(ref("Later"), "later")}  # fmt: skip
     return paths

@@ -1,7 +1,8 @@
 """The second way in: requests that pveproxy passes on through a unix socket, answered whole, with their status inside the body.
 
 pveproxy streams what comes from the socket to its client as it is, always under its own HTTP 200, and does not tell when that
-client has gone (PVE/APIServer/AnyEvent.pm response_stream). So there is no HTTP head here, and a deadline for each answer.
+client has gone (PVE/APIServer/AnyEvent.pm response_stream). So there is no HTTP head here, and a call waits some seconds only
+(prs.web.server.held).
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import gevent
 from gunicorn.http.errors import InvalidHeader, InvalidRequestMethod
 from werkzeug.wrappers import Response
 
 from prs.web.access.client import BRIDGE, client_of
 from prs.web.api.answers import refused
 from prs.web.api.refusal import Refusal
+from prs.web.server.held import Held
 
-DEADLINE = 10.0  # seconds for an answer: a client of pveproxy that goes away is not noticed before
 EACH = 20  # requests of one client, by the address that pveproxy saw, at the same time
 NAME = "bridge"  # of the socket, as its unit names it (FileDescriptorName=)
 PEER = "www-data"  # the user whose processes may speak here, beside root: pveproxy's
@@ -95,17 +95,12 @@ class Shares:
             self._inside += Counter()  # forgets clients without a share
 
 
-def answer(app: Callable[..., Any], environ: dict[str, Any], shares: Shares) -> bytes:
+def answer(app: Callable[..., Any], environ: dict[str, Any], shares: Shares, held: Held) -> bytes:
     """What goes through pveproxy: {data: {status, headers, answer}}, `answer` being what the port would send, null where that is empty."""
     environ[BRIDGE] = True
     try:
-        with gevent.Timeout(DEADLINE) as late, shares.share(environ["REMOTE_ADDR"]):
-            found = Response.from_app(app, environ, buffered=True)
-    except gevent.Timeout as error:
-        if error is not late:
-            raise
-        words = f"This took longer than {DEADLINE:.0f} seconds, which is all that a call through Proxmox VE's own port may take."
-        found = refused(Refusal(504, "late", words))
+        with shares.share(environ["REMOTE_ADDR"]):
+            found = held.answer(environ, lambda: Response.from_app(app, environ, buffered=True))
     except Refusal as error:
         found = refused(error)
     headers = {name: found.headers[name] for name in _SHOWN if name in found.headers}

@@ -28,6 +28,7 @@ from prs.web.access.client import client_of
 from prs.web.access.guard import BODY_LIMIT
 from prs.web.certificate import Contexts, Copied
 from prs.web.server import bridge
+from prs.web.server.held import Held
 from prs.web.server.places import TOTAL, Place, Places
 
 PATIENCE = 5.0  # seconds from the connection to the last byte of its first request's head, and again from there to the end of its body
@@ -99,7 +100,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
         self.worker_connections = 2 * TOTAL  # of greenlets; the places are the limit
         self._places = Places()
         self._of: dict[Any, Place] = {}  # greenlet -> its place
-        self._shares = bridge.Shares()
+        self._shares, self._held = bridge.Shares(), Held()
         self._listeners: dict[Any, Listener] = {}
 
     def run(self) -> None:
@@ -180,7 +181,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
     def _through_pveproxy(self, listener_name: Any, req: Any, sock: Paced) -> None:
         """Answer without a head; StopIteration, as gunicorn ends a connection."""
         environ = wsgi.create(req, sock, (bridge.client(req), 0), listener_name, self.cfg)[1]
-        sock.sendall(bridge.answer(self.wsgi, environ, self._shares))
+        sock.sendall(bridge.answer(self.wsgi, environ, self._shares, self._held))
         raise StopIteration
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
