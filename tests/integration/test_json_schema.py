@@ -83,7 +83,7 @@ def test_a_job_that_was_left(site: Site) -> None:
     ("words", "code"),
     [
         (["status", "nosuch"], 1), (["release", "nosuch"], 1), (["drain", "nosuch"], 1), (["resume", "nosuch"], 1),
-        (["plan", "--snapshot", "nosuch"], 1), (["drain", "pve1", "pve2"], 2), (["drain", "--each", "pve1"], 2),
+        (["plan", "--snapshot", "nosuch"], 2), (["drain", "pve1", "pve2"], 2), (["drain", "--each", "pve1"], 2),
         (["plan", "--method", "ram"], 2), (["setup"], 1), (["snapshot", "/nosuch/file"], 1), (["frobnicate"], 2),
     ],
 )  # fmt: skip

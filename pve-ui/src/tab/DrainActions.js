@@ -39,6 +39,13 @@ Ext.define('PRS.DrainActions', {
         }
     },
 
+    onSettings: function () {
+        Ext.create('PRS.SettingsWindow', {
+            autoShow: true,
+            listeners: { saved: () => this.onRetry() },
+        });
+    },
+
     onHistory: function () {
         Ext.create('PRS.HistoryWindow', { autoShow: true });
     },

@@ -76,7 +76,31 @@ Ext.define('PRS.Panel', {
             defaults: { anchor: '100%' },
             items: [
                 { xtype: 'prsNotices', reference: 'notices' },
-                { xtype: 'prsBalancingStrip', reference: 'balancing' },
+                {
+                    xtype: 'container',
+                    layout: { type: 'hbox', align: 'middle' },
+                    items: [
+                        { xtype: 'prsBalancingStrip', reference: 'balancing', flex: 1 },
+                        {
+                            xtype: 'prsPauseMenu',
+                            reference: 'pause',
+                            hidden: true,
+                            margin: '0 5',
+                            listeners: { changed: 'onRetry' },
+                        },
+                        {
+                            xtype: 'button',
+                            ui: 'default-toolbar',
+                            itemId: 'settings',
+                            reference: 'settings',
+                            text: gettext('Settings'),
+                            iconCls: 'fa fa-fw fa-cog',
+                            hidden: true,
+                            margin: '0 10 0 0',
+                            handler: 'onSettings',
+                        },
+                    ],
+                },
                 {
                     xtype: 'prsJobPanel',
                     reference: 'job',

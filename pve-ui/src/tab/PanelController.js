@@ -105,7 +105,11 @@ Ext.define('PRS.PanelController', {
             me.lookup('main').setLoading(false);
         }
         me.lookup('notices').fill(me.found, me.current.plan, me.trouble);
-        me.lookup('balancing').fill(status && status.balancing);
+        let balancing = status && status.balancing;
+        me.lookup('balancing').fill(balancing);
+        // Only who may read the policy is told how automatic balancing stands.
+        me.lookup('settings').setHidden(!balancing);
+        me.lookup('pause').fill(balancing, status && status.may.cancel_others);
         if (cluster) {
             me.renderNodes(cluster, status && status.may);
         }

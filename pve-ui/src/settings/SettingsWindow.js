@@ -1,0 +1,251 @@
+// The settings of the whole cluster: read by auditors, saved by whoever may change the cluster, against the version that was read.
+Ext.define('PRS.SettingsWindow', {
+    extend: 'Ext.window.Window',
+    xtype: 'prsSettingsWindow',
+
+    plugins: [{ ptype: 'prsaccessible' }],
+    title: gettext('Settings of automatic balancing'),
+    iconCls: 'fa fa-cog',
+    modal: true,
+    constrain: true,
+    layout: { type: 'vbox', align: 'stretch' },
+
+    listeners: { afterrender: 'onShow' },
+
+    controller: {
+        xclass: 'Ext.app.ViewController',
+
+        init: function (view) {
+            PRS.Format.within(view, 720, 620);
+        },
+
+        onShow: async function () {
+            let me = this;
+            me.say(PRS.Format.busy(gettext('Reading the settings')));
+            try {
+                let [cluster, policy] = await Promise.all([
+                    PRS.Api.get('/cluster'),
+                    PRS.Api.get('/policy'),
+                ]);
+                if (!me.destroyed) {
+                    me.build(cluster);
+                    me.read(policy);
+                    me.show([]);
+                }
+            } catch (err) {
+                me.failed(err);
+            }
+        },
+
+        build: function (cluster) {
+            let me = this;
+            let groups = PRS.SettingsFields.groups(cluster);
+            me.fields = groups.flatMap(([, ...fields]) => fields);
+            let sets = groups.map(([title, ...fields]) => ({
+                xtype: 'fieldset',
+                title: PRS.Format.esc(title),
+                layout: 'anchor',
+                defaults: { anchor: '100%', labelWidth: 190 },
+                items: fields.map((one) => one.field),
+            }));
+            me.lookup('form').add(sets);
+        },
+
+        // The policy's own entries, and the form as they say.
+        read: function (found) {
+            let me = this;
+            me.found = found;
+            me.policy = me.entries(found);
+            for (let one of me.fields) {
+                me.of(one).setValue(one.from(me.policy));
+                me.explain(one);
+            }
+        },
+
+        entries: function (found) {
+            let set = found.options.filter((one) => one.policy !== null);
+            return Object.fromEntries(set.map((one) => [one.name, one.policy]));
+        },
+
+        of: function (one) {
+            return this.lookup('form').down(`#${one.field.itemId}`);
+        },
+
+        // What a file of this node decides is grey, with the file; what nobody has set shows what counts instead.
+        explain: function (one) {
+            let me = this;
+            let field = me.of(one);
+            let options = me.found.options.filter((option) => one.owns(option.name));
+            let file = me.found.file;
+            let own = (option) =>
+                option.overruled ||
+                (option.source !== 'default' && !option.source.startsWith(`${file} line `));
+            let above = options.find(own);
+            let may = me.found.may.write.allowed;
+            field.setDisabled(!!above || !may);
+            if (above) {
+                field.setValue(one.from({ ...me.policy, [above.name]: above.value }));
+            }
+            let [option] = options;
+            let plain = option && option.name === (one.field.name || option.name);
+            if (field.setEmptyText) {
+                let instead = above ? above.value : (plain && option.default) || field.prsExample;
+                field.setEmptyText(instead || '');
+            }
+            let words = above
+                ? Ext.String.format(gettext('Decided on this node: {0}'), above.source)
+                : (plain && option.words) || '';
+            field.getEl().dom.setAttribute('data-qtip', PRS.Format.esc(words));
+            field.setFieldLabel(
+                PRS.Format.esc(one.field.fieldLabel) + (above ? ` ${PRS.Format.icon('lock')}` : ''),
+            );
+            me.decided = me.decided || {};
+            me.decided[field.itemId] = above ? `${one.field.fieldLabel}: ${words}` : '';
+        },
+
+        // What the form asks for: {set, unset} against the entries that were read.
+        changes: function () {
+            let me = this;
+            let set = {};
+            let unset = [];
+            for (let one of me.fields.filter((each) => !me.of(each).isDisabled())) {
+                let wanted = one.to(me.of(one).getValue());
+                let shown = one.to(one.from(me.policy));
+                if (JSON.stringify(wanted) !== JSON.stringify(shown)) {
+                    let owned = Object.keys(me.policy).filter(one.owns);
+                    // An entry that the field does not show is none of its business.
+                    unset.push(...owned.filter((name) => name in shown && !(name in wanted)));
+                    Object.assign(set, wanted);
+                }
+            }
+            return { set: set, unset: unset };
+        },
+
+        onSave: async function () {
+            let me = this;
+            let asked = me.changes();
+            if (!Object.keys(asked.set).length && !asked.unset.length) {
+                me.getView().close();
+                return;
+            }
+            me.lookup('save').setDisabled(true);
+            try {
+                await PRS.Api.call('PUT', '/policy', { digest: me.found.digest, ...asked });
+                if (!me.destroyed) {
+                    me.getView().fireEvent('saved');
+                    me.getView().close();
+                }
+            } catch (err) {
+                if (err.code === 'changed' && !me.destroyed) {
+                    await me.meet();
+                } else {
+                    me.failed(err);
+                }
+            }
+            if (!me.destroyed) {
+                me.lookup('save').setDisabled(false);
+            }
+        },
+
+        // Somebody else was faster: theirs is taken in, what was entered here stays, and where both differ is said.
+        meet: async function () {
+            let me = this;
+            try {
+                let before = me.policy;
+                let mine = me.fields.map((one) => me.of(one).getValue());
+                let touched = me.fields.map(
+                    (one, at) =>
+                        JSON.stringify(one.to(mine[at])) !==
+                        JSON.stringify(one.to(one.from(before))),
+                );
+                let found = await PRS.Api.get('/policy');
+                if (me.destroyed) {
+                    return;
+                }
+                me.read(found);
+                let notes = [];
+                me.fields.forEach((one, at) => {
+                    let theirs = JSON.stringify(one.to(one.from(me.policy)));
+                    if (theirs !== JSON.stringify(one.to(one.from(before)))) {
+                        let values = Object.values(one.to(one.from(me.policy))).join('; ');
+                        notes.push(`${one.field.fieldLabel}: ${values || gettext('Default')}`);
+                    }
+                    if (touched[at]) {
+                        me.of(one).setValue(mine[at]);
+                    }
+                });
+                let words = gettext(
+                    'Somebody else has saved meanwhile. Your entries are still here: look at them and save again.',
+                );
+                me.show([words, ...notes]);
+            } catch (err) {
+                me.failed(err);
+            }
+        },
+
+        show: function (notes) {
+            let me = this;
+            let { mistakes, may } = me.found;
+            let broken = mistakes.length
+                ? [
+                      gettext('The policy has mistakes; its last good version is in force.'),
+                      ...mistakes,
+                  ]
+                : [];
+            let decided = Object.values(me.decided).filter(Boolean);
+            let lines = [...notes, ...broken].map((text) => PRS.Format.warning(text));
+            lines.push(...decided.map((text) => PRS.Format.icon('lock') + PRS.Format.esc(text)));
+            me.say(lines.join('<br>'));
+            PRS.Format.gate(me.lookup('save'), may.write);
+        },
+
+        failed: function (err) {
+            if (!this.destroyed) {
+                if (!err.kind) {
+                    PRS.complain('panel', err);
+                }
+                this.say(PRS.Format.icon('times-circle', 'critical') + PRS.Api.words(err));
+            }
+        },
+
+        say: function (html) {
+            let box = this.lookup('notice');
+            box.setHidden(!html);
+            PRS.Format.html(box, html);
+        },
+
+        onClose: function () {
+            this.getView().close();
+        },
+    },
+
+    items: [
+        {
+            xtype: 'component',
+            reference: 'notice',
+            padding: 10,
+            maxHeight: 160,
+            scrollable: 'y',
+            autoEl: { tag: 'div', role: 'status', 'aria-live': 'polite' },
+        },
+        {
+            xtype: 'form',
+            reference: 'form',
+            flex: 1,
+            border: false,
+            bodyPadding: 10,
+            scrollable: 'y',
+        },
+    ],
+
+    buttons: [
+        {
+            ui: 'default-toolbar',
+            text: gettext('Save'),
+            reference: 'save',
+            disabled: true,
+            handler: 'onSave',
+        },
+        { ui: 'default-toolbar', text: gettext('Close'), handler: 'onClose' },
+    ],
+});

@@ -1,0 +1,119 @@
+"""The settings of the whole cluster in the tab: saved, refused, decided by a node's own file, and two people at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from ui.conftest import Picture, VisitPve
+from ui.hands import click, disabled, enabled, menu_item, sees, shown, tooltip, until, words_of
+from ui.stage import Stage
+
+SCENE = "small"
+
+
+@pytest.fixture
+def policy(stage: Stage) -> Path:
+    path: Path = stage._house.pve / "proxmox-rebalancing-service" / "policy.conf"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("# ours\n[balancing]\nspread: 7\n")
+    return path
+
+
+def opened(page: Page) -> None:
+    """Open the window, and wait until it has read the policy."""
+    shown(page, "prsNodesGrid")
+    click(page, "Settings")
+    sees(page, "Quiet windows")
+    until(page, lambda: value(page, "balancing-spread") != "", "the policy")
+
+
+def value(page: Page, name: str) -> Any:
+    """What a field holds."""
+    words = "name => { let field = Ext.ComponentQuery.query(`#set-${name}`)[0]; return field ? field.getValue() : ''; }"
+    return page.evaluate(words, name)
+
+
+def fill(page: Page, name: str, text: object) -> None:
+    """Put a value into a field, as typing or picking would."""
+    page.evaluate("([name, text]) => Ext.ComponentQuery.query(`#set-${name}`)[0].setValue(text)", [name, text])
+
+
+def closed(page: Page) -> None:
+    until(page, lambda: page.locator("[id^=prsSettingsWindow].x-window:visible").count() == 0, "the window closed")
+
+
+def test_what_is_saved_stands_in_the_policy_and_in_the_strip(visit: VisitPve, policy: Path, picture: Picture) -> None:
+    """A node's own file decides on containers here: grey, with the file's name."""
+    page = visit().page
+    opened(page)
+    sees(page, r"Containers too: Decided on this node: \S+prs\.conf line \d+")
+    assert page.evaluate("Ext.ComponentQuery.query('#set-balancing-containers')[0].isDisabled()")
+    picture(page, "settings")
+    for name, text in (
+        ("balancing-spread", "8"), ("service-automation", "suggest"), ("service-quiet", "mon..fri 08:00-18:00"), ("domains", "Rack1: pve1,pve2\n"),
+        ("balancing-ignore_nodes", ["pve3"]), ("balancing-ignore_vms", ["101", "200-299"]), ("pools", ["db"]),
+    ):  # fmt: skip
+        fill(page, name, text)
+    click(page, "Save")
+    closed(page)
+    text = policy.read_text()
+    assert text.startswith("# ours\n[balancing]\nspread: 8\n")
+    for line in ("automation: suggest", "quiet: mon..fri 08:00-18:00", "rack1: pve1,pve2", "ignore_nodes: pve3", "ignore_vms: 101,200-299", "[pool db]"):
+        assert f"\n{line}\n" in text, line
+    sees(page, "Automatic balancing suggests plans")
+    opened(page)
+    assert value(page, "balancing-ignore_vms") == ["101", "200-299"]
+    fill(page, "pools", [])
+    fill(page, "domains", "")
+    click(page, "Save")
+    closed(page)
+    assert not set(policy.read_text().splitlines()) & {"[pool db]", "ignore: 1", "rack1: pve1,pve2"}
+
+
+def test_mistakes_are_named_and_two_people_lose_nothing(visit: VisitPve, policy: Path) -> None:
+    page = visit().page
+    opened(page)
+    fill(page, "service-schedule", "fri..mon")
+    click(page, "Save")
+    sees(page, r"service\.schedule: .*ends before it begins")
+    fill(page, "service-schedule", "sat 03:00")
+    policy.write_text("# theirs\n[balancing]\nspread: 9\n")
+    click(page, "Save")
+    sees(page, "Somebody else has saved meanwhile")
+    sees(page, r"Spread \(%\): 9")
+    assert (value(page, "service-schedule"), value(page, "balancing-spread")) == ("sat 03:00", "9")
+    enabled(page, "Save")
+    click(page, "Save")
+    closed(page)
+    assert policy.read_text() == "# theirs\n[balancing]\nspread: 9\n\n[service]\nschedule: sat 03:00\n"
+
+
+def test_who_may_only_look_sees_it_grey_and_a_broken_policy_is_said(visit: VisitPve, policy: Path) -> None:
+    policy.write_text("[balancing]\nspread: x\n")
+    page = visit(user="audit@pve", caps={"dc": {"Sys.Audit": 1}, "vms": {}, "nodes": {}}).page
+    opened(page)
+    sees(page, "its last good version is in force")
+    sees(page, "spread = 'x'")
+    until(page, lambda: "Sys.Modify" in tooltip(page, "Save"), "the reason")
+    assert disabled(page, "Save")
+    assert page.evaluate("Ext.ComponentQuery.query('prsSettingsWindow field').every(field => field.isDisabled())")
+
+
+def test_a_pause_and_its_end(visit: VisitPve, policy: Path) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    until(page, lambda: "Automatic balancing is on" in words_of(page), "the strip")
+    click(page, "Automatic balancing")
+    menu_item(page, "Pause for 8 h").click()
+    sees(page, r"Paused until \d")
+    assert "\npaused_until: 20" in policy.read_text()
+    click(page, "Automatic balancing")
+    menu_item(page, "End the pause").click()
+    until(page, lambda: "Paused until" not in words_of(page), "the end of the pause")
+    click(page, "Automatic balancing")
+    menu_item(page, "Run by schedule now").click()
+    until(page, lambda: "\nrun_at: 20" in policy.read_text(), "the run that is asked for")
