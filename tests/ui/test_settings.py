@@ -103,6 +103,17 @@ def test_who_may_only_look_sees_it_grey_and_a_broken_policy_is_said(visit: Visit
     assert page.evaluate("Ext.ComponentQuery.query('prsSettingsWindow field').every(field => field.isDisabled())")
 
 
+def test_a_broken_policy_is_mended_in_the_window(visit: VisitPve, policy: Path) -> None:
+    policy.write_text("[balancing]\nspread: x\n")
+    page = visit().page
+    opened(page)
+    sees(page, "spread = 'x'")
+    fill(page, "balancing-spread", "6")
+    click(page, "Save")
+    closed(page)
+    assert policy.read_text() == "[balancing]\nspread: 6\n"
+
+
 def test_a_pause_and_its_end(visit: VisitPve, policy: Path) -> None:
     page = visit().page
     shown(page, "prsNodesGrid")

@@ -67,6 +67,12 @@ Ext.define('PRS.SettingsWindow', {
             return Object.fromEntries(set.map((one) => [one.name, one.policy]));
         },
 
+        // A file of this node, and not what stands in for a broken policy.
+        own: function (source) {
+            let known = ['default', `${this.found.file} line `];
+            return !known.some((begin) => source.startsWith(begin)) && !/last-good/.test(source);
+        },
+
         of: function (one) {
             return this.lookup('form').down(`#${one.field.itemId}`);
         },
@@ -76,11 +82,7 @@ Ext.define('PRS.SettingsWindow', {
             let me = this;
             let field = me.of(one);
             let options = me.found.options.filter((option) => one.owns(option.name));
-            let file = me.found.file;
-            let own = (option) =>
-                option.overruled ||
-                (option.source !== 'default' && !option.source.startsWith(`${file} line `));
-            let above = options.find(own);
+            let above = options.find((option) => option.overruled || me.own(option.source));
             let may = me.found.may.write.allowed;
             field.setDisabled(!!above || !may);
             if (above) {
@@ -125,8 +127,7 @@ Ext.define('PRS.SettingsWindow', {
             let me = this;
             let asked = me.changes();
             if (!Object.keys(asked.set).length && !asked.unset.length) {
-                me.getView().close();
-                return;
+                return me.getView().close();
             }
             me.lookup('save').setDisabled(true);
             try {
@@ -201,9 +202,6 @@ Ext.define('PRS.SettingsWindow', {
 
         failed: function (err) {
             if (!this.destroyed) {
-                if (!err.kind) {
-                    PRS.complain('panel', err);
-                }
                 this.say(PRS.Format.icon('times-circle', 'critical') + PRS.Api.words(err));
             }
         },
