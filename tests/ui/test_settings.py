@@ -54,7 +54,8 @@ def test_what_is_saved_stands_in_the_policy_and_in_the_strip(visit: VisitPve, po
     assert page.evaluate("Ext.ComponentQuery.query('#set-balancing-containers')[0].isDisabled()")
     picture(page, "settings")
     for name, text in (
-        ("balancing-spread", "8"), ("service-automation", "suggest"), ("service-quiet", "mon..fri 08:00-18:00"), ("domains", "Rack1: pve1,pve2\n"),
+        ("balancing-spread", "8"), ("service-automation", "suggest"), ("service-quiet", "mon..fri 08:00-18:00"),
+        ("domains", "Rack1: pve1,pve2\n"),
         ("balancing-ignore_nodes", ["pve3"]), ("balancing-ignore_vms", ["101", "200-299"]), ("pools", ["db"]),
     ):  # fmt: skip
         fill(page, name, text)
@@ -62,7 +63,8 @@ def test_what_is_saved_stands_in_the_policy_and_in_the_strip(visit: VisitPve, po
     closed(page)
     text = policy.read_text()
     assert text.startswith("# ours\n[balancing]\nspread: 8\n")
-    for line in ("automation: suggest", "quiet: mon..fri 08:00-18:00", "rack1: pve1,pve2", "ignore_nodes: pve3", "ignore_vms: 101,200-299", "[pool db]"):
+    lists = ("rack1: pve1,pve2", "ignore_nodes: pve3", "ignore_vms: 101,200-299", "[pool db]")
+    for line in ("automation: suggest", "quiet: mon..fri 08:00-18:00", *lists):
         assert f"\n{line}\n" in text, line
     sees(page, "Automatic balancing suggests plans")
     opened(page)
