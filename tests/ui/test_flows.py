@@ -258,7 +258,9 @@ def test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_bring
         return False
 
     until(page, asked, "a plan for the way back")
+    sees(page, r"Bring the guests back\?")
     click(page, "Yes")
+    sees(page, "Release pve3, .*started by root@pam|Release pve3, done")
     job_ended(page)
 
     def all_back() -> bool:

@@ -4,10 +4,12 @@ Ext.define('PRS.JobWords', {
 
     // What is about to happen, in sentences.
     question: function (plan, sum, more) {
-        let head =
-            plan.kind === 'drain'
-                ? Ext.String.format(gettext('Drain node {0}?'), plan.node)
-                : gettext('Rebalance the cluster?');
+        let head = gettext('Rebalance the cluster?');
+        if (plan.kind === 'drain') {
+            head = Ext.String.format(gettext('Drain node {0}?'), plan.node);
+        } else if (PRS.Jobs.back(plan)) {
+            head = gettext('Bring the guests back?');
+        }
         let lines = [head];
         if (sum.count) {
             lines.push(Ext.String.format(gettext('Start {0}.'), PRS.Loads.numbers(sum)));

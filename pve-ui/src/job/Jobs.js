@@ -167,9 +167,21 @@ Ext.define('PRS.Jobs', {
         window.open(url, '_blank', 'noopener');
     },
 
+    // Of a plan that turns an earlier job round: {node} with the drained node that it fills again, if any; undefined for every other plan.
+    back: function (plan) {
+        let options = Object.fromEntries((plan && plan.options) || []);
+        return options['way back of job'] ? { node: options['back to'] } : undefined;
+    },
+
     what: function (job, method) {
         if (job.kind === 'drain') {
             return Ext.String.format(gettext('Drain {0}'), job.node);
+        }
+        let back = this.back(job.plan);
+        if (back) {
+            return back.node
+                ? Ext.String.format(gettext('Release {0}'), back.node)
+                : gettext('Bring guests back');
         }
         let label = Object.fromEntries(PRS.Format.methods())[method];
         return label
