@@ -30,11 +30,12 @@ log = logging.getLogger(__name__)
 
 
 _NOBODY = 2**32 - 1  # proc(5): no login stands behind this process, such as a timer's
+_STARTED_AS = os.getuid()  # before root's rights are given up for those of the journal's owner (prs.engine.journal.ownership)
 
 
 def logged_in(own: Path = Path("/proc/self/loginuid")) -> str:
-    """The system's name of the user whose login this is (proc(5) loginuid, which sudo does not change), else of the process's own."""
-    number = os.getuid()
+    """The system's name of the user whose login this is (proc(5) loginuid, which sudo does not change), else of who started it."""
+    number = _STARTED_AS
     with suppress(OSError, ValueError):
         found = int(own.read_text(encoding="ascii"))
         number = number if found == _NOBODY else found

@@ -206,7 +206,9 @@ def _older(folder: Path, node: str, name: str, host: str) -> list[Path]:
     """What the new hold takes the place of: the host's other one of the same node, and drafts that a dead helper left behind."""
     found = list[Path]()
     for path in folder.iterdir():
-        stale = path.name.endswith(".tmp") and path.lstat().st_mtime < time.time() - 2 * SECONDS
+        stale = False
+        with suppress(FileNotFoundError):  # another writer has just made a hold of its draft
+            stale = path.name.endswith(".tmp") and path.lstat().st_mtime < time.time() - 2 * SECONDS
         if stale or (path.name.startswith(f"{node}.") and path.name.endswith(".held") and path.name != name and _host(path) == host):
             found.append(path)
     return found

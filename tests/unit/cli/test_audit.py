@@ -57,6 +57,15 @@ def test_who_is_logged_in_counts_also_behind_sudo(tmp_path: Path, text: str, uid
     assert logged_in(tmp_path / "none") == pwd.getpwuid(os.getuid()).pw_name
 
 
+def test_root_without_a_login_is_not_taken_for_the_user_whose_journal_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer or ssh without pam_loginuid; by then root's rights have been given up."""
+    own = tmp_path / "loginuid"
+    own.write_text(str(2**32 - 1))
+    name = pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr("prs.cli.call.os.getuid", lambda: 65534)
+    assert logged_in(own) == name
+
+
 def test_a_user_without_a_name_is_a_number(tmp_path: Path) -> None:
     (tmp_path / "loginuid").write_text("3999999999")
     assert logged_in(tmp_path / "loginuid") == "user 3999999999"
