@@ -21,6 +21,7 @@ from prs.web.access.guard import Guard
 from prs.web.access.guesses import LOGINS, LOGINS_CLIENT, Gate, Guesses
 from prs.web.access.login import Login
 from prs.web.access.pace import Pace
+from prs.web.access.single_flight import SingleFlight
 from prs.web.cache import Cache
 from prs.web.facts import Facts, Known
 from prs.web.inbox.client import Inbox
@@ -29,6 +30,7 @@ from prs.web.peers import Peers
 from prs.web.site import Site
 
 FRESH = 5.0  # seconds a cluster that was read for display is shown; PVE renews its figures every 10 s
+READ_AT_ONCE = 4  # clusters, of all callers: one of 2000 guests takes 10 MiB
 
 
 class Context:
@@ -44,6 +46,8 @@ class Context:
         self._api, self._connect = api, connect
         self._local = threading.local()
         self._clusters: Cache[Cluster] = Cache(FRESH, 8)
+        self._reading: SingleFlight[Cluster] = SingleFlight()
+        self._turns = threading.Semaphore(READ_AT_ONCE)
 
     def ask(self, action: str, who: Caller, client: str, **arguments: Any) -> Any:
         """Have the inbox carry an action of the caller's out; Refusal."""
@@ -78,14 +82,18 @@ class Context:
         return self._connect(self._api)
 
     def cluster(self, caller: Caller) -> Cluster:
-        """The cluster as the caller sees it, up to FRESH seconds old; PveError."""
-        found = self._clusters.get(caller.login.key)
-        if found is None:
-            known = self.facts
-            found = with_hidden(read_cluster(self.api(caller), self.now(), "all"), known.roster, caller.name)
-            found = replace(found, problems=(*found.problems, *filter(None, [known.trouble])))
-            self._clusters.put(caller.login.key, found)
-        return found
+        """The cluster as the caller sees it with any of their tickets, up to FRESH seconds old; PveError."""
+        return self._clusters.get(caller.name) or self._reading.ask(caller.name, lambda: self._read(caller))
+
+    def _read(self, caller: Caller) -> Cluster:
+        with self._turns:
+            found = self._clusters.get(caller.name)  # read while this one waited
+            if found is None:
+                known = self.facts
+                found = with_hidden(read_cluster(self.api(caller), self.now(), "all"), known.roster, caller.name)
+                found = replace(found, problems=(*found.problems, *filter(None, [known.trouble])))
+                self._clusters.put(caller.name, found)
+            return found
 
     @staticmethod
     def now() -> float:

@@ -283,5 +283,5 @@ def test_the_client_says_why_nothing_was_switched(tmp_path: Path) -> None:
 
 def test_a_draft_that_another_writer_has_just_renamed_is_no_failure(nodes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the list of the folder and the look at what is in it."""
-    monkeypatch.setattr(root.Path, "iterdir", lambda folder: iter([folder / "pve1.0123456789ab.held.0.tmp"]))
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter([folder / "pve1.0123456789ab.held.0.tmp"]))
     assert ask(b"hold pve1 0123456789ab 1 0 pve2 root@pam\n", nodes, command(tmp_path)).startswith("ok hold")

@@ -45,8 +45,8 @@ _OPEN_ENDED = frozenset({"GET", "HEAD", "OPTIONS"})  # without a body these may 
 class Paced:
     """A client's socket as gunicorn uses it; an answer that is not taken at the least rate ends as a connection that was reset."""
 
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
+    def __init__(self, sock: Any, place: Place, places: Places) -> None:
+        self._sock, self._place, self._places = sock, place, places
         self.begin()
 
     def begin(self) -> None:
@@ -61,6 +61,7 @@ class Paced:
         began = time.monotonic()
         self._size += len(data)
         allowed = min(GRACE + self._size / RATE, LONGEST) - self._spent
+        self._places.send(self._place, len(data))
         try:
             with gevent.Timeout(max(allowed, 0.01)) as late:
                 self._sock.sendall(data)
@@ -71,6 +72,7 @@ class Paced:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise _gone("the client takes its answer too slowly") from None
         finally:
+            self._places.send(self._place, 0)
             self._spent += time.monotonic() - began
 
 
@@ -145,7 +147,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
                 gevent.socket.wait_read(client.fileno())  # until then it costs no more than a greenlet
             if self.contexts is not None and not local:
                 client = self.contexts.get().wrap_socket(client, server_side=True, do_handshake_on_connect=False)
-            super().handle(listener, Paced(client), addr)
+            super().handle(listener, Paced(client, place, self._places), addr)
         except ConnectionResetError:
             pass  # it has gone, or had to
         except OSError as error:

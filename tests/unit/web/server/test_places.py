@@ -84,3 +84,37 @@ def test_only_connections_kept_for_later_are_closed_at_the_end() -> None:
 ])  # fmt: skip
 def test_an_ipv6_client_is_its_whole_network(address: str, client: str) -> None:
     assert client_of(address) == client
+
+
+def test_who_is_slow_to_take_an_answer_makes_room_when_nobody_else_can() -> None:
+    """Otherwise five addresses that read slowly would have all places, for minutes."""
+    house = House(100, 3)
+    first, second, third = (house.come("a", name) for name in "123")
+    assert first
+    assert second
+    assert third
+    first.busy = second.busy = third.busy = True
+    assert house.come("b", "b1") is None
+    house.places.send(second, 1000)
+    assert house.come("b", "b2")
+    assert house.left == ["2"]
+    house.places.send(third, 1000)
+    first.busy = False
+    assert house.come("b", "b3")
+    assert house.left == ["2", "1"]  # whoever only waits goes first
+
+
+def test_answers_that_nobody_takes_are_bounded_by_what_all_of_them_hold() -> None:
+    left = list[str]()
+    places = Places(waiting=1000)
+    slow = [places.take("a", lambda name=name: left.append(name)) for name in "123"]  # type: ignore[misc]
+    honest = places.take("b", lambda: left.append("b"))
+    for place in (honest, *slow):
+        assert place
+        places.send(place, 300)
+    assert left == ["1"]  # the oldest of whoever has most, not the oldest of all
+    assert slow[1]
+    places.send(slow[1], 0)
+    assert slow[2]
+    places.send(slow[2], 700)
+    assert left == ["1"]
