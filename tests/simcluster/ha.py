@@ -87,9 +87,9 @@ class Ha:
         if self.managed(guest):
             for sid in self.partners(guest.sid, "negative"):
                 service = self.services.get(sid)
-                if service:
-                    for node in {service.node, service.target} - {""}:
-                        found.setdefault(node, []).append({"sid": sid, "cause": "resource-affinity"})
+                # One that is on its way blocks neither of its nodes (HA/Config.pm, get_resource_motion_info).
+                if service and service.target in ("", service.node):
+                    found.setdefault(service.node, []).append({"sid": sid, "cause": "resource-affinity"})
         return found
 
     def dependent(self, guest: Guest) -> list[str]:

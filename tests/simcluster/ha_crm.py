@@ -73,7 +73,9 @@ class Crm:
         """Carry out a migrate command, or ignore it with no more than a line in the syslog."""
         ha = self._ha
         service = ha.services.get(sid)
-        taken = {found.target or found.node for other in ha.partners(sid, "negative") if (found := ha.services.get(other))}
+        # One that is on its way to the target, or away from it, is no hindrance to the manager (Manager.pm, queue_resource_motion).
+        rivals = [ha.services[other] for other in ha.partners(sid, "negative")]
+        taken = {rival.node for rival in rivals if rival.target in ("", rival.node)}
         reason = (
             "it is not known" if service is None or ha.guest(sid) is None
             else "it is in error state" if service.state == "error"
@@ -168,7 +170,9 @@ class Crm:
         """Give the nodes that rules leave for a service; guests that are bound together hold each other where most of them are."""
         ha = self._ha
         others = {sid: (found.target or found.node) for sid, found in ha.services.items() if sid != service.sid}
-        apart = {others.get(sid) for sid in ha.partners(service.sid, "negative")} | ha.rules.avoided(service.sid)
+        rivals = [ha.services[sid] for sid in ha.partners(service.sid, "negative")]
+        # A rival on its way is kept from on both of its nodes (Usage.pm, get_used_service_nodes).
+        apart = {node for rival in rivals for node in (rival.node, rival.target)} | ha.rules.avoided(service.sid)
         nodes = [node for node in ha.rules.wish(resource).best(ha.online()) if node not in apart]
         together = [others[sid] for sid in ha.partners(service.sid, "positive") if others.get(sid) in nodes]
         return [max(sorted(set(together)), key=together.count)] if together else nodes

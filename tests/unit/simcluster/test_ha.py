@@ -109,6 +109,18 @@ def test_a_broken_negative_rule_is_recorded_and_repaired_by_the_manager() -> Non
     assert len(set(where(world, 101, 107))) == 2
 
 
+def test_a_rival_on_its_way_is_kept_from_on_both_of_its_nodes() -> None:
+    """A guest that leaves a node in maintenance does not meet the rival that is just leaving its new node (Usage.pm)."""
+    world = lab("9", Rule("apart", ("vm:101", "vm:107"), affinity="negative"))
+    ask(world, 107, "pve3")
+    world.ha_maintenance("pve1", True)
+    while world.ha.services["vm:107"].state != "migrate":
+        world.clock.sleep(1)
+    assert InProcessApi(world).get("/nodes/pve1/qemu/101/migrate")["not_allowed_nodes"] == {"pve2": {}, "pve3": {}}
+    world.clock.sleep(300)
+    assert (where(world, 101, 107), world.clashes) == (["pve2", "pve3"], [])
+
+
 def test_the_manager_ignores_what_it_cannot_do() -> None:
     """A target in maintenance: the task says OK, nothing moves, and no error is told."""
     world = lab()
