@@ -230,11 +230,9 @@ def _blockers(truth: Truth, plan: Plan) -> Iterator[str]:
             yield f"blocker {row.vmid} is not on {plan.node}"
         for name, amount in FREE.findall(row.reason):
             if name in truth.names:
-                place, reserve = truth.names.index(name), truth.policy.memory_reserve
-                free = {
-                    max(0.0, truth.total[r][place] - (reserve if r == "memory" else 0) - truth.loads_at_start[r][place]) / 2**30
-                    for r in RESOURCES[::2]
-                }  # fmt: skip
+                place = truth.names.index(name)
+                left = [truth.room(place, r) - truth.loads_at_start[r][place] if truth.total[r][place] else 0.0 for r in RESOURCES[::2]]
+                free = {max(0.0, size) / 2**30 for size in (*left, truth.unused(truth.start, place))}
                 if not any(abs(float(amount) - one) < 0.06 for one in free):
                     yield f"blocker {row.vmid}: {name} does not have {amount} GiB free now: {row.reason}"
     if plan.blockers and "no place for" in plan.summary:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from prs.model import RESOURCES, Cluster, Guest, Method, Node, Policy, Pool, Rule
+from prs.model import RESOURCES, Cluster, Guest, Memory, Method, Node, Policy, Pool, Rule
 
 GIB = 2**30
 PLACEMENTS = 5000  # of a cluster, so that its truth is known in a second
@@ -34,6 +34,19 @@ def case(seed: int) -> Case:
     policy = _policy(chance, names, guests)
     drain = chance.choice(names) if chance.random() < 0.4 else ""
     return Case(seed, Cluster(nodes=tuple(nodes), guests=tuple(guests), rules=tuple(rules)), policy, drain)
+
+
+def counted(seed: int) -> Case:
+    """The same cluster where not what guests use of memory counts, but what they are assigned, or what balloons leave some of them."""
+    chance, plain = Random(f"counted {seed}"), case(seed)
+    memory: Memory = chance.choice(("assigned", "reserved"))
+    guests = []
+    for guest in plain.cluster.guests:
+        most = max(1, round(max(guest.memory, GIB // 4) * chance.choice((1.0, 1.3, 2.0, 3.0))))
+        balloon = round(most * chance.choice((0.2, 0.5, 0.9, 1.5))) if guest.kind == "qemu" and chance.random() < 0.6 else 0
+        guests.append(replace(guest, memory_max=most, reserved=balloon))
+    policy = replace(plain.policy, memory=memory, overcommit=chance.choice((0.8, 1.0, 1.5, 3.0)))
+    return replace(plain, cluster=replace(plain.cluster, guests=tuple(guests)), policy=policy)
 
 
 def _nodes(chance: Random, names: list[str]) -> list[Node]:

@@ -24,7 +24,8 @@ class Bundle:
     home: int
     places: frozenset[int]
     returns: bool  # may it come back home, once it has left
-    weight: dict[Resource, float]
+    weight: dict[Resource, float]  # its memory as it counts by the policy
+    used: int  # bytes of memory in use
     seconds: float
     bytes: int
 
@@ -156,10 +157,11 @@ class Truth:
             places = frozenset(place for place in self.open if place != home and all(self.may_be_on(g, place) for g in guests)
                                and self._near_partners(vmids, place))
             if places:
-                weight = {r: float(sum(getattr(guest, r) for guest in guests)) for r in RESOURCES}
+                weight = {r: float(sum(self.counts(guest, r) for guest in guests)) for r in RESOURCES}
+                used = sum(guest.memory for guest in guests)
                 size = sum(guest.memory + guest.disk for guest in guests)
                 returns = home in self.open and all(self.may_be_on(guest, home) for guest in guests)
-                yield Bundle(guests, home, places, returns, weight, sum(map(self._seconds, guests)), size)
+                yield Bundle(guests, home, places, returns, weight, used, sum(map(self._seconds, guests)), size)
 
     def _torn(self, vmids: tuple[int, ...]) -> bool:
         """True for guests that one rule keeps together and another one apart."""
@@ -180,11 +182,33 @@ class Truth:
         speed = policy.link_speed - min(guest.cpu * policy.dirty_rate, policy.link_speed / 2)
         return policy.overhead + guest.memory / speed + guest.disk / policy.link_speed
 
+    def counts(self, guest: Guest, resource: Resource) -> float:
+        """What counts of the guest: of memory what it uses, what it may use, or what its balloon leaves it at least, if it has one."""
+        if resource == "memory" and self.policy.memory != "used" and guest.status not in ("stopped", "unknown"):
+            whole, least = max(guest.memory_max, guest.memory), guest.reserved if self.policy.memory == "reserved" else 0
+            return float(min(least, whole) if least else whole)
+        return float(getattr(guest, resource))
+
+    def room(self, place: int, resource: Resource) -> float:
+        """What guests on the node may add up to."""
+        share = self.policy.overcommit if resource == "memory" and self.policy.memory != "used" else 1.0
+        return (self.total[resource][place] or float("inf")) * share - (self.policy.memory_reserve if resource == "memory" else 0)
+
+    def unused(self, where: Placement, place: int) -> float:
+        """Bytes of memory that may yet come into use on the node, whatever counts."""
+        return (self.total["memory"][place] or float("inf")) - self.policy.memory_reserve - self._in_use(where, place)
+
+    def _in_use(self, where: Placement, place: int) -> float:
+        """Bytes of memory in use on the node, whatever counts."""
+        name = self.names[place]
+        there = sum(guest.memory for guest in self.cluster.guests if guest.vmid not in self.of and guest.node == name)
+        return self.nodes[name].memory_host + there + sum(self.bundles[n].used for n, at in enumerate(where) if at == place)
+
     def _loads_at_start(self, resource: Resource) -> list[float]:
         loads = [float(getattr(self.nodes[name], f"{resource}_host")) for name in self.names]
         for guest in self.cluster.guests:
             if guest.node in self.nodes:
-                loads[self.names.index(guest.node)] += getattr(guest, resource)
+                loads[self.names.index(guest.node)] += self.counts(guest, resource)
         return loads
 
     def _apart(self, rule: Rule) -> Apart:
@@ -214,8 +238,10 @@ class Truth:
         bundle = self.bundles[number]
         if place not in bundle.places and not (place == bundle.home and bundle.returns):
             return False
+        if self.policy.memory != "used" and bundle.used and bundle.used > self.unused(where, place) + EPSILON * self.total["memory"][place]:
+            return False
         for r in RESOURCES:
-            most = (self.total[r][place] or float("inf")) - (self.policy.memory_reserve if r == "memory" else 0)
+            most = self.room(place, r)
             after = loads[r][place] + bundle.weight[r]
             if bundle.weight[r] and after > most + EPSILON * max(1.0, most):
                 return False

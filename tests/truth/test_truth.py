@@ -13,11 +13,12 @@ from prs.model import Cluster, Plan, Policy
 from prs.planner.plan import plan_balance
 from prs.planner.search import exhaustive
 from truth.claims import false_claims
-from truth.clusters import Case, case
+from truth.clusters import Case, case, counted
 from truth.oracle import Truth
 from truth.play import play
 
 CLUSTERS = 400
+COUNTED = 120
 PARTS = 8
 CASES = Path(__file__).parent / "cases"
 
@@ -25,6 +26,12 @@ CASES = Path(__file__).parent / "cases"
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_claim_is_false(part: int) -> None:
     false = {seed: claims for seed in range(part, CLUSTERS, PARTS) if (claims := play(case(seed))[1])}
+    assert false == {}
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_claim_is_false_where_assigned_or_reserved_memory_counts(part: int) -> None:
+    false = {seed: claims for seed in range(part, COUNTED, PARTS) if (claims := play(counted(seed))[1])}
     assert false == {}
 
 

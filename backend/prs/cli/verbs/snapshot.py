@@ -37,7 +37,7 @@ def act(call: Call) -> int:
 
 def examined(api: Api, cluster: Cluster, policy: Policy, every: bool) -> Cluster:
     """Look closer at the guests that a plan would move, so that the same plan can be made offline, or at every guest."""
-    means = policy.method in MEANS
+    means = policy.method in MEANS or policy.by_pressure
     if every:
         return inspect_guests(api, cluster, sorted(guest.vmid for guest in cluster.guests if not guest.template), means=means)
     facts = NodeFacts(api)
