@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from drive import VirtualClock
+from drive import Drive, VirtualClock
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.daemon.host import Host
 from prs.engine.daemon.service import Service
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.journal.journal import Journal
+from prs.engine.loads.link_speeds import LinkSpeeds
 from prs.engine.loads.memory import FILE, LoadMemory, half_hour
 from prs.errors import Unreachable
 from prs.model import Policy
@@ -86,6 +87,16 @@ def test_who_does_not_lead_remembers_nothing(ram: Path, flavour: Flavour) -> Non
     house.live(3600)
     assert Counted.asked["/cluster/resources"] == 0
     assert not house.memory.path.exists()
+
+
+def test_a_node_that_does_not_lead_learns_the_speed_of_links_once_an_hour(ram: Path, flavour: Flavour) -> None:
+    house = House(ram, flavour, "pve3")
+    (ram / "other").mkdir()
+    assert Drive(house.world, ram / "other", Policy()).run().count("done")
+    house.live(2 * 3600)
+    assert {pair[0] for pair in LinkSpeeds(house.memory.path).known()} == {"pve1"}
+    assert 2 <= Counted.asked["/cluster/tasks"] <= 3
+    assert Counted.asked["/cluster/resources"] == 0
 
 
 def test_after_a_day_the_plan_is_made_for_the_day(ram: Path, flavour: Flavour, caplog: pytest.LogCaptureFixture) -> None:

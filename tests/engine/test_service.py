@@ -99,13 +99,13 @@ def test_only_the_leader_schedules(ram: Path, host: str, leads: bool, flavour: F
     assert bool(house.journal.jobs()) is leads
 
 
-def test_a_daemon_that_stands_by_asks_only_who_leads(ram: Path, flavour: Flavour) -> None:
-    """Two calls every five minutes, one status, one line in the log."""
+def test_a_daemon_that_stands_by_asks_only_who_leads_and_how_fast_links_are(ram: Path, flavour: Flavour) -> None:
+    """Two calls every five minutes, one an hour for migrations that have finished, one status, one line in the log."""
     house = House(ram, flavour, "pve2")
     house.live(3600)
     asked = {path for path, count in house.world.requests.items() if count}
-    assert asked == {"GET /cluster/status", "GET /cluster/ha/status/manager_status"}
-    assert sum(api.calls for api in house.calls) == 2 * 12
+    assert asked == {"GET /cluster/status", "GET /cluster/ha/status/manager_status", "GET /cluster/tasks"}
+    assert sum(api.calls for api in house.calls) == 2 * 12 + 1
     assert house.service._status == "standing by: pve1 is the online node with the lowest id"
 
 

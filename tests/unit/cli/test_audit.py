@@ -31,6 +31,10 @@ class Kept(logging.Handler):
 def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     found = Kept()
     monkeypatch.setattr(logs, "audit_handler", lambda: found)
+    # A test before this one may have set up the process's logs.
+    monkeypatch.setattr(audit.log, "propagate", True)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [one for one in root.handlers if not isinstance(one, logs.JournalHandler)])
     yield found
     audit.log.handlers.clear()
     audit.log.propagate = True

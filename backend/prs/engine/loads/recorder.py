@@ -27,7 +27,7 @@ class Recorder:
     def __init__(self, memory: LoadMemory, clock: SystemClock, connect: Callable[[], Api], leads: Callable[[Api], object]) -> None:
         self._speeds = LinkSpeeds(memory.path)
         self.memory, self._clock, self._connect, self._leads = memory, clock, connect, leads
-        self._next, self._asked = clock.monotonic(), -LEADING
+        self._next, self._asked, self._learned = clock.monotonic(), -LEADING, -LEADING
         self._leading = False
         self.fullest = 0.0  # share of its memory that the fullest node used at the last reading
         self.returned = 0.0  # when the node came up that did so last, in Unix time
@@ -42,6 +42,9 @@ class Recorder:
             api = self._connect()
             if now - self._asked >= LEADING:
                 self._leads(api)
+            if not self._leading and now - self._learned >= LEADING:
+                self._learned = now
+                self._speeds.learn(api)  # who leads does so before its runs; the tab and the command of any node reckon with them
             if self._leading:
                 data = rows(api.get("/cluster/resources"))
                 self.memory.add(reading(data), self._clock.time())
