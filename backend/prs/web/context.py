@@ -46,6 +46,7 @@ class Context:
         self._api, self._connect = api, connect
         self._local = threading.local()
         self._clusters: Cache[Cluster] = Cache(FRESH, 8)
+        self.shown: Cache[tuple[Cluster, Any, Any, tuple[bytes, str]]] = Cache(FRESH, 16)  # answers, with what they were made of
         self._reading: SingleFlight[Cluster] = SingleFlight()
         self._turns = threading.Semaphore(READ_AT_ONCE)
 

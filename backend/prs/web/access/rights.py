@@ -15,6 +15,11 @@ class Rights:
     def __init__(self, listed: Mapping[str, Any]) -> None:
         self._listed = {path: dict(held) for path, held in listed.items() if isinstance(held, dict)}
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rights) and self._listed == other._listed
+
+    __hash__ = None  # type: ignore[assignment]  # nobody needs it
+
     def may(self, privilege: str, path: str) -> bool:
         """True when the privilege is held on the path: listed there, or passed down from the nearest path above that is listed."""
         if path in self._listed:

@@ -29,9 +29,20 @@ def _coded(data: object) -> Json:
 
 def tagged(data: Json, but: str = "") -> Response:
     """The answer with an ETag, or 304 when the client has it already; of the value `but`, such as when it was read, no change counts."""
-    found = answer(data)
-    told = found.get_data() if not but else json.dumps({**data, but: None}).encode()
-    found.set_etag(hashlib.sha256(told).hexdigest()[:32], weak=True)  # the same whether it is compressed or not
+    return conditional(*marked(data, but))
+
+
+def marked(data: Json, but: str = "") -> tuple[bytes, str]:
+    """The same in two parts, which may be kept: the body of the answer, and its ETag."""
+    found = answer(data).get_data()
+    told = found if not but else json.dumps({**data, but: None}).encode()
+    return found, hashlib.sha256(told).hexdigest()[:32]
+
+
+def conditional(body: bytes, etag: str) -> Response:
+    """The answer of such parts, or 304."""
+    found = Response(body, mimetype="application/json")
+    found.set_etag(etag, weak=True)  # the same whether it is compressed or not
     found.make_conditional(request)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from prs import __version__
 from prs.codec import to_json
@@ -15,7 +15,7 @@ from prs.model import Cluster
 from prs.planner.plan import plan_balance
 from prs.web.access.actions import refusals
 from prs.web.access.auth import Caller
-from prs.web.api.answers import tagged
+from prs.web.api.answers import conditional, marked, tagged
 from prs.web.api.openapi import PREFIX
 from prs.web.api.reflect import ref
 from prs.web.api.refusal import Refusal
@@ -46,7 +46,7 @@ def add(api: Blueprint, context: Context) -> None:
 
     @api.get("/cluster")
     def cluster() -> Response:
-        return tagged(measured(context, caller()), but="taken")
+        return conditional(*_shown(context, caller()))
 
     @api.post("/nodes/<node>/release")
     def release(node: str) -> Response:
@@ -59,6 +59,16 @@ def add(api: Blueprint, context: Context) -> None:
         if mistakes(NODE, node):
             raise Refusal(404, "not_found", "there is no such node")
         return carried(context, "maintenance", node=node, **body(ref("MaintenanceRequest")))
+
+
+def _shown(context: Context, who: Caller) -> tuple[bytes, str]:
+    """The answer with the cluster, made once for all calls of a user while nothing changes: 2000 guests take a tenth of a second."""
+    cluster, held, key = context.cluster(who), context.facts.held, (who.name, request.args.get("scope") == "node")
+    made = context.shown.get(key)
+    if made is None or made[0] is not cluster or made[1:3] != (held, who.rights):
+        made = cluster, held, who.rights, marked(measured(context, who), but="taken")
+        context.shown.put(key, made)
+    return made[3]
 
 
 def measured(context: Context, who: Caller) -> Json:

@@ -115,3 +115,15 @@ def test_rights_follow_the_nearest_listed_path() -> None:
     assert rights.anywhere("VM.Migrate")
     assert rights.refusal("Sys.Modify") == "needs Sys.Modify on /"
     assert Rights({}).refusal("VM.Audit", "/vms") == "needs VM.Audit on /vms"
+
+
+@pytest.mark.parametrize(("length", "encoding", "fits"), [
+    (None, "", True), (0, "", True), (65536, "", True), (65537, "", False), (None, "chunked", False), (1, "identity", False),
+])  # fmt: skip
+def test_a_body_of_64_kib_is_the_largest_and_chunks_are_none(length: int | None, encoding: str, fits: bool) -> None:
+    if fits:
+        Guard.body(length, encoding)
+        return
+    with pytest.raises(Refusal) as refused:
+        Guard.body(length, encoding)
+    assert (refused.value.status, "64" in refused.value.message) == (413, not encoding)
