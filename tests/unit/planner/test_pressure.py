@@ -9,6 +9,7 @@ import pytest
 from prs.codec import from_json, to_json
 from prs.model import Cluster, Policy, Rule
 from prs.planner.plan import plan_balance, plan_drain
+from prs.web.api.said import code_of
 from unit.planner_scenes import cluster, guest, node
 
 PRESSURE = Policy().levelling("pressure")
@@ -33,6 +34,15 @@ def test_an_uneven_cluster_in_which_nobody_waits_is_left_alone() -> None:
     assert plan_balance(scene, replace(PRESSURE, pressure_over=0.1999), 0.0).moves
 
 
+WAYS = [(0.1, 0.1, 0.85), (0.4, 0.1, 0.85), (0.1, 0.6, 0.85), (None, None, 0.85), (0.1, 0.1, 0.4)]
+
+
+@pytest.mark.parametrize(("cpu", "memory", "hot"), WAYS)
+def test_what_it_says_can_be_worded_in_other_languages(cpu: float | None, memory: float | None, hot: float) -> None:
+    plan = plan_balance(felt(cpu, memory), replace(PRESSURE, hot=hot), 0.0)
+    assert all(code_of(text) for text in (plan.summary, *plan.warnings)), (plan.summary, plan.warnings)
+
+
 @pytest.mark.parametrize(("cpu", "memory", "method", "word"), [(0.4, 0.1, "cpu", "CPU"), (0.3, 0.6, "memory", "memory")])
 def test_what_is_waited_for_most_is_levelled(cpu: float, memory: float, method: str, word: str) -> None:
     plan = plan_balance(felt(cpu, memory), PRESSURE, 0.0)
@@ -47,6 +57,7 @@ def test_a_cluster_that_tells_no_pressure_is_left_alone_and_told_so() -> None:
     plan = plan_balance(cluster(node("pve1"), node("pve2"), *(guest(101 + one, "pve1", 8) for one in range(8))), PRESSURE, 0.0)
     assert plan.moves == ()
     assert plan.summary == "Nothing to do: no node tells its pressure (Proxmox VE 9 does), and method pressure goes by nothing else."
+    assert code_of(plan.summary)
 
 
 def test_a_node_that_tells_none_beside_others_is_named() -> None:
