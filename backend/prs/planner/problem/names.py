@@ -67,10 +67,10 @@ def _stray_storages(cluster: Cluster, policy: Policy) -> list[str]:
 
 
 def _stray(option: str, words: Iterable[str], items: Sequence[tuple[str, ...]], known: list[str], why: str) -> list[str]:
-    found = []
+    found, called = [], {name.lower() for names in items for name in names}
     for word in words:
         plain = word.removeprefix("!").lower()
-        if not any(_means(plain, name.lower()) for names in items for name in names):
+        if plain not in called and not (_special(plain) and any(_means(plain, name) for name in called)):
             found.append(f"{option} names {word}, but {why}{in_brackets(plain, known)}.")
     return found
 
