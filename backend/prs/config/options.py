@@ -242,7 +242,7 @@ OPTIONS = (
 POOL_OPTIONS = (
     Option(
         "pool NAME", "ignore", values.switch, "0", _SWITCH,
-        "Leave the pool's guests where they are (1).",
+        "Leave the pool's guests where they are (1), or not those of one that is nested in such a pool (0).",
     ),
     Option(
         "pool NAME", "keep", values.choice("together", "apart"), "", "together or apart",

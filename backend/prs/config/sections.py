@@ -55,6 +55,7 @@ def _pool(name: str, line: int, entries: Sequence[Entry], mistakes: list[tuple[i
     if name in values.get("apart_from", ()):
         words = "apart_from names the pool itself: keep: apart keeps its own guests apart"
         mistakes.append((seen["apart_from"], f"[pool {shown(name)}] {words}"))
+    values["included"] = values.get("ignore") is False
     if not entries:
         mistakes.append((line, f"[pool {shown(name)}] says nothing: give it {', '.join(list(options)[:-1])}"))
     return Pool(name, **values)

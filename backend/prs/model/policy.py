@@ -12,7 +12,8 @@ from prs.model.cluster import Levelled, Memory, Method, Resource
 class Pool:
     """What the administrator wants of the guests of one pool: left alone, together or apart, apart from those of other pools, and where.
 
-    `strict` False: the nodes are preferred only. Names count without case; what is said of a pool holds for the pools nested in it.
+    `strict` False: the nodes are preferred only. Names count without case; what is said of a pool holds for the pools nested in it, but
+    `included` (said not to be ignored) holds against an outer one that is ignored.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Pool:
     nodes: tuple[str, ...] = ()
     strict: bool = True
     apart_from: tuple[str, ...] = ()  # pools with whose guests none of its own may share a node
+    included: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,8 @@ nodes: pve1, pve2
 strict: 0
 [POOL db]
 ignore: 1
+[pool db/main]
+ignore: 0
 [balancing]
 tags: 0
 [Domains]
@@ -123,7 +125,8 @@ Rack1: pve1,pve2
 rack2: pve3
 """
     policy = load(tmp_path, text).policy
-    assert policy.pools == (Pool("web/Front", keep="apart", nodes=("pve1", "pve2"), strict=False), Pool("db", ignore=True))
+    assert policy.pools == (Pool("web/Front", keep="apart", nodes=("pve1", "pve2"), strict=False), Pool("db", ignore=True),
+                            Pool("db/main", included=True))
     assert policy.domains == (("rack1", ("pve1", "pve2")), ("rack2", ("pve3",)))
     assert not policy.tags
     assert load(tmp_path, "").policy.tags

@@ -113,7 +113,8 @@ def _pool(pool: Pool, members: list[Guest], nodes: dict[str, str], policy: Polic
     guests = [guest for guest in members if not guest.template]
     vmids = tuple(sorted(guest.vmid for guest in guests))
     if pool.ignore and not policy.ignored:
-        found.stays.update(dict.fromkeys(vmids, f"its pool {pool.name} is ignored by the configuration"))
+        left = (guest.vmid for guest in guests if _innermost(policy.pools, guest.pool) is pool)
+        found.stays.update(dict.fromkeys(left, f"its pool {pool.name} is ignored by the configuration"))
     if pool.keep and vmids:
         found.rules.append(_keep("pool", pool.name, pool.keep, guests, stopped))
     allowed = tuple((name, 0) for name in sorted({nodes[name.lower()] for name in pool.nodes if name.lower() in nodes}))
@@ -121,6 +122,12 @@ def _pool(pool: Pool, members: list[Guest], nodes: dict[str, str], policy: Polic
         found.rules.append(Rule(pool.name, "nodes", vmids, allowed, strict=pool.strict, source="pool"))
     elif pool.nodes and pool.strict:
         found.stays.update(dict.fromkeys(vmids, f"its pool {pool.name} is bound to nodes that this cluster does not have"))
+
+
+def _innermost(pools: Iterable[Pool], name: str) -> Pool | None:
+    """Of the pools that a guest of this one is in, the innermost of which it is said whether it is ignored."""
+    said = (pool for pool in pools if (pool.ignore or pool.included) and in_pool(name, pool.name))
+    return max(said, key=lambda pool: len(pool.name), default=None)
 
 
 def _unknown(names: Iterable[str], nodes: dict[str, str]) -> str:

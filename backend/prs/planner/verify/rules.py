@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prs.model import Cluster, Guest, Policy, Rule
+from prs.model import Cluster, Guest, Policy, Pool, Rule
 
 _MARK = re.compile(r"plb_(ignore|affinity|anti_affinity|pin)_?(.*)", re.IGNORECASE)
 
@@ -58,13 +58,20 @@ class Reading:
             return f"its tags pin it to {', '.join(sorted(wanted))}"
         for pool in self.policy.pools:
             within = (guest.pool.casefold() + "/").startswith(pool.name.casefold() + "/")
-            if within and pool.ignore and not self.policy.ignored:
+            if within and pool.ignore and not self.policy.ignored and not self._taken_out(guest, pool):
                 return f"its pool {pool.name} is ignored"
             if within and f"pool {pool.name}" in self.policy.relaxed:
                 continue
             if within and pool.nodes and pool.strict and target.casefold() not in map(str.casefold, pool.nodes):
                 return f"its pool {pool.name} is bound to {', '.join(pool.nodes)}"
         return ""
+
+    def _taken_out(self, guest: Guest, pool: Pool) -> bool:
+        """Whether a pool nested in this one, which the guest is in, is said not to be ignored, and none further in that it is."""
+        outer, parts = pool.name.count("/") + 1, guest.pool.casefold().split("/")
+        said = {other.name.casefold(): other.ignore for other in self.policy.pools if other.ignore or other.included}
+        inner = ["/".join(parts[:count]) for count in range(outer + 1, len(parts) + 1)]
+        return not next((said[name] for name in reversed(inner) if name in said), True)
 
     def _tagged(self) -> Iterator[Rule]:
         sets: dict[tuple[str, str], list[int]] = {}

@@ -13,6 +13,7 @@ from prs.planner.plan import check_plan, plan_balance, plan_drain
 from prs.planner.problem.board import why_not
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.tags_and_pools import read_tags_and_pools
+from prs.planner.verify.rules import Reading
 from prs.planner.verify.walk import Walk, objection
 from unit.planner_scenes import cluster, guest, lopsided, node
 
@@ -174,6 +175,28 @@ def test_an_ignored_pool_stays() -> None:
     snapshot = pooled(lopsided(), range(100, 108))
     assert stay(balance(snapshot, policy), 100) == "its pool web is ignored by the configuration"
     assert balance(snapshot, replace(policy, ignored=True)).moves != ()
+
+
+@pytest.mark.parametrize(
+    ("said", "ignored"),
+    [
+        ({"web": True}, "web"),
+        ({"web": True, "web/front": False}, ""),
+        ({"web": True, "WEB/Front": False, "web/front/a": True}, "web/front/a"),
+        ({"web": True, "web/front": None}, "web"),
+        ({"web": False, "web/front": True}, "web/front"),
+        ({"web": True, "web/fro": False}, "web"),
+    ],
+)
+def test_what_is_said_of_the_innermost_pool_tells_whether_a_guest_is_ignored(said: dict[str, bool | None], ignored: str) -> None:
+    """`ignore: 0` takes a nested pool out; one of which nothing is said does not. The check of plans reads it the same way."""
+    policy = Policy(pools=tuple(Pool(name, ignore=bool(ignore), included=ignore is False) for name, ignore in said.items()))
+    snapshot = pooled(lopsided(), range(100, 108), "web/front/a")
+    plan = balance(snapshot, policy)
+    assert bool(plan.moves) != bool(ignored)
+    assert {row.reason for row in plan.stays if row.vmid in range(100, 108) and "its pool" in row.reason} == (
+        {f"its pool {ignored} is ignored by the configuration"} if ignored else set())
+    assert bool(Reading(snapshot, policy, ("pve1", "pve2", "pve3"), "", False).refusal(snapshot.guests[0], "pve2")) == bool(ignored)
 
 
 def test_a_pool_keeps_together_or_apart() -> None:
