@@ -91,3 +91,20 @@ def test_a_refusal_is_one_line_and_names_nobody_but_the_client(
     found = pattern().findall(record.getMessage())
     assert found == ([address] if bans else [])
     assert (record.__dict__["client"], record.__dict__["allowed"]) == (address, "no")
+
+
+def test_three_wrong_passwords_are_free_and_so_are_the_three_after_an_hour() -> None:
+    """The numbers that SECURITY.md tells."""
+    clock = Clock()
+    guesses = Guesses(clock)
+    waits = []
+    for _ in range(5):
+        guesses.wrong("192.0.2.1")
+        waits.append(wait_of(guesses, "192.0.2.1"))
+    assert waits == [0, 0, 0, 4, 7]  # 3 s and 6 s, rounded up
+    clock.now += 3601.0
+    again = []
+    for _ in range(4):
+        guesses.wrong("192.0.2.1")
+        again.append(wait_of(guesses, "192.0.2.1"))
+    assert again == [0, 0, 0, 4]
