@@ -30,7 +30,7 @@ from prs.web.peers import Peers
 from prs.web.site import Site
 
 FRESH = 5.0  # seconds a cluster that was read for display is shown; PVE renews its figures every 10 s
-READ_AT_ONCE = 4  # clusters, of all callers: one of 2000 guests takes 10 MiB
+READ_AT_ONCE = 16  # clusters, of all callers: one of 2000 guests takes some MiB, and a node that is silent makes each of them wait
 
 
 class Context:
