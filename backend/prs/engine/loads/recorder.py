@@ -1,4 +1,4 @@
-"""Takes a reading of all loads every five minutes on the node that leads: one call."""
+"""Asks every five minutes who leads, and takes a reading of all loads on the node that does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from prs.pve.read.values import rows
 log = logging.getLogger(__name__)
 
 EVERY = 300.0  # seconds between two readings
-LEADING = 3600.0  # seconds for which the answer to who leads holds here; two nodes that remember for an hour do no harm
+LEARNS = 3600.0  # seconds between two looks at finished migrations on a node that does not lead
 
 
 class Recorder:
@@ -27,7 +27,7 @@ class Recorder:
     def __init__(self, memory: LoadMemory, clock: SystemClock, connect: Callable[[], Api], leads: Callable[[Api], object]) -> None:
         self._speeds = LinkSpeeds(memory.path)
         self.memory, self._clock, self._connect, self._leads = memory, clock, connect, leads
-        self._next, self._asked, self._learned = clock.monotonic(), -LEADING, -LEADING
+        self._next, self._asked, self._learned = clock.monotonic(), -EVERY, -LEARNS
         self._leading = False
         self.fullest = 0.0  # share of its memory that the fullest node used at the last reading
         self.returned = 0.0  # when the node came up that did so last, in Unix time
@@ -40,9 +40,9 @@ class Recorder:
         self._next = now + EVERY
         try:
             api = self._connect()
-            if now - self._asked >= LEADING:
+            if now - self._asked >= EVERY:
                 self._leads(api)
-            if not self._leading and now - self._learned >= LEADING:
+            if not self._leading and now - self._learned >= LEARNS:
                 self._learned = now
                 self._speeds.learn(api)  # who leads does so before its runs; the tab and the command of any node reckon with them
             if self._leading:
