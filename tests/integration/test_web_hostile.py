@@ -111,6 +111,15 @@ def test_what_is_no_request_of_ours_is_not_answered_as_one(home: House, data: by
     assert time.monotonic() - start < 12
 
 
+@pytest.mark.parametrize("target", [b"/?\xee", b"/api/v1/jobs?lim\xeet=\xd9\xa3", b"/api/v1/\xee?\xff", b"/api/v1/jobs?%ee=%ff"])
+def test_an_address_that_is_no_text_is_refused_in_one_line_at_most(home: House, target: bytes) -> None:
+    """Found by chance: Flask's own reader of a query failed, in the midst of the refusal, with twenty lines in the log."""
+    before = len(home.log("web").splitlines())
+    answer = exchange(home, b"POST " + target + b" HTTP/1.1\r\nHost: pve1\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+    assert answer.split()[1] in (b"400", b"401", b"405"), answer
+    assert len(home.log("web").splitlines()) <= before + 1
+
+
 def test_an_upgrade_is_not_made(home: House) -> None:
     for protocol in ("h2c", "websocket", "TLS/1.0"):
         with secure(home) as sock:

@@ -20,7 +20,7 @@ from typing import Any
 import gevent
 import gevent.socket
 from gunicorn.http import wsgi
-from gunicorn.http.errors import InvalidHeader, InvalidRequestMethod, NoMoreData
+from gunicorn.http.errors import InvalidHeader, InvalidRequestLine, InvalidRequestMethod, NoMoreData
 from gunicorn.workers.ggevent import GeventWorker
 
 from prs.web.access.allow_from import AccessRules
@@ -208,12 +208,14 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
 
 
 def judge(req: Any) -> int | None:
-    """The length of the request's body, None if only its end would tell; InvalidHeader for a head that can be read in two ways.
+    """The length of the request's body, None if only its end would tell; InvalidHeader and others for a head that can be read in two ways.
 
     Names with an underscore are left out, as gunicorn 23 does: in WSGI they cannot be told from those with a hyphen.
     """
     if req.version not in ((1, 0), (1, 1)) or not _TOKEN.fullmatch(req.method):
         raise InvalidRequestMethod(req.method)
+    if not req.uri.isascii():  # RFC 3986; Flask's 3.x reads the query as UTF-8 and fails at any other, also in the midst of a refusal
+        raise InvalidRequestLine("not ASCII")
     if any(character in value for _, value in req.headers for character in "\r\n\0"):
         raise InvalidHeader("a line break in a header")
     req.headers = [header for header in req.headers if "_" not in header[0]]

@@ -45,6 +45,12 @@ def test_only_plain_methods_of_http_1_are_taken(line: str) -> None:
         judge(parsed(line=line))
 
 
+@pytest.mark.parametrize("target", ["/?\xee", "/?a=\xd9\xa3", "/\xee", "/a?b#\xff"])
+def test_an_address_is_ascii(target: str) -> None:
+    with pytest.raises(ParseException):
+        judge(parsed(line=f"GET {target} HTTP/1.1"))
+
+
 def test_names_with_an_underscore_are_left_out() -> None:
     request = parsed("Script_Name: /x", "Content_Length: 5")
     assert judge(request) == 0
