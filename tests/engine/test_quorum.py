@@ -27,7 +27,8 @@ def nodes(count: int, flavour: Flavour = "9") -> World:
 
 def closed_gate(world: World, leaving: str = "pve1") -> str:
     """The first gate that is shut."""
-    return gates.closed_gate(InProcessApi(world, "prs@pve!daemon"), world.clock.time(), leaving)
+    gate = gates.closed_gate(InProcessApi(world, "prs@pve!daemon"), world.clock.time(), leaving)
+    return gate.reason if gate else ""
 
 
 TWO = "without pve1 only 1 of 2 nodes are left, too few for a quorum; a QDevice would give the third vote (pvecm qdevice setup)"

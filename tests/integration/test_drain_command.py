@@ -172,6 +172,21 @@ def test_rolling_maintenance(seeing: Site) -> None:
     assert text.count("is empty and reboots.") == 2
 
 
+def test_a_rolling_run_is_shown_before_it_begins(seeing: Site) -> None:
+    """Each node's migrations and gates, and nothing happens."""
+    seeing.world.nodes["pve3"].dead_services = ("pveproxy",)
+    code, text = seeing.run("drain", "--each", "--reboot", "--dry-run", "pve1", "pve3")
+    assert code == 0, text
+    assert "all 9 open" in text
+    assert "pve3, services: on pve3 services of PVE do not run: pveproxy (failed) (waited for 15:00 at most)" in " ".join(text.split())
+    assert "Dry run: pve1, pve3 would be emptied, rebooted and filled again" in text
+    code, text = seeing.run("drain", "--each", "--reboot", "--dry-run", "--json", "pve1")
+    (turn,) = json.loads(text)["rolling_plan"]
+    assert (turn["node"], turn["plan"]["node"]) == ("pve1", "pve1")
+    assert [gate["reason"] for gate in turn["gates"]] == [""] * 9
+    assert not seeing.world.started
+
+
 def test_elsewhere_no_node_is_rebooted(site: Site) -> None:
     """A token may not see every guest, and nothing here proves that it does."""
     code, text = site.run("drain", "--each", "--reboot", "pve1", "pve3")

@@ -104,10 +104,22 @@ def replication(world: World, call: Call) -> list[dict[str, Any]]:
     now = int(world.clock.now)
     return [
         {"id": f"{guest.vmid}-{number}", "guest": guest.vmid, "jobnum": number, "type": "local", "target": target, "source": guest.node,
-         "schedule": "*/15", "last_sync": now - 300, "next_sync": now + 600, "fail_count": 0, "duration": 5}
+         "schedule": "*/15", "last_sync": now - 300, "next_sync": now + 600, "duration": 5,
+         "fail_count": 0, **guest.replica}
         for guest in world.on(call.node)
         if may(world, call.user, f"/vms/{guest.vmid}", "VM.Audit") and call.values.get("guest", guest.vmid) == guest.vmid
         for number, target in enumerate(guest.replicate)
+    ]  # fmt: skip
+
+
+@route("GET", "/nodes/{node}/services")
+def services(world: World, call: Call) -> list[dict[str, Any]]:
+    """List the daemons of PVE, as systemd sees them (pve-manager PVE/API2/Services.pm)."""
+    dead = world.nodes[call.node].dead_services
+    return [
+        {"name": name, "service": name, "desc": name, "unit-state": "enabled",
+         "state": "failed" if name in dead else "running", "active-state": "failed" if name in dead else "active"}
+        for name in ("corosync", "pve-cluster", "pve-ha-crm", "pve-ha-lrm", "pvedaemon", "pveproxy", "pvescheduler", "pvestatd")
     ]  # fmt: skip
 
 

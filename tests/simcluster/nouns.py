@@ -35,6 +35,7 @@ class Node:
     kernel: str = "6.14.8-2-pve"  # that runs
     kernel_installed: str = ""  # the newest one installed, "" = the one that runs
     address: str = ""
+    dead_services: tuple[str, ...] = ()  # daemons of PVE that have failed
     location: str = ""  # property string of its configuration, as pve-node-location
     alive: bool = True
     died: float = 0.0
@@ -122,6 +123,7 @@ class Guest:
     lock: str = ""
     template: bool = False
     replicate: tuple[str, ...] = ()  # target nodes of its replication jobs
+    replica: dict[str, object] = field(default_factory=dict)  # what their states tell beside: `pid`, `fail_count`, `error`
     config: dict[str, Any] = field(default_factory=dict)  # further configuration lines: hostpci0, mp0, args, cpu, machine
     stops: bool = True  # shuts down when asked to
     machine: str = ""  # version of the machine it runs with, "" = the node's

@@ -30,6 +30,10 @@ class FakeApi:
         """Answer a POST."""
         return self._answer("POST", path, params)
 
+    def put(self, path: str, params: Mapping[str, object] | None = None) -> Any:
+        """Answer a PUT."""
+        return self._answer("PUT", path, params)
+
     def delete(self, path: str, params: Mapping[str, object] | None = None) -> Any:
         """Answer a DELETE."""
         return self._answer("DELETE", path, params)

@@ -192,6 +192,10 @@ DRAINS: dict[str, tuple[str, ...]] = {
     "rolling maintenance, one node at a time": (
         f"{ROLLING}test_every_node_has_its_turn", "integration/test_drain_command.py::test_rolling_maintenance",
     ),
+    "a node's backups, replications, services and Ceph daemons are gates too; noout is set for its reboot and taken back": (
+        "engine/test_rolling_gates.py::test_a_gate_of_the_node", "engine/test_rolling_gates.py::test_noout_is_set_for_the_reboot_only",
+        "engine/test_rolling_gates.py::test_a_flag_of_the_administrator_stays",
+    ),
     "gates: quorum, previous node back and healthy, HA quiet, Ceph healthy; stops at the first that fails": (
         f"{ROLLING}test_a_shut_gate_stops_before_anything_happens", f"{ROLLING}test_it_stops_at_the_first_gate_that_stays_shut",
         f"{ROLLING}test_a_gate_that_opens_again_is_waited_for", f"{ROLLING}test_a_node_that_does_not_come_back",

@@ -29,6 +29,9 @@ class Api(Protocol):
     def post(self, path: str, params: Mapping[str, object] | None = None) -> Any:
         """Change; sent at most once. Unreachable means that it may have been carried out all the same."""
 
+    def put(self, path: str, params: Mapping[str, object] | None = None) -> Any:
+        """Set; sent at most once."""
+
     def delete(self, path: str, params: Mapping[str, object] | None = None) -> Any:
         """Delete, or stop a task; sent at most once."""
 

@@ -12,6 +12,7 @@ from prs.config.policy_edit import Change
 from prs.engine.journal.automation import Balancing
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
+from prs.engine.rolling.preview import Turn
 from prs.engine.rolling.runs import RollingRun
 from prs.model import Cluster, Placement, Plan
 from prs.pve.check.findings import Finding
@@ -73,7 +74,7 @@ def document() -> Schema:
                 {"type": "object", "additionalProperties": {"type": "string"}},
             ]
         },
-        "drain": {"anyOf": [done, rolling]},
+        "drain": {"anyOf": [done, rolling, record(rolling_plan=listing(schema_of(Turn, found)))]},
         "resume": {"anyOf": [record(jobs=listing(job)), rolling]},
         "release": {"anyOf": [done, record(plan=null, job=null, held=listing(hold))]},
         "snapshot": {

@@ -53,7 +53,7 @@ class Silent:
     def get(self, path: str, params: object = None) -> Any:
         raise Unreachable(f"{path} is not answered")
 
-    post = delete = get
+    post = put = delete = get
 
 
 @pytest.fixture

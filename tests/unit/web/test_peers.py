@@ -34,7 +34,7 @@ class Pve:
         self.asked.append(("POST", path, params))
         return self.answer
 
-    delete = post
+    put = delete = post
 
 
 def peers(pve: Pve, port: int = 0) -> Peers:

@@ -11,12 +11,14 @@ from prs.cli import exits
 from prs.cli.call import Call
 from prs.cli.carry_out import SWITCH, Worker
 from prs.cli.job_view import rolling_text
+from prs.cli.rolling_view import preview_text
 from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
 from prs.engine.journal.lock import ExecutorLock, other_at_work, signature
+from prs.engine.rolling.preview import preview
 from prs.engine.rolling.rolling import Actions, Rolling
-from prs.engine.rolling.runs import RollingRun, RollingRuns
+from prs.engine.rolling.runs import AT_WORK, RollingRun, RollingRuns
 from prs.errors import PlanError
 from prs.helper.client import SOCKET
 from prs.pve.act.migration import locate_all
@@ -25,7 +27,6 @@ from prs.pve.read.permissions import REBOOT
 from prs.pve.roster import listed, scope, unproven
 from prs.similar import in_brackets
 
-AT_WORK = "rolling maintenance is carried out by"  # the journal's note with the signature of the process
 # One that is still running was left because its terminal was closed.
 _EXITS = {"done": exits.DONE, "failed": exits.PARTIAL, "cancelled": exits.CANCELLED, "running": exits.CANCELLED}
 
@@ -53,8 +54,7 @@ def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] =
         else:
             _check(worker, nodes)
             if settings.dry_run:
-                worker.say(f"Dry run: {', '.join(nodes)} would be emptied, rebooted and filled again, one after the other.\n")
-                return exits.DONE
+                return _preview(call, settings, worker, nodes)
             rolling_run = runs.get(runs.add(nodes, settings.policy, worker.api.user, time.time()))
         call.note("rolling", rolling_run.id, " ".join(stop.node for stop in rolling_run.stops))
         actions = Actions(
@@ -73,6 +73,16 @@ def _left(worker: Worker, runs: RollingRuns) -> RollingRun | None:
         if worker.journal.job(job_id).request == "pause":
             worker.journal.request(job_id, "")
     return rolling_run
+
+
+def _preview(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str]) -> int:
+    """Tell how each node's turn looks now, those first that could not be emptied; the exit code tells whether the round could begin."""
+    turns = [preview(worker.api, worker.holds, settings.policy, node, time.time()) for node in nodes]
+    if call.json:
+        call.print_json({"rolling_plan": [to_json(turn) for turn in turns]})
+    else:
+        call.print(preview_text(turns, call.style))
+    return exits.DONE if all(turn.plan.feasible and not turn.plan.lacking for turn in turns) else exits.INFEASIBLE
 
 
 def _tell(call: Call, settings: Settings, rolling_run: RollingRun) -> int:

@@ -17,11 +17,14 @@ from prs.engine.execution.executor import TICK, Executor
 from prs.engine.journal import credentials
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
+from prs.engine.journal.lock import other_at_work
 from prs.engine.journal.requests import tell_requests
 from prs.engine.journal.retention import prune
 from prs.engine.loads.memory import FILE, LoadMemory
 from prs.engine.loads.recorder import Recorder
-from prs.errors import ConfigError, CredentialError, HelperError, JournalError, PrsError
+from prs.engine.rolling import noout
+from prs.engine.rolling.runs import AT_WORK
+from prs.errors import ConfigError, CredentialError, HelperError, JournalError, PrsError, PveError
 from prs.pve.api import Api, Renewed
 from prs.pve.http import tally
 
@@ -99,6 +102,7 @@ class Service:
             for job in self._journal.jobs(only_open=True):
                 self._safely(job)
             self._holds.sync()
+            self._clear_noout()
             self._prune()
             self._plan_ahead()
             if self._settings.endpoint is not None:
@@ -119,6 +123,16 @@ class Service:
         gone = prune(self._journal, self._clock.time(), self._settings.keep_days, self._settings.keep_size)
         if gone:
             log.info("%d old jobs left the journal", gone)
+
+    def _clear_noout(self) -> None:
+        """Take back the flag of a rolling run that has died, or could not do so itself."""
+        if not self._journal.note(noout.NOTE) or other_at_work(self._journal.note(AT_WORK)) or self._settings.endpoint is None:
+            return
+        try:
+            node = noout.take_back(self._connect(), self._journal)
+            log.warning("Ceph's flag noout is taken back, which was set for the reboot of %s", node)
+        except PveError as error:
+            self._say(f"Ceph's flag noout is still set: {error}", logging.WARNING)
 
     def _count(self) -> None:
         if self._clock.monotonic() >= self._next_count:

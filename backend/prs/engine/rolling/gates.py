@@ -1,10 +1,13 @@
-"""What must hold before a node is taken down, in words: each gate gives "" or why it is shut."""
+"""What must hold before a node is taken down: gates with names, each of which says why it is shut and how long it is waited for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from prs.errors import PveError
 from prs.model import Cluster, Node
-from prs.pve.act import power
+from prs.pve.act import at_rest, ceph
 from prs.pve.api import Api
 from prs.pve.read.quorum import votes
 from prs.pve.read.snapshot import read_cluster
@@ -12,13 +15,54 @@ from prs.pve.read.snapshot import read_cluster
 BUSY = ("migrate", "relocate", "fence", "recovery", "freeze", "request_start", "request_stop", "request_start_balance")
 
 
-def closed_gate(api: Api, now: float, leaving: str = "") -> str:
-    """The first gate that is shut: quorum now and without `leaving`, all nodes well, HA quiet, Ceph healthy; "" when all are open."""
+PATIENCE = 900.0  # how long (s) a gate may stay shut: Ceph and HA need minutes after a reboot
+BACKUPS = 4 * 3600.0  # the backup of a large guest takes hours
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A condition by its name; `reason` says why it is not met ("": it is), `limit` how long (s) it is waited for."""
+
+    name: str
+    reason: str = ""
+    limit: float = PATIENCE
+
+
+def gates(api: Api, now: float, leaving: str = "") -> tuple[Gate, ...]:
+    """All gates before `leaving` goes down, or ("") after all nodes had their turn, in the order they are looked at.
+
+    What cannot be read is a gate that is shut, and the last one.
+    """
+    found: list[Gate] = []
     try:
-        cluster = read_cluster(api, now, history=0.0)
-        return _quorum(api, cluster, leaving) or _nodes(cluster, leaving) or _quiet(cluster) or power.ceph(api)
+        found += _gates(api, now, leaving)
     except PveError as error:
-        return f"PVE does not answer: {error}"
+        return (*found, Gate("PVE", f"PVE does not answer: {error}"))
+    return tuple(found)
+
+
+def closed_gate(api: Api, now: float, leaving: str = "") -> Gate | None:
+    """The first gate that is shut, without a look at those behind it; None when all are open."""
+    try:
+        return next((gate for gate in _gates(api, now, leaving) if gate.reason), None)
+    except PveError as error:
+        return Gate("PVE", f"PVE does not answer: {error}")
+
+
+def _gates(api: Api, now: float, leaving: str) -> Iterator[Gate]:
+    cluster = read_cluster(api, now, history=0.0)
+    yield Gate("quorum", _quorum(api, cluster, leaving))
+    yield Gate("nodes", _nodes(cluster, leaving))
+    yield Gate("HA", _quiet(cluster))
+    yield Gate("Ceph", ceph.trouble(api))
+    if leaving:
+        online = [node.name for node in cluster.nodes if node.online]
+        yield Gate("services", at_rest.services(api, leaving))
+        yield Gate("backups", at_rest.busy(api, leaving), BACKUPS)
+        running, failed = at_rest.replicating(api, leaving, online)
+        yield Gate("replication", running)
+        yield Gate("fresh replicas", failed)
+        yield Gate("Ceph daemons", ceph.unsafe(api, leaving))
 
 
 def _quorum(api: Api, cluster: Cluster, leaving: str) -> str:

@@ -13,7 +13,7 @@ from prs.engine.drain.keep_out import keep_out
 from prs.engine.drain.release import plan_release, release_node
 from prs.engine.journal.jobs import Job
 from prs.engine.planning import PlanRequest, make_plan
-from prs.engine.rolling import gates
+from prs.engine.rolling import gates, noout
 from prs.engine.rolling.runs import RollingRun, RollingRuns, Stop
 from prs.engine.waits import at_most
 from prs.errors import ApiError, HelperError, JobConflict, PlanError, PveError, Unreachable
@@ -24,7 +24,6 @@ from prs.pve.api import Api
 from prs.pve.roster import listed, scope, unproven
 
 LOOK = 10.0  # seconds between two looks at a gate
-PATIENCE = 900.0  # how long (s) a gate may stay shut after a reboot: Ceph and HA need minutes
 REBOOT = 1800.0  # a server with much memory and many disks may need half an hour
 SLACK = 60.0  # figures and clocks may be off by this much (s)
 GOES_DOWN = 600.0  # a node that still has its old uptime after this (s) has not obeyed
@@ -66,13 +65,15 @@ class Rolling:
                     raise Halted(stop.message)
                 if stop.state != "done":
                     self._visit(stop)
-            self._pass("", PATIENCE, "at the end")
+            self._pass("", True, "at the end")
             self.runs.end(self.run_id, "done", "", self.clock.time())
         except Halted as halt:
+            kept = noout.surely_taken_back(self.api, self.journal, self.clock)
             if halt.left or (halt.cancelled and self.actions.left()):
-                self._waits("")
+                self._waits(kept)
                 return self.runs.get(self.run_id)
-            self.runs.end(self.run_id, "cancelled" if halt.cancelled else "failed", self._left(str(halt)), self.clock.time())
+            words = "; ".join(filter(None, (self._left(str(halt)), kept)))
+            self.runs.end(self.run_id, "cancelled" if halt.cancelled else "failed", words, self.clock.time())
         return self.runs.get(self.run_id)
 
     def _left(self, words: str) -> str:
@@ -84,7 +85,7 @@ class Rolling:
         with self._failing(stop):
             if stop.state == "planned":
                 # Before the first node a person is told at once; later ones wait until the cluster has come to rest.
-                self._pass(stop.node, PATIENCE if stop.seq > 1 else 0.0, f"before {stop.node}")
+                self._pass(stop.node, stop.seq > 1, f"before {stop.node}")
                 stop = self._set(stop, state="draining", job=self._queue(*self._drain(stop)))
             if stop.state == "draining":
                 self._end(stop.job, f"{stop.node} was not emptied")
@@ -110,13 +111,13 @@ class Rolling:
             self.runs.stop(self.run_id, stop.seq, state="failed", message=str(error))
             raise Halted(f"{stop.node}: {error}") from error
 
-    def _pass(self, leaving: str, patience: float, when: str) -> None:
-        """Wait until all gates are open; Halted with the first one that stays shut."""
+    def _pass(self, leaving: str, patient: bool, when: str) -> None:
+        """Wait until all gates are open, or (not patient) look once; Halted with the first one that stays shut."""
         began = self.clock.monotonic()
-        while words := gates.closed_gate(self.api, self.clock.time(), leaving):
-            if self.clock.monotonic() - began >= patience:
-                raise Halted(f"{when}: {words}")
-            self._rest(at_most(f"{when}: {words}", patience))
+        while gate := gates.closed_gate(self.api, self.clock.time(), leaving):
+            if not patient or self.clock.monotonic() - began >= gate.limit:
+                raise Halted(f"{when}: {gate.reason}")
+            self._rest(at_most(f"{when}: {gate.reason}", gate.limit))
         self._waits("")
 
     def _waits(self, words: str) -> None:
@@ -172,9 +173,10 @@ class Rolling:
     def _reboot(self, stop: Stop) -> Stop:
         """Tell the node once, then wait until it is up with a fresh uptime."""
         if not stop.told:
-            self._pass(stop.node, PATIENCE, f"before the reboot of {stop.node}")
+            self._pass(stop.node, True, f"before the reboot of {stop.node}")
             self._still_empty(stop)
             self._unless_stopped()  # the drain may have come to its end all the same
+            noout.put_on(self.api, self.journal, stop.node, self.actions.say)
             self.actions.say(f"{stop.node} is empty and reboots.")
             try:
                 power.reboot(self.api, stop.node)
@@ -191,7 +193,8 @@ class Rolling:
             if waited > GOES_DOWN and self._uptime(stop):
                 raise Halted(f"{stop.node} was told to reboot and has not done so within {GOES_DOWN / 60:.0f} minutes")
             self._rest(at_most(f"{stop.node} reboots", REBOOT))
-        self._pass(stop.node, PATIENCE, f"after the reboot of {stop.node}")
+        self._pass(stop.node, True, f"after the reboot of {stop.node}")
+        noout.take_back(self.api, self.journal)
         return self._set(stop, state="returning")
 
     def _still_empty(self, stop: Stop) -> None:

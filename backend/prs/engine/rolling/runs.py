@@ -13,6 +13,7 @@ from prs.engine.journal.journal import Journal
 from prs.errors import NotFound
 from prs.model import Policy
 
+AT_WORK = "rolling maintenance is carried out by"  # the journal's note with the signature of the process
 RunState = Literal["running", "done", "failed", "cancelled"]
 StopState = Literal["planned", "draining", "rebooting", "returning", "done", "failed"]
 

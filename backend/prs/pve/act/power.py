@@ -1,8 +1,7 @@
-"""What rolling maintenance needs of PVE beside migrations: reboot a node, see that it has, and Ceph's health."""
+"""What rolling maintenance needs of PVE beside migrations: reboot a node, and see that it has."""
 
 from __future__ import annotations
 
-from prs.errors import ApiError
 from prs.pve.api import Api, quote
 from prs.pve.read.permissions import REBOOT, granted
 from prs.pve.read.values import number, rows, table, text
@@ -22,13 +21,3 @@ def reboot(api: Api, node: str) -> None:
 def may_reboot(api: Api, node: str) -> bool:
     """Whether the caller may reboot the node."""
     return granted(table(api.get("/access/permissions")), f"/nodes/{node}", REBOOT)
-
-
-def ceph(api: Api) -> str:
-    """Why Ceph on the nodes is not well, in words; "" when it is, or when there is none."""
-    try:
-        health = text(table(table(api.get("/cluster/ceph/status")).get("health")), "status")
-    except ApiError as error:
-        # Without Ceph the call fails on the missing installation (pve-manager PVE/Ceph/Tools.pm).
-        return f"Ceph's health may not be read: {error}" if error.status == 403 else ""
-    return "" if health == "HEALTH_OK" else f"Ceph reports {health or 'no health'}"

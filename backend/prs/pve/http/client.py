@@ -42,6 +42,10 @@ class Client:
         """Change; goes to another host only if it certainly did not leave this one."""
         return self._root(path.strip("/")).post(**_form(params))
 
+    def put(self, path: str, params: Mapping[str, object] | None = None) -> Any:
+        """Set; as careful as `post`."""
+        return self._root(path.strip("/")).put(**_form(params))
+
     def delete(self, path: str, params: Mapping[str, object] | None = None) -> Any:
         """Delete, or stop a task; as careful as `post`."""
         return self._root(path.strip("/")).delete(**_form(params))

@@ -5,14 +5,21 @@ from __future__ import annotations
 import pytest
 
 from prs.engine.rolling import gates
-from prs.engine.rolling.gates import closed_gate
+from prs.engine.rolling.gates import closed_gate as first_shut
 from prs.errors import Unreachable
 from prs.model import Cluster, Node
+from prs.pve.api import Api
 from simcluster import InProcessApi
 from simcluster.scenes import small
 from unit.fakeapi import FakeApi
 
 NOW = 1_800_000_000.0
+
+
+def closed_gate(api: Api, now: float, leaving: str = "") -> str:
+    """Why the first gate that is shut is so."""
+    gate = first_shut(api, now, leaving)
+    return gate.reason if gate else ""
 
 
 def test_all_gates_are_open_in_a_healthy_cluster() -> None:

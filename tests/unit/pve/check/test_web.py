@@ -26,7 +26,7 @@ class Pve:
             raise self.answer
         return self.answer
 
-    post = delete = get
+    post = put = delete = get
 
 
 NONE = ApiError(501, "Method 'GET /prs/healthz' not implemented")

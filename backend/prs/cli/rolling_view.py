@@ -1,0 +1,34 @@
+"""What a rolling run would be like, for people: pure functions that give text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prs.engine.rolling.preview import Turn
+from prs.terminal import Cell, Style, clean, counted, duration, paragraph, table
+
+
+def preview_text(turns: Sequence[Turn], style: Style) -> str:
+    """Show what stands against nodes that cannot be emptied, then each node's turn in order, then the gates that are shut."""
+    text = ""
+    for turn in turns:
+        if not turn.possible:
+            words = [turn.plan.lacking or turn.plan.summary, *(f"{stay.vmid} ({stay.name}) {stay.reason}" for stay in turn.plan.blockers)]
+            text += paragraph(clean(f"{turn.node} cannot be emptied: {'; '.join(words)}"), style)
+    rows: list[list[str | Cell]] = [_row(turn) for turn in turns]
+    text += table(("NODE", "MIGRATIONS", "AWAY AND BACK", "GATES"), rows, style, right=(1, 2))
+    for turn in turns:
+        for gate in turn.shut:
+            text += paragraph(clean(f"{turn.node}, {gate.name}: {gate.reason} (waited for {duration(gate.limit)} at most)"), style)
+    moved = sum(turn.plan.seconds for turn in turns) * 2
+    names = ", ".join(turn.node for turn in turns)
+    whole = f"Dry run: {names} would be emptied, rebooted and filled again, one after the other."
+    return text + paragraph(clean(f"{whole} Migrations there and back: {duration(moved)}; {counted(len(turns), 'reboot')} beside."), style)
+
+
+def _row(turn: Turn) -> list[str | Cell]:
+    if not turn.possible:
+        return [clean(turn.node), Cell("?"), Cell("?"), Cell("cannot be emptied", "red")]
+    shut = ", ".join(gate.name for gate in turn.shut)
+    gates = Cell(f"shut: {shut}", "yellow") if shut else Cell(f"all {len(turn.gates)} open", "green")
+    return [clean(turn.node), Cell(str(len(turn.plan.moves))), Cell(duration(2 * turn.plan.seconds)), gates]
