@@ -24,7 +24,8 @@ SUBJECTS = {
         "tests/engine/test_limits_of_waits.py", "tests/engine/test_loads.py", "tests/engine/test_drain.py", "tests/unit/engine/execution"),
     "engine/execution/preflight.py": ("tests/unit/engine/execution", "tests/engine/test_drain.py", "tests/engine/test_drained_node.py"),
     "engine/journal/journal.py": ("tests/unit/engine/journal", "tests/engine/test_crash.py"),
-    "engine/rolling/gates.py": ("tests/unit/engine/rolling", "tests/engine/test_rolling.py", "tests/engine/test_rolling_gates.py"),
+    "engine/rolling/gates.py": (
+        "tests/unit/engine/rolling", "tests/engine/test_quorum.py", "tests/engine/test_rolling.py", "tests/engine/test_rolling_gates.py"),
     "web/access/auth.py": ("tests/unit/web/access/test_proof.py", "tests/unit/web/access/test_auth.py"),
     "web/access/guard.py": ("tests/unit/web/access/test_guard.py",),
     "web/access/guesses.py": ("tests/unit/web/access/test_guesses.py", "tests/unit/web/test_app.py"),

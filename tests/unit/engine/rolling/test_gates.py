@@ -51,3 +51,8 @@ def test_another_node_that_is_down_is_a_shut_gate(leaving: str) -> None:
 def test_without_quorum_the_first_gate_is_shut(leaving: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gates, "read_cluster", lambda *_, **__: Cluster(nodes=(Node("pve1", id=1),), quorate=False))
     assert closed_gate(FakeApi({}), NOW, leaving) == "the cluster has no quorum"
+
+
+def test_a_migration_of_anybody_keeps_the_cluster_from_being_quiet() -> None:
+    assert gates._quiet(Cluster(nodes=(), migrating=(101, 102))) == "guests are being migrated (101, 102)"
+    assert gates._quiet(Cluster(nodes=())) == ""

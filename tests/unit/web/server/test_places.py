@@ -98,10 +98,10 @@ def test_who_is_slow_to_take_an_answer_makes_room_when_nobody_else_can() -> None
     house.places.send(second, 1000)
     assert house.come("b", "b2")
     assert house.left == ["2"]
-    house.places.send(third, 1000)
-    first.busy = False
+    house.places.send(first, 1000)
+    third.busy = False
     assert house.come("b", "b3")
-    assert house.left == ["2", "1"]  # whoever only waits goes first
+    assert house.left == ["2", "3"]  # whoever only waits goes first, although the other one is older
 
 
 def test_answers_that_nobody_takes_are_bounded_by_what_all_of_them_hold() -> None:
