@@ -14,6 +14,7 @@ from prs.web.access.rights import Rights
 from prs.web.api.reflect import OF_PLANS
 
 Json = dict[str, Any]
+FAILURES = 3  # migrations of a job whose reasons stand in lists of jobs
 _PLAN_BRIEF = ("method", "summary", "seconds", "spread_before", "spread_after", "before", "after", "options")
 
 
@@ -37,10 +38,11 @@ def plan_json(plan_id: str, user: str, plan: Plan) -> Json:
 
 
 def brief_json(job: Job, caller: Caller, node: str) -> Json:
-    """A job without its steps."""
+    """A job without its steps; of what went wrong the first few."""
     dropped = ("plan", "policy", "steps", "credential")
     found = {name: getattr(job, name) for name in job.__slots__ if name not in dropped}
-    return {**found, "host": node, "summary": job.plan.summary, "progress": _progress(job), "may": job_rights(job, caller)}
+    found |= {name: to_json(getattr(job.plan, name)) for name in ("summary", "method", "options")}
+    return {**found, "host": node, "failures": _failures(job), "progress": _progress(job), "may": job_rights(job, caller)}
 
 
 def job_json(job: Job, caller: Caller, node: str) -> Json:
@@ -61,6 +63,11 @@ def job_rights(job: Job, caller: Caller) -> Json:
         "cancel": right(alien or ended or ("the running migrations are being stopped" if job.request == "abort" else "")),
         "undo": right("the job has not ended yet" if job.open else "" if job.count("done") else "the job has moved no guest"),
     }
+
+
+def _failures(job: Job) -> list[Json]:
+    failed = [step for step in job.final if step.state in ("failed", "unknown")]
+    return [{name: getattr(step, name) for name in ("vmid", "name", "state", "message")} for step in failed[:FAILURES]]
 
 
 def _progress(job: Job) -> Json:

@@ -70,8 +70,21 @@ Ext.define('PRS.HistoryWindow', {
         row: function (job) {
             let { done, steps } = job.progress;
             let took = job.ended && job.started ? PRS.Format.clock(job.ended - job.started) : '';
-            let own = { what: PRS.Jobs.what(job), moved: `${done}/${steps}`, took: took };
-            return Ext.apply(own, job);
+            let named = Ext.apply({ plan: { options: job.options } }, job);
+            let what = PRS.Jobs.what(named, job.method);
+            let why = job.failures.map((one) => `${PRS.Format.label(one)}: ${one.message}`);
+            let own = { what: what, moved: `${done}/${steps}`, took: took, why: why.join('\n') };
+            let [state] = PRS.Jobs.states()[job.state] || [job.state];
+            let words = [job.user, what, state, job.host, job.summary, own.why];
+            return Ext.apply(own, { find: words.join(' ').toLowerCase() }, job);
+        },
+
+        // What the list shows just now, with all that the service told of these jobs.
+        onExport: function (item) {
+            let shown = this.lookup('jobs').getStore().getRange();
+            let known = new Map(((this.list && this.list.jobs) || []).map((job) => [job.id, job]));
+            let jobs = shown.map((record) => known.get(record.getId())).filter(Boolean);
+            PRS.HistoryExport.save(jobs, item.form);
         },
     },
 
@@ -97,6 +110,21 @@ Ext.define('PRS.HistoryWindow', {
             enableColumnHide: false,
             emptyText: gettext('No jobs yet.'),
             viewConfig: { trackOver: false, deferEmptyText: false },
+            tbar: {
+                border: false,
+                items: [
+                    {
+                        text: gettext('Export'),
+                        iconCls: 'fa fa-download',
+                        menu: [
+                            { text: 'CSV', form: 'csv', handler: 'onExport' },
+                            { text: 'JSON', form: 'json', handler: 'onExport' },
+                        ],
+                    },
+                    '->',
+                    { xtype: 'prsFilterField', emptyText: gettext('Filter') },
+                ],
+            },
             store: {
                 fields: [
                     'id',
@@ -108,6 +136,8 @@ Ext.define('PRS.HistoryWindow', {
                     'took',
                     'host',
                     'summary',
+                    'why',
+                    'find',
                 ],
             },
             columns: [
@@ -131,6 +161,13 @@ Ext.define('PRS.HistoryWindow', {
                 PRS.Columns.text(gettext('Summary'), 'summary', undefined, {
                     flex: 5,
                     minWidth: 80,
+                    cellWrap: true,
+                    renderer: function (value, meta, record) {
+                        let why = record.data.why.split('\n').filter(Boolean);
+                        meta.tdAttr = PRS.Format.tip([value, ...why].join('\n'));
+                        let lines = why.map((one) => PRS.Format.bad(one));
+                        return [PRS.Format.esc(value), ...lines].join('<br>');
+                    },
                 }),
             ],
             listeners: { itemdblclick: 'onOpen', selectionchange: 'onChosen' },

@@ -232,10 +232,13 @@ def _jobs() -> dict[str, Schema]:
         options=PAIRS,
     )
     own: Any = {"host": {**TEXT, "description": "the node whose service runs the job"}, "progress": ref("Progress")}
+    failures = listing(ref("Failure"), "the first migrations that failed, or whose outcome is unknown")
+    own |= {"method": METHOD, "options": PAIRS, "failures": failures}
     own["may"] = record("What the caller may do to it now.", **_each(("pause", "resume", "cancel", "undo"), ref("Right")))
     drop = ("plan", "policy", "steps", "credential")
     peer = record("A node that was asked.", node=TEXT, reached=FLAG, message=TEXT)
     return {
+        "Failure": record("A migration that did not succeed, and why.", vmid=VMID, name=TEXT, state=TEXT, message=TEXT),
         "Step": schema_of(Step, how=HOW),
         "Progress": total,
         "PlanBrief": plan,
