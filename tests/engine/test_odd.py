@@ -17,7 +17,10 @@ from prs.endpoint import Endpoint
 from prs.engine.daemon.host import Host
 from prs.engine.daemon.service import STRIKES, Service
 from prs.engine.daemon.systemd import Notifier
+from prs.engine.drain.release import LEFT, left_by_release
+from prs.engine.journal.automation import Automation, balancing, tell_automation
 from prs.engine.journal.lock import ExecutorLock, held
+from prs.engine.rolling.runs import RollingRuns
 from prs.errors import JournalError, PlanError, PveError
 from prs.model import Policy
 from simcluster.scenes import small
@@ -96,7 +99,7 @@ class Journalled:
 
     def __init__(self, folder: Path, flavour: Flavour, change: Callable[[Any], Any] = lambda api: api) -> None:
         self.drive = Drive(awake(flavour), folder, Policy(containers=True))
-        settings = Settings(folder / "prs.conf", endpoint=Endpoint(("simulated",)), state_dir=folder)
+        settings = self.settings = Settings(folder / "prs.conf", endpoint=Endpoint(("simulated",)), state_dir=folder)
         host = Host(lambda: settings, lambda endpoint: change(self.drive.api), "outside")
         self.service = Service(host, settings, self.drive.journal, self.drive.clock, Notifier({}))  # type: ignore[arg-type]
 
@@ -130,6 +133,39 @@ def test_a_bad_row_is_set_aside_and_named(
         if not site.drive.journal.job(good).open:
             break
     assert site.drive.journal.job(good).state == "done"
+
+
+ROWS = [
+    ("meta", "value", "x"), ("plans", "body", "{"), ("plans", "policy", "[]"), ("jobs", "kind", "flying"), ("jobs", "created", "never"),
+    ("steps", "vmid", "many"), ("steps", "ended", "x"), ("held", "since", "long"), ("held", "since", 1e300),
+    ("maintenance", "state", "odd"), ("tours", "policy", "{"), ("stops", "uptime", "days"), ("stops", "state", "flying"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "column", "value"), ROWS)
+def test_one_bad_row_in_any_table_ends_nothing(table: str, column: str, value: object, ram: Path) -> None:
+    """What has ended and cannot be read is left out; the daemon and what shows the journal go on, and nodes stay kept empty."""
+    site = Journalled(ram, "9")
+    journal = site.drive.journal
+    old = site.drive.queue(site.drive.plan("pve1"))
+    site.drive.finish(old)
+    run = RollingRuns(journal).add(("pve1",), Policy(), "prs@pve", site.drive.clock.time())
+    tell_automation(journal, Automation(job=old))
+    journal.note(f"{LEFT} pve1", "1.0")
+    journal.set_maintenance(old, "pve1", "idle")
+    with journal.transaction() as db:
+        assert db.execute(f"UPDATE {table} SET {column} = ?", (value,)).rowcount
+    shown = [journal.revision(), journal.jobs(), journal.brief_jobs(10), journal.newest_plan(), journal.moved_since(0.0)]
+    assert len(shown) == 5
+    assert [one.node for one in journal.held().values() if one.reason] == ["pve1"]
+    latest = RollingRuns(journal).latest()
+    assert latest is None if table in ("tours", "stops") else latest and latest.id == run
+    assert isinstance(balancing(site.settings, journal, "pve1").outcome, str)
+    if table == "meta":
+        assert left_by_release(site.drive.holds, "pve1") is None
+    with contextlib.suppress(JournalError):
+        journal.job(old)
+    site.turns(3)
 
 
 def test_a_failure_that_nobody_foresaw_ends_its_own_job_only(ram: Path, flavour: Flavour, caplog: pytest.LogCaptureFixture) -> None:

@@ -33,13 +33,21 @@ def forget(holds: Holds, node: str) -> None:
 
 def left_by_release(holds: Holds, node: str) -> Hold | None:
     """The drain of which an ended way back has left guests elsewhere, as the hold that it was; None where none are left."""
-    since = holds.journal.note(f"{LEFT} {node}")
-    drains = holds.journal.drains(node, float(since)) if since else []
-    return Hold(node, drains[-1].id, drains[-1].user, float(since)) if drains else None
+    since = _noted(holds, node)
+    drains = holds.journal.drains(node, since) if since else []
+    return Hold(node, drains[-1].id, drains[-1].user, since) if drains else None
 
 
 def _since(holds: Holds, held: Hold) -> float:
-    return min(held.since, float(holds.journal.note(f"{LEFT} {held.node}") or held.since))
+    return min(held.since, _noted(holds, held.node) or held.since)
+
+
+def _noted(holds: Holds, node: str) -> float:
+    """Since when guests of the node's drains are elsewhere by the journal's note; 0 where there is none that can be read."""
+    try:
+        return float(holds.journal.note(f"{LEFT} {node}") or 0.0)
+    except ValueError:
+        return 0.0
 
 
 def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluster, Plan, Policy]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from prs.codec import from_json, to_json
 from prs.config.load import Settings
 from prs.engine.journal.journal import Journal
-from prs.errors import ModelError, NotFound
+from prs.errors import JournalError, ModelError
 
 _NOTE = "automation"
 
@@ -79,6 +79,6 @@ def _outcome(journal: Journal, job_id: str) -> str:
         return ""
     try:
         job = journal.job(job_id)
-    except NotFound:
-        return ""  # it has left the journal
+    except JournalError:
+        return ""  # it has left the journal, or cannot be read
     return f"job {job.id} is {job.state}: {job.count('done')} of {len(job.final)} migrations done"

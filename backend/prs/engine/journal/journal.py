@@ -7,6 +7,7 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from prs.codec import from_json, to_json
 from prs.engine.journal.database import Database, insert
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
-from prs.engine.journal.rows import brief_plan, step_of
-from prs.errors import JobConflict, ModelError, NotFound, PlanError
+from prs.engine.journal.rows import UNREADABLE, brief_plan, read, step_of
+from prs.errors import JobConflict, JournalError, NotFound, PlanError
 from prs.model import Move, Plan, Policy
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ _JOB_FIELDS = tuple(item.name for item in fields(Job) if item.name not in ("plan
 _OPEN_JOBS = ", ".join(f"'{state}'" for state in JOB_OPEN)
 _OPEN_STEPS = ", ".join(f"'{state}'" for state in STEP_OPEN)
 _ACTIVE_STEPS = ", ".join(f"'{state}'" for state in STEP_ACTIVE)
+LATEST = 1e11  # Unix seconds that a calendar still has a date for
 PLANS_OF_A_USER = 20  # plans without a job that are kept of one user; the oldest makes room
 _SURPLUS = """DELETE FROM plans WHERE user = ? AND id IN (
     SELECT id FROM plans WHERE user = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.plan = plans.id)
@@ -53,16 +55,17 @@ class Journal(Database):
         return plan_id
 
     def plan(self, plan_id: str) -> tuple[Plan, str]:
-        """The stored plan and the user it was made for; JournalError if there is none."""
+        """The stored plan and the user it was made for; JournalError if there is none, or none that can be read."""
         row = self._plan_row(plan_id)
-        return from_json(Plan, json.loads(row["body"])), row["user"]
+        return read(Plan, row["body"], f"plan {plan_id}"), row["user"]
 
     def newest_plan(self) -> Plan | None:
-        """The newest plan that levels the cluster as it is; None where there is none among the last ones."""
+        """The newest plan that can be read and levels the cluster as it is; None where there is none among the last ones."""
         for row in self.rows("SELECT id FROM plans ORDER BY created DESC, rowid DESC LIMIT ?", PLANS_OF_A_USER):
-            plan, _ = self.plan(row["id"])
-            if plan.kind == "balance" and not plan.supposed:
-                return plan
+            with suppress(JournalError):
+                plan, _ = self.plan(row["id"])
+                if plan.kind == "balance" and not plan.supposed:
+                    return plan
         return None
 
     def waits(self, plan_id: str) -> bool:
@@ -71,7 +74,7 @@ class Journal(Database):
 
     def plan_policy(self, plan_id: str) -> Policy:
         """The policy the stored plan was made with; NotFound if there is none."""
-        return from_json(Policy, json.loads(self._plan_row(plan_id)["policy"]))
+        return read(Policy, self._plan_row(plan_id)["policy"], f"the policy of plan {plan_id}")
 
     def _plan_row(self, plan_id: str) -> sqlite3.Row:
         rows = self.rows("SELECT body, user, policy FROM plans WHERE id = ?", plan_id)
@@ -150,14 +153,18 @@ class Journal(Database):
 
     def revision(self) -> int:
         """A number that grows with every change of any job."""
-        return int(self.rows("SELECT value FROM meta WHERE name = 'revision'")[0]["value"])
+        return int(self.rows("SELECT CAST(value AS INTEGER) AS value FROM meta WHERE name = 'revision'")[0]["value"])
 
     def job(self, job_id: str) -> Job:
-        """The job with its plan and steps; JournalError if there is none."""
+        """The job with its plan and steps; JournalError if there is none, or if its row cannot be read, which is set aside then."""
         rows = self.rows("SELECT jobs.*, plans.body, plans.policy FROM jobs JOIN plans ON plans.id = jobs.plan WHERE jobs.id = ?", job_id)
         if not rows:
             raise NotFound(f"there is no job {job_id}")
-        return self._job(rows[0])
+        try:
+            return self._job(rows[0])
+        except UNREADABLE as error:
+            self._set_aside(rows[0], error)
+            raise JournalError(f"job {job_id} cannot be read from the journal") from error
 
     def jobs(self, limit: int = 50, only_open: bool = False) -> list[Job]:
         """The newest jobs first, with plans and steps; with `only_open` those without a final state, oldest first."""
@@ -171,7 +178,8 @@ class Journal(Database):
         own = """WHERE jobs.user = :user OR (jobs.user > :user || '!' AND jobs.user < :user || '"')""" if user else ""
         rows = self.rows(
             f"""SELECT jobs.*, plans.policy, plans.method, plans.summary,
-            json_extract(plans.body, '$.options') AS options FROM jobs JOIN plans ON plans.id = jobs.plan {own}
+            CASE WHEN json_valid(plans.body) THEN json_extract(plans.body, '$.options') END AS options
+            FROM jobs JOIN plans ON plans.id = jobs.plan {own}
             ORDER BY jobs.created DESC, jobs.rowid LIMIT :limit""",
             {"user": user, "limit": limit},
         )
@@ -183,7 +191,7 @@ class Journal(Database):
         for row in rows:
             try:
                 found.append(read(row))
-            except (ModelError, ValueError, TypeError, KeyError, RecursionError) as error:
+            except UNREADABLE as error:
                 self._set_aside(row, error)
         return found
 
@@ -242,15 +250,17 @@ class Journal(Database):
 
     def moved_since(self, since: float) -> frozenset[int]:
         """The vmids of the guests that a job has moved since then."""
-        return frozenset(int(row[0]) for row in self.rows("SELECT DISTINCT vmid FROM steps WHERE state = 'done' AND ended >= ?", since))
+        query = "SELECT DISTINCT vmid FROM steps WHERE state = 'done' AND typeof(vmid) = 'integer' AND ended >= ?"
+        return frozenset(int(row[0]) for row in self.rows(query, since))
 
     def known_upids(self, vmid: int) -> frozenset[str]:
         """UPIDs of all migrations of the guest that the journal has seen."""
         return frozenset(row["upid"] for row in self.rows("SELECT upid FROM steps WHERE vmid = ? AND upid <> ''", vmid))
 
     def held(self) -> dict[str, Hold]:
-        """The nodes that are kept empty, by name."""
-        found = self.rows("SELECT node, job, user, since, maintenance FROM held ORDER BY node")
+        """The nodes that are kept empty, by name; also where it is not known (0) since when."""
+        since = f"CASE WHEN typeof(since) = 'real' AND since BETWEEN 0 AND {LATEST} THEN since ELSE 0.0 END AS since"
+        found = self.rows(f"SELECT node, job, user, {since}, maintenance FROM held ORDER BY node")
         return {row["node"]: Hold(**{**dict(row), "maintenance": bool(row["maintenance"])}) for row in found}
 
     def release(self, node: str, job_id: str = "", ended: Iterable[str] = ()) -> None:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 from prs.codec import from_json
 from prs.engine.journal.jobs import Step
+from prs.errors import JournalError, ModelError
 from prs.model import Plan
 
+T = TypeVar("T")
+UNREADABLE = (ModelError, ValueError, TypeError, KeyError, RecursionError)  # what reading a row ends with that nobody can understand
 _STEP_FIELDS = tuple(item.name for item in fields(Step))
+
+
+def read(cls: type[T], text: str, what: str) -> T:
+    """The value that the column holds as JSON; JournalError, which names `what`, if it does not."""
+    try:
+        return from_json(cls, json.loads(text))
+    except UNREADABLE as error:
+        raise JournalError(f"{what} cannot be read from the journal: {f'{type(error).__name__}: {error}'[:200]}") from error
 
 
 def step_of(row: sqlite3.Row) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -10,8 +11,11 @@ from typing import Any, Literal
 
 from prs.codec import from_json, to_json
 from prs.engine.journal.journal import Journal
-from prs.errors import NotFound
+from prs.engine.journal.rows import UNREADABLE, read
+from prs.errors import JournalError, NotFound
 from prs.model import Policy
+
+log = logging.getLogger(__name__)
 
 AT_WORK = "rolling maintenance is carried out by"  # the journal's note with the signature of the process
 RunState = Literal["running", "done", "failed", "cancelled"]
@@ -63,22 +67,30 @@ class RollingRuns:
         return run_id
 
     def get(self, run_id: str) -> RollingRun:
-        """The rolling_run with its stops; NotFound."""
+        """The rolling_run with its stops; NotFound, JournalError if its rows cannot be read."""
         found = self.journal.rows("SELECT * FROM tours WHERE id = ?", run_id)
         if not found:
             raise NotFound(f"there is no rolling maintenance {run_id}")
         stops = self.journal.rows("SELECT * FROM stops WHERE tour = ? ORDER BY seq", run_id)
         names = [item.name for item in fields(Stop)]
+        try:
+            read_stops = tuple(from_json(Stop, {name: row[name] for name in names}) for row in stops)
+        except UNREADABLE as error:
+            raise JournalError(f"the nodes of rolling maintenance {run_id} cannot be read from the journal: {error}") from error
         return RollingRun(
-            stops=tuple(Stop(**{name: row[name] for name in names}) for row in stops),
+            stops=read_stops,
             **{**{name: found[0][name] for name in ("id", "user", "state", "created", "ended", "message")},
-               "policy": from_json(Policy, json.loads(found[0]["policy"]))},
+               "policy": read(Policy, found[0]["policy"], f"rolling maintenance {run_id}")},
         )  # fmt: skip
 
     def latest(self) -> RollingRun | None:
-        """The newest rolling_run."""
+        """The newest rolling_run; None if there is none, or if its rows cannot be read, which is told."""
         found = self.journal.rows("SELECT id FROM tours ORDER BY created DESC, rowid DESC LIMIT 1")
-        return self.get(found[0]["id"]) if found else None
+        try:
+            return self.get(found[0]["id"]) if found else None
+        except JournalError as error:
+            log.error("%s; it is set aside", error)
+            return None
 
     def stop(self, run_id: str, seq: int, **changes: Any) -> None:
         """Set fields of a stop."""
