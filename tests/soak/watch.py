@@ -86,8 +86,10 @@ class Watch:
                 self.breaches.append(f"job {job.kind} {job.node}: {pair[0]} and {pair[1]}, apart by tag, met on {where[pair[0]]}")
         # A stopped guest keeps with others only where stopped guests are moved too.
         awake = [vmid for vmid in where if self.world.guests[vmid].running]
-        together = {where[vmid] for vmid in awake if "plb_affinity_b" in self._tagged[vmid][1]}
-        if job.state == "done" and not self.faults and len(together) > 1 and all(step.state == "done" for step in job.steps):
+        bound = [vmid for vmid in awake if "plb_affinity_b" in self._tagged[vmid][1]]
+        together, before = {where[vmid] for vmid in bound}, {self._tagged[vmid][0] for vmid in bound}
+        wider = len(together) > max(1, len(before))
+        if job.state == "done" and not self.faults and wider and all(step.state == "done" for step in job.steps):
             self.breaches.append(f"job {job.kind} {job.node} is done, and parted guests that belong together by tag: {sorted(together)}")
 
     def _judge(self, job: Job, step: Step) -> None:

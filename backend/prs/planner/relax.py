@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from prs.model import Cluster, Plan, Policy, Rule
@@ -20,11 +20,16 @@ def rule_name(rule: Rule) -> str:
 def softened(make: Make, cluster: Cluster, policy: Policy) -> Plan:
     """The drain that `make` gives; where it cannot be done, with the fewest of the allowed rules relaxed that let it be done.
 
+    Guests that are to be together and are not keep no node from being emptied, as long as they are on no more nodes afterwards.
     A refused drain names in `relaxable` the rules of tags and pools without which it could be done, if there are such.
     """
     plan = make(policy)
     if plan.feasible:
         return _told(plan, cluster, policy)
+    split = _split(cluster, policy, plan.stopped)
+    loose = _fewest(make, policy, tuple(split)) if split else None
+    if loose and _no_wider(cluster, loose[1], [split[name] for name in loose[0] if name in split]):
+        return _told(loose[1], cluster, replace(policy, relaxed=loose[0]))
     names = soft(cluster, policy, plan)
     allowed = tuple(name for name in names if ANY in policy.relax or name in policy.relax)
     if allowed and (found := _fewest(make, policy, allowed)):
@@ -57,11 +62,31 @@ def _fewest(make: Make, policy: Policy, names: tuple[str, ...]) -> tuple[tuple[s
     return (*given, *left), plan
 
 
+def _split(cluster: Cluster, policy: Policy, stopped: bool) -> dict[str, tuple[int, ...]]:
+    """The guests of each rule of tags and pools that is to keep them together, where they are on several nodes now."""
+    where = {guest.vmid: guest.node for guest in cluster.guests}
+    rules = {rule_name(rule): rule.guests for rule in read_tags_and_pools(cluster, policy, stopped).rules if rule.kind == "together"}
+    return {name: guests for name, guests in rules.items() if len({where[vmid] for vmid in guests}) > 1}
+
+
+def _no_wider(cluster: Cluster, plan: Plan, rules: Sequence[tuple[int, ...]]) -> bool:
+    """Whether after each move of the plan the guests of each rule are on no more nodes than now."""
+    where = {guest.vmid: guest.node for guest in cluster.guests}
+    most = [len({where[vmid] for vmid in guests}) for guests in rules]
+    for move in plan.moves:
+        where[move.vmid] = move.target
+        if any(len({where[vmid] for vmid in guests}) > count for guests, count in zip(rules, most, strict=True)):
+            return False
+    return True
+
+
 def _told(plan: Plan, cluster: Cluster, policy: Policy) -> Plan:
     """The plan with a sentence for each rule that does not bind, and for each name of `relax` that is no rule of a tag or pool."""
     known = {rule_name(rule) for rule in read_tags_and_pools(cluster, replace(policy, relaxed=())).rules}
     broken = [name for name in policy.relaxed if name in known]
-    words = [f"{name[:1].upper()}{name[1:]} does not bind while {plan.node} is away; bringing its guests back mends it." for name in broken]
+    split = _split(cluster, replace(policy, relaxed=()), plan.stopped)
+    words = [f"{name[:1].upper()}{name[1:]} is broken now and does not bind while {plan.node} is away." if name in split else
+             f"{name[:1].upper()}{name[1:]} does not bind while {plan.node} is away; bringing its guests back mends it." for name in broken]
     hard = {rule.name for rule in cluster.rules}
     for name in policy.relax:
         if name != ANY and name not in known:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from prs.engine.planning import PlanRequest, what_if
-from prs.model import Cluster, Plan, Policy, Pool, Rule
+from prs.model import Cluster, Guest, Plan, Policy, Pool, Rule
 from prs.planner.verify.walk import check_plan
 from unit.planner_scenes import cluster, guest, node
 
@@ -79,3 +79,35 @@ def test_want_of_room_is_no_matter_of_rules() -> None:
     full = cluster(node("a"), node("b"), guest(1, "a", 60, tags=tags), guest(2, "b", 60, tags=tags))
     plan = drain(full, "*")
     assert (plan.feasible, plan.relaxed, plan.relaxable) == (False, (), ())
+
+
+SPLIT = "tag plb_affinity_k"
+
+
+def split(*more: Guest) -> Cluster:
+    """Two guests that are to be together are not: what is drained has to go where the other one is, which first has to make room."""
+    pair = (guest(100, "n1", 12.8, tags=("plb_affinity_k",)), guest(101, "n3", 12.8, tags=("plb_affinity_k", "plb_pin_n1", "plb_pin_n3")))
+    return cluster(*(node(name, 16) for name in ("n1", "n2", "n3")), *pair, *more)
+
+
+def test_a_bond_that_is_broken_already_keeps_no_node_from_being_emptied() -> None:
+    plan = what_if(split(), Policy(), 0.0, PlanRequest("n3"))
+    assert [(move.vmid, move.target) for move in plan.moves] == [(100, "n2"), (101, "n1")]
+    assert plan.relaxed == (SPLIT,)
+    assert "Tag plb_affinity_k is broken now and does not bind while n3 is away." in plan.warnings
+    assert check_plan(split(), Policy(), plan) == []
+
+
+def test_guests_that_are_to_be_together_are_not_scattered_further() -> None:
+    third = guest(102, "n3", 3, tags=("plb_affinity_k",))
+    plan = what_if(split(third), Policy(), 0.0, PlanRequest("n3"))
+    assert (plan.feasible, plan.relaxable) == (False, (SPLIT,))
+
+
+def test_a_stopped_guest_elsewhere_does_not_part_those_that_run_together() -> None:
+    """They are together now, in the sense of the rule; 103 has no room on either node beside the other one."""
+    tag = ("plb_affinity_k",)
+    pair = (guest(100, "n3", 60, tags=tag), guest(101, "n3", 12, tags=tag), guest(102, "n1", 0, tags=tag, status="stopped"))
+    crowd = cluster(*(node(name) for name in ("n1", "n2", "n3")), *pair, guest(103, "n1", 75), guest(104, "n2", 35))
+    plan = what_if(crowd, Policy(), 0.0, PlanRequest("n3", stopped=False))
+    assert (plan.feasible, plan.relaxable) == (False, (SPLIT,))

@@ -158,6 +158,7 @@ SENTENCES = (
     "The HA manager sees to its own rules where it can; no way was found here",
     "No way was found to keep it within the limits and the budget",
     "{rule} does not bind while {node} is away; bringing its guests back mends it",
+    "{rule} is broken now and does not bind while {node} is away",
     "HA maintenance mode of {node} stays off, because {list}, under HA, stays there",
     "HA maintenance mode of {node} stays off, because {list}, under HA, stay there",
     "Best: {words}",
