@@ -14,6 +14,8 @@ Ext.define('PRS.Said', {
         'warnings',
         'problems',
         'details',
+        'waiting',
+        'result',
     ]),
 
     // `answer` has `said`, the codes by their English sentences; its sentences are replaced.

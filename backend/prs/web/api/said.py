@@ -14,7 +14,9 @@ from prs.web.api.sentences import SENTENCES
 
 Code = dict[str, Any]  # {code, with} of a template, {all, by} of several one after the other; `end` is what stands behind
 LONGEST = 800  # characters
-FIELDS = frozenset({"reason", "summary", "message", "sentence", "problem", "lacking", "warnings", "problems", "details", "waiting"})
+FIELDS = frozenset(
+    {"reason", "summary", "message", "sentence", "problem", "lacking", "warnings", "problems", "details", "waiting", "result"}
+)
 KINDS = {
     "n": r"-?\d+(?:\.\d+)?",
     "share": r"\d+(?:\.\d+)?%",

@@ -255,4 +255,6 @@ SENTENCES = (
     "backup job {name}, which is due within half an hour",
     "a job is being carried out",
     "a paused job to be resumed or cancelled",
+    "an account, which `proxmox-rebalancing-service setup` makes on any node",
+    "the next try, because this one could not be planned: {words}",
 )

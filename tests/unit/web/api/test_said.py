@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prs.web.api.said import KINDS, code_of, said
+from prs.web.api.said import FIELDS, KINDS, code_of, said
 from prs.web.api.sentences import SENTENCES
 
 ROOT = Path(__file__).parents[4]
@@ -61,6 +61,13 @@ def test_a_sentence_that_is_not_known_as_a_whole_has_no_code(text: str) -> None:
 def test_only_sentences_of_an_answer_are_coded_and_each_once() -> None:
     answer = {"name": "offline", "stays": [{"reason": "is locked (backup)", "name": "it is here"}] * 2, "warnings": ["there is no node x"]}
     assert set(said(answer)) == {"is locked (backup)", "there is no node x"}
+
+
+def test_the_panel_words_the_fields_that_the_service_codes() -> None:
+    """One that the panel does not know would stay English, whatever the language."""
+    text = (Path(__file__).parents[4] / "pve-ui/src/base/Said.js").read_text()
+    listed = text.partition("fields: new Set([")[2].partition("])")[0]
+    assert set(re.findall(r"'(\w+)'", listed)) == FIELDS
 
 
 def test_parameters_are_of_a_known_kind_and_each_is_there_once() -> None:
