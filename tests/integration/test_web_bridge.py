@@ -108,13 +108,14 @@ def test_a_header_that_the_plugin_never_sends_is_not_answered(home: House, root:
                                   b"DELETE /api/v1/status HTTP/1.0\r\n\r\n", b"HEAD /api/v1/healthz HTTP/1.0\r\n\r\n",
                                   b"GET /api/v1/" + b"a" * 9000 + b" HTTP/1.0\r\n\r\n",
                                   b"GET /api/v1/status HTTP/1.0\r\nAuthorization: a\nb: c\r\n\r\n", b"\x16\x03\x01" * 50,
+                                  b"GET /api/v1/jobs/\xc3\xa4 HTTP/1.0\r\n\r\n",
                                   b"POST /api/v1/plans HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"])  # fmt: skip
 def test_what_is_not_a_request_of_the_plugin_is_not_answered(home: House, data: bytes) -> None:
     assert spoken(home.socket, data) == b""
 
 
 @pytest.mark.parametrize("path", [
-    "/jobs/../status", "/%2e%2e/%2e%2e/login", "//jobs", "/jobs//0123456789ab", "/jobs%2f..%2fplans", "/jobs/\u00e4", "/jobs/%00",
+    "/jobs/../status", "/%2e%2e/%2e%2e/login", "//jobs", "/jobs//0123456789ab", "/jobs%2f..%2fplans", "/jobs/%c3%a4", "/jobs/%00",
     "/status/", "/answers/..", "/answers/0123456789abcdef0123456789abcdef", "/" + "a" * 4000,
 ])  # fmt: skip
 def test_an_odd_path_is_no_path(home: House, root: Person, path: str) -> None:
