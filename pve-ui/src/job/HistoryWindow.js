@@ -116,6 +116,10 @@ Ext.define('PRS.HistoryWindow', {
                     {
                         text: gettext('Export'),
                         iconCls: 'fa fa-download',
+                        listeners: {
+                            // ExtJS names the menu before it is drawn; screen readers would look for it in vain.
+                            afterrender: (button) => button.el.dom.removeAttribute('aria-owns'),
+                        },
                         menu: [
                             { text: 'CSV', form: 'csv', handler: 'onExport' },
                             { text: 'JSON', form: 'json', handler: 'onExport' },
