@@ -1,0 +1,253 @@
+"""A round of rolling maintenance as a value, and how it may go on: a table of steps, and functions from state to state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from prs.errors import PlanError
+from prs.model import Policy
+
+Stage = Literal["waiting", "draining", "hook", "rebooting", "back", "filling", "done", "skipped", "failed"]
+Step = Literal[
+    "gates", "before-drain", "drain", "shut-down", "after-drain", "last-gates", "before-reboot", "reboot", "return", "by-hand",
+    "gates-again", "flags", "after-boot", "start-up", "fill", "over",
+]  # fmt: skip
+# The steps of a node's turn in their order, and the stage that people see meanwhile. Hooks bear the names of their folders.
+STEPS: tuple[tuple[Step, Stage], ...] = (
+    ("gates", "waiting"), ("before-drain", "hook"), ("drain", "draining"), ("shut-down", "draining"), ("after-drain", "hook"),
+    ("last-gates", "rebooting"), ("before-reboot", "hook"), ("reboot", "rebooting"), ("return", "rebooting"), ("by-hand", "waiting"),
+    ("gates-again", "back"), ("flags", "back"), ("after-boot", "hook"), ("start-up", "back"), ("fill", "filling"),
+)  # fmt: skip
+HOOKS: tuple[Step, ...] = ("before-drain", "after-drain", "before-reboot", "after-boot")
+RIDES: tuple[Step, ...] = ("shut-down", "start-up")  # of guests that cannot move and ride along
+LONGEST = 400  # characters of a sentence in the round's file
+Ending = Literal["", "failed", "skipped"]
+State = Literal["running", "done", "failed", "stopped"]
+Verb = Literal["pause", "resume", "stop", "skip"]
+_ORDER = tuple(step for step, _ in STEPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One node: its step `since` when (Unix), the `job` in the journal of `host` that the step waits for, and what must be known later.
+
+    `guests` were on it when its turn began, `uptime` (s) before its reboot, `told` to reboot (Unix), `noout` set for it; `ending` is how
+    the turn ends although its steps are gone on with, `away` that the node is not there. `message` says what is waited for, until when.
+    """
+
+    node: str
+    step: Step = "gates"
+    since: float = 0.0
+    job: str = ""
+    host: str = ""
+    guests: tuple[int, ...] = ()
+    uptime: float = 0.0
+    told: float = 0.0
+    noout: bool = False
+    ending: Ending = ""
+    away: bool = False
+    message: str = ""
+    until: float = 0.0
+
+    @property
+    def stage(self) -> Stage:
+        """What people see."""
+        return (self.ending or "done") if self.step == "over" else dict(STEPS)[self.step]
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was done for this node."""
+        return self.step != "gates"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user has chosen: reboot, or only drain and wait for them; the site's hooks; the guests that may be shut down meanwhile."""
+
+    reboot: bool = True
+    hooks: bool = False
+    rides: tuple[int, ...] = ()
+    maintenance: bool = True  # HA maintenance mode may be switched
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Several nodes, one after the other. `holder` alone carries it; `generation` grows with each change of the holder.
+
+    `renewed` (Unix) is the holder's last sign; `handed`: the holder was given the round by another and has not taken it yet.
+    """
+
+    id: str
+    user: str
+    created: float
+    policy: Policy
+    turns: tuple[Turn, ...]
+    options: Options = Options()
+    holder: str = ""
+    generation: int = 1
+    renewed: float = 0.0
+    handed: bool = False
+    request: Literal["", "pause", "stop"] = ""
+    state: State = "running"
+    ended: float = 0.0
+    message: str = ""
+
+    @property
+    def open(self) -> bool:
+        """True until it has ended."""
+        return self.state == "running"
+
+    @property
+    def turn(self) -> Turn | None:
+        """Whose turn it is: the first node that has not ended; None when all have."""
+        return next((turn for turn in self.turns if turn.step != "over"), None) if self.open else None
+
+    @property
+    def paused(self) -> bool:
+        """Whether it rests between two nodes because somebody has asked for that."""
+        return bool(self.request == "pause" and (turn := self.turn) and not turn.begun)
+
+
+def begin(round_id: str, user: str, nodes: Sequence[str], policy: Policy, options: Options, holder: str, now: float) -> Round:
+    """A new round, carried by `holder`, that has done nothing yet."""
+    turns = tuple(Turn(node, since=now) for node in nodes)
+    return Round(round_id, user, now, policy, turns, options, holder, renewed=now)
+
+
+def applies(options: Options, step: Step) -> bool:
+    """Whether a step is part of a round with these options."""
+    if step in HOOKS:
+        return options.hooks and (options.reboot or step in ("before-drain", "after-drain"))
+    if step in RIDES:
+        return bool(options.rides)
+    if step in ("reboot", "return"):
+        return options.reboot
+    return step != "by-hand" or not options.reboot
+
+
+def passed(one: Round, now: float, **changes: Any) -> Round:
+    """The step at hand is done; `changes` are fields of the turn that its doing has brought. The last step ends the turn."""
+    turn = _current(one)
+    later = [step for step in _ORDER[_ORDER.index(turn.step) + 1 :] if applies(one.options, step)]
+    if turn.away and turn.step == "flags":
+        later = []
+    changed: dict[str, Any] = {"message": turn.message if turn.ending else "", **changes}
+    step: Step = later[0] if later else "over"
+    return _settled(_with(one, replace(turn, **changed, step=step, since=now, job="", host="", until=0.0)), now)
+
+
+def noted(one: Round, **changes: Any) -> Round:
+    """The step at hand goes on, with these changes of the turn."""
+    return _with(one, replace(_current(one), **changes))
+
+
+def waits(one: Round, words: str, until: float = 0.0) -> Round:
+    """What is waited for, and until when at the most; a reason why the turn ends early stays to be read."""
+    turn = _current(one)
+    return one if turn.ending else _with(one, replace(turn, message=words[:LONGEST], until=until))
+
+
+def broken_off(one: Round, words: str, now: float, ending: Ending = "failed", away: bool = False) -> Round:
+    """The turn cannot, or is not to, go on: what was done for it is taken back, as far as the node is there, and then it ends.
+
+    A second trouble on that way is added to the first, and its step left.
+    """
+    turn = _current(one)
+    said = f"{turn.message}; {words}" if turn.ending and turn.message else words
+    turn = replace(turn, message=said[:LONGEST], until=0.0, job="", host="", ending=turn.ending or ending, away=turn.away or away)
+    if turn.ending == "skipped" and ending == "failed":
+        turn = replace(turn, ending="failed")
+    if not turn.begun:
+        return _settled(_with(one, replace(turn, step="over", since=now)), now)
+    if _ORDER.index(turn.step) < _ORDER.index("flags"):
+        return _with(one, replace(turn, step="flags", since=now))
+    one = _with(one, turn)
+    return passed(one, now)
+
+
+def asked(one: Round, verb: Verb, node: str, now: float) -> Round:
+    """What a user asks for; PlanError where that is not possible. A stop is never taken back."""
+    turn = _current(one)
+    if verb == "skip":
+        return _skipped(one, node, now)
+    if one.request == "stop":
+        raise PlanError("the round is being stopped")
+    if verb == "resume":
+        if one.request == "pause":
+            return replace(one, request="")
+        if turn.step != "by-hand":
+            raise PlanError("the round is not paused")
+        return passed(one, now)
+    if verb == "pause" and one.request == "pause":
+        raise PlanError("the round is paused already")
+    return replace(one, request="pause" if verb == "pause" else "stop")
+
+
+def stopping(one: Round, now: float) -> Round:
+    """A stop that was asked for, as far as it can be obeyed at this step: what is under way is taken back, and no node begins."""
+    turn = one.turn
+    if one.request != "stop" or turn is None:
+        return one
+    if not turn.begun:
+        return replace(one, state="stopped", ended=now, message="stopped by the user")
+    if turn.step == "by-hand":
+        return passed(one, now)
+    before = _ORDER.index(turn.step) < _ORDER.index("reboot")
+    return broken_off(one, "stopped by the user", now, "skipped") if before and not turn.ending else one
+
+
+def handed(one: Round, host: str, now: float) -> Round:
+    """The round given to another host, which has still to take it."""
+    return replace(one, holder=host, generation=one.generation + 1, renewed=now, handed=True)
+
+
+def taken(one: Round, host: str, now: float) -> Round:
+    """The round taken by a host: after it was handed to it, or because its holder has died.
+
+    A job of another host's journal is not followed: its step begins anew with what is left to do.
+    """
+    another = one.holder != host
+    one = replace(one, holder=host, generation=one.generation + another, renewed=now, handed=False)
+    turn = one.turn
+    if turn is None or not turn.host or turn.host == host:
+        return one
+    return _with(one, replace(turn, job="", host="", since=now))
+
+
+def _skipped(one: Round, node: str, now: float) -> Round:
+    turn = next((turn for turn in one.turns if turn.node == node), None)
+    if turn is None:
+        raise PlanError(f"{node} is not part of the round")
+    if turn.step == "over":
+        raise PlanError(f"{node} has had its turn")
+    if one.turn is not turn:
+        turns = tuple(replace(each, step="over", ending="skipped", since=now) if each is turn else each for each in one.turns)
+        return replace(one, turns=turns)
+    if turn.step == "by-hand":
+        return passed(one, now)
+    if turn.told or turn.ending:
+        raise PlanError(f"{node} has been told to reboot, and is brought back" if turn.told else f"{node} is being brought back already")
+    return broken_off(one, "skipped by the user", now, "skipped")
+
+
+def _settled(one: Round, now: float) -> Round:
+    """The round after a turn has ended: over with the last node, and with the first that has failed."""
+    bad = next((turn for turn in one.turns if turn.step == "over" and turn.ending == "failed"), None)
+    if bad is not None:
+        return replace(one, state="failed", ended=now, message=f"{bad.node}: {bad.message}"[:LONGEST])
+    if all(turn.step == "over" for turn in one.turns):
+        return replace(one, state="stopped" if one.request == "stop" else "done", ended=now)
+    return one
+
+
+def _current(one: Round) -> Turn:
+    turn = one.turn
+    if turn is None:
+        raise PlanError("the round has ended")
+    return turn
+
+
+def _with(one: Round, turn: Turn) -> Round:
+    return replace(one, turns=tuple(turn if each.node == turn.node else each for each in one.turns))
