@@ -33,6 +33,10 @@ def test_with_leave_the_others_go(ram: Path, flavour: Flavour) -> None:
     assert [stay.vmid for stay in plan.blockers] == [105]
     assert sorted(move.vmid for move in plan.moves if move.source == "pve1") == [101, 102, 103, 104, 106, 113]
     assert "1 guest that cannot leave stays" in plan.summary
+    reasons = {stay.vmid: stay.reason for stay in plan.stays}
+    assert reasons[105] == plan.blockers[0].reason
+    assert "is not on pve1, and all that leaves fits elsewhere without moving it" in reasons.values()
+    assert "cost more than it brings" not in " ".join(reasons.values())
     job = drive.finish(drive.queue(plan), limit=1800)
     assert job.state == "partial"
     assert job.message.endswith("1 guest is still on pve1: 105 (monitor)")

@@ -35,6 +35,12 @@ def test_no_claim_is_false_where_assigned_or_reserved_memory_counts(part: int) -
     assert false == {}
 
 
+def test_a_guard_that_costs_hardly_anything_is_named() -> None:
+    plan, claims = play(counted(1781))
+    assert claims == []
+    assert plan.summary.endswith("would be less than 0.1 seconds cheaper.")
+
+
 def known(name: str) -> Case:
     """A cluster about which something false was once said."""
     data = json.loads((CASES / f"{name}.json").read_text())

@@ -173,7 +173,9 @@ def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: boo
     for move in moves:
         longest[move.round] = max(longest.get(move.round, 0.0), move.seconds)
     moved = frozenset(move.vmid for move in moves)
-    stays = reasons.staying(problem, board, moved, method, why or choice.nothing.removeprefix("Nothing to do: "))
+    why = reasons.bystander(plan.node) if plan.node else why or choice.nothing.removeprefix("Nothing to do: ")
+    kept = {row.vmid: row for row in plan.blockers}  # they know best why they stay
+    stays = tuple(kept.get(row.vmid, row) for row in reasons.staying(problem, board, moved, method, why))
     broken, left = repair.standing(Board(problem)), repair.standing(board)
     plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *_broken(problem, left, plan.node)))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),

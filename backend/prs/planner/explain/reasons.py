@@ -16,6 +16,7 @@ from prs.planner.quantities import gib, listed, percent, points, rate
 
 SHOWN = 0.0005  # fraction from which a change of the spread is seen in a figure with one decimal
 SHOWN_SECONDS = 0.05  # the same for seconds
+EQUAL_SECONDS = 1e-6  # what differs by no more, costs the same
 CHEAPEST = 0.005  # share by which a plan may be dearer than the bound and still be shown as 0%: it is called the cheapest
 BROKEN = "is broken and stays so"
 
@@ -66,6 +67,11 @@ def parking(board: Board, unit: int, target: int, final: int) -> str:
     names = board.problem.names
     source = names[board.where[unit]]
     return f"waits on {names[target]} until {names[final]} has room, so that another guest can take its place on {source} first"
+
+
+def bystander(node: str) -> str:
+    """Why a guest of another node stays where it is while this one is drained."""
+    return f"is not on {node}, and all that leaves fits elsewhere without moving it"
 
 
 def staying(problem: Problem, board: Board, moved: frozenset[int], method: Method, why: str) -> tuple[Stay, ...]:
@@ -214,7 +220,8 @@ def less_level(problem: Problem, free: Board) -> str:
 def dearer(problem: Problem, free: Board, seconds: float) -> str:
     """That a plan as good would be so much cheaper if it might make other resources as uneven as on the board `free`."""
     grown = _grown(problem, free)
-    return f"letting {grown} would be {seconds:.1f} seconds cheaper" if grown and seconds > SHOWN_SECONDS else ""
+    saved = f"{seconds:.1f} seconds" if seconds > SHOWN_SECONDS else f"less than {2 * SHOWN_SECONDS:.1f} seconds"
+    return f"letting {grown} would be {saved} cheaper" if grown and seconds > EQUAL_SECONDS else ""
 
 
 def _grown(problem: Problem, free: Board) -> str:

@@ -32,6 +32,7 @@ SENTENCES = (
     "no other node has room for its {size} of memory; the most that is free elsewhere is {size2}",
     "no other node has room for the {size} of memory it may grow to; the most that is free elsewhere is {size2}",
     "{node} is at {share} {resource} with this plan, in a spread of {n} points; moving it too would cost more than it brings",
+    "is not on {node}, and all that leaves fits elsewhere without moving it",
     "the {resource} spread is {n} points, within the {n2} points that count as balanced",
     "Nothing to do: {words}",
     "no node waits for memory or CPU more than {share} of the time (pressure_over)",
