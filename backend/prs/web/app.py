@@ -13,7 +13,7 @@ from prs.logs import brief
 from prs.web.access import guard
 from prs.web.access.client import BRIDGE
 from prs.web.access.login import read_login
-from prs.web.access.pace import MOST
+from prs.web.access.pace import Pace
 from prs.web.api.answers import compressed, refused
 from prs.web.api.openapi import PREFIX
 from prs.web.api.refusal import Refusal, refusal
@@ -60,19 +60,25 @@ def _admit(context: Context) -> Response | None:
         headers = request.headers
         changing = request.method not in ("GET", "HEAD")
         login = read_login(headers.get("Authorization", ""), headers.get("CSRFPreventionToken", ""), changing)
+        told = request.environ.get(BRIDGE)
+        if told is not None and context.verifier.was_good(login):  # asking PVE again may take long, and says no more about whose call it is
+            told.user = login.user
         g.caller = context.verifier.verify(login, request.remote_addr or "", changing)
-        if changing:
-            _keep_pace(context)
+        if told is not None:
+            told.user = login.user
+        _keep_pace(context.changes if changing else context.reads, changing)
     return None
 
 
-def _keep_pace(context: Context) -> None:
-    """Refuse the changes of a user that asks for too many; of those in a minute only the first one has a line in the log."""
-    excess = context.pace.excess(g.caller.login.user)
+def _keep_pace(pace: Pace, changing: bool) -> None:
+    """Refuse what a user asks for beyond the most; of the changes in a minute only the first one too many has a line in the log."""
+    excess = pace.excess(g.caller.login.user)
     if excess:
         g.carried = excess > 1
-        words = f"More than {MOST} changes were asked for within a minute: try again in the next one."
-        raise Refusal(429, "slow_down", words, retry=context.pace.left())
+        words = f"More than {pace.most} calls came within {pace.seconds:.0f} seconds: try again after as many."
+        if changing:
+            words = f"More than {pace.most} changes were asked for within a minute: try again in the next one."
+        raise Refusal(429, "slow_down", words, retry=pace.left())
 
 
 def _finish(response: Response) -> Response:

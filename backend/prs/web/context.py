@@ -20,7 +20,7 @@ from prs.web.access.auth import Caller, Connect, Verifier
 from prs.web.access.guard import Guard
 from prs.web.access.guesses import LOGINS, LOGINS_CLIENT, Gate, Guesses
 from prs.web.access.login import Login
-from prs.web.access.pace import Pace
+from prs.web.access.pace import CHANGES, MINUTE, MOMENT, READS, Pace
 from prs.web.access.single_flight import SingleFlight
 from prs.web.cache import Cache
 from prs.web.facts import Facts, Known
@@ -39,7 +39,7 @@ class Context:
     def __init__(self, settings: Settings, api: Endpoint, connect: Connect, guard: Guard, site: Site, inbox: Inbox) -> None:
         self.settings, self.guard, self.site, self._inbox = settings, guard, site, inbox
         self.verifier, self.guesses, self.logins = Verifier(api, connect), Guesses(), Gate(LOGINS, LOGINS_CLIENT)
-        self.later, self.pace = Later(), Pace()
+        self.later, self.changes, self.reads = Later(), Pace(CHANGES, MINUTE), Pace(READS, MOMENT)
         self._known = Known(lambda: inbox.look("facts"))
         pve: Callable[[Login, float], Api] = lambda login, seconds: connect(replace(self.verifier.endpoint(login), timeout=seconds))  # noqa: E731
         self.peers = Peers(settings.web.port, site.node, settings.web.api, lambda: self.facts.nodes, pve)

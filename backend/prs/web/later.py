@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prs.errors import NotFound
+from prs.web.access.pace import room
 from prs.web.api.refusal import Refusal
 
 PATIENCE = 30.0  # seconds that a call waits
 PATIENCE_BRIDGE = 5.0  # the same through pveproxy: less than any call waits there (prs.web.server.held)
 KEPT = 120.0  # seconds that an answer is kept from when it is there
-EACH = 12  # pieces of work of one caller that go on or whose answer is kept
-ALL = 64
+EACH, ALL = 12, 64  # pieces of work of one user, with all tokens, and of all, that go on or whose answer is kept
 
 Answer = tuple[Any, int]  # data and HTTP status
 Work = Callable[[], Answer]  # or raises what the call would
@@ -28,7 +28,8 @@ Work = Callable[[], Answer]  # or raises what the call would
 
 @dataclass(slots=True)
 class _Piece:
-    owner: str
+    owner: str  # who alone gets the answer
+    user: str  # whose share it is
     answer: Future[Answer] = field(default_factory=Future)
     ended: float = 0.0  # by the monotonic clock; 0 = goes on
 
@@ -48,12 +49,12 @@ class Later:
         self._lock = threading.Lock()
         self._pieces: dict[str, _Piece] = {}
 
-    def begin(self, owner: str, work: Work, patience: float) -> Answer:
+    def begin(self, owner: str, user: str, work: Work, patience: float) -> Answer:
         """What the work gives or raises within so many seconds, else ({"later": number}, 202); Refusal 429 while too much goes on."""
-        name, piece = secrets.token_hex(16), _Piece(owner)
+        name, piece = secrets.token_hex(16), _Piece(owner, user)
         with self._lock:
             self._forget()
-            if len(self._pieces) >= ALL or sum(other.owner == owner for other in self._pieces.values()) >= EACH:
+            if not room(sum(other.user == user for other in self._pieces.values()), len(self._pieces), EACH, ALL):
                 raise Refusal(429, "slow_down", "Much is being worked on already: try again in 5 seconds.", retry=5)
             self._pieces[name] = piece
         threading.Thread(target=piece.carry_out, args=(work,), name="later", daemon=True).start()

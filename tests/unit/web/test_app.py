@@ -27,6 +27,7 @@ from prs.errors import (
     Unreachable,
 )
 from prs.web.access.auth import Caller
+from prs.web.access.client import Told
 from prs.web.access.guard import Guard
 from prs.web.access.guesses import Gate
 from prs.web.access.login import Login
@@ -159,7 +160,7 @@ def test_what_takes_longer_is_asked_for_by_its_caller(app: Any, monkeypatch: pyt
     monkeypatch.setattr(f"prs.web.routes.common.{'PATIENCE_BRIDGE' if bridge else 'PATIENCE'}", 0.05)
     now = f"{int(time.time()):08X}"
     headers = {"Authorization": f"PVEAuthCookie=PVE:root@pam:{now}::AAAA", "CSRFPreventionToken": f"{now}:{'A' * 43}"}
-    given: Any = {"base_url": "https://localhost", "headers": headers, "environ_base": {"prs.bridge": True} if bridge else {}}
+    given: Any = {"base_url": "https://localhost", "headers": headers, "environ_base": {"prs.bridge": Told()} if bridge else {}}
     client = app.test_client()
     seen = []
     for _ in range(2):

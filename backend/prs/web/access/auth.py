@@ -71,6 +71,10 @@ class Verifier:
             self._asking_csrf.ask(key, lambda: self._check_csrf(key, endpoint, login.key))
         return Caller(login, rights, endpoint)
 
+    def was_good(self, login: Login) -> bool:
+        """Whether PVE has accepted it lately: good for limits, not for rights."""
+        return bool(self._proven.get(login.key))
+
     def endpoint(self, login: Login) -> Endpoint:
         """How to call PVE with a login exactly as it was given."""
         return replace(

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 
-BRIDGE = "prs.bridge"  # set in the WSGI environment of what comes through pveproxy (prs.web.server.bridge); no header can set it
+BRIDGE = "prs.bridge"  # set to a Told in the WSGI environment of what comes through pveproxy (prs.web.server.bridge); no header can set it
+
+
+@dataclass(slots=True)
+class Told:
+    """What the application tells of a call while it goes on."""
+
+    user: str = ""  # whose ticket or token it has, as PVE has said; "" until then
 
 
 def client_of(address: str) -> str:

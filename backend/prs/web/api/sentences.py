@@ -199,6 +199,7 @@ SENTENCES = (
     "The plan moves guests that you may not migrate",
     "Other plans are being made: try again in 5 seconds",
     "More than {n} changes were asked for within a minute: try again in the next one",
+    "More than {n} calls came within {n2} seconds: try again after as many",
     "The cluster has no quorum: nothing can be migrated until it has",
     "The cluster has no quorum: nothing can be migrated until a majority of its nodes is online",
     "PVE's own auto-rebalance is on: each plan says who balances which guests under HA",

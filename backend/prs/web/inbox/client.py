@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from prs.web.access.login import Login
+from prs.web.access.pace import room
 from prs.web.api.refusal import Refusal
 from prs.web.inbox.message import ANSWER, REQUEST, Message, packed, value_of
 
@@ -20,8 +21,8 @@ SOCKET = Path("/run/prs-inbox.sock")  # where the package has it listen
 PLANNING = frozenset({"plan", "place", "start", "undo"})  # what computes for long, of which are carried out at once
 AT_ONCE = 2
 OTHERS = 6  # and so many others
-WAITING = 12  # callers that may wait for one, and of each caller so many (also at work):
-WAITING_CALLER = 3
+WAITING = 48  # plans at work or waiting for that, of all users, and of each user with all tokens so many:
+WAITING_USER = 3
 LONGEST = 600.0  # seconds
 SOON = 60.0  # seconds for what does not plan
 
@@ -40,7 +41,7 @@ class Inbox:
         if action not in PLANNING:
             with self._others:
                 return self._send(message, SOON)
-        with self._place(login.name), self._turns:
+        with self._place(login.user), self._turns:
             return self._send(message, LONGEST)
 
     def look(self, action: str) -> Any:
@@ -67,7 +68,7 @@ class Inbox:
     @contextmanager
     def _place(self, user: str) -> Iterator[None]:
         with self._lock:
-            if self._inside[user] >= WAITING_CALLER or self._inside.total() >= WAITING + AT_ONCE:
+            if not room(self._inside[user], self._inside.total(), WAITING_USER, WAITING):
                 raise Refusal(429, "slow_down", "Other plans are being made: try again in 5 seconds.", retry=5)
             self._inside[user] += 1
         try:

@@ -17,7 +17,7 @@ from prs.web.api.refusal import Refusal, refusal
 from prs.web.api.validate import mistakes
 from prs.web.context import Context
 from prs.web.inbox.message import Told
-from prs.web.later import PATIENCE, PATIENCE_BRIDGE
+from prs.web.later import PATIENCE, PATIENCE_BRIDGE, Answer, Work
 
 SCOPES = ("cluster", "node")  # whether the other nodes are asked too
 
@@ -33,11 +33,16 @@ def patience() -> float:
     return PATIENCE_BRIDGE if BRIDGE in request.environ else PATIENCE
 
 
+def later(context: Context, who: Caller, work: Work) -> Answer:
+    """What the work gives, or where the caller may ask for it."""
+    return context.later.begin(who.name, who.login.user, work, patience())
+
+
 def carried(context: Context, action: str, status: int = 200, **arguments: Any) -> Response:
     """What the inbox gives for an action of the caller's, or where to ask for it; Refusal. The inbox asks PVE for the rights anew."""
     who, client = caller(), request.remote_addr or ""
     g.carried = True  # the audit line is written there, or else below
-    return answer(*context.later.begin(who.name, lambda: (_asked(context, action, who, client, arguments), status), patience()))
+    return answer(*later(context, who, lambda: (_asked(context, action, who, client, arguments), status)))
 
 
 def _asked(context: Context, action: str, who: Caller, client: str, arguments: dict[str, Any]) -> Any:

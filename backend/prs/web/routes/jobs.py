@@ -18,7 +18,7 @@ from prs.web.api.validate import mistakes
 from prs.web.context import Context
 from prs.web.json_of import brief_json, job_json
 from prs.web.peers import Reply
-from prs.web.routes.common import SCOPES, body, caller, carried, number, patience, query
+from prs.web.routes.common import SCOPES, body, caller, carried, later, number, query
 from prs.web.visible import visible_job
 
 
@@ -49,7 +49,7 @@ def add(api: Blueprint, context: Context) -> None:
         given = body(ref("CancelRequest")) if verb == "cancel" else {}
         job = _find(context, job_id, who)
         if job is None:
-            return answer(*context.later.begin(who.name, lambda: _elsewhere(context, who, job_id, scope, verb, given), patience()))
+            return answer(*later(context, who, lambda: _elsewhere(context, who, job_id, scope, verb, given)))
         if verb == "undo":
             return carried(context, "undo", 201, job=job_id)
         return carried(context, "steer", job=job_id, verb=verb, **given)

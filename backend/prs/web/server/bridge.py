@@ -21,7 +21,7 @@ from typing import Any
 from gunicorn.http.errors import InvalidHeader, InvalidRequestMethod
 from werkzeug.wrappers import Response
 
-from prs.web.access.client import BRIDGE, client_of
+from prs.web.access.client import BRIDGE, Told, client_of
 from prs.web.api.answers import refused
 from prs.web.api.refusal import Refusal
 from prs.web.server.held import Held
@@ -97,7 +97,7 @@ class Shares:
 
 def answer(app: Callable[..., Any], environ: dict[str, Any], shares: Shares, held: Held) -> bytes:
     """What goes through pveproxy: {data: {status, headers, answer}}, `answer` being what the port would send, null where that is empty."""
-    environ[BRIDGE] = True
+    environ[BRIDGE] = Told()
     try:
         with shares.share(environ["REMOTE_ADDR"]):
             found = held.answer(environ, lambda: Response.from_app(app, environ, buffered=True))

@@ -14,7 +14,9 @@ from typing import Any
 import gevent
 from werkzeug.wrappers import Response
 
+from prs.web.access.client import BRIDGE, Told, client_of
 from prs.web.access.login import read_login
+from prs.web.access.pace import room
 from prs.web.api.answers import answer, refused
 from prs.web.api.openapi import PREFIX
 from prs.web.api.refusal import Refusal
@@ -22,16 +24,18 @@ from prs.web.api.refusal import Refusal
 WAIT = 8.0  # seconds for an answer: a client of pveproxy that goes away is not noticed before
 ABANDONED = 60.0  # seconds after which a call whose answer nobody asks for is ended
 LONGEST = 600.0  # seconds that any call goes on
-EACH = 12  # calls of one user that go on longer than WAIT
-ALL = 64
+EACH, ALL = 12, 64  # calls of one user, and of all, that go on longer than WAIT
+ADDRESS, UNPROVEN = 24, 64  # the same of one address and of all, as long as PVE has not said that their ticket is good; of one ticket EACH
 _ANSWERS = f"{PREFIX}/answers/"
 
 
 @dataclass(slots=True)
 class _Call:
-    user: str  # as the ticket or token names it: for the limits, never for rights
     key: str  # of the ticket or token, which alone gets the answer
     work: Any  # the greenlet that makes the answer, a Response
+    told: Told
+    address: str
+    share: str = ""  # the user among whose calls it counts since it is kept, "" among those that are not proven
     asked: float = field(default_factory=time.monotonic)
 
 
@@ -43,11 +47,12 @@ class Held:
 
     def answer(self, environ: dict[str, Any], work: Callable[[], Response]) -> Response:
         """What the work gives or raises; when that takes longer {"later": number} with 202; Refusal 504 when too much goes on."""
-        user, key = _who(environ.get("HTTP_AUTHORIZATION", ""))
+        key = _key(environ.get("HTTP_AUTHORIZATION", ""))
         number = environ["PATH_INFO"].removeprefix(_ANSWERS)
         call = self._calls.get(number)
         if call is None or not key or call.key != key:
-            number, call = secrets.token_hex(16), _Call(user, key, gevent.spawn(_bounded, work))
+            address = client_of(environ.get("REMOTE_ADDR", ""))
+            number, call = secrets.token_hex(16), _Call(key, gevent.spawn(_bounded, work), environ[BRIDGE], address)
         try:
             call.work.join(WAIT)
             if not call.work.ready() and not self._kept(number, call):
@@ -68,20 +73,26 @@ class Held:
         for name, other in list(self._calls.items()):
             if other.asked < call.asked - ABANDONED:
                 self._calls.pop(name).work.kill(block=False)
-        others = [other for name, other in self._calls.items() if name != number]
-        if not call.key or len(others) >= ALL or sum(other.user == call.user for other in others) >= EACH:
-            return number in self._calls
-        self._calls[number] = call
-        return True
+        if number not in self._calls and call.key and self._room(call):
+            call.share = call.told.user
+            self._calls[number] = call
+        return number in self._calls
+
+    def _room(self, call: _Call) -> bool:
+        """Whether there is a place. Anybody may write any name into a ticket: those that are not proven take none from those that are."""
+        beside = [other for other in self._calls.values() if bool(other.share) == bool(call.told.user)]
+        if call.told.user:
+            return room(sum(other.share == call.told.user for other in beside), len(beside), EACH, ALL)
+        mine = [other for other in beside if other.address == call.address]
+        return room(len(mine), len(beside), ADDRESS, UNPROVEN) and sum(other.key == call.key for other in mine) < EACH
 
 
-def _who(authorization: str) -> tuple[str, str]:
-    """User and key of what a call claims to come from; two empty texts for what the service will refuse at once."""
+def _key(authorization: str) -> str:
+    """Of the ticket or token, "" for what the service will refuse at once."""
     try:
-        login = read_login(authorization, "", changing=False)
+        return read_login(authorization, "", changing=False).key
     except Refusal:
-        return "", ""
-    return login.user, login.key
+        return ""
 
 
 def _bounded(work: Callable[[], Response]) -> Response:

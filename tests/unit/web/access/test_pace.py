@@ -11,7 +11,7 @@ import pytest
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.web.access.guard import Guard
-from prs.web.access.pace import MOST, Pace
+from prs.web.access.pace import CHANGES, MINUTE, MOMENT, READS, Pace, room
 from prs.web.app import create_app
 from prs.web.context import Context
 from prs.web.inbox.client import Inbox
@@ -20,8 +20,8 @@ from prs.web.site import Site
 
 def test_each_user_has_so_many_in_a_minute_and_the_next_minute_anew() -> None:
     now = [3600.0]
-    pace = Pace(lambda: now[0])
-    assert [pace.excess("eve@pve") for _ in range(MOST + 3)] == [0] * MOST + [1, 2, 3]
+    pace = Pace(240, 60.0, lambda: now[0])
+    assert [pace.excess("eve@pve") for _ in range(243)] == [0] * 240 + [1, 2, 3]
     assert pace.excess("root@pam") == 0
     now[0] += 59.5
     assert (pace.excess("eve@pve"), pace.left()) == (4, 1)
@@ -41,7 +41,7 @@ def test_a_user_who_asks_for_too_much_is_refused_with_one_line_in_the_log(tmp_pa
     site = Site("pve1", tmp_path / "pve-root-ca.pem", tmp_path, {})
     inbox, guard = Inbox(tmp_path / "inbox"), Guard(frozenset({"localhost"}), 8017)
     context = Context(Settings(tmp_path / "prs.conf", state_dir=tmp_path), Endpoint(("127.0.0.1",)), lambda _: Pve(), guard, site, inbox)  # type: ignore[arg-type,return-value]
-    context.pace = Pace(lambda: 3600.0)
+    context.changes, context.reads = Pace(CHANGES, MINUTE, lambda: 3600.0), Pace(READS, MOMENT, lambda: 3600.0)
     client = create_app(context).test_client()
 
     def status(user: str, method: str = "POST", path: str = "/api/v1/plans") -> int:
@@ -50,10 +50,31 @@ def test_a_user_who_asks_for_too_much_is_refused_with_one_line_in_the_log(tmp_pa
         return found
 
     with caplog.at_level(logging.INFO, "prs.audit"):
-        assert {status(f"eve@pve!t{number % 2}") for number in range(MOST)} == {415}
+        assert {status(f"eve@pve!t{number % 2}") for number in range(CHANGES)} == {415}
         assert {status("eve@pve!t") for _ in range(20)} == {429}
     lines = [record.getMessage() for record in caplog.records if record.name == "prs.audit"]
-    assert len(lines) == MOST + 1
+    assert len(lines) == CHANGES + 1
     assert lines[-1].endswith("refused with 429")
     assert status("eve@pve!t", "GET", "/api/v1/answers/0") != 429
     assert status("root@pam!t") == 415
+    reads = [status(f"eve@pve!t{number % 2}", "GET", "/api/v1/answers/0") for number in range(READS)]
+    assert (set(reads[:-1]), reads[-1]) == ({404}, 429)
+    assert status("root@pam!t", "GET", "/api/v1/answers/0") == 404
+    # A refused reading is no line in the log; the one more is root's.
+    assert len([record for record in caplog.records if record.name == "prs.audit"]) == len(lines) + 1
+
+
+def test_twenty_open_panels_of_one_user_are_never_put_off() -> None:
+    """Each asks for status once, cluster 6, jobs 10, a running job 30 and its window 30 times a minute (pve-ui/src/tab/Readings.js)."""
+    assert 20 * (1 + 6 + 10 + 30 + 30) * MOMENT / 60.0 <= READS / 2
+
+
+@pytest.mark.parametrize("users", [1, 2, 6, 20, 63])
+def test_whoever_has_no_place_finds_one_however_many_others_take_what_they_get(users: int) -> None:
+    held = dict.fromkeys(range(users), 0)
+    for _ in range(64):
+        for user in held:
+            held[user] += room(held[user], sum(held.values()), 12, 64)
+    assert room(0, sum(held.values()), 12, 64)
+    assert max(held.values()) <= 12
+    assert min(held.values()) >= max(held.values()) - 1
