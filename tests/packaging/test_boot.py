@@ -66,7 +66,7 @@ def test_installation(node: Node) -> None:
     pid = machine.show("pveproxy", "MainPID")
     command = INSTALL.format(core=CORE, ui=UI, version=node.version)
     machine.run(f"cd {SHARED}/debs && {command} -y")
-    for unit in (CORE, UI, SOCKET, INBOX):
+    for unit in (CORE, UI, SOCKET, INBOX, "prs-hook.socket"):
         machine.wait_active(unit)
         assert machine.run(f"systemctl is-enabled {unit}") == "enabled\n"
     assert machine.show("pveproxy", "MainPID") == pid
@@ -176,6 +176,19 @@ def test_helper(node: Node) -> None:
     assert machine.run(ask % ("prs", "prs", "log start - pve2 192.0.2.7 no a@pve")).startswith("ok")
     line = "notice <a@pve> rebalancing: start node pve2 by a@pve from 192.0.2.7: refused (prs)\n"
     assert machine.run("cat /run/cluster.log") == line
+
+
+def test_hooks(node: Node) -> None:
+    """The folder is there, empty and root's; a hook of root's runs as root for the service's user, and no other user's hook does."""
+    machine, hook = node.machine, "/etc/proxmox-rebalancing-service/hooks.d/before-drain"
+    assert machine.run(f"stat -c '%U %a' {hook.rpartition('/')[0]} && ls {hook.rpartition('/')[0]}") == "root 755\n"
+    ask = "setpriv --reuid=prs --regid=prs --clear-groups python3 -c '" + ASK + "' '%s' /run/prs-hook.sock 2>&1"
+    assert machine.run(ask % "hook before-drain pve2") == '{"found": false}\n'
+    machine.run(f"printf '#!/bin/sh\necho $(id -un) $*\nexit 4\n' > {hook} && chmod 755 {hook}")
+    assert '"code": 4, "hung": false, "output": "root before-drain pve2"' in machine.run(ask % "hook before-drain pve2")
+    machine.run(f"chown prs {hook}")
+    assert machine.run(ask % "hook before-drain pve2").startswith(f"refused: {hook} belongs to user ")
+    machine.run(f"rm {hook}")
 
 
 @pytest.mark.parametrize(("unit", "user"), [(SOCKET, "prs"), (INBOX, "prs-web")])

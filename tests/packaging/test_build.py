@@ -61,6 +61,7 @@ def test_contents(packages: Packages) -> None:
     assert outside == set()
     assert not any("/prs/web/" in path for _, _, path in core)
     assert [mode for mode, _, path in core if path == f"/etc/{CORE}/prs.conf"] == ["-rw-r-----"]
+    assert not [path for _, _, path in core if path.startswith(f"/etc/{CORE}/hooks.d/")]
     assert {owner for _, owner, _ in core + ui} == {"root/root"}
     assert not [path for mode, _, path in core + ui if "w" in mode[5:]]
     languages = [f"prs-lang-{path.stem}.json" for path in (ROOT / "pve-ui" / "po").glob("*.po")]

@@ -45,8 +45,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "engine.rolling", "engine.execution", "engine.drain", "engine.journal", "engine.planning", "engine.waits", "engine.clock",
     ),
     "helper.root_policy": (),
-    "helper.root": ("helper.root_policy",),
+    "helper.root_request": (),
+    "helper.root_hooks": ("helper.root_request",),
+    "helper.root": ("helper.root_policy", "helper.root_request"),
     "helper.client": (),
+    "helper.hooks": (),
     "helper.cluster_log": (),
     "web.api": (),
     "web.certificate": (),
@@ -107,7 +110,10 @@ LIBRARIES = {
     "gevent": {"prs.web.server."},
 }
 # What runs as root on a node, or decides, keeps away from the rest of the product.
-BARE = {"helper.root": ("helper.root_policy",), "helper.root_policy": (), "planner": ("model", "errors", "similar")}
+BARE = {
+    "helper.root": ("helper.root_policy", "helper.root_request"), "helper.root_policy": (), "helper.root_request": (),
+    "helper.root_hooks": ("helper.root_request",), "planner": ("model", "errors", "similar"),
+}  # fmt: skip
 
 
 def within(name: str, prefix: str) -> bool:

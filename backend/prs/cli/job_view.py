@@ -9,10 +9,12 @@ from prs.cli.plan_view import heading, label
 from prs.engine.drain.way_back import home, undone
 from prs.engine.execution.observe import SILENT
 from prs.engine.journal.jobs import Job, Step
+from prs.engine.rolling.hooks import Hook
 from prs.engine.rolling.runs import RollingRun
 from prs.terminal import Cell, Style, clean, counted, duration, paint, paragraph, percent, size, speed, table
 
 _COLOURS = {"done": "green", "failed": "red", "partial": "red", "unknown": "red", "cancelled": "yellow", "skipped": "yellow"}
+HOOK_LINES = 10  # of what a hook said; all that is kept of it is in --json
 _SHORT = "%b %d %H:%M"  # a time in lists, as Proxmox VE writes it
 _WORDS = {"unknown": "outcome unknown", "verifying": "waiting to see it there"}
 
@@ -144,4 +146,13 @@ def rolling_text(rolling_run: RollingRun, style: Style) -> str:
     text = f"Rolling maintenance {clean(rolling_run.id)}: {paint(state.text, state.colour, style)}\n"
     text += paragraph(clean(rolling_run.message), style) if rolling_run.message else ""
     rows: list[list[str | Cell]] = [[clean(stop.node), state_cell(stop.state), clean(stop.message)] for stop in rolling_run.stops]
-    return text + table(("NODE", "STATE", "DETAIL"), rows, style)
+    text += table(("NODE", "STATE", "DETAIL"), rows, style)
+    return text + "".join(_hook_text(stop.node, hook, style) for stop in rolling_run.stops for hook in stop.hooks)
+
+
+def _hook_text(node: str, hook: Hook, style: Style) -> str:
+    """One hook with the last lines of what it said."""
+    how = hook.state if hook.code is None else f"exit status {hook.code}"
+    took = f" after {duration(hook.seconds)}" if hook.state != "running" else ""
+    lines = [f"  {clean(line)}\n" for line in hook.output.splitlines()[-HOOK_LINES:]]
+    return paragraph(f"Hook {clean(hook.stage)} for {clean(node)}: {how}{took}", style) + "".join(lines)

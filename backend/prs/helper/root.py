@@ -7,7 +7,7 @@
 `log ACTION JOB NODE CLIENT yes|no USER`: a line in Proxmox VE's cluster log (pve-cluster PVE/Cluster.pm log_msg), `-` where there is none.
 
 systemd starts it per connection (Accept=yes, StandardInput=socket). Standard library only, and nothing of the service is imported
-but `root_policy`: these two are all that runs as root.
+but `root_policy` and `root_request`; these, and `root_hooks` in a unit of its own, are all that runs as root.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import pwd
 import re
 import secrets
 import socket
-import struct
 import subprocess
 import sys
 import syslog
@@ -30,11 +29,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from prs.helper import root_policy
+from prs.helper import root_policy, root_request
 
 LONGEST = 500  # bytes of a request that brings no policy
 SECONDS = 30.0
-PATIENCE = 5.0  # seconds for all of a request to arrive
 LOGGED = "ok log"
 _LABEL, _JOB = rb"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", rb"[0-9a-f]{12}"
 _SWITCH = re.compile(rb"(enable|disable) (%b)\n" % _LABEL)
@@ -73,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--turns", type=Path, default=Places._field_defaults["turns"], help="file that counts lines of the cluster log")
     options = parser.parse_args(arguments)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
-        connection.settimeout(PATIENCE)
+        connection.settimeout(root_request.PATIENCE)
         host = socket.gethostname().split(".")[0]
         given = (options.nodes, options.command, options.held, options.private, options.alive, host, options.perl, options.turns)
         answer = serve(connection, pwd.getpwnam(options.user).pw_uid, Places(*given))
@@ -86,13 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(connection: socket.socket, uid: int, places: Places) -> str:
     """Judge the request on the connection and carry it out; the answer begins with `ok` or `refused` or `failed`."""
-    if connection.family != socket.AF_UNIX:
+    if (asking := root_request.asker(connection)) < 0:
         return "refused: not a local socket"
-    _, asking, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if asking not in (uid, 0):
         return f"refused: user {asking} may not ask"
     try:
-        line = _line(connection)
+        line = root_request.line_of(connection, LONGEST, root_policy.WORD, root_policy.LONGEST)
     except OSError:
         return "refused: no request came"
     if found := _LOG.fullmatch(line):
@@ -239,19 +236,6 @@ def _failed(place: Path, error: OSError) -> str:
     """pmxcfs refuses root's writes with EACCES while the cluster has no quorum (pve-cluster pmxcfs/dcdb.c)."""
     hint = " (has the cluster quorum?)" if error.errno == errno.EACCES else ""
     return f"failed: {place}: {error.strerror}{hint}"
-
-
-def _line(connection: socket.socket) -> bytes:
-    """The request; OSError when it does not come, also byte by byte, within the connection's timeout."""
-    line, longest, end = b"", LONGEST, time.monotonic() + (connection.gettimeout() or PATIENCE)
-    while not line.endswith(b"\n") and len(line) < longest:
-        connection.settimeout(max(0.01, end - time.monotonic()))
-        part = connection.recv(longest - len(line))
-        if not part:
-            break
-        line += part
-        longest = root_policy.LONGEST if line.startswith(root_policy.WORD) else LONGEST
-    return line
 
 
 def _run(command: list[str]) -> str:

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from prs.cli import exits
 from prs.cli.call import Call
@@ -20,7 +21,9 @@ from prs.engine.rolling.preview import preview
 from prs.engine.rolling.rolling import Actions, Rolling
 from prs.engine.rolling.runs import AT_WORK, RollingRun, RollingRuns
 from prs.errors import PlanError
+from prs.helper import hooks
 from prs.helper.client import SOCKET
+from prs.helper.hooks import hook_troubles, run_hook
 from prs.pve.act.migration import locate_all
 from prs.pve.act.power import may_reboot, uptimes
 from prs.pve.read.permissions import REBOOT
@@ -60,6 +63,7 @@ def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] =
         actions = Actions(
             work=worker.work, stopped=lambda: worker.interrupts.any, say=lambda words: worker.say(f"{words}\n"), switch=SWITCH,
             maintenance=SOCKET.exists(), holds=worker.holds, left=lambda: worker.interrupts.hung_up and not worker.interrupts.count,
+            hook=partial(run_hook, hooks.SOCKET),
         )  # fmt: skip
         return _tell(call, settings, Rolling(worker.api, runs, SystemClock(), rolling_run.id, actions).go())
 
@@ -95,6 +99,8 @@ def _tell(call: Call, settings: Settings, rolling_run: RollingRun) -> int:
 
 def _check(worker: Worker, nodes: Sequence[str]) -> None:
     """Refuse before anything happens what cannot end well."""
+    if unfit := [words for words in hook_troubles(hooks.SOCKET).values() if words]:
+        raise PlanError(f"a hook of this site cannot be run: {'; '.join(unfit)}")
     known, here = uptimes(worker.api), socket.gethostname().split(".")[0]
     for node in nodes:
         if node not in known:

@@ -60,6 +60,7 @@ MIGRATIONS = (
     CREATE INDEX steps_by_state ON steps (state);
     """,
     "ALTER TABLE steps ADD COLUMN storages TEXT NOT NULL DEFAULT '[]';",
+    "ALTER TABLE stops ADD COLUMN hooks TEXT NOT NULL DEFAULT '[]';",
 )
 
 

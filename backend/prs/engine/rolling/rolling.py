@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prs.engine.clock import Clock
 from prs.engine.drain.ha_maintenance import Switch
@@ -14,6 +14,7 @@ from prs.engine.drain.release import plan_release, release_node
 from prs.engine.journal.jobs import Job
 from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling import gates, noout
+from prs.engine.rolling.hooks import Hook, RunHook, Stage, no_hooks
 from prs.engine.rolling.runs import RollingRun, RollingRuns, Stop
 from prs.engine.waits import at_most
 from prs.errors import ApiError, HelperError, JobConflict, PlanError, PveError, Unreachable
@@ -26,6 +27,7 @@ from prs.pve.roster import listed, scope, unproven
 LOOK = 10.0  # seconds between two looks at a gate
 REBOOT = 1800.0  # a server with much memory and many disks may need half an hour
 SLACK = 60.0  # figures and clocks may be off by this much (s)
+HOOK = 1800.0  # as long as root lets a hook run (helper.root_hooks)
 GOES_DOWN = 600.0  # a node that still has its old uptime after this (s) has not obeyed
 
 
@@ -48,6 +50,7 @@ class Actions:
     maintenance: bool  # whether drains may switch HA maintenance mode
     holds: Holds
     left: Callable[[], bool] = lambda: False  # whether the rest is to be gone on with later, instead of being given up
+    hook: RunHook = no_hooks
 
 
 class Rolling:
@@ -86,6 +89,7 @@ class Rolling:
             if stop.state == "planned":
                 # Before the first node a person is told at once; later ones wait until the cluster has come to rest.
                 self._pass(stop.node, stop.seq > 1, f"before {stop.node}")
+                self._hook(stop, "before-drain")
                 stop = self._set(stop, state="draining", job=self._queue(*self._drain(stop)))
             if stop.state == "draining":
                 self._end(stop.job, f"{stop.node} was not emptied")
@@ -168,12 +172,18 @@ class Rolling:
 
     def _set(self, stop: Stop, **changes: object) -> Stop:
         self.runs.stop(self.run_id, stop.seq, **changes)
+        return self._now(stop)
+
+    def _now(self, stop: Stop) -> Stop:
         return next(found for found in self.runs.get(self.run_id).stops if found.seq == stop.seq)
 
     def _reboot(self, stop: Stop) -> Stop:
         """Tell the node once, then wait until it is up with a fresh uptime."""
         if not stop.told:
+            self._hook(stop, "after-drain")
             self._pass(stop.node, True, f"before the reboot of {stop.node}")
+            if self._hook(stop, "before-reboot"):  # which may have taken its time
+                self._pass(stop.node, True, f"before the reboot of {stop.node}")
             self._still_empty(stop)
             self._unless_stopped()  # the drain may have come to its end all the same
             noout.put_on(self.api, self.journal, stop.node, self.actions.say)
@@ -195,7 +205,28 @@ class Rolling:
             self._rest(at_most(f"{stop.node} reboots", REBOOT))
         self._pass(stop.node, True, f"after the reboot of {stop.node}")
         noout.take_back(self.api, self.journal)
+        self._hook(stop, "after-boot")
         return self._set(stop, state="returning")
+
+    def _hook(self, stop: Stop, stage: Stage) -> bool:
+        """Run the site's hook of this stage unless it is done already; whether there is one. Halted where it is not well."""
+        stop = self._now(stop)
+        if any(one.stage == stage and one.state == "done" for one in stop.hooks):
+            return True
+        self._unless_stopped()
+        others, began = tuple(one for one in stop.hooks if one.stage != stage), self.clock.time()
+        # Before it happens: what a process that dies in between leaves behind says that it was begun.
+        self._set(stop, hooks=(*others, Hook(stage, started=began)))
+        self._waits(at_most(f"the site's hook {stage} runs for {stop.node}", HOOK))
+        try:
+            done = self.actions.hook(stage, stop.node, self.actions.stopped)
+        except HelperError as error:
+            done = Hook(stage, "failed", output=str(error))
+        self._set(stop, hooks=(*others, *([replace(done, started=began)] if done else [])))
+        self._waits("")
+        if done and done.trouble:
+            raise Halted(f"{stop.node}: {done.trouble}", cancelled=done.state == "stopped")
+        return done is not None
 
     def _still_empty(self, stop: Stop) -> None:
         """Look at the node in the minute of its reboot: a guest may have come while the gates were waited for. Halted."""

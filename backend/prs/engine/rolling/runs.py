@@ -12,6 +12,7 @@ from typing import Any, Literal
 from prs.codec import from_json, to_json
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.rows import UNREADABLE, read
+from prs.engine.rolling.hooks import Hook
 from prs.errors import JournalError, NotFound
 from prs.model import Policy
 
@@ -24,7 +25,7 @@ StopState = Literal["planned", "draining", "rebooting", "returning", "done", "fa
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One node of a rolling_run: its drain's `job`, its way `back`, its `uptime` (s) before the reboot, and when (Unix) that was `told`."""
+    """One node: its drain's `job`, its way `back`, its `uptime` (s) before the reboot, when (Unix) that was `told`, and its `hooks`."""
 
     seq: int
     node: str
@@ -34,6 +35,7 @@ class Stop:
     uptime: float = 0.0
     told: float = 0.0
     message: str = ""
+    hooks: tuple[Hook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class RollingRuns:
         stops = self.journal.rows("SELECT * FROM stops WHERE tour = ? ORDER BY seq", run_id)
         names = [item.name for item in fields(Stop)]
         try:
-            read_stops = tuple(from_json(Stop, {name: row[name] for name in names}) for row in stops)
+            values = [{name: row[name] for name in names} | {"hooks": json.loads(row["hooks"])} for row in stops]
+            read_stops = tuple(from_json(Stop, row) for row in values)
         except UNREADABLE as error:
             raise JournalError(f"the nodes of rolling maintenance {run_id} cannot be read from the journal: {error}") from error
         return RollingRun(
@@ -94,6 +97,7 @@ class RollingRuns:
 
     def stop(self, run_id: str, seq: int, **changes: Any) -> None:
         """Set fields of a stop."""
+        changes |= {"hooks": json.dumps(to_json(changes["hooks"]))} if "hooks" in changes else {}
         columns = ", ".join(f"{name} = ?" for name in changes)
         with self.journal.transaction() as db:
             db.execute(f"UPDATE stops SET {columns} WHERE tour = ? AND seq = ?", (*changes.values(), run_id, seq))
