@@ -102,7 +102,7 @@ def test_completion_offers_each_verbs_own_options(program: Path) -> None:
         ("plan --method ", {"memory", "disk", "cpu", "all", "pressure"}),
         ("plan --method =", {"memory", "disk", "cpu", "all", "pressure"}),
         ("plan --method = c", {"cpu"}),
-        ("plan --goal ", {"spread", "level"}),
+        ("plan --goal ", {"spread", "level", "mend"}),
         ("plan --max-moves ", set()),
         ("place --name ", set()),
         ("place --order proxmox", {"proxmox-rebalancing-service"}),

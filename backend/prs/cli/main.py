@@ -58,6 +58,12 @@ VERBS = (
         options.place,
     ),
     Verb(
+        "rules", "Show every rule that binds guests, where it comes from, and whether it is kept; move nothing.",
+        "Rules and groups of HA, tags, pools, racks, and guests that are left alone; of one that is broken or cannot be met it says why. "
+        "`plan --goal mend` plans what repairs the broken ones and nothing else, `run --goal mend` carries it out.",
+        options.rules,
+    ),
+    Verb(
         "drain", "Empty a node: move all its guests, running and stopped, to the others.",
         "If one guest cannot leave, nothing is moved (but see --leave-blocked) and each such guest is named with the reason. The node "
         "counts as empty when the cluster shows it empty. Until `release NODE` it then gets no guest. Ctrl-C works as it does for run; a "

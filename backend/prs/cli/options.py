@@ -134,6 +134,12 @@ def _disk(text: str) -> tuple[str, int]:
     return storage, _gib(size)
 
 
+def rules(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `rules`."""
+    parser.add_argument("--snapshot", metavar="FILE", type=_file, help="answer for the cluster saved in FILE, without any connection")
+    _json(parser)
+
+
 def drain(parser: argparse.ArgumentParser) -> None:
     """Add the options of `drain`."""
     parser.add_argument("node", metavar="NODE", type=_NODE, help="the node to empty")
@@ -209,8 +215,9 @@ def _levelling(parser: argparse.ArgumentParser) -> None:
     counts = f"what counts of a guest's memory: {BY_NAME['balancing', 'memory'].allowed}"
     parser.add_argument("--memory", dest="counted", type=_option("memory"), metavar="WHICH", help=counts)
     parser.add_argument(
-        "--goal", choices=("spread", "level"), default="spread",
-        help="spread (default): the cheapest moves to the configured spread; level: the most level cluster within the limits",
+        "--goal", choices=("spread", "level", "mend"), default="spread",
+        help="spread (default): the cheapest moves to the configured spread; level: the most level cluster within the limits; "
+        "mend: broken rules are repaired, and nothing else is moved",
     )  # fmt: skip
     parser.add_argument("--max-moves", type=_option("max_moves"), metavar="N", help="migrate at most N guests")
     parser.add_argument("--max-gib", type=_option("max_gib"), metavar="GIB", help="copy at most so many GiB")

@@ -23,6 +23,7 @@ from prs.model.forecast import HALF_HOUR, Forecast, Outlook, Reading
 from prs.model.placement import Candidate, Disk, NewGuest, Placed, Placement
 from prs.model.plan import Headroom, Move, NodeLoad, Plan, Stay, Term
 from prs.model.policy import Policy, Pool
+from prs.model.rules import BindingRule, BoundGuest, RuleKind, RuleState
 
 __all__ = [
     "CUT_OFF_LOCK",
@@ -30,6 +31,8 @@ __all__ = [
     "LOCK_PATIENCE",
     "PASSING_LOCKS",
     "RESOURCES",
+    "BindingRule",
+    "BoundGuest",
     "Candidate",
     "Cluster",
     "Disk",
@@ -54,6 +57,8 @@ __all__ = [
     "Replication",
     "Resource",
     "Rule",
+    "RuleKind",
+    "RuleState",
     "Stay",
     "Storage",
     "Term",

@@ -25,7 +25,7 @@ from prs.planner.search.budget import Budget
 from prs.planner.search.schedules import SMALL
 from prs.planner.search.way import Step
 
-Goal = Literal["spread", "level"]
+Goal = Literal["spread", "level", "mend"]  # mend: broken rules are repaired, and nothing else
 RUNS = 2  # runs that one plan may stand for: a plan for more would be none to read, and mostly the second one finds nothing
 PORTION = 10  # with the goal `level` and a budget, one move in so many may repair: else the moves asked for would not level
 LAST = 1e12  # puts the dearer choices behind the cheaper ones: seconds that no plan costs

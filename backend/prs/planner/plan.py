@@ -23,18 +23,22 @@ from prs.planner.search.way import Step
 from prs.planner.verify.walk import check_plan
 from prs.similar import in_brackets
 
+ONLY_RULES = "only broken rules are repaired, and nothing else is moved"
+NO_RULE = "Nothing to do: no rule is broken that a move could repair"
 ANY_SPREAD = 100.0  # a spread that every cluster is within: then a plan only repairs
 
 __all__ = ["Goal", "bounded", "check_plan", "plan_balance", "plan_day", "plan_drain"]
 
 
 def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spread") -> Plan:
-    """Plan the cheapest moves to the policy's spread (`spread`), or the most level cluster within its budget (`level`).
+    """Plan the cheapest moves to the policy's spread (`spread`), the most level cluster within its budget (`level`), or repairs (`mend`).
 
     With targets in the policy it plans exactly these moves; PlanError for what cannot be.
     """
     problem, calm = Problem(FixedLimits(cluster, policy)), ""
     said: tuple[str, ...] = ()
+    if goal == "mend" and not policy.targets:
+        return _mended(problem, now)
     if policy.by_pressure and not policy.targets and problem.active:
         policy, calm, said = thresholds.pressed(problem)
         problem = Problem(FixedLimits(cluster, policy))
@@ -54,6 +58,15 @@ def _left_alone(problem: Problem, now: float, words: str) -> Plan | None:
         return None
     fullest = {r: max(getattr(load, r) for load in plan.after if load.active) for r in score.fullest(problem, problem.load)}
     return plan if policy.by_pressure or thresholds.quiet(policy, fullest) else _repairs(problem, now, why, policy.spread)
+
+
+def _mended(problem: Problem, now: float) -> Plan:
+    """A plan that repairs broken rules, and moves nothing else."""
+    if plan := _repairs(problem, now, ONLY_RULES):
+        return plan
+    why = "Nothing to do: no move was found that repairs a broken rule" if repair.standing(Board(problem)) else NO_RULE
+    plan = Plan("balance", problem.facts.policy.method, created=now, warnings=_warnings(problem), memory=problem.facts.policy.memory)
+    return _build(problem, Choice(nothing=f"{why}."), plan, "spread", proofs=False, why=ONLY_RULES)
 
 
 def _repairs(problem: Problem, now: float, why: str, spread: float = ANY_SPREAD) -> Plan | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 
-from prs.model import Guest
+from prs.model import Guest, Rule
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
@@ -94,25 +94,31 @@ def _better(board: Board, unit: int) -> int | None:
 def standing(board: Board) -> dict[str, list[str]]:
     """The rules that are broken, by their names, each with what breaks it in words: one entry for every guest or node that does."""
     problem, found = board.problem, dict[str, list[str]]()
-    facts = problem.facts
+    facts, where = problem.facts, dict[int, str]()
+    for vmid, guest in facts.guests.items():
+        place = board.place(vmid)
+        where[vmid] = problem.names[place] if place >= 0 else guest.node
     for rule in facts.rules:
-        on: dict[str, list[Guest]] = defaultdict(list)
-        for vmid in sorted(set(rule.guests)):
-            if vmid in facts.guests:
-                place = board.place(vmid)
-                on[problem.names[place] if place >= 0 else facts.guests[vmid].node].append(facts.guests[vmid])
-        what = list[str]()
-        if rule.kind == "together" and len(on) > 1:
-            what = [f"{listed([guest.label for guest in guests])} on {node}" for node, guests in sorted(on.items())]
-        elif rule.kind == "apart":
-            what = [f"{listed([guest.label for guest in guests])} are on {node}" for node, guests in sorted(on.items()) if len(guests) > 1]
-            what = what or (_near(facts, on) if rule in facts.wide else [])
-        elif rule.kind == "nodes" and rule.strict:
-            wrong = ((guest, node) for node, guests in sorted(on.items()) for guest in guests if facts.forbidden(guest, node))
-            what = [f"{guest.label} is on {node}" for guest, node in wrong]
-        if what:
+        if what := [words for words, _ in breaks(facts, rule, where)]:
             found.setdefault(f"{rule.source} {rule.name}", []).extend(what)
     return found
+
+
+def breaks(facts: FixedLimits, rule: Rule, where: Mapping[int, str]) -> list[tuple[str, list[Guest]]]:
+    """What breaks the rule while guests are on these nodes (by vmid): an entry in words for every guest or node, with the guests."""
+    on: dict[str, list[Guest]] = defaultdict(list)
+    for vmid in sorted(set(rule.guests) & facts.guests.keys()):
+        on[where[vmid]].append(facts.guests[vmid])
+    places = sorted(on.items())
+    if rule.kind == "together" and len(on) > 1:
+        return [(f"{listed([guest.label for guest in guests])} on {node}", guests) for node, guests in places]
+    if rule.kind == "apart":
+        crowded = [(f"{listed([guest.label for guest in guests])} are on {node}", guests) for node, guests in places if len(guests) > 1]
+        return crowded or (_near(facts, on) if rule in facts.wide else [])
+    if rule.kind == "nodes" and rule.strict:
+        wrong = [(guest, node) for node, guests in places for guest in guests if facts.forbidden(guest, node)]
+        return [(f"{guest.label} is on {node}", [guest]) for guest, node in wrong]
+    return []
 
 
 def done(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
@@ -121,12 +127,13 @@ def done(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]
     return [*sorted(before.keys() - after.keys()), *parts]
 
 
-def _near(facts: FixedLimits, on: dict[str, list[Guest]]) -> list[str]:
-    """The guests of an `apart` rule that share a failure domain, in words."""
+def _near(facts: FixedLimits, on: Mapping[str, list[Guest]]) -> list[tuple[str, list[Guest]]]:
+    """The guests of an `apart` rule that share a failure domain, in words and as they are."""
     domains: dict[str, list[Guest]] = defaultdict(list)
     for node, guests in sorted(on.items()):
         domains[facts.domains.of(node)] += guests
-    return [f"{listed([guest.label for guest in guests])} are in one failure domain" for guests in domains.values() if len(guests) > 1]
+    return [(f"{listed([guest.label for guest in guests])} are in one failure domain", guests) for guests in domains.values()
+            if len(guests) > 1]
 
 
 def _gathered(board: Board, vmids: Sequence[int]) -> dict[int, int]:

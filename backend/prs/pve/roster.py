@@ -43,6 +43,13 @@ def listed(roster: Roster | None, seen: Listed) -> Listed | None:
     return roster.guests(seen) if roster else None
 
 
+def everyone(roster: Roster | None, cluster: Cluster, user: str) -> frozenset[int] | None:
+    """The vmids of all guests of the cluster, which `user` has read; None where nothing lists them all."""
+    known = listed(roster, {guest.vmid: guest.node for guest in cluster.guests})
+    seen = frozenset(guest.vmid for guest in cluster.guests)
+    return seen if user == ALL_SEEING else None if known is None else seen.union(known)
+
+
 def with_hidden(cluster: Cluster, roster: Roster | None, user: str) -> Cluster:
     """The cluster with the number of guests of each node that its reader may not see, in words too."""
     seen = {guest.vmid: guest.node for guest in cluster.guests}

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from prs.codec import from_json
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.lock import held
-from prs.model import Cluster
+from prs.model import Cluster, Policy
 from prs.pve.api import Api
 from prs.pve.read.snapshot import read_cluster
 from prs.pve.roster import with_hidden
@@ -60,6 +61,10 @@ class Context:
     def policy(self) -> Any:
         """The cluster-wide policy as this node reads it, as JSON; Refusal."""
         return self._inbox.look_for_caller("policy-view")
+
+    def balancing_policy(self) -> Policy:
+        """What the settings want of a plan just now; Refusal, ModelError when the inbox is of another version."""
+        return from_json(Policy, self._inbox.look_for_caller("settings")["policy"])
 
     @property
     def journal(self) -> Journal:

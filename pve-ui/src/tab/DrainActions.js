@@ -1,4 +1,4 @@
-// What the tab's buttons beside the plan do: drain a node, end that, show past jobs. For the tab's controller.
+// What the tab's buttons beside the plan do: drain a node, end that, show rules and past jobs. For the tab's controller.
 Ext.define('PRS.DrainActions', {
     extend: 'Ext.Mixin',
 
@@ -43,6 +43,13 @@ Ext.define('PRS.DrainActions', {
         Ext.create('PRS.SettingsWindow', {
             autoShow: true,
             listeners: { saved: () => this.onRetry() },
+        });
+    },
+
+    onRules: function () {
+        Ext.create('PRS.RulesWindow', {
+            autoShow: true,
+            listeners: { mend: (plan) => this.current.set(plan) },
         });
     },
 

@@ -59,6 +59,12 @@ Ext.define('PRS.Panel', {
                 handler: () => Ext.create('PRS.PlaceWindow', { autoShow: true }),
             },
             {
+                itemId: 'rules',
+                text: gettext('Rules'),
+                iconCls: 'fa fa-fw fa-gavel',
+                handler: 'onRules',
+            },
+            {
                 itemId: 'history',
                 text: gettext('History'),
                 iconCls: 'fa fa-fw fa-history',

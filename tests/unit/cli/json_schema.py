@@ -14,7 +14,7 @@ from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
 from prs.engine.rolling.preview import Turn
 from prs.engine.rolling.runs import RollingRun
-from prs.model import Cluster, Placement, Plan
+from prs.model import BindingRule, Cluster, Placement, Plan
 from prs.pve.check.findings import Finding
 
 Schema = dict[str, Any]
@@ -58,8 +58,8 @@ def listing(item: Schema) -> Schema:
 def document() -> Schema:
     """One definition for each verb, for errors, and for each class in them."""
     found: dict[str, Schema] = {}
-    plan, placement, job, hold, rolling_run, origin, change, standing, finding, cluster = (
-        schema_of(one, found) for one in (Plan, Placement, Job, Hold, RollingRun, Origin, Change, Balancing, Finding, Cluster)
+    plan, placement, job, hold, rolling_run, origin, change, standing, finding, cluster, rule = (
+        schema_of(one, found) for one in (Plan, Placement, Job, Hold, RollingRun, Origin, Change, Balancing, Finding, Cluster, BindingRule)
     )
     null: Schema = {"type": "null"}
     run: Schema = {"anyOf": [rolling_run, null]}
@@ -74,6 +74,7 @@ def document() -> Schema:
                 {"type": "object", "additionalProperties": {"type": "string"}},
             ]
         },
+        "rules": record(rules=listing(rule), problems=TEXTS),
         "drain": {"anyOf": [done, rolling, record(rolling_plan=listing(schema_of(Turn, found)))]},
         "resume": {"anyOf": [record(jobs=listing(job)), rolling]},
         "release": {"anyOf": [done, record(plan=null, job=null, held=listing(hold))]},

@@ -83,7 +83,7 @@ def schemas() -> dict[str, Any]:
 @pytest.mark.parametrize(("example", "schema"), [
     ("status", "Status"), ("cluster", "Cluster"), ("plan", "Plan"), ("placement", "Placement"), ("jobs", "Jobs"), ("job", "Job"),
     ("login", "Login"), ("realms", "Realms"), ("released", "Released"), ("maintenance", "Maintenance"), ("healthz", "Alive"),
-    ("later", "Later"), ("policy", "ClusterPolicy"),
+    ("later", "Later"), ("policy", "ClusterPolicy"), ("rules", "Rules"),
 ])  # fmt: skip
 def test_examples_are_as_described(example: str, schema: str) -> None:
     jsonschema_rs.validator_for(schemas()[schema]).validate(ANSWERS[example])

@@ -16,13 +16,19 @@ def unmet(cluster: Cluster, policy: Policy, plan: Plan) -> dict[str, str]:
     where = {guest.vmid: guest.node for guest in cluster.guests} | {move.vmid: move.target for move in plan.moves}
     found = dict[str, str]()
     for rule in limits.rules:
-        bound = [limits.guests[vmid] for vmid in sorted(set(rule.guests)) if vmid in limits.guests]
-        places: dict[str, list[Guest]] = {}
-        for guest in bound:
-            places.setdefault(where[guest.vmid], []).append(guest)
-        if why := _why(limits, rule, bound, places):
-            found[f"{rule.source} {rule.name}"] = f"{_named(rule)} cannot be met: {why}."
+        if why := impossible(limits, rule, where):
+            found[f"{rule.source} {rule.name}"] = why
     return found
+
+
+def impossible(limits: FixedLimits, rule: Rule, where: Mapping[int, str]) -> str:
+    """Why the rule, which is broken while guests are on these nodes (by vmid), cannot be kept, in a sentence; "" when it is or could be."""
+    bound = [limits.guests[vmid] for vmid in sorted(set(rule.guests)) if vmid in limits.guests]
+    places: dict[str, list[Guest]] = {}
+    for guest in bound:
+        places.setdefault(where[guest.vmid], []).append(guest)
+    why = _why(limits, rule, bound, places)
+    return f"{_named(rule)} cannot be met: {why}." if why else ""
 
 
 def _why(limits: FixedLimits, rule: Rule, bound: Sequence[Guest], places: Mapping[str, Sequence[Guest]]) -> str:

@@ -11,7 +11,7 @@ from prs.planner.problem.domains import Domains
 from prs.planner.problem.hardware import Hardware
 from prs.planner.problem.names import Ignored, unmatched
 from prs.planner.problem.storage_map import StorageMap
-from prs.planner.problem.tags_and_pools import read_tags_and_pools
+from prs.planner.problem.tags_and_pools import Alone, read_tags_and_pools
 from prs.planner.quantities import gib
 
 MOVABLE = ("running", "paused", "stopped")
@@ -34,7 +34,7 @@ class FixedLimits:
         self._migrating = frozenset(cluster.migrating)
         self._wishes = dict(policy.targets) if drain else {}
         found = read_tags_and_pools(cluster, policy, (bool(drain) and stopped) or policy.stopped)
-        self._kept = found.stays
+        self._alone, self._lost = found.ignored, found.lost
         self.rules = tuple(sorted((*cluster.rules, *found.rules), key=lambda rule: (rule.name, rule.source, rule.kind)))
         self.domains = Domains(policy, self.nodes, self.open, drain)
         self.wide, words = self.domains.wide(self.rules, self.guests)  # the `apart` rules that hold across failure domains
@@ -104,13 +104,23 @@ class FixedLimits:
         return self._ignored(guest) or self._state(guest) or self._content(guest)
 
     def _ignored(self, guest: Guest) -> str:
-        if guest.vmid in self._kept:
-            return self._kept[guest.vmid]
-        if not self.policy.ignored and self._ignored_guests.has(guest.name, str(guest.vmid)):
-            return "is ignored by the configuration"
+        if alone := self.left_alone(guest):
+            return alone.reason
         if guest.ha and self.cluster.auto_rebalance and guest.auto_rebalance and self.policy.ha_guests == "leave" and not self.drain:
             return "left to PVE's own auto-rebalance, which is on and manages it"
         return ""
+
+    def left_alone(self, guest: Guest) -> Alone | None:
+        """What leaves the guest where it is by the administrator's wish; None when nothing does."""
+        if guest.vmid in self._alone:
+            return self._alone[guest.vmid]
+        if not self.policy.ignored and self._ignored_guests.has(guest.name, str(guest.vmid)):
+            return Alone("configuration", "ignore_vms", "is ignored by the configuration")
+        return self.lost(guest)
+
+    def lost(self, guest: Guest) -> Alone | None:
+        """What binds the guest to nodes that this cluster does not have; None when nothing does."""
+        return self._lost.get(guest.vmid)
 
     def _state(self, guest: Guest) -> str:
         if guest.template:
@@ -198,24 +208,24 @@ class FixedLimits:
 
         HA takes a guest back even where its rule is not strict; a pool that is not strict is a mere wish, left out with `mere` False.
         """
-        for rule in self.bound.get(guest.vmid, ()):
-            if rule.source == "pool" and not (rule.strict or mere):
-                continue
-            names, best = self._choice(rule)
-            if rule.avoid:
-                if target in names and (rule.strict or any(name not in names for name in self.open)):
-                    return f"{rule.source} {rule.name} keeps it away from {target}"
-                continue
-            if not best and not rule.strict:
-                continue
-            # Without failback the HA manager leaves a guest on any node that its rule allows (pve-ha-manager HA/Manager.pm
-            # select_service_node); a drain makes use of that, while balancing keeps to what the rule prefers.
-            if self.drain and not guest.failback and rule.source.startswith("HA ") and (not rule.strict or target in names):
-                continue
-            if target not in best:
-                only = ", ".join(sorted(best)) or "no node that is open"
-                return f"{rule.source} {rule.name} wants it on {only}"
-        return ""
+        rules = (rule for rule in self.bound.get(guest.vmid, ()) if mere or rule.strict or rule.source != "pool")
+        return next((words for rule in rules if (words := self.unwanted_by(rule, guest, target))), "")
+
+    def unwanted_by(self, rule: Rule, guest: Guest, target: str) -> str:
+        """How this `nodes` rule would rather have the guest elsewhere, in words; "" when it would not."""
+        names, best = self._choice(rule)
+        if rule.avoid:
+            kept = target not in names or not (rule.strict or any(name not in names for name in self.open))
+            return "" if kept else f"{rule.source} {rule.name} keeps it away from {target}"
+        if not best and not rule.strict:
+            return ""
+        # Without failback the HA manager leaves a guest on any node that its rule allows (pve-ha-manager HA/Manager.pm
+        # select_service_node); a drain makes use of that, while balancing keeps to what the rule prefers.
+        if self.drain and not guest.failback and rule.source.startswith("HA ") and (not rule.strict or target in names):
+            return ""
+        if target in best:
+            return ""
+        return f"{rule.source} {rule.name} wants it on {', '.join(sorted(best)) or 'no node that is open'}"
 
     def _choice(self, rule: Rule) -> tuple[frozenset[str], frozenset[str]]:
         """The nodes of a `nodes` rule, and those of them that are open and of the highest priority."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from prs.model import Cluster, Guest, Policy, Pool, Rule
 from prs.planner.problem import groups_apart
@@ -19,12 +19,24 @@ from prs.similar import in_brackets
 IGNORE, TOGETHER, APART, PIN = "plb_ignore", "plb_affinity", "plb_anti_affinity", "plb_pin"
 
 
+class Alone(NamedTuple):
+    """What leaves a guest where it is: a tag or pool (`source`, `name`), and why in words."""
+
+    source: str
+    name: str
+    reason: str
+
+
 @dataclass
 class TagsAndPools:
-    """What tags and pools say: rules with source `tag` or `pool`, guests that stay with the reason, and what in it cannot be."""
+    """What tags and pools say: rules with source `tag` or `pool`, guests that stay, and what in it cannot be.
+
+    `ignored` are to be left alone, `lost` are bound to nodes that there are not; both by vmid.
+    """
 
     rules: list[Rule] = field(default_factory=list)
-    stays: dict[int, str] = field(default_factory=dict)
+    ignored: dict[int, Alone] = field(default_factory=dict)
+    lost: dict[int, Alone] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -71,7 +83,7 @@ def _tags(guests: Iterable[Guest], nodes: dict[str, str], policy: Policy, stoppe
         marks = sorted({tag.lower() for tag in guest.tags if tag[:4].lower() == "plb_"})
         for mark in marks:
             if mark.startswith(IGNORE) and not policy.ignored:
-                found.stays[guest.vmid] = f"tag {mark} leaves it where it is"
+                found.ignored[guest.vmid] = Alone("tag", mark, f"tag {mark} leaves it where it is")
             elif mark.startswith((TOGETHER, APART)):
                 sets[mark].append(guest)
         if wanted := tuple(mark for mark in marks if mark.startswith(PIN)):
@@ -103,7 +115,8 @@ def _pin(marks: tuple[str, ...], guests: list[Guest], nodes: dict[str, str], fou
             hint = in_brackets(mark.removeprefix(PIN).removeprefix("_"), list(nodes.values()))
             found.warnings.append(f"Tag {mark} of {what} names no node of this cluster{hint}: {fate}.")
             if not allowed:
-                found.stays.update({guest.vmid: f"tag {mark} pins it to a node that this cluster does not have" for guest in guests})
+                alone = Alone("tag", mark, f"tag {mark} pins it to a node that this cluster does not have")
+                found.lost.update({guest.vmid: alone for guest in guests})
 
 
 def _pool(pool: Pool, members: list[Guest], nodes: dict[str, str], policy: Policy, stopped: bool, found: TagsAndPools) -> None:
@@ -114,14 +127,15 @@ def _pool(pool: Pool, members: list[Guest], nodes: dict[str, str], policy: Polic
     vmids = tuple(sorted(guest.vmid for guest in guests))
     if pool.ignore and not policy.ignored:
         left = (guest.vmid for guest in guests if _innermost(policy.pools, guest.pool) is pool)
-        found.stays.update(dict.fromkeys(left, f"its pool {pool.name} is ignored by the configuration"))
+        found.ignored.update(dict.fromkeys(left, Alone("pool", pool.name, f"its pool {pool.name} is ignored by the configuration")))
     if pool.keep and vmids:
         found.rules.append(_keep("pool", pool.name, pool.keep, guests, stopped))
     allowed = tuple((name, 0) for name in sorted({nodes[name.lower()] for name in pool.nodes if name.lower() in nodes}))
     if allowed and vmids:
         found.rules.append(Rule(pool.name, "nodes", vmids, allowed, strict=pool.strict, source="pool"))
     elif pool.nodes and pool.strict:
-        found.stays.update(dict.fromkeys(vmids, f"its pool {pool.name} is bound to nodes that this cluster does not have"))
+        alone = Alone("pool", pool.name, f"its pool {pool.name} is bound to nodes that this cluster does not have")
+        found.lost.update(dict.fromkeys(vmids, alone))
 
 
 def _innermost(pools: Iterable[Pool], name: str) -> Pool | None:

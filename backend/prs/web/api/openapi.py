@@ -26,7 +26,7 @@ COMMON = {
 }
 # What a call gives that may take longer than it waits: a change, and through PVE's own port what only reads as well.
 _LONG: Schema = {"anyOf": [ref(name) for name in ("Plan", "Placement", "Job", "Released", "Maintenance", "Status", "Cluster",
-                                                  "ClusterPolicy", "Jobs")]}  # fmt: skip
+                                                  "ClusterPolicy", "Rules", "Jobs")]}  # fmt: skip
 OPEN = {"400", "403", "404", "405", "413", "415", "429", "500", "502"}
 
 
@@ -88,6 +88,7 @@ def _paths() -> dict[str, Any]:
             "put": _call("Change the cluster-wide policy; needs Sys.Modify on /.", ref("ClusterPolicy"), "policy", ref("PolicyRequest"),
                          extra={"409": "it is another version by now (code changed), or root's helper cannot write it (code helper)"}),
         },
+        "/rules": {"get": _call("Every rule that binds guests, and how it stands.", ref("Rules"), "rules", extra=unseen)},
         "/placements": {"post": _call("Where guests should go; nothing moves.", ref("Placement"), "placement", ref("PlacementRequest"),
                                       extra=sense)},
         "/jobs": {

@@ -8,7 +8,23 @@ from prs.config.policy_view import PolicyOption, PolicyView
 from prs.engine.journal.automation import Automation, Balancing
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
-from prs.model import RESOURCES, Guest, Headroom, Levelled, Memory, Method, Move, NodeLoad, Outlook, Plan, Stay, Storage, Term
+from prs.model import (
+    RESOURCES,
+    BindingRule,
+    BoundGuest,
+    Guest,
+    Headroom,
+    Levelled,
+    Memory,
+    Method,
+    Move,
+    NodeLoad,
+    Outlook,
+    Plan,
+    Stay,
+    Storage,
+    Term,
+)
 from prs.model.placement import Candidate, Placed, Placement
 from prs.web.api.reflect import OF_PLANS, Schema, listing, record, ref, schema_of
 
@@ -63,7 +79,8 @@ def _requests() -> dict[str, Schema]:
         "kind": {"type": "string", "enum": ["balance"]},
         "method": LEVELLED,
         "memory": MEMORY,
-        "goal": {"type": "string", "enum": ["spread", "level"], "description": "cheapest plan to the configured spread, or most level"},
+        "goal": {"type": "string", "enum": ["spread", "level", "mend"],
+                 "description": "cheapest plan to the configured spread, most level, or repairs of broken rules and nothing else"},
         "containers": FLAG,
         "max_moves": limit,
         "max_bytes": limit,
@@ -291,6 +308,10 @@ def _policy() -> dict[str, Schema]:
               "description": "SECTION.NAME (balancing.spread, pool.NAME.keep, domains.NAME) and its value as in prs.conf"}  # fmt: skip
     return {
         "PolicyOption": schema_of(PolicyOption),
+        "BoundGuest": schema_of(BoundGuest),
+        "BindingRule": schema_of(BindingRule),
+        "Rules": record("The rules that bind guests; problems: what was not read, and may have more of them.",
+                        rules=listing(ref("BindingRule")), problems=TEXTS, may=record("What the caller may do.", mend=ref("Right"))),
         "ClusterPolicy": schema_of(PolicyView, node=TEXT, may=record("What the caller may do.", write=ref("Right"))),
         "PolicyRequest": record(
             "Change the cluster-wide policy: all of it is written, or nothing.",

@@ -259,4 +259,13 @@ SENTENCES = (
     "a paused job to be resumed or cancelled",
     "an account, which `proxmox-rebalancing-service setup` makes on any node",
     "the next try, because this one could not be planned: {words}",
+    "{n} of its guests cannot be seen",
+    "none of the nodes that it allows can take guests",
+    "bringing them together is left to the HA manager",
+    "{rule} has {n} guests there",
+    "{list} are in one failure domain",
+    "only broken rules are repaired, and nothing else is moved",
+    "no rule is broken that a move could repair",
+    "no move was found that repairs a broken rule",
+    "its pool {name} is bound to nodes that this cluster does not have",
 )

@@ -1,0 +1,32 @@
+"""The rules that bind the guests that the caller may see, and how each stands."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from prs.codec import to_json
+from prs.planner.problem.locations import wanted
+from prs.planner.rules import rules_of
+from prs.pve.read.locations import with_locations
+from prs.pve.roster import everyone
+from prs.web.access.actions import refusals, require
+from prs.web.api.answers import tagged
+from prs.web.context import Context
+from prs.web.json_of import right
+from prs.web.routes.common import caller
+
+
+def add(api: Blueprint, context: Context) -> None:
+    """Register the call."""
+
+    @api.get("/rules")
+    def rules() -> Response:
+        who = caller()
+        may = refusals(who.rights)
+        require(may["plan"])
+        policy, cluster = context.balancing_policy(), context.cluster(who)
+        if wanted(cluster, policy):
+            cluster = with_locations(context.api(who), cluster)
+        found = rules_of(cluster, policy, everyone(context.facts.roster, cluster, who.name))
+        told = [to_json(one) for one in found]
+        return tagged({"rules": told, "problems": list(cluster.problems), "may": {"mend": right(may["balance"])}})

@@ -1,0 +1,117 @@
+// Every rule that binds guests, and a plan that repairs the broken ones and nothing else.
+Ext.define('PRS.RulesWindow', {
+    extend: 'Ext.window.Window',
+    xtype: 'prsRulesWindow',
+
+    plugins: [{ ptype: 'prsaccessible' }],
+    title: gettext('Rules'),
+    iconCls: 'fa fa-gavel',
+    modal: true,
+    constrain: true,
+    layout: { type: 'vbox', align: 'stretch' },
+
+    listeners: { afterrender: 'onShow' },
+
+    controller: {
+        xclass: 'Ext.app.ViewController',
+
+        init: function (view) {
+            PRS.Format.within(view, 1060, 600);
+        },
+
+        onShow: async function () {
+            let me = this;
+            me.say(PRS.Format.busy(gettext('Reading the rules')));
+            try {
+                let found = await PRS.Api.get('/rules');
+                if (!me.destroyed) {
+                    me.fill(found);
+                }
+            } catch (err) {
+                me.failed(err);
+            }
+        },
+
+        fill: function (found) {
+            let me = this;
+            let count = (state) => found.rules.filter((rule) => rule.state === state).length;
+            let broken = count('broken');
+            let words = Ext.String.format(
+                gettext('{0} rules: {1} broken, {2} that cannot be met'),
+                found.rules.length,
+                broken,
+                count('unmet'),
+            );
+            let sum = broken || count('unmet') ? PRS.Format.warning(words) : PRS.Format.good(words);
+            let problems = found.problems.map((text) => PRS.Format.warning(text));
+            me.say([sum, ...problems].join('<br>'));
+            me.lookup('rules').fill(found.rules);
+            let some = PRS.Format.right(broken > 0, gettext('No rule is broken.'));
+            let tip = gettext('Plan what repairs the broken rules and moves nothing else');
+            PRS.Format.gate(me.lookup('mend'), found.may.mend.allowed ? some : found.may.mend, tip);
+        },
+
+        // The plan is shown in the tab, and carried out from there.
+        onMend: async function () {
+            let me = this;
+            let button = me.lookup('mend');
+            button.setDisabled(true);
+            me.say(PRS.Format.busy(gettext('Planning')));
+            try {
+                let plan = await PRS.Api.post('/plans', { kind: 'balance', goal: 'mend' });
+                if (me.destroyed) {
+                    return;
+                }
+                if (plan.moves.length) {
+                    me.getView().fireEvent('mend', plan);
+                    me.getView().close();
+                    return;
+                }
+                let lines = [plan.summary, ...plan.warnings];
+                me.say(lines.map((text) => PRS.Format.warning(text)).join('<br>'));
+            } catch (err) {
+                me.failed(err);
+            }
+            if (!me.destroyed) {
+                button.setDisabled(false);
+            }
+        },
+
+        failed: function (err) {
+            if (!this.destroyed) {
+                this.say(PRS.Format.icon('times-circle', 'critical') + PRS.Api.words(err));
+            }
+        },
+
+        say: function (html) {
+            PRS.Format.html(this.lookup('notice'), html);
+        },
+
+        onClose: function () {
+            this.getView().close();
+        },
+    },
+
+    items: [
+        {
+            xtype: 'component',
+            reference: 'notice',
+            padding: 10,
+            maxHeight: 160,
+            scrollable: 'y',
+            autoEl: { tag: 'div', role: 'status', 'aria-live': 'polite' },
+        },
+        { xtype: 'prsRulesGrid', reference: 'rules', flex: 1 },
+    ],
+
+    buttons: [
+        {
+            ui: 'default-toolbar',
+            text: gettext('Mend'),
+            reference: 'mend',
+            disabled: true,
+            handler: 'onMend',
+        },
+        { ui: 'default-toolbar', text: gettext('Close'), handler: 'onClose' },
+    ],
+});
