@@ -45,6 +45,23 @@ def test_a_release_right_after_the_drain_brings_everyone_back(ram: Path, flavour
     assert not world.overfilled
 
 
+def test_a_step_starts_with_the_load_that_was_planned_when_pve_has_none_yet(ram: Path, flavour: Flavour) -> None:
+    """Restarted or just arrived: PVE names no load in a guest's first minute, the plan did."""
+    world = small(flavour)
+    drive = Drive(world, ram)
+    plan = drive.plan()
+    assert plan.moves
+    job = drive.queue(plan)
+    for guest in world.guests.values():
+        guest.born = world.clock.now
+    world.clock.sleep(11)
+    began = drive.clock.time()
+    ended = drive.finish(job)
+    assert max(step.started for step in ended.steps) - began < 5  # it does not wait until the minute is over
+    assert {step.state for step in ended.steps} == {"done"}, (ended.message, ended.steps)
+    assert not world.overfilled
+
+
 def test_guests_kept_together_come_home_as_one(ram: Path, flavour: Flavour) -> None:
     """Each alone would break the rule that binds them; the manager of PVE does not take bound guests back at all."""
     world = small(flavour)

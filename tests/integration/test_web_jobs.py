@@ -60,16 +60,18 @@ def test_a_drain_and_its_undo(home: House, root: Person) -> None:
     assert "the cluster shows no guest on it; " in done["message"]
     assert [guest.vmid for guest in world.guests.values() if guest.node == "pve2" and not guest.template] == []
     home.wait(lambda: not list((home.run / "credentials").iterdir()))
-    # PVE's figures lag behind by up to a round of pvestatd: only then does it tell that a container has just started.
-    settled = world.clock.time() + 30
-    home.wait(lambda: world.clock.time() > settled)
-    # A guest that arrived a moment ago has no known load yet; it stays, and the plan says why.
+    # PVE has no figures of a guest that has just arrived: what it carried is known, when the way back is planned and when it starts.
+    moved = {step["vmid"] for step in done["steps"]}
+
+    def arrive() -> None:
+        with world.clock.lock:
+            for vmid in moved:
+                world.guests[vmid].born = world.clock.now
+
+    arrive()
     back = root.post(f"/jobs/{job['id']}/undo")
-    assert len(back["moves"]) + len(back["stays"]) == len(done["steps"])
-    assert {stay["reason"].partition(":")[0] for stay in back["stays"]} <= {"its load is not known"}
-    home.wait(lambda: not root.post(f"/jobs/{job['id']}/undo")["stays"])
-    back = root.post(f"/jobs/{job['id']}/undo")
-    assert {move["vmid"] for move in back["moves"]} == {step["vmid"] for step in done["steps"]}
+    assert (back["stays"], {move["vmid"] for move in back["moves"]}) == ([], moved)
+    arrive()
     returned = ended(home, root, root.post("/jobs", {"plan": back["id"]})["id"])
     assert returned["state"] == "done", returned
     assert {vmid: guest.node for vmid, guest in world.guests.items()} == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import re
@@ -68,7 +69,8 @@ def test_guesses_from_many_addresses_hold_up_no_caller_with_a_fresh_ticket(home:
 
     def attack(source: str) -> None:
         while not stop.wait(0.5):
-            guess(home, source)
+            with contextlib.suppress(OSError, IndexError):  # whoever guesses need not be answered
+                guess(home, source)
 
     threads = [threading.Thread(target=attack, args=(f"127.0.0.{number // 2}",)) for number in range(140, 172)]
     for thread in threads:

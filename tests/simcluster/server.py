@@ -6,6 +6,7 @@ fakepve does TLS, request parsing, the ExtJS envelope and error shapes; this mod
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 import weakref
@@ -85,7 +86,8 @@ class Proxy(FakePve):  # type: ignore[misc]  # fakepve is untyped
         """Break off the connections to these nodes."""
         for name in names:
             for transport in list(self._open[name]):
-                transport.abort()
+                with contextlib.suppress(AttributeError):  # Python 3.11.2's TLS transport cannot be aborted once it is closed
+                    transport.abort()
 
     def _asked(self, request: web.Request) -> str:
         transport = request.transport

@@ -82,11 +82,13 @@ class SimServer:
             return
         self.port = proxy.port
         self._ready.set()
-        while not self._stop.is_set():
-            await asyncio.sleep(LOOK_EVERY)
-            await proxy.follow()
-        await proxy.stop()
-        proxy.cut(*self.addresses)
+        try:
+            while not self._stop.is_set():
+                await asyncio.sleep(LOOK_EVERY)
+                await proxy.follow()
+        finally:
+            await proxy.stop()  # also after a fault: addresses that listen and never answer would hang whoever asks
+            proxy.cut(*self.addresses)
         await asyncio.sleep(LOOK_EVERY)  # connections that were cut off need a turn of the loop to be gone
 
 

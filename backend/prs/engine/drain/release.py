@@ -7,7 +7,7 @@ from dataclasses import replace
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
-from prs.engine.drain.way_back import home, joined, opened, plan_back, settled, way_back
+from prs.engine.drain.way_back import home, joined, opened, plan_back, way_back
 from prs.engine.journal.hold import Hold
 from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
@@ -76,7 +76,7 @@ def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluste
     there = {guest.vmid for guest in cluster.guests}
     moved = sorted({step.vmid for step in job.steps if step.state == "done"} & there)
     cluster = inspect_guests(api, cluster, moved, asks=not audits(rights))
-    plan = plan_back(settled(opened(cluster, held.node), job), policy, job, now)
+    plan = plan_back(opened(cluster, held.node), policy, job, now)
     words = lacking_to_move(api.user, rights, plan.moves)
     return cluster, replace(plan, lacking=words, warnings=(*plan.warnings, words)) if words else plan, policy
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from prs.engine.journal.jobs import Job, Step
@@ -32,19 +32,18 @@ def goes_back(plan: Plan) -> str:
     return f"Bring back what job {options[_OF]} moved" if _OF in options else ""
 
 
-def known_load(guest: Guest, step: Step) -> Guest:
-    """A guest that the step moves or has just moved, with the memory it had: PVE has no figures of it in its first minute there."""
+def known_load(guest: Guest, carried: Move | Step) -> Guest:
+    """A guest that moves or has just moved, with the memory that was known of it: PVE has no figures of its first minute there."""
     if not (guest.running and guest.problem.endswith(NO_LOAD_YET)):
         return guest
-    return replace(guest, problem="", memory=max(guest.memory, step.memory))
+    return replace(guest, problem="", memory=max(guest.memory, carried.memory))
 
 
-def settled(cluster: Cluster, job: Job) -> Cluster:
-    """The cluster with the load of every guest that the job has just moved."""
-    moved = {step.vmid: step for step in job.steps if step.state == "done"}
-    return replace(
-        cluster, guests=tuple(known_load(guest, moved[guest.vmid]) if guest.vmid in moved else guest for guest in cluster.guests)
-    )
+def settled(cluster: Cluster, carried: Iterable[Move | Step]) -> Cluster:
+    """The cluster with the load of every guest that PVE has no figures of yet, and that was known when its move was planned."""
+    known = {move.vmid: move for move in carried}
+    guests = tuple(known_load(guest, known[guest.vmid]) if guest.vmid in known else guest for guest in cluster.guests)
+    return replace(cluster, guests=guests)
 
 
 def left_out(job: Job) -> list[int]:
@@ -77,6 +76,7 @@ def plan_back(cluster: Cluster, policy: Policy, job: Job, now: float) -> Plan:
     `policy` limits what each step may do; its limits on the number and size of moves do not apply.
     """
     policy = way_back(policy, job.steps)
+    cluster = settled(cluster, (step for step in job.steps if step.state == "done"))
     guests = {guest.vmid: guest for guest in cluster.guests}
     homeward = {step.vmid: _back(step, guests.get(step.vmid), policy) for step in _homeward(job)}
     moves, waiting = list[Move](), _units(cluster, policy, [move for move in homeward.values() if isinstance(move, Move)])

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
+from prs.engine.drain.way_back import settled
 from prs.engine.journal.jobs import Step
 from prs.model import Cluster, Guest, Policy
 from prs.planner.verify import walk
@@ -74,4 +75,4 @@ def objection(cluster: Cluster, step: Step, crowd: Iterable[Step], arrived: Iter
     crowd = list(crowd)
     under_way = {one.vmid: one.target for one in crowd if one.active}
     leaving = {guest.vmid: guest.node for guest in cluster.guests if under_way.get(guest.vmid, guest.node) != guest.node}
-    return walk.objection(reserve(cluster, crowd, arrived), policy, step.move, drain, leaving)
+    return walk.objection(reserve(settled(cluster, [step]), crowd, arrived), policy, step.move, drain, leaving)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from prs.engine.drain.keep_out import keep_out
-from prs.engine.drain.way_back import home, opened
+from prs.engine.drain.way_back import home, opened, settled
 from prs.engine.journal import credentials
 from prs.engine.journal.jobs import Job
 from prs.errors import PrsError
@@ -84,7 +84,7 @@ def _check_drift(desk: Desk, who: Caller, plan: Plan, moves: tuple[Move, ...], p
     """Hold the moves against a fresh reading; a selection is judged by its steps alone, not by whether it empties the node."""
     back = filled(plan, policy)
     cluster = read_cluster(desk.api(who), desk.now(), plan.method, counts=policy.memory)
-    cluster = opened(keep_out(cluster, desk.holds.held(), back or plan.node), back)
+    cluster = settled(opened(keep_out(cluster, desk.holds.held(), back or plan.node), back), moves)
     if not cluster.quorate:
         raise Refusal(409, "drift", "The cluster has no quorum: nothing can be migrated.")
     theirs = {} if maintenance or plan.kind != "drain" else taken_back(cluster, plan.node)
