@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -252,6 +253,23 @@ def test_a_renewed_ticket_is_kept_for_a_restart(ram: Path, monkeypatch: pytest.M
     house.service.turn()
     held = credentials.open(house.settings.credentials_dir, name)
     assert (held.ticket, held.csrf) == ("new", "d")
+
+
+def test_a_renewed_ticket_that_is_not_kept_ends_no_job(ram: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any, flavour: Flavour) -> None:
+    """Such as in a memory that is full: the job has its ticket, and only a restart would miss it. It is told once."""
+    house = House(ram, flavour)
+    house.settings = replace(house.settings, run_dir=ram / "run")
+    house.service._reload()
+    name = credentials.save(house.settings.credentials_dir, Endpoint(("pve1",), "root@pam", ticket="old", csrf="c"))
+    _, plan = make_plan(InProcessApi(house.world), Policy(), house.clock.time())
+    plan_id = house.journal.add_plan(plan, Policy(), "root@pam")
+    job_id = house.journal.add_job(plan_id, "root@pam", "web", house.clock.time(), credential=name)
+    monkeypatch.setattr(InProcessApi, "ticket", lambda self: ("new", "d"), raising=False)
+    house.service.turn()
+    shutil.rmtree(house.settings.credentials_dir)
+    house.live(900)
+    assert house.journal.job(job_id).state == "done"
+    assert caplog.text.count("would have no login after a restart") == 1
 
 
 def test_suggest_keeps_the_plan_and_moves_nothing(ram: Path, flavour: Flavour) -> None:

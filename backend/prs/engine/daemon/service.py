@@ -49,6 +49,7 @@ class Service:
         self._executors: dict[str, Executor] = {}
         self._strikes: Counter[str] = Counter()  # job -> failures in a row
         self._taken: set[str] = set()  # jobs whose taking was told
+        self._unkept: set[str] = set()  # jobs whose renewed ticket could not be kept, which was told
         self._stopping = self._reloading = False
         self._next_prune = self._next_count = 0.0
         self._status = ""
@@ -166,9 +167,8 @@ class Service:
             # Only now: while the journal cannot be written, this and that would be told in turn, for ever.
             done = f"{job.count('done')} of {len(job.final)} migrations done"
             self._say(f"job {job.id} is paused: {done}; {job.message}" if job.state == "paused" else f"job {job.id}: {done}")
-            api = self._executors[job.id].api
-            if job.credential and not ended and isinstance(api, Renewed):
-                credentials.renew(self._settings.credentials_dir, job.credential, *api.ticket())
+            if not ended:
+                self._keep_ticket(job, self._executors[job.id].api)
         except JournalError:
             raise
         except PrsError as error:
@@ -177,6 +177,18 @@ class Service:
         if ended:
             self._forget(job)
 
+    def _keep_ticket(self, job: Job, api: Api) -> None:
+        """Keep a renewed ticket for a restart; where it cannot be kept, as in a memory that is full, the job goes on all the same."""
+        if not job.credential or not isinstance(api, Renewed):
+            return
+        try:
+            credentials.renew(self._settings.credentials_dir, job.credential, *api.ticket())
+            self._unkept.discard(job.id)
+        except CredentialError as error:
+            if job.id not in self._unkept:
+                log.warning("job %s would have no login after a restart: %s", job.id, error, extra={"job": job.id})
+            self._unkept.add(job.id)
+
     def _end(self, job: Job, error: PrsError) -> None:
         give_up(self._journal, job, error, self._clock.time())
         self._forget(job)
@@ -184,6 +196,7 @@ class Service:
     def _forget(self, job: Job) -> None:
         self._executors.pop(job.id, None)
         self._taken.discard(job.id)
+        self._unkept.discard(job.id)
         if job.credential:
             credentials.delete(self._settings.credentials_dir, job.credential)
 
