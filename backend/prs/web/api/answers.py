@@ -49,7 +49,8 @@ def conditional(body: bytes, etag: str) -> Response:
 
 def compressed(found: Response) -> Response:
     """The answer to a GET packed where that is worth it; those with a ticket in them answer a POST and never are."""
-    worth = request.method == "GET" and found.status_code == 200 and found.mimetype == "application/json"
+    plain = found.mimetype == "application/json" and "Content-Encoding" not in found.headers
+    worth = request.method == "GET" and found.status_code == 200 and plain
     if worth and request.accept_encodings["gzip"] > 0 and len(found.get_data()) > LEAST:
         found.set_data(gzip.compress(found.get_data(), 5, mtime=0))
         found.headers["Content-Encoding"] = "gzip"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 from typing import Any
 
@@ -10,19 +12,25 @@ from flask import Blueprint, Response, request
 from prs.errors import LoginFailed
 from prs.web.access.guesses import note_refusal
 from prs.web.access.login import is_ticket
-from prs.web.api.answers import answer
+from prs.web.access.single_flight import SingleFlight
+from prs.web.api.answers import answer, conditional
 from prs.web.api.openapi import document
 from prs.web.api.reflect import ref
 from prs.web.api.refusal import Refusal
+from prs.web.cache import Cache
 from prs.web.context import Context
 from prs.web.routes.common import body
 
+REALMS = 5.0  # seconds that the realms are believed: who asks has no login, and Proxmox VE is not to be asked for each
 OPEN = frozenset({"alive", "openapi", "realms", "log_in", "authority"})  # endpoints that need no caller
 
 
 def add(api: Blueprint, context: Context) -> None:
     """Register the calls."""
-    described = json.dumps(document(), ensure_ascii=False)
+    described = json.dumps(document(), ensure_ascii=False).encode()
+    packed, etag = gzip.compress(described, mtime=0), hashlib.sha256(described).hexdigest()[:32]
+    listed: Cache[list[dict[str, Any]]] = Cache(REALMS, 1)
+    listing: SingleFlight[list[dict[str, Any]]] = SingleFlight()
 
     @api.get("/healthz")
     def alive() -> Response:
@@ -30,7 +38,11 @@ def add(api: Blueprint, context: Context) -> None:
 
     @api.get("/openapi.json")
     def openapi() -> Response:
-        return Response(described, mimetype="application/json")
+        found = conditional(described, etag)
+        if found.status_code == 200 and request.accept_encodings["gzip"] > 0:  # once for all: anybody may ask for it as often as they like
+            found.set_data(packed)
+            found.headers["Content-Encoding"] = "gzip"
+        return found
 
     @api.get("/ca")
     def authority() -> Response:
@@ -44,8 +56,13 @@ def add(api: Blueprint, context: Context) -> None:
 
     @api.get("/realms")
     def realms() -> Response:
-        rows = context.anonymous().get("/access/domains")
-        return answer([_realm(row) for row in rows if isinstance(row, dict)])
+        def read() -> list[dict[str, Any]]:
+            found = [_realm(row) for row in context.anonymous().get("/access/domains") if isinstance(row, dict)]
+            listed.put("", found)
+            return found
+
+        found = listed.get("")
+        return answer(listing.ask("", read) if found is None else found)
 
     @api.post("/login")
     def log_in() -> Response:

@@ -16,9 +16,11 @@ import struct
 import time
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import gevent
 import gevent.socket
+from gevent.lock import BoundedSemaphore
 from gunicorn.http import wsgi
 from gunicorn.http.errors import InvalidHeader, InvalidRequestLine, InvalidRequestMethod, NoMoreData
 from gunicorn.workers.ggevent import GeventWorker
@@ -88,6 +90,10 @@ class Listener:
         return self.name
 
 
+class Turn(BoundedSemaphore):  # type: ignore[misc]  # gevent is untyped
+    """Held for a moment by whoever of a client begins next; it lives as long as somebody holds it or waits for it."""
+
+
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
     """gunicorn makes the worker itself, so serve.py hands over rules and TLS contexts as class attributes, before the loop starts."""
 
@@ -102,6 +108,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
         self.worker_connections = 2 * TOTAL  # of greenlets; the places are the limit
         self._places = Places()
         self._of: dict[Any, Place] = {}  # greenlet -> its place
+        self._turns: WeakValueDictionary[str, Turn] = WeakValueDictionary()  # client -> its own
         self._shares, self._held = bridge.Shares(), Held()
         self._listeners: dict[Any, Listener] = {}
 
@@ -160,6 +167,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
     def handle_request(self, listener_name: Any, req: Any, sock: Paced, addr: Any) -> Any:
         """Read the body in time, then have the request answered; the client's deadlines stand still meanwhile."""
         place = self._of[gevent.getcurrent()]
+        self._wait_for_turn(place)
         length = judge(req)
         if sock.family == socket.AF_UNIX:
             bridge.judge(req)
@@ -179,6 +187,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
             if not whole:
                 _linger(sock)
             place.busy = False
+
+    def _wait_for_turn(self, place: Place) -> None:
+        """Let others do their work first: of one client, however many connections it has, one request at a time begins."""
+        turn = self._turns.setdefault(place.client, Turn())
+        with turn:
+            gevent.sleep(0)
 
     def _through_pveproxy(self, listener_name: Any, req: Any, sock: Paced) -> None:
         """Answer without a head; StopIteration, as gunicorn ends a connection."""

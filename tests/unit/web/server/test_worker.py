@@ -13,6 +13,7 @@ from gunicorn.glogging import Logger
 from gunicorn.http import RequestParser
 from gunicorn.http.errors import ParseException
 
+from prs.web.server.places import Place
 from prs.web.server.worker import Worker, judge
 
 
@@ -77,4 +78,37 @@ def test_a_connection_that_came_right_before_a_reload_is_answered(family: int, m
         assert b"alive" in here.makefile("rb").read()
         serving.join(20)
     assert serving.successful()
+    worker.tmp.close()
+
+
+def test_however_many_connections_a_client_has_another_ones_request_begins_among_the_first() -> None:
+    """All begin to wait at the same moment, the other one last."""
+    config, order = Config(), list[str]()
+    worker = Worker(1, os.getppid(), [], None, 30, config, Logger(config))
+
+    def serve(client: str) -> None:
+        worker._wait_for_turn(Place(client, lambda: None))
+        order.append(client)
+
+    gevent.joinall([gevent.spawn(serve, client) for client in [*["192.0.2.1"] * 100, *["192.0.2.2"] * 100, "192.0.2.3"]])
+    assert len(order) == 201
+    assert order.index("192.0.2.3") <= 3
+    assert not worker._turns
+    worker.tmp.close()
+
+
+def test_a_client_whose_connection_is_ended_while_it_waits_keeps_its_turn_for_the_next_one() -> None:
+    config, served = Config(), list[int]()
+    worker = Worker(1, os.getppid(), [], None, 30, config, Logger(config))
+
+    def serve(number: int) -> None:
+        worker._wait_for_turn(Place("192.0.2.1", lambda: None))
+        served.append(number)
+
+    waiting = [gevent.spawn(serve, number) for number in range(4)]
+    gevent.sleep(0)
+    for greenlet in waiting[:3]:  # whoever has it is among them
+        greenlet.kill()
+    gevent.joinall(waiting)
+    assert served[-1] == 3
     worker.tmp.close()
