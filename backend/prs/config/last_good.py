@@ -35,10 +35,14 @@ def _copy(file: Path, target: Path) -> None:
         if target.read_bytes() == text:
             return
     handle, draft = tempfile.mkstemp(prefix=".", dir=target.parent)
-    with open(handle, "wb") as out:
-        out.write(text)
-    os.utime(draft, (when, when))
-    os.replace(draft, target)
+    try:
+        with open(handle, "wb") as out:
+            out.write(text)
+        os.utime(draft, (when, when))
+        os.replace(draft, target)
+    except OSError:
+        os.unlink(draft)
+        raise
 
 
 def in_place_of(broken: Iterable[Path], state_dir: Path) -> dict[Path, Path | None]:

@@ -195,6 +195,8 @@ def _hold(places: Places, node: bytes, job: bytes, since: bytes, maintenance: by
         for path in _older(places.held, node.decode(), name, host.decode()):
             path.unlink(missing_ok=True)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)  # a service that tries again for ever must not leave one each time
         return _failed(places.held, error)
     return f"ok hold {name}"
 

@@ -8,7 +8,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,8 @@ class LoadMemory:
             log.warning("the memory of loads %s %s: %s; plans are made for the moment until there is a day of it", self.path, what, error)
         self._told = not damaged
         if damaged:
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # of a disk that only reads
+                self.path.unlink(missing_ok=True)
 
 
 def _unpacked(body: bytes) -> HalfHour | None:

@@ -147,9 +147,10 @@ def test_who_guesses_csrf_tokens_of_a_ticket_waits_two_at_a_time(verifier: Verif
     verifier.verify(LOGIN, "192.0.2.1", changing=True)
 
 
-def test_a_fault_of_pve_is_no_yes_to_a_csrf_token(pve: Pve, verifier: Verifier, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [400, 403, 500, 502, 595])
+def test_a_fault_of_pve_is_no_yes_to_a_csrf_token(pve: Pve, verifier: Verifier, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     def fail(path: str, params: object = None) -> Any:
-        raise ApiError(595, "No route to host")
+        raise ApiError(status, "No route to host")
 
     with monkeypatch.context() as broken:
         broken.setattr(pve, "post", fail)
@@ -157,6 +158,35 @@ def test_a_fault_of_pve_is_no_yes_to_a_csrf_token(pve: Pve, verifier: Verifier, 
             verifier.verify(LOGIN, "192.0.2.1", changing=True)
     verifier.verify(LOGIN, "192.0.2.1", changing=True)
     assert pve.asked.count("POST /version") == 1
+
+
+@pytest.mark.parametrize(("login", "words"), [
+    (LOGIN, "user=root@pam msg=ticket refused"),
+    (Login("root@pam", token_name="full", token_value="x" * 36), "user=root@pam!full msg=token"),
+])  # fmt: skip
+def test_a_refusal_is_a_line_that_names_what_was_refused(
+    pve: Pve, verifier: Verifier, caplog: pytest.LogCaptureFixture, login: Login, words: str
+) -> None:
+    pve.good = False
+    with pytest.raises(Refusal):
+        verifier.verify(login, "192.0.2.1", changing=False)
+    assert f"rhost=192.0.2.1 {words}" in caplog.text
+
+
+def test_a_callers_ticket_is_used_as_it_came_and_never_renewed_here(verifier: Verifier) -> None:
+    found = verifier.endpoint(LOGIN)
+    assert (found.user, found.ticket, found.csrf, found.renew) == (LOGIN.user, LOGIN.ticket, LOGIN.csrf, False)
+
+
+def test_what_was_good_once_is_known_for_limits_until_it_is_refused(now: list[float], pve: Pve, verifier: Verifier) -> None:
+    assert not verifier.was_good(LOGIN)
+    verifier.verify(LOGIN, "192.0.2.1", changing=False)
+    assert verifier.was_good(LOGIN)
+    pve.good = False
+    now[0] += YES + 1
+    with pytest.raises(Refusal):
+        verifier.verify(LOGIN, "192.0.2.1", changing=False)
+    assert not verifier.was_good(LOGIN)
 
 
 def test_a_cache_holds_no_more_than_its_size_and_the_latest() -> None:
