@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from prs.model import Cluster, Forecast, Reading
 
 DAY, WEEK = 48, 336  # half hours
-KEPT = 2 * WEEK  # half hours that are remembered
 AHEAD = DAY  # half hours that a plan looks ahead
 ENOUGH = DAY  # half hours of memory without which nothing is expected
 LATELY = 4  # half hours whose level against the same half hours of earlier days or weeks is carried on
+KEPT = 2 * WEEK + LATELY  # half hours that are remembered: also of the last two hours the same ones two weeks ago
+WEEKS, DAYS = (WEEK, 2 * WEEK), tuple(DAY * back for back in range(1, WEEK // DAY))  # so far back are the half hours that are alike
 Pair = tuple[float, float]  # memory (bytes), cpu (cores)
 Mean = tuple[int, float, float]  # number of readings, memory, cpu
 Series = tuple[tuple[float, ...], tuple[float, ...]]
@@ -55,31 +56,26 @@ def reading_of(cluster: Cluster) -> Reading:
 def wanted(number: int) -> list[int]:
     """The half hours that a forecast made in half hour `number` looks at: the last ones, those of the weeks before, and of the days."""
     ahead = range(number - LATELY + 1, number + AHEAD)
-    weeks = [half - WEEK * back for half in ahead for back in (1, 2)]
-    days = [half - DAY * back for half in ahead for back in range(1, WEEK // DAY)]
-    return sorted({*range(number - LATELY + 1, number + 1), *weeks, *days} - set(range(number + 1, number + AHEAD)))
+    alike = {half - back for half in ahead for back in (*WEEKS, *DAYS)}
+    return sorted({*range(number - LATELY + 1, number + 1), *alike} - set(range(number + 1, number + AHEAD)))
 
 
 def forecast(cluster: Cluster, halves: Mapping[int, HalfHour], number: int, recent: frozenset[int] = frozenset()) -> Forecast | None:
     """What the guests and nodes of the cluster are expected to use from half hour `number` on; None with less than a day of memory.
 
     Half hours are numbered in local time. The next ones are taken to be as the same half hour of the last two weeks, or of the last days
-    where no week is remembered, shifted by what the last two hours were above or below that. Who is not remembered stays as it is now.
+    where no week is remembered, each shifted by what the last two hours were above or below its own. Who is not remembered stays as it is.
     """
     oldest = min(halves, default=number)
     if number - oldest < ENOUGH:
         return None
-    past = {half: _past(halves, half) for half in range(number - LATELY + 1, number + AHEAD)}
-    lately = [half for half in range(number - LATELY + 1, number + 1) if half in halves]
-    guests = {
-        guest.vmid: _series(number, lately, past, halves, _guests, guest.vmid, (guest.memory, guest.cpu))
-        for guest in cluster.guests if guest.running and not guest.problem
-    }  # fmt: skip
-    hosts = {
-        node.name: _series(number, lately, past, halves, _hosts, node.name, (node.memory_host, node.cpu_host))
-        for node in cluster.nodes if not node.problem
-    }  # fmt: skip
-    return Forecast((number - oldest) / DAY, guests, hosts, recent)
+    guests, hosts = _Past(halves, number, _guests), _Past(halves, number, _hosts)
+    return Forecast(
+        (number - oldest) / DAY,
+        {one.vmid: guests.series(one.vmid, (one.memory, one.cpu)) for one in cluster.guests if one.running and not one.problem},
+        {one.name: hosts.series(one.name, (one.memory_host, one.cpu_host)) for one in cluster.nodes if not one.problem},
+        recent,
+    )  # fmt: skip
 
 
 def _guests(half: HalfHour) -> Mapping[int, Mean]:
@@ -90,27 +86,40 @@ def _hosts(half: HalfHour) -> Mapping[str, Mean]:
     return half.hosts
 
 
-def _past(halves: Mapping[int, HalfHour], number: int) -> list[HalfHour]:
-    """The half hours that number `number` is taken to be like."""
-    weeks = [halves[number - WEEK * back] for back in (1, 2) if number - WEEK * back in halves]
-    return weeks or [halves[number - DAY * back] for back in range(1, WEEK // DAY) if number - DAY * back in halves]
+class _Past(Generic[Key]):
+    """What is remembered of the half hours that those from the last two hours to the end of the coming day are held against."""
+
+    def __init__(self, halves: Mapping[int, HalfHour], number: int, table: Callable[[HalfHour], Mapping[Key, Mean]]) -> None:
+        span = range(number - LATELY + 1, number + AHEAD)
+
+        def rows(back: int) -> list[Mapping[Key, Mean]]:
+            return [table(halves[half - back]) if half - back in halves else {} for half in span]
+
+        self.lately = rows(0)[:LATELY]
+        self.weeks, self.days = [rows(back) for back in WEEKS], [rows(back) for back in DAYS]
+
+    def series(self, key: Key, now: Pair) -> Series:
+        """Memory and cpu in the half hours ahead."""
+        lately = [row.get(key) for row in self.lately]
+        level = _mean([mean for mean in lately if mean]) or (float(now[0]), now[1])
+        weeks, days = ([one for rows in past if (one := _carried(lately, rows, key))] for past in (self.weeks, self.days))
+        memory, cpu = list[float](), list[float]()
+        for half in range(AHEAD):
+            known = [one[half] for one in weeks if one[half]] or [one[half] for one in days if one[half]]
+            expected = _mean([one for one in known if one]) or level
+            memory.append(expected[0])
+            cpu.append(max(0.0, expected[1]))
+        return tuple(memory), tuple(cpu)
 
 
-def _series(
-    number: int, lately: Sequence[int], past: Mapping[int, Sequence[HalfHour]], halves: Mapping[int, HalfHour],
-    table: Callable[[HalfHour], Mapping[Key, Mean]], key: Key, now: Pair,
-) -> Series:
-    """Memory and cpu of one guest or host in the half hours ahead."""
-    usual = {half: _mean([mean for one in ones if (mean := table(one).get(key))]) for half, ones in past.items()}
-    shifts = [(mean[1] - was[0], mean[2] - was[1]) for half in lately if (was := usual[half]) and (mean := table(halves[half]).get(key))]
-    shift = (sum(one[0] for one in shifts) / len(shifts), sum(one[1] for one in shifts) / len(shifts)) if shifts else (0.0, 0.0)
-    level = _mean([mean for half in lately if (mean := table(halves[half]).get(key))]) or now
-    memory, cpu = list[float](), list[float]()
-    for half in range(number, number + AHEAD):
-        was = usual[half] if shifts else None
-        memory.append(was[0] + shift[0] if was else float(level[0]))
-        cpu.append(was[1] + shift[1] if was else level[1])
-    return tuple(memory), tuple(max(0.0, one) for one in cpu)
+def _carried(lately: Sequence[Mean | None], rows: Sequence[Mapping[Key, Mean]], key: Key) -> list[Mean | None]:
+    """One earlier day or week as it would be at the level of the last two hours; [] where nothing tells how far it was from that."""
+    past = [row.get(key) for row in rows]
+    pairs = [(mean, was) for mean, was in zip(lately, past, strict=False) if mean and was]
+    if not pairs:
+        return []
+    memory, cpu = (sum(mean[place] - was[place] for mean, was in pairs) / len(pairs) for place in (1, 2))
+    return [(was[0], was[1] + memory, was[2] + cpu) if was else None for was in past[LATELY - 1:]]
 
 
 def _mean(means: Sequence[Mean]) -> Pair | None:

@@ -7,7 +7,7 @@ from math import cos, pi
 import pytest
 
 from prs.model import Cluster, Guest, Node, Reading
-from prs.planner.day.means import AHEAD, DAY, WEEK, HalfHour, forecast, reading_of, wanted
+from prs.planner.day.means import AHEAD, DAY, KEPT, WEEK, HalfHour, forecast, reading_of, wanted
 
 GIB = 2**30
 
@@ -61,6 +61,20 @@ def test_what_has_grown_since_is_carried_on() -> None:
     found = forecast(cluster(), remembered(range(number - 8 * DAY, number + 1), grown), number)
     assert found
     assert found.guests[100][0] == pytest.approx([7.0 * GIB] * AHEAD)
+
+
+@pytest.mark.parametrize("forgotten", [range(0), range(WEEK - 2, WEEK + 20), range(2 * WEEK, KEPT), range(2 * WEEK + 20, KEPT)])
+def test_steady_growth_goes_on_whatever_is_missing_of_the_memory(forgotten: range) -> None:
+    """Each half hour is held against its own like: else the level would drop, or jump, where a week is forgotten."""
+    number = 20 * WEEK
+    kept = remembered(range(number - KEPT + 1, number + 1), {number - back: 20 - back / DAY for back in range(KEPT)})
+    found = forecast(cluster(20), {half: one for half, one in kept.items() if number - half not in forgotten}, number)
+    assert found
+    assert found.guests[100][0] == pytest.approx([(20 + half / DAY) * GIB for half in range(AHEAD)], rel=0.002)
+
+
+def test_what_is_kept_is_all_that_a_forecast_looks_at() -> None:
+    assert min(wanted(20 * WEEK)) == 20 * WEEK - KEPT + 1
 
 
 def test_who_is_not_remembered_stays_as_it_is_now() -> None:
