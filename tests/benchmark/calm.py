@@ -1,7 +1,9 @@
 """The benchmark of calm: four weeks of hourly runs in virtual time, by ours and by other rules, on clusters with day and week curves.
 
 What is counted: guests moved per 100 guests and day and GiB (events apart), guests back on a node within 24 h of leaving it, mean and
-widest spread, and hours in which the fullest node uses more than 85 % of its memory.
+widest spread, and hours in which the fullest node uses more than 85 % of its memory. Below each table stands whether ours is held to its
+goals: at most one guest in a hundred moved a day (none in an idle cluster), no rule that moves up to twice as many with a lower widest
+spread, and none with fewer of these hours.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from random import Random
@@ -21,6 +23,7 @@ from prs.planner.day import means
 from prs.planner.plan import plan_balance, plan_day
 
 LIMIT = 0.85
+MOST = 1.0  # guests moved per 100 guests and day, events apart
 Moves = dict[int, str]
 
 
@@ -137,6 +140,7 @@ class Figures:
     back: int = 0
     spreads: list[float] = field(default_factory=list)
     hot: int = 0
+    least: int = 0  # of these hours, those in which all nodes together use more than that: no rule can avoid them
     seconds: float = 0.0  # CPU seconds of the dearest run
 
 
@@ -166,10 +170,11 @@ def live(scene: Scene, rule: Rule) -> Figures:
             else:
                 figures.moves += 1
                 figures.size += guests[vmid].memory / GIB
-        width, fullest = spread(scene.cluster(now + HOUR / 2, where, Random(half)))
+        width, fullest, middle = spread(scene.cluster(now + HOUR / 2, where, Random(half)))
         if not scene.eventful(now):
             figures.spreads.append(width)
         figures.hot += fullest > LIMIT
+        figures.least += middle > LIMIT
     return figures
 
 
@@ -184,18 +189,38 @@ def _restart(where: list[int], nodes: int) -> None:
 
 SCENES = {
     "3/20": Scene(3, 20), "8/200": Scene(8, 200), "30/500": Scene(30, 500),
-    "3/20 idle": Scene(3, 20, level=0.05, lively=False), "8/200 idle": Scene(8, 200, level=0.05, lively=False),
+    "3/20 idle": Scene(3, 20, level=0.05, lively=False), "3/20 idle heap": Scene(3, 20, level=0.018, lively=False, heap=True),
+    "8/200 idle": Scene(8, 200, level=0.05, lively=False),
 }  # fmt: skip
-RULES: tuple[Callable[[], Rule], ...] = (Rule, Ours, Moment, lambda: ProxLb(5), lambda: ProxLb(10), Native)
+RULES: tuple[Callable[[], Rule], ...] = (Ours, Rule, Moment, lambda: ProxLb(5), lambda: ProxLb(10), Native)
 HEAD = (f"  {'rule':22} {'moved/100/day':>13} {'in events':>9} {'GiB/day':>8} {'back <24h':>9} {'mean':>6} {'widest':>7} {'h > 85 %':>8} "
         f"{'CPU s':>6}")
 
 
 def line(scene: Scene, one: Figures) -> str:
     """A rule's figures as a row of the table."""
-    rate, mean = one.moves / LENGTH / scene.guests * 100, sum(one.spreads) / len(one.spreads)
-    return (f"  {one.rule:22} {rate:13.2f} {one.apart:9} {one.size / LENGTH:8.1f} {one.back:9} {mean * 100:6.1f} "
+    mean = sum(one.spreads) / len(one.spreads)
+    return (f"  {one.rule:22} {rate(scene, one):13.2f} {one.apart:9} {one.size / LENGTH:8.1f} {one.back:9} {mean * 100:6.1f} "
             f"{max(one.spreads) * 100:7.1f} {one.hot:8} {one.seconds:6.2f}")
+
+
+def rate(scene: Scene, one: Figures) -> float:
+    """Guests moved per 100 guests and day, events apart."""
+    return one.moves / LENGTH / scene.guests * 100
+
+
+def judged(scene: Scene, rows: Sequence[Figures]) -> list[str]:
+    """What ours (the first of the rows) misses of its goals, beside the other rules."""
+    ours, *others = rows
+    most, missed = MOST if scene.lively else 0.0, list[str]()
+    if rate(scene, ours) > most:
+        missed.append(f"{rate(scene, ours):.2f} guests moved per 100 and day are more than {most:g}")
+    for one in others if scene.lively else ():
+        if one.moves <= 2 * ours.moves and max(one.spreads) < max(ours.spreads):
+            missed.append(f"{one.rule} has a lower widest spread")
+        if one.hot < ours.hot:
+            missed.append(f"{one.rule} has fewer hours above {LIMIT * 100:g} %")
+    return missed
 
 
 def main() -> int:
@@ -204,15 +229,23 @@ def main() -> int:
     parser.add_argument("scenes", nargs="*", help="only these scenes")
     parser.add_argument("--rules", default="", help="only rules whose name contains this")
     args = parser.parse_args()
+    met = True
     for name, scene in SCENES.items():
         if args.scenes and name not in args.scenes:
             continue
-        print(f"{name}: {LENGTH} days of hourly runs, mean memory {scene.level * 100:.0f} %\n{HEAD}", flush=True)
+        print(f"{name}: {LENGTH} days of hourly runs, mean memory {scene.level * 100:g} %\n{HEAD}", flush=True)
+        rows = list[Figures]()
         for make in RULES:
             rule = make()
             if args.rules in rule.name:
-                print(line(scene, live(scene, rule)), flush=True)
-    return 0
+                rows.append(live(scene, rule))
+                print(line(scene, rows[-1]), flush=True)
+        if not args.rules:
+            missed = judged(scene, rows)
+            met &= not missed
+            least = f"hours above {LIMIT * 100:g} % are at least {rows[0].least} under any rule"
+            print(f"  goals: {'; '.join(missed) or 'all met'}; {least}", flush=True)
+    return 0 if met else 1
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ class Scene:
     guests: int
     level: float = 0.62  # mean use of memory
     lively: bool = True  # with the growing guest, the failure and the holiday
+    heap: bool = False  # all guests start on the first node
     grows: int = 0  # the guest that grows, its place in the list
     growth: float = 0.0  # GiB a day, over ten days from day 5
     fails: tuple[float, float] = (16.4, 16.65)  # days from when to when the first node is down
@@ -53,7 +54,7 @@ class Scene:
             office = chance.random() < 0.7
             peak = chance.gauss(13.0, 2.0) if office else chance.uniform(0, 24)
             curve = Curve(mean, chance.uniform(0.0, 0.15), peak, chance.uniform(0.1, 0.5), chance.uniform(0.1, 1.0))
-            place = load.index(min(load))
+            place = 0 if self.heap else load.index(min(load))
             load[place] += mean
             self.curves.append(curve)
             self.start.append(place)
@@ -100,10 +101,10 @@ def reading(cluster: Cluster) -> Reading:
     return Reading(guests, dict(hosts), hosts)
 
 
-def spread(cluster: Cluster) -> tuple[float, float]:
-    """(fullest minus emptiest, fullest) of the nodes that are up, as fractions of their memory."""
+def spread(cluster: Cluster) -> tuple[float, float, float]:
+    """(fullest minus emptiest, fullest, mean) of the nodes that are up, as fractions of their memory."""
     load = {node.name: node.memory_host / node.memory for node in cluster.nodes if node.online}
     for guest in cluster.guests:
         if guest.node in load:
             load[guest.node] += guest.memory / cluster.nodes[0].memory
-    return max(load.values()) - min(load.values()), max(load.values())
+    return max(load.values()) - min(load.values()), max(load.values()), sum(load.values()) / len(load)

@@ -16,6 +16,7 @@ from prs.planner.search import order
 from prs.planner.search.budget import Budget
 from prs.planner.thresholds import quiet
 
+IDLE = 0.1  # load (fraction) under which nobody gains from a more level cluster, however wide its spread
 THRIFT = (0.0, 0.6)  # one descent looks for the fewest moves, one for the cheapest
 
 
@@ -35,6 +36,8 @@ def choose(problem: Problem, forecast: Forecast) -> Day:
     now = outlook(hours, {}, policy.hot)
     if words := quiet(policy, {resource: hours.fullest(resource) for resource in hours.levelled}):
         return Day(Choice(nothing=words), now)
+    if words := _idle(problem, hours):
+        return Day(Choice(nothing=words), now)
     if now.widest_before <= policy.spread and max(hours.peaks(), default=0.0) <= policy.hot:
         words = f"Nothing to do: {_widest(problem, now)}, within the {points(policy.spread)} that count as balanced."
         return Day(Choice(nothing=words), now)
@@ -46,6 +49,15 @@ def choose(problem: Problem, forecast: Forecast) -> Day:
             expected = outlook(hours, one.goal, policy.hot)
             return Day(Choice(steps), replace(expected, sentence=_sentence(problem, expected)), Worth(hours, policy.hot).terms(one.goal))
     return Day(Choice(nothing=f"Nothing to do: {_widest(problem, now)}; lowering it would cost more than it brings."), now)
+
+
+def _idle(problem: Problem, hours: Hours) -> str:
+    """Why a cluster that hardly uses anything all day is left alone; "" for any other."""
+    fullest = {resource: hours.fullest(resource) for resource in hours.levelled}
+    if not fullest or max(fullest.values()) >= IDLE:
+        return ""
+    most = " and ".join(f"{use * 100:.1f}% of its {label(problem.facts.policy, resource)}" for resource, use in fullest.items())
+    return f"Nothing to do: the fullest node is expected to use {most} at most, and under {IDLE * 100:g}% nobody gains from levelling."
 
 
 def _widest(problem: Problem, day: Outlook) -> str:

@@ -102,6 +102,17 @@ def test_a_spread_that_passes_by_itself_is_left_alone() -> None:
     assert plan.summary.startswith("Nothing to do: the widest memory spread of the next 24 h is expected to be 5.5 points")
 
 
+@pytest.mark.parametrize(("used", "moves"), [(4.4, False), (6.2, False), (6.8, True)])
+def test_an_idle_cluster_is_left_alone_however_uneven(used: float, moves: bool) -> None:
+    """7 % of memory against 2 % hurts nobody; the same spread higher up is levelled."""
+    cluster, forecast = two_nodes(*[("a", used / 4, 0, 0)] * 4)
+    plan = plan_day(cluster, Policy(), 0.0, forecast)
+    assert bool(plan.moves) is moves
+    if not moves:
+        said = f"the fullest node is expected to use {used / 0.64:.1f}% of its memory at most, and under 10% nobody gains from levelling."
+        assert plan.summary == f"Nothing to do: {said}"
+
+
 def test_a_node_that_is_nearly_full_now_is_relieved() -> None:
     cluster, forecast = two_nodes(("a", 40, 0, 0), ("a", 10, 0, 0), ("a", 8, 0, 0), ("b", 36, 0, 0))
     plan = plan_day(cluster, Policy(spread=0.3), 0.0, forecast)
