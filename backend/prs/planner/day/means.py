@@ -91,25 +91,27 @@ class _Past(Generic[Key]):
 
     def __init__(self, halves: Mapping[int, HalfHour], number: int, table: Callable[[HalfHour], Mapping[Key, Mean]]) -> None:
         span = range(number - LATELY + 1, number + AHEAD)
-
-        def rows(back: int) -> list[Mapping[Key, Mean]]:
-            return [table(halves[half - back]) if half - back in halves else {} for half in span]
-
-        self.lately = rows(0)[:LATELY]
-        self.weeks, self.days = [rows(back) for back in WEEKS], [rows(back) for back in DAYS]
+        empty: Mapping[Key, Mean] = {}
+        rows = {back: [table(halves[half - back]) if half - back in halves else empty for half in span] for back in (0, *WEEKS, *DAYS)}
+        self.lately: list[Mapping[Key, Mean]] = rows[0][:LATELY]
+        self.weeks: list[list[Mapping[Key, Mean]]] = [rows[back] for back in WEEKS]
+        self.days: list[list[Mapping[Key, Mean]]] = [rows[back] for back in DAYS]
 
     def series(self, key: Key, now: Pair) -> Series:
         """Memory and cpu in the half hours ahead."""
         lately = [row.get(key) for row in self.lately]
         level = _mean([mean for mean in lately if mean]) or (float(now[0]), now[1])
-        weeks, days = ([one for rows in past if (one := _carried(lately, rows, key))] for past in (self.weeks, self.days))
-        memory, cpu = list[float](), list[float]()
-        for half in range(AHEAD):
-            known = [one[half] for one in weeks if one[half]] or [one[half] for one in days if one[half]]
-            expected = _mean([one for one in known if one]) or level
-            memory.append(expected[0])
-            cpu.append(max(0.0, expected[1]))
+        expected = _means(lately, self.weeks, key)
+        if None in expected:
+            expected = [week or day for week, day in zip(expected, _means(lately, self.days, key), strict=True)]
+        memory, cpu = [(one or level)[0] for one in expected], [max(0.0, (one or level)[1]) for one in expected]
         return tuple(memory), tuple(cpu)
+
+
+def _means(lately: Sequence[Mean | None], past: Sequence[Sequence[Mapping[Key, Mean]]], key: Key) -> list[Pair | None]:
+    """The mean of earlier days or weeks for each half hour ahead; None where none of them is remembered."""
+    known = [one for rows in past if (one := _carried(lately, rows, key))]
+    return [_mean([one for one in ones if one]) for ones in zip(*known, strict=True)] if known else [None] * AHEAD
 
 
 def _carried(lately: Sequence[Mean | None], rows: Sequence[Mapping[Key, Mean]], key: Key) -> list[Mean | None]:
