@@ -102,11 +102,30 @@ let addPlaceItem = function () {
     }
 };
 
+let addModeItem = function () {
+    let guest = (this.pveSelNode || {}).data || {};
+    let caps = Ext.state.Manager.get('GuiCap') || {};
+    if (this.down('#prsMode') || guest.template || !caps.dc['Sys.Audit']) {
+        return;
+    }
+    let migrate = this.items.findIndexBy((item) => /fa-send-o/.test(item.iconCls));
+    let place = this.items.findIndexBy((item) => item.itemId === 'prsPlace');
+    if (migrate >= 0) {
+        this.insert(Math.max(migrate, place) + 1, {
+            itemId: 'prsMode',
+            text: gettext('Rebalancing'),
+            iconCls: 'fa fa-fw fa-balance-scale',
+            handler: () => openWindow('PRS.RulesWindow', { guest: guest }),
+        });
+    }
+};
+
 PRS.hooks.menu = wrap('PVE.dc.Config', 'insertNodes', addMenuItem);
 PRS.hooks.toolbar = wrap('PVE.node.Config', 'initComponent', undefined, addToolbarButton);
 PRS.hooks.context = wrap('PVE.node.CmdMenu', 'initComponent', undefined, addContextItem);
 for (let kind of ['qemu', 'lxc']) {
     wrap(`PVE.${kind}.CmdMenu`, 'initComponent', undefined, addPlaceItem);
+    wrap(`PVE.${kind}.CmdMenu`, 'initComponent', undefined, addModeItem);
 }
 if (window.PVE && !PRS.hooks.menu) {
     console.warn('prs: this PVE has another menu, the Rebalancing tab is not shown');

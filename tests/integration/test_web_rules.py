@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from integration.web_house import House, house
+from integration.web_house import FakeHelper, House, house
 from simcluster.access import Grant
 from simcluster.scenes import small
 
@@ -22,8 +22,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         path = found.pve / "proxmox-rebalancing-service" / "policy.conf"
         path.parent.mkdir(exist_ok=True)
         path.write_text("[balancing]\nignore_vms: 200-299\n")
+        helper = FakeHelper(found.helper, found.server.world, found.pve)
+        helper.start()
         found.start_web()
         yield found
+        helper.close()
 
 
 def of(found: Any, name: str) -> dict[str, Any]:
@@ -55,3 +58,18 @@ def test_guests_that_the_caller_may_not_see_are_not_named(home: House) -> None:
     assert 102 in seen
     assert seen <= {vmid for vmid, guest in world.guests.items() if guest.pool == "web"}
     assert home.log_in("nobody@pve").refused("GET", "/rules")[:2] == (403, "forbidden")
+
+
+def test_how_guests_may_be_moved_is_set_in_the_policy(home: House) -> None:
+    root = home.log_in("root@pam")
+    change = {"digest": root.get("/policy")["digest"], "set": {"guests.104": "drains", "guests.105": "ask"}}
+    response = root.call("PUT", "/policy", change)
+    assert response.status_code == 200, response.text
+    found = {one["vmid"]: (one["mode"], one["source"]) for one in root.get("/rules")["guests"]}
+    assert (found[104], found[105], found[101]) == (("drains", "guests"), ("ask", "guests"), ("automatic", ""))
+    assert home.log("web").count("policy guests.104: not set -> drains; guests.105: not set -> ask by root@pam") == 1
+    wrong = root.refused("PUT", "/policy", {"digest": root.get("/policy")["digest"], "set": {"guests.104": "maybe", "guests.db": "ask"}})
+    assert wrong[0] == 400
+    assert "guests.db" in wrong[2]
+    assert "automatic, ask, drains or never" in wrong[2]
+    assert not home.log_in("audit@pve").get("/rules")["may"]["write"]["allowed"]

@@ -56,7 +56,7 @@ def test_a_guests_own_menu_asks_where_it_would_be_better_and_opens_pves_dialog(v
     guest = "{node: 'pve1', vmid: 101, type: 'qemu', name: 'web02', status: 'running'}"
     page.evaluate(f"Ext.create('PVE.qemu.CmdMenu', {{ pveSelNode: {{ data: {guest} }} }}).showAt(300, 200)")
     entries = [text.strip() for text in page.locator(".x-menu-item-text:visible").all_text_contents()]
-    assert entries == ["Shutdown", "Migrate", "Where better?", "Clone"]
+    assert entries == ["Shutdown", "Migrate", "Where better?", "Rebalancing", "Clone"]
     menu_item(page, "Where better?").click()
     sees(page, r"101 \(\w+\) (would be better on|is best where it is, on) pve\d")
     found = shown(page, "prsPlacesGrid")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ui.conftest import Picture, VisitPve
-from ui.hands import click, disabled, sees, shown, until, words_of
+from ui.hands import click, disabled, menu_item, rows, sees, shown, until, words_of
 from ui.stage import APART, Stage
 
 SCENE = "apart"
@@ -38,3 +38,28 @@ def test_broken_rules_are_named_and_mended_alone(visit: VisitPve, stage: Stage, 
     assert len(moves) == 1
     assert f"repairs tag {APART}, which keeps it apart from another guest on pve1" in moves[0][-1]
 
+
+
+def test_how_guests_may_be_moved_is_set_for_several_at_once(visit: VisitPve, stage: Stage, picture: Picture) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    click(page, "Rules")
+    shown(page, "prsRulesGrid")
+    page.locator(".x-tab:visible").filter(has_text="Guests").click()
+    shown(page, "prsGuestsGrid")
+    assert disabled(page, "May be moved")
+    chosen = "grid => grid.setSelection([101, 103].map(vmid => grid.getStore().getById(vmid)))"
+    page.evaluate(f"({chosen})(Ext.ComponentQuery.query('prsGuestsGrid')[0])")
+    click(page, "May be moved")
+    menu_item(page, "Drains only").click()
+
+    def modes() -> list[list[str]]:
+        return [row[2:] for row in rows(page, "prsGuestsGrid") if row[0][:3] in ("101", "103")]
+
+    until(page, lambda: modes() == [["Drains only", "Set for this guest"]] * 2, "the guests' new mode")
+    picture(page, "guests")
+    text = (stage._house.pve / "proxmox-rebalancing-service" / "policy.conf").read_text()
+    assert text == "[guests]\n101: drains\n103: drains\n"
+    click(page, "May be moved")
+    menu_item(page, "As tags, pools and lists say").click()
+    until(page, lambda: modes() == [["Automatic", ""]] * 2, "what tags say")

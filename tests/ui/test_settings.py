@@ -55,6 +55,8 @@ def test_what_is_saved_stands_in_the_policy_and_in_the_strip(visit: VisitPve, po
     picture(page, "settings")
     for name, text in (
         ("balancing-spread", "8"), ("service-automation", "suggest"), ("service-quiet", "mon..fri 08:00-18:00"),
+        ("balancing-memory", "assigned"), ("balancing-overcommit", "120"), ("balancing-idle_under", "10"),
+        ("service-schedule", "sat 03:00"),
         ("domains", "Rack1: pve1,pve2\n"),
         ("balancing-ignore_nodes", ["pve3"]), ("balancing-ignore_vms", ["101", "200-299"]), ("pools", ["db"]),
     ):  # fmt: skip
@@ -64,7 +66,8 @@ def test_what_is_saved_stands_in_the_policy_and_in_the_strip(visit: VisitPve, po
     text = policy.read_text()
     assert text.startswith("# ours\n[balancing]\nspread: 8\n")
     lists = ("rack1: pve1,pve2", "ignore_nodes: pve3", "ignore_vms: 101,200-299", "[pool db]")
-    for line in ("automation: suggest", "quiet: mon..fri 08:00-18:00", *lists):
+    plain = ("memory: assigned", "overcommit: 120", "idle_under: 10", "schedule: sat 03:00")
+    for line in ("automation: suggest", "quiet: mon..fri 08:00-18:00", *plain, *lists):
         assert f"\n{line}\n" in text, line
     sees(page, "Automatic balancing suggests plans")
     opened(page)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from prs.cli.main import VERBS, parser
-from prs.config.options import DOMAIN, OPTIONS, POOL_OPTIONS, STORAGE
+from prs.config.options import DOMAIN, GUEST, OPTIONS, POOL_OPTIONS, STORAGE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,7 +48,7 @@ def test_command_page_names_every_verb_and_option(pages: dict[str, str]) -> None
 def test_configuration_page_documents_every_option(pages: dict[str, str]) -> None:
     """One paragraph for each option, with its default."""
     page = pages["prs.conf.5"]
-    for option in (*OPTIONS, *POOL_OPTIONS, DOMAIN, STORAGE):
+    for option in (*OPTIONS, *POOL_OPTIONS, DOMAIN, STORAGE, GUEST):
         assert f".SH SECTION [{option.section}]\n" in page
         assert f".TP\n.B {option.name}\n" in page
         assert not option.default or f"Default: {option.default}." in page

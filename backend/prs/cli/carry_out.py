@@ -58,7 +58,8 @@ def plan_and_do(call: Call, request: PlanRequest) -> int:
         def beside(cluster: Cluster) -> Cluster:
             return arrived(keep_out(cluster, held, request.drain), jobs, request.drain)
 
-        policy = with_speeds(settings.policy, settings.state_dir)
+        # Of a pass that the configuration makes by itself nobody sees the plan.
+        policy = replace(with_speeds(settings.policy, settings.state_dir), unattended=getattr(call.options, "unattended", False))
         cluster, plan = make_plan(worker.api, policy, time.time(), request, beside, worker.holds.roster)
         if not call.json:
             show(call, cluster, plan)

@@ -195,7 +195,7 @@ def _without_verb(file: Path | None) -> argparse.Namespace:
     if load_settings(file or DEFAULT_PATH).daemon:
         return argparse.Namespace(verb=None, config=file)
     options = parser().parse_args(["run"])
-    options.config = file
+    options.config, options.unattended = file, True
     return options
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from prs.errors import ConfigError
 
 _LARGEST = 2**20  # bytes; anything longer is not a configuration
-_ENTRY = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,99}|\*)\s*[:=]\s*(.*)")
+_ENTRY = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,99}|\*)\s*[:=]\s*(.*)")
 _SECTION = re.compile(r"\[\s*([^\[\]]{1,128}?)\s*\]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 

@@ -142,7 +142,8 @@ def _load(path: Path, cluster: Path | None, account: str, instead: Mapping[Path,
         raise ConfigError([f"{source} line {line}: {sentence}." for source, line, sentence in where], [source for source, *_ in where])
     return Settings(
         source=path,
-        policy=replace(_policy(found), pools=tuple(found.pools.values()), domains=tuple(found.domains), storages=tuple(found.storages)),
+        policy=replace(_policy(found), pools=tuple(found.pools.values()), domains=tuple(found.domains), storages=tuple(found.storages),
+                       guests=tuple(sorted(found.guests.items()))),
         endpoint=None if missing else _endpoint(found),
         daemon=found.get("service", "daemon"),
         **_when(found),

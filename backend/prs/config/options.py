@@ -273,5 +273,10 @@ STORAGE = Option(
     "local-lvm,fast",
 )  # fmt: skip
 
+GUEST = Option(
+    "guests", "VMID", values.choice("automatic", "ask", "drains", "never"), "", "automatic, ask, drains or never",
+    "How the guest with this VMID may be moved: as plans want it, not by the schedule alone, only to empty its node, or never.", "ask",
+)  # fmt: skip
+
 SECTIONS = tuple(dict.fromkeys(option.section for option in OPTIONS))
 BY_NAME = {(option.section, option.name): option for option in OPTIONS}

@@ -9,7 +9,7 @@ from pathlib import Path
 from prs.config.ini import parse
 from prs.config.layers import POLICY, files_over, read_layers
 from prs.config.load import Origin, Settings, load_settings
-from prs.config.options import DOMAIN, OPTIONS, POOL_OPTIONS, STORAGE, Option
+from prs.config.options import DOMAIN, GUEST, OPTIONS, POOL_OPTIONS, STORAGE, Option
 from prs.config.policy_edit import digest, key_of
 from prs.config.resolve import of_the_cluster
 from prs.errors import ConfigError
@@ -89,13 +89,14 @@ def _plain(settings: Settings, entries: Mapping[str, str]) -> Iterator[PolicyOpt
 
 
 def _named(file: str, text: str, over: Mapping[str, tuple[str, str]]) -> Iterator[PolicyOption]:
-    """Those of pools, domains and storages that the policy sets; a node's file replaces a pool, and all domains or storages, as a whole."""
+    """Those of pools, domains, storages and single guests that the policy sets; a node's file replaces all but the last as a whole."""
     table: dict[str, Option] = {option.name: option for option in POOL_OPTIONS}
     for entry in parse(text).entries:
         word = entry.section.partition(" ")[0]
-        option = table.get(entry.name) if word == "pool" else {"domains": DOMAIN, "storages": STORAGE}.get(word)
+        option = table.get(entry.name) if word == "pool" else {"domains": DOMAIN, "storages": STORAGE, "guests": GUEST}.get(word)
         if option is not None:
-            replaced = next((source for key, (_, source) in over.items() if _same(key, entry.section)), "")
+            same = [source for key, (_, source) in over.items() if _same(key, entry.section) and word != "guests"]
+            replaced = same[0] if same else over.get(key_of(entry), ("", ""))[1]
             value, source = over.get(key_of(entry), ("", replaced)) if replaced else (entry.value, f"{file} line {entry.line}")
             yield _option(key_of(entry), option, entry.value, value, source, bool(replaced))
 

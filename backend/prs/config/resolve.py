@@ -11,7 +11,7 @@ from prs.config.ini import Entry
 from prs.config.layers import Layer
 from prs.config.mistakes import read_value, shown
 from prs.config.options import BY_NAME, OPTIONS, SECTIONS
-from prs.model import Pool
+from prs.model import Mode, Pool
 from prs.similar import in_brackets
 
 Place = tuple[int, int]  # number of the layer and line in it; (-1, 0): nowhere
@@ -39,6 +39,7 @@ class Found:
     pools: dict[str, Pool] = field(default_factory=dict)
     domains: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     storages: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    guests: dict[int, Mode] = field(default_factory=dict)
 
     def get(self, section: str, name: str) -> Any:
         """The value that counts."""
@@ -75,6 +76,7 @@ def resolve(layers: Sequence[Layer], mistakes: Mistakes) -> Found:
         own = list(layer.lines.mistakes)
         _options(layer, number, found, own)
         found.pools.update({pool.name: pool for pool in sections.read_pools(layer.lines, own)})
+        found.guests.update(sections.read_guests(layer.lines, own))
         if domains := sections.read_domains(layer.lines, own):
             found.domains[:] = domains
         if storages := sections.read_storages(layer.lines, own):

@@ -1,25 +1,27 @@
-"""Reads the sections of prs.conf that the administrator names: [pool NAME], [domains] and [storages], whose lines are named too."""
+"""Reads the sections of prs.conf with names of the administrator's choice: [pool NAME], and lines of [domains], [storages] and [guests]."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from prs.config.ini import Entry, Lines
 from prs.config.mistakes import read_value, shown
-from prs.config.options import DOMAIN, POOL_OPTIONS, STORAGE
+from prs.config.options import DOMAIN, GUEST, POOL_OPTIONS, STORAGE
 from prs.config.values import POOL_NAME
-from prs.model import Pool
+from prs.model import Mode, Pool
 from prs.similar import in_brackets
 
 Domains = tuple[tuple[str, tuple[str, ...]], ...]
 Storages = tuple[tuple[str, tuple[str, ...]], ...]
-SECTIONS = ("pool NAME", "domains", "storages")
+SECTIONS = ("pool NAME", "domains", "storages", "guests")
+_VMID = re.compile("[1-9][0-9]{0,8}")
 
 
 def is_place(section: str) -> bool:
     """True for a section that is read here."""
-    return section in ("domains", "storages") or section.split(maxsplit=1)[:1] == ["pool"]
+    return section in ("domains", "storages", "guests") or section.split(maxsplit=1)[:1] == ["pool"]
 
 
 def read_pools(lines: Lines, mistakes: list[tuple[int, str]]) -> tuple[Pool, ...]:
@@ -89,3 +91,19 @@ def read_storages(lines: Lines, mistakes: list[tuple[int, str]]) -> Storages:
             continue
         found[entry.name], first[name] = read_value(STORAGE, entry, mistakes) or (), entry.line
     return tuple(found.items())
+
+
+def read_guests(lines: Lines, mistakes: list[tuple[int, str]]) -> dict[int, Mode]:
+    """Read the lines of [guests]: how each guest may be moved, by its VMID."""
+    found: dict[int, Mode] = {}
+    first: dict[str, int] = {}
+    for entry in (entry for entry in lines.entries if entry.section == "guests"):
+        if not _VMID.fullmatch(entry.name):
+            mistakes.append((entry.line, f"[guests] '{shown(entry.name)}' is no VMID: write 101: ask"))
+        elif entry.name in first:
+            mistakes.append((entry.line, f"[guests] {entry.name} is given a second time (first on line {first[entry.name]})"))
+        else:
+            first[entry.name] = entry.line
+            if (mode := read_value(GUEST, entry, mistakes)) is not None:
+                found[int(entry.name)] = mode
+    return found

@@ -22,8 +22,8 @@ from prs.model.cluster import (
 from prs.model.forecast import HALF_HOUR, Forecast, Outlook, Reading
 from prs.model.placement import Candidate, Disk, NewGuest, Placed, Placement
 from prs.model.plan import Headroom, Move, NodeLoad, Plan, Stay, Term
-from prs.model.policy import Policy, Pool
-from prs.model.rules import BindingRule, BoundGuest, RuleKind, RuleState
+from prs.model.policy import Mode, Policy, Pool
+from prs.model.rules import BindingRule, BoundGuest, GuestMode, RuleKind, RuleState
 
 __all__ = [
     "CUT_OFF_LOCK",
@@ -38,11 +38,13 @@ __all__ = [
     "Disk",
     "Forecast",
     "Guest",
+    "GuestMode",
     "Headroom",
     "Kind",
     "Levelled",
     "Memory",
     "Method",
+    "Mode",
     "Move",
     "NewGuest",
     "Node",

@@ -7,6 +7,9 @@ from typing import Literal
 
 from prs.model.cluster import Levelled, Memory, Method, Resource
 
+# How a guest may be moved: as plans want it; only by what a person has started; only to empty its node; not at all.
+Mode = Literal["automatic", "ask", "drains", "never"]
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -64,6 +67,8 @@ class Policy:
     overcommit: float = 1.0  # share of a node's memory that assigned or reserved memory may add up to
     speeds: tuple[tuple[str, str, float], ...] = ()  # (source, target, bytes per second) as finished migrations showed
 
+    guests: tuple[tuple[int, Mode], ...] = ()  # said of single guests, by vmid; goes over tags, pools and ignore_guests
+    unattended: bool = False  # the plan is carried out without anybody having seen it
     by_pressure: bool = False  # levelled only while a node is under pressure, and by what it waits for; `method` is for all else
     pressure_over: float = 0.2  # share of the time that a node's tasks wait for memory or CPU above which it is under pressure
 

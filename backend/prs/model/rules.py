@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from prs.model.policy import Mode
+
 RuleKind = Literal["together", "apart", "nodes", "domain", "alone"]
 # missed: a mere preference that is not met; unmet: no plan can keep it; unknown: kept as far as its guests can be seen.
 RuleState = Literal["kept", "missed", "broken", "unmet", "unknown"]
@@ -38,3 +40,15 @@ class BindingRule:
     wide: bool = False  # an `apart` rule that holds across racks and rooms
     state: RuleState = "kept"
     reason: str = ""  # what breaks it, or keeps it from being met, in words
+
+
+@dataclass(frozen=True, slots=True)
+class GuestMode:
+    """How a guest may be moved, and what says so: guests (the settings of single guests), ignore_vms, tag NAME, pool NAME; "" = nothing."""
+
+    vmid: int
+    name: str
+    kind: str
+    node: str
+    mode: Mode
+    source: str

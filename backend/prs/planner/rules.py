@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from prs.model import BindingRule, BoundGuest, Cluster, Guest, Policy, Rule
+from prs.model import BindingRule, BoundGuest, Cluster, Guest, GuestMode, Policy, Rule
 from prs.planner.explain.unmet import impossible
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.locations import located
@@ -97,11 +97,23 @@ class _View:
         """Guests that are left where they are, by what says so."""
         found = dict[Alone, list[Guest]]()
         for guest in self.limits.guests.values():
-            for one in dict.fromkeys(filter(None, (self.limits.left_alone(guest), self.limits.lost(guest)))):
+            mode, wish = self.limits.wish(guest)
+            for one in dict.fromkeys(filter(None, (None if mode == "automatic" else wish, self.limits.lost(guest)))):
                 found.setdefault(one, []).append(guest)
         for one, guests in found.items():
             lost = any(self.limits.lost(guest) == one for guest in guests)
             yield BindingRule(one.name, "alone", one.source, _bound(guests), state="unmet" if lost else "kept", reason=one.reason)
+
+
+def modes_of(cluster: Cluster, policy: Policy) -> tuple[GuestMode, ...]:
+    """How each guest of the snapshot may be moved, and what says so; templates run nowhere and are left out."""
+    limits, found = FixedLimits(cluster, policy), list[GuestMode]()
+    for guest in limits.guests.values():
+        mode, alone = limits.wish(guest)
+        source = "" if alone is None else alone.name if alone.source == "configuration" else f"{alone.source} {alone.name}"
+        if not guest.template:
+            found.append(GuestMode(guest.vmid, guest.name, guest.kind, guest.node, mode, source))
+    return tuple(found)
 
 
 def _bound(guests: Sequence[Guest]) -> tuple[BoundGuest, ...]:

@@ -1,4 +1,4 @@
-// Every rule that binds guests, and a plan that repairs the broken ones and nothing else.
+// Every rule that binds guests, a plan that repairs the broken ones and nothing else, and how each guest may be moved.
 Ext.define('PRS.RulesWindow', {
     extend: 'Ext.window.Window',
     xtype: 'prsRulesWindow',
@@ -9,6 +9,9 @@ Ext.define('PRS.RulesWindow', {
     modal: true,
     constrain: true,
     layout: { type: 'vbox', align: 'stretch' },
+
+    // Of a guest, from its own menu: {vmid, ...} as in PVE's tree.
+    guest: undefined,
 
     listeners: { afterrender: 'onShow' },
 
@@ -21,18 +24,34 @@ Ext.define('PRS.RulesWindow', {
 
         onShow: async function () {
             let me = this;
+            let { guest } = me.getView();
+            if (guest) {
+                me.lookup('tabs').setActiveTab(me.lookup('guests'));
+            }
+            await me.load();
+            if (guest && !me.destroyed) {
+                me.lookup('guests').choose(Number(guest.vmid));
+            }
+        },
+
+        load: async function (notes) {
+            let me = this;
             me.say(PRS.Format.busy(gettext('Reading the rules')));
             try {
                 let found = await PRS.Api.get('/rules');
                 if (!me.destroyed) {
-                    me.fill(found);
+                    me.fill(found, notes || []);
                 }
             } catch (err) {
                 me.failed(err);
             }
         },
 
-        fill: function (found) {
+        onSaved: function (notes) {
+            this.load(notes);
+        },
+
+        fill: function (found, notes) {
             let me = this;
             let count = (state) => found.rules.filter((rule) => rule.state === state).length;
             let broken = count('broken');
@@ -43,9 +62,10 @@ Ext.define('PRS.RulesWindow', {
                 count('unmet'),
             );
             let sum = broken || count('unmet') ? PRS.Format.warning(words) : PRS.Format.good(words);
-            let problems = found.problems.map((text) => PRS.Format.warning(text));
+            let problems = [...notes, ...found.problems].map((text) => PRS.Format.warning(text));
             me.say([sum, ...problems].join('<br>'));
             me.lookup('rules').fill(found.rules);
+            me.lookup('guests').fill(found.guests, found.may.write);
             let some = PRS.Format.right(broken > 0, gettext('No rule is broken.'));
             let tip = gettext('Plan what repairs the broken rules and moves nothing else');
             PRS.Format.gate(me.lookup('mend'), found.may.mend.allowed ? some : found.may.mend, tip);
@@ -101,7 +121,21 @@ Ext.define('PRS.RulesWindow', {
             scrollable: 'y',
             autoEl: { tag: 'div', role: 'status', 'aria-live': 'polite' },
         },
-        { xtype: 'prsRulesGrid', reference: 'rules', flex: 1 },
+        {
+            xtype: 'tabpanel',
+            reference: 'tabs',
+            flex: 1,
+            border: false,
+            items: [
+                { xtype: 'prsRulesGrid', reference: 'rules', title: gettext('Rules') },
+                {
+                    xtype: 'prsGuestsGrid',
+                    reference: 'guests',
+                    title: gettext('Guests'),
+                    listeners: { saved: 'onSaved' },
+                },
+            ],
+        },
     ],
 
     buttons: [

@@ -14,6 +14,11 @@ Ext.define('PRS.SettingsFields', {
             ['all', gettext('All three')],
             ['pressure', gettext('Pressure')],
         ];
+        let memories = [
+            ['used', gettext('In use')],
+            ['assigned', gettext('Assigned')],
+            ['reserved', gettext('Reserved by balloons')],
+        ];
         let spare = [
             ['warn', gettext('Warn')],
             ['require', gettext('Require')],
@@ -23,7 +28,7 @@ Ext.define('PRS.SettingsFields', {
             [
                 gettext('Automatic runs'),
                 me.choice('service.automation', gettext('Level'), levels),
-                me.text('service.schedule', gettext('Schedule'), '24, 02:30, sat 03:00'),
+                me.schedule(),
                 me.text('service.quiet', gettext('Quiet windows'), 'mon..fri 08:00-18:00'),
                 me.yes('service.wait_for_backups', gettext('Wait for backups')),
                 me.text('service.after_return', gettext('Wait after a return (min)')),
@@ -33,7 +38,11 @@ Ext.define('PRS.SettingsFields', {
                 gettext('Balancing'),
                 me.choice('balancing.method', gettext('Level by'), methods),
                 me.text('balancing.spread', gettext('Spread (%)')),
+                me.choice('balancing.memory', gettext('Memory that counts'), memories),
+                me.text('balancing.overcommit', gettext('Overcommit (%)')),
                 me.text('balancing.only_over', gettext('Only over (%)'), 'memory 80, cpu 90'),
+                me.text('balancing.idle_under', gettext('Idle under (%)')),
+                me.text('balancing.pressure_over', gettext('Pressure over (%)')),
                 me.text('balancing.hot', gettext('At once over (%)')),
                 me.text('balancing.max_moves', gettext('Migrations per run')),
                 me.text('balancing.max_gib', gettext('GiB per run')),
@@ -75,6 +84,15 @@ Ext.define('PRS.SettingsFields', {
     text: function (name, label, example) {
         let field = { xtype: 'textfield', fieldLabel: label, prsExample: example };
         return this.one(name, { field: field });
+    },
+
+    // With PVE's own list of calendar events where it has one; hours and spans of time are typed.
+    schedule: function () {
+        let made = this.text('service.schedule', gettext('Schedule'), '24, 02:30, sat 03:00');
+        if (Ext.ClassManager.getNameByAlias('widget.pveCalendarEvent')) {
+            Object.assign(made.field, { xtype: 'pveCalendarEvent', forceSelection: false });
+        }
+        return made;
     },
 
     choice: function (name, label, values) {

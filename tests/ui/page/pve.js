@@ -22,6 +22,16 @@ Ext.define('Proxmox.window.TaskViewer', {
     },
 });
 
+Ext.define('PVE.form.CalendarEvent', {
+    extend: 'Ext.form.field.ComboBox',
+    xtype: 'pveCalendarEvent',
+    editable: true,
+    valueField: 'value',
+    queryMode: 'local',
+    store: { fields: ['value', 'text'], data: [{ value: '21:00', text: 'Every day 21:00' }] },
+    displayTpl: ['<tpl for=".">', '{value}', '</tpl>'],
+});
+
 Ext.define('PVE.Utils', {
     singleton: true,
     isStandaloneNode: () => false,

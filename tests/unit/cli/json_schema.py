@@ -14,7 +14,7 @@ from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
 from prs.engine.rolling.preview import Turn
 from prs.engine.rolling.runs import RollingRun
-from prs.model import BindingRule, Cluster, Placement, Plan
+from prs.model import BindingRule, Cluster, GuestMode, Placement, Plan
 from prs.pve.check.findings import Finding
 
 Schema = dict[str, Any]
@@ -74,7 +74,7 @@ def document() -> Schema:
                 {"type": "object", "additionalProperties": {"type": "string"}},
             ]
         },
-        "rules": record(rules=listing(rule), problems=TEXTS),
+        "rules": record(rules=listing(rule), guests=listing(schema_of(GuestMode, found)), problems=TEXTS),
         "drain": {"anyOf": [done, rolling, record(rolling_plan=listing(schema_of(Turn, found)))]},
         "resume": {"anyOf": [record(jobs=listing(job)), rolling]},
         "release": {"anyOf": [done, record(plan=null, job=null, held=listing(hold))]},

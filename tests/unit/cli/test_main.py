@@ -185,7 +185,7 @@ def test_without_a_verb_the_configuration_decides(text: str, module: Any, tmp_pa
     monkeypatch.setattr(module, "act", act)
     assert cli.main(["-c", str(path)]) == 0
     assert seen[0].config == path
-    assert module is daemon or vars(seen[0]) == vars(cli.parser().parse_args(["run", "-c", str(path)]))
+    assert module is daemon or vars(seen[0]) == {**vars(cli.parser().parse_args(["run", "-c", str(path)])), "unattended": True}
 
 
 # Logging and display of a call.

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import strategies as st
 
 from prs.config.load import Settings, load_settings
-from prs.config.options import DOMAIN, OPTIONS, POOL_OPTIONS, STORAGE
+from prs.config.options import DOMAIN, GUEST, OPTIONS, POOL_OPTIONS, STORAGE
 from prs.errors import ConfigError
 
-ALL = (*OPTIONS, *POOL_OPTIONS, DOMAIN, STORAGE)
+ALL = (*OPTIONS, *POOL_OPTIONS, DOMAIN, STORAGE, GUEST)
 SHIPPED = Path(__file__).parents[3] / "backend" / "prs.conf"
 LOGIN = "[proxmox]\napi_host: pve1\napi_user: root@pam\napi_pass: FooBar\n"
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=40)

@@ -9,6 +9,7 @@ import pytest
 
 from prs.config.layers import signature
 from prs.config.load import keep_good, load_settings
+from prs.config.policy_view import view
 from prs.errors import ConfigError
 
 ACCOUNT = "[proxmox]\napi_host: 10.0.0.1\napi_token: prs@pve!cluster=hunter2\n"
@@ -81,6 +82,14 @@ def test_pools_are_replaced_one_by_one_and_domains_as_a_whole(machine: Machine) 
     policy = load_settings(machine.conf, pve=machine.pve).policy
     assert {pool.name: pool.keep for pool in policy.pools} == {"a": "apart", "b": "together"}
     assert policy.domains == (("room", ("pve1", "pve2")),)
+
+
+def test_what_is_said_of_single_guests_is_replaced_one_by_one(machine: Machine) -> None:
+    machine.policy.write_text("[guests]\n101: ask\n102: never\n")
+    machine.conf.write_text("[guests]\n102: drains\n")
+    assert load_settings(machine.conf, pve=machine.pve).policy.guests == ((101, "ask"), (102, "drains"))
+    told = {one.name: (one.value, one.overruled) for one in view(machine.conf, machine.pve).options if one.name.startswith("guests.")}
+    assert told == {"guests.101": ("ask", False), "guests.102": ("drains", True)}
 
 
 def test_mistakes_of_all_layers_at_once_with_their_file(machine: Machine) -> None:

@@ -46,7 +46,7 @@ schedule: 1w
         "FILE line 8: [proxmox] verify_ssl = 'maybe': allowed: 1 (yes) or 0 (no).",
         "FILE line 9: [proxmox] api_pass is given a second time (first on line 7).",
         "FILE line 10: unknown section [balencing] (did you mean 'balancing'?); allowed are [proxmox], [balancing], [service], [web], "
-        "[pool NAME], [domains], [storages].",
+        "[pool NAME], [domains], [storages], [guests].",
         "FILE line 13: [balancing] method = 'ram': allowed: memory, disk, cpu, all or pressure.",
         "FILE line 14: [balancing] has no option 'daemon'; it belongs under [service].",
         "FILE line 15: [balancing] method is given a second time (first on line 13).",
@@ -160,3 +160,12 @@ def test_any_file_is_read_or_refused_in_words(tmp_path_factory: pytest.TempPathF
     except ConfigError as error:
         found = error.mistakes
     assert all(mistake.startswith(str(directory)) and mistake.endswith(".") for mistake in found)
+
+
+def test_mistakes_in_what_is_said_of_single_guests(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, "[guests]\n101: drain\ndb: ask\n0: ask\n102: ask\n102: never\n") == [
+        "FILE line 2: [guests] 101 = 'drain' (did you mean 'drains'?): allowed: automatic, ask, drains or never.",
+        "FILE line 3: [guests] 'db' is no VMID: write 101: ask.",
+        "FILE line 4: [guests] '0' is no VMID: write 101: ask.",
+        "FILE line 6: [guests] 102 is given a second time (first on line 5).",
+    ]

@@ -54,6 +54,7 @@ def test_each_example_in_the_shipped_file_is_allowed(tmp_path: Path) -> None:
     # The certificate of the example exists on cluster nodes only, and a password and a token exclude each other.
     for left_out in ("api_pass", "api_token"):
         lines = [line for line in SHIPPED.read_text().splitlines() if not line.startswith(("#ca_file", f"#{left_out}"))]
-        settings = load(tmp_path, "\n".join(re.sub(r"^#(\w+: |\[)", r"\1", line) for line in lines).replace("root@pam", "prs@pve"))
+        text = "\n".join(re.sub(r"^#(\w+: |\[)", r"\1", line) for line in lines)
+        settings = load(tmp_path, text.replace("root@pam", "prs@pve").replace("VMID: ", "101: "))
         assert settings.endpoint is not None
         assert settings.warnings == ()

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from prs.model import BindingRule, Cluster, Guest, Policy, Pool, Rule
-from prs.planner.plan import check_plan, plan_balance
-from prs.planner.rules import rules_of
+from prs.model import BindingRule, Cluster, Guest, Mode, Policy, Pool, Rule
+from prs.planner.plan import check_plan, plan_balance, plan_drain
+from prs.planner.rules import modes_of, rules_of
 from unit.planner_scenes import cluster, guest, lopsided, node
 
 NODES = (node("pve1"), node("pve2"), node("pve3"))
@@ -115,3 +115,48 @@ def test_a_rule_that_no_move_repairs_is_named() -> None:
     plan = plan_balance(cluster(*NODES, *guests, rules=(Rule("pair", "apart", (1, 2)),)), Policy(), 0.0, "mend")
     assert (plan.moves, plan.summary) == ((), "Nothing to do: no move was found that repairs a broken rule.")
     assert any("HA rule pair" in words for words in plan.warnings)
+
+
+def moved(policy: Policy, drain: str = "", tag: str = "plain") -> bool:
+    """Whether the plan moves guest 1, the only one that can leave pve1, to level or to empty that node or another one."""
+    guests = [guest(1, "pve1", 40, tags=(tag,)), guest(2, "pve1", 40, lock="suspended"), guest(3, "pve2", 10)]
+    snapshot = cluster(*NODES, *guests)
+    plan = plan_drain(snapshot, policy, drain, 0.0, leave=True) if drain else plan_balance(snapshot, policy, 0.0)
+    assert check_plan(snapshot, policy, plan) == []
+    return 1 in [move.vmid for move in plan.moves]
+
+
+@pytest.mark.parametrize(("mode", "attended", "by_schedule", "drained"), [
+    ("automatic", True, True, True), ("ask", True, False, True), ("drains", False, False, True), ("never", False, False, False),
+])  # fmt: skip
+def test_how_a_guest_may_be_moved(mode: Mode, attended: bool, by_schedule: bool, drained: bool) -> None:
+    policy = Policy(guests=((1, mode),))
+    assert (moved(policy), moved(replace(policy, unattended=True)), moved(policy, "pve1")) == (attended, by_schedule, drained)
+
+
+@pytest.mark.parametrize("tag", ["plain", "plb_ignore_me"])
+def test_what_is_said_of_a_guest_goes_over_tags_and_lists(tag: str) -> None:
+    left = Policy(ignore_guests=("1",) if tag == "plain" else ())
+    assert not moved(left, tag=tag)
+    assert not moved(left, "pve1", tag=tag), "left alone by a list or a tag it blocks a drain"
+    assert moved(replace(left, guests=((1, "drains"),)), "pve1", tag=tag)
+    assert moved(replace(left, guests=((1, "automatic"),)), tag=tag)
+
+
+def test_a_guest_for_drains_only_is_in_no_way_of_one_and_comes_back() -> None:
+    policy, snapshot = Policy(guests=((1, "drains"),)), cluster(*NODES, guest(1, "pve1", 4), guest(2, "pve2", 4))
+    assert plan_drain(snapshot, policy, "pve1", 0.0).feasible
+    assert plan_drain(snapshot, Policy(guests=((1, "never"),)), "pve1", 0.0).blockers[0].reason == "is never to be moved"
+    assert [move.vmid for move in plan_drain(snapshot, policy, "pve2", 0.0).moves] == [2], "to make room it is not moved"
+    back = replace(policy, targets=((1, "pve2"),), ignored=True)
+    assert [move.vmid for move in plan_balance(snapshot, back, 0.0).moves] == [1]
+
+
+def test_each_guest_has_its_mode_and_what_says_so() -> None:
+    policy = Policy(guests=((1, "ask"), (4, "automatic")), ignore_guests=("2",))
+    found = modes_of(four(tags={3: "plb_ignore_x", 4: "plb_ignore_x"}), policy)
+    assert [(one.vmid, one.mode, one.source) for one in found] == [
+        (1, "ask", "guests"), (2, "never", "ignore_vms"), (3, "never", "tag plb_ignore_x"), (4, "automatic", "guests"),
+    ]  # fmt: skip
+    told = {rule.reason: [bound.vmid for bound in rule.guests] for rule in rules_of(four(), policy, {1, 2, 3, 4})}
+    assert told == {"is moved only by plans that somebody has started": [1], "is ignored by the configuration": [2]}

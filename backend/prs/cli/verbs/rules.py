@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from prs import snapshot_file
 from prs.cli import exits
@@ -13,9 +13,9 @@ from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.planning import PlanRequest, read_to_plan
 from prs.helper import client
-from prs.model import BindingRule
+from prs.model import Cluster
 from prs.planner.problem.locations import wanted
-from prs.planner.rules import rules_of
+from prs.planner.rules import modes_of, rules_of
 from prs.pve.read.locations import with_locations
 from prs.pve.roster import everyone, roster_in
 
@@ -24,22 +24,24 @@ def act(call: Call) -> int:
     """Show the rules; one that is broken is a result and no error."""
     offline = call.options.snapshot is not None
     settings = call.settings(offline=offline)
-    found, problems = _saved(call, settings) if offline else _live(call, settings)
+    cluster, everybody = _saved(call) if offline else _live(call, settings)
+    found = rules_of(cluster, settings.policy, everybody)
     if call.json:
-        call.print_json({"rules": [to_json(one) for one in found], "problems": list(problems)})
+        guests = [to_json(one) for one in modes_of(cluster, settings.policy)]
+        call.print_json({"rules": [to_json(one) for one in found], "guests": guests, "problems": list(cluster.problems)})
     else:
-        call.print(rules_page(found, problems, call.style))
+        call.print(rules_page(found, cluster.problems, call.style))
     return exits.DONE
 
 
-def _saved(call: Call, settings: Settings) -> tuple[Sequence[BindingRule], Sequence[str]]:
+def _saved(call: Call) -> tuple[Cluster, Collection[int] | None]:
+    """The cluster, and the vmids of all its guests where that is known."""
     cluster = snapshot_file.read(call.options.snapshot)
-    everybody = None if cluster.hidden else {guest.vmid for guest in cluster.guests}
-    return rules_of(cluster, settings.policy, everybody), cluster.problems
+    return cluster, None if cluster.hidden else {guest.vmid for guest in cluster.guests}
 
 
-def _live(call: Call, settings: Settings) -> tuple[Sequence[BindingRule], Sequence[str]]:
+def _live(call: Call, settings: Settings) -> tuple[Cluster, Collection[int] | None]:
     api, policy, roster = call.connect(settings.require_endpoint()), settings.policy, roster_in(client.PVE)
     cluster = read_to_plan(api, policy, time.time(), PlanRequest(), roster)
     cluster = with_locations(api, cluster) if wanted(cluster, policy) else cluster
-    return rules_of(cluster, policy, everyone(roster, cluster, api.user)), cluster.problems
+    return cluster, everyone(roster, cluster, api.user)

@@ -161,6 +161,7 @@ class Schedule:
             return False
         held = self._holds.held()
         policy, memory, moved = self._recorder.learned(api, settings.policy), self._recorder.memory, self._journal.moved_since(now - DAY)
+        policy = replace(policy, unattended=settings.level == "on")
         cluster, plan = make_plan(api, policy, now, None, lambda cluster: keep_out(cluster, held), self._holds.roster,
                                   lambda cluster: memory.forecast(cluster, now, moved))
         self._recorder.made(reading_of(cluster))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from prs.model import CUT_OFF_LOCK, Cluster, Guest, Move, Node, Policy, Rule, unlocking
+from prs.model import CUT_OFF_LOCK, Cluster, Guest, Mode, Move, Node, Policy, Rule, unlocking
 from prs.planner.problem.domains import Domains
 from prs.planner.problem.hardware import Hardware
 from prs.planner.problem.names import Ignored, unmatched
@@ -14,6 +14,10 @@ from prs.planner.problem.storage_map import StorageMap
 from prs.planner.problem.tags_and_pools import Alone, read_tags_and_pools
 from prs.planner.quantities import gib
 
+WISHES: dict[Mode, str] = {
+    "automatic": "is moved as plans want it", "ask": "is moved only by plans that somebody has started",
+    "drains": "is moved only to empty its node", "never": "is never to be moved",
+}  # fmt: skip
 MOVABLE = ("running", "paused", "stopped")
 
 
@@ -31,6 +35,7 @@ class FixedLimits:
         self.storages = {(storage.name, storage.node): storage for storage in cluster.storages}
         self.storage_map = StorageMap(policy, self.storages)
         self.hardware = Hardware(self.nodes, policy.unlike_cpus == "warn")
+        self._modes: dict[int, Mode] = dict(policy.guests)
         self._migrating = frozenset(cluster.migrating)
         self._wishes = dict(policy.targets) if drain else {}
         found = read_tags_and_pools(cluster, policy, (bool(drain) and stopped) or policy.stopped)
@@ -110,13 +115,23 @@ class FixedLimits:
             return "left to PVE's own auto-rebalance, which is on and manages it"
         return ""
 
-    def left_alone(self, guest: Guest) -> Alone | None:
-        """What leaves the guest where it is by the administrator's wish; None when nothing does."""
+    def wish(self, guest: Guest) -> tuple[Mode, Alone | None]:
+        """How the guest may be moved by the administrator's wish, and what says so; what is said of it alone goes over all else."""
+        if guest.vmid in self._modes:
+            mode = self._modes[guest.vmid]
+            return mode, Alone("configuration", "guests", WISHES[mode])
         if guest.vmid in self._alone:
-            return self._alone[guest.vmid]
-        if not self.policy.ignored and self._ignored_guests.has(guest.name, str(guest.vmid)):
-            return Alone("configuration", "ignore_vms", "is ignored by the configuration")
-        return self.lost(guest)
+            return "never", self._alone[guest.vmid]
+        if self._ignored_guests.has(guest.name, str(guest.vmid)):
+            return "never", Alone("configuration", "ignore_vms", "is ignored by the configuration")
+        return "automatic", None
+
+    def left_alone(self, guest: Guest) -> Alone | None:
+        """What leaves the guest where it is in this plan; None when nothing does."""
+        mode, alone = self.wish(guest)
+        asked = bool(self.drain) or not self.policy.unattended
+        free = {"automatic": True, "ask": asked, "drains": guest.node == self.drain, "never": False}[mode]
+        return self.lost(guest) if free or self.policy.ignored else alone
 
     def lost(self, guest: Guest) -> Alone | None:
         """What binds the guest to nodes that this cluster does not have; None when nothing does."""

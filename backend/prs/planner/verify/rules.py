@@ -50,7 +50,11 @@ class Reading:
         if guest.template:
             return ""
         marks = [found.groups() for tag in guest.tags if (found := _MARK.fullmatch(tag))] if self.policy.tags else []
-        if any(kind.lower() == "ignore" for kind, _ in marks) and not self.policy.ignored:
+        said = next((mode for vmid, mode in self.policy.guests if vmid == guest.vmid), "")
+        if said and not self.policy.ignored and self._denied(said, guest):
+            return f"it is said of it alone that it is moved {said}"
+        ignores = not said and not self.policy.ignored
+        if ignores and any(kind.lower() == "ignore" for kind, _ in marks):
             return "a tag leaves it where it is"
         wanted = {name.casefold() for kind, name in marks if kind.lower() == "pin"}
         pins = " or ".join(sorted(tag.lower() for tag in guest.tags if tag.lower().startswith("plb_pin")))
@@ -58,13 +62,19 @@ class Reading:
             return f"its tags pin it to {', '.join(sorted(wanted))}"
         for pool in self.policy.pools:
             within = (guest.pool.casefold() + "/").startswith(pool.name.casefold() + "/")
-            if within and pool.ignore and not self.policy.ignored and not self._taken_out(guest, pool):
+            if within and pool.ignore and ignores and not self._taken_out(guest, pool):
                 return f"its pool {pool.name} is ignored"
             if within and f"pool {pool.name}" in self.policy.relaxed:
                 continue
             if within and pool.nodes and pool.strict and target.casefold() not in map(str.casefold, pool.nodes):
                 return f"its pool {pool.name} is bound to {', '.join(pool.nodes)}"
         return ""
+
+    def _denied(self, mode: str, guest: Guest) -> bool:
+        """Whether this is no plan for a guest that may be moved so."""
+        if mode == "ask":
+            return self.policy.unattended and not self._drain
+        return mode == "never" or (mode == "drains" and guest.node != self._drain)
 
     def _taken_out(self, guest: Guest, pool: Pool) -> bool:
         """Whether a pool nested in this one, which the guest is in, is said not to be ignored, and none further in that it is."""

@@ -8,7 +8,7 @@ from prs.codec import to_json
 from prs.config.policy_view import PolicyOption, PolicyView
 from prs.engine.journal.automation import Automation, Balancing
 from prs.engine.journal.jobs import Step
-from prs.model import BindingRule, BoundGuest, Candidate, Headroom, Move, NodeLoad, Placed, Placement, Plan, Stay, Term
+from prs.model import BindingRule, BoundGuest, Candidate, GuestMode, Headroom, Move, NodeLoad, Placed, Placement, Plan, Stay, Term
 
 GIB = 2**30
 _UPID = "UPID:pve1:0000013B:00032F5A:6B02B9EC:qmigrate:102:admin@pve:"
@@ -138,7 +138,8 @@ ANSWERS: dict[str, Any] = {
     "rules": {"rules": [to_json(BindingRule(
         "plb_anti_affinity_db", "apart", "tag", (BoundGuest(102, "db01", "qemu", "pve1"), BoundGuest(103, "db02", "qemu", "pve1")),
         state="broken", reason="102 (db01) and 103 (db02) are on pve1",
-    ))], "problems": [], "may": {"mend": _YES}},
+    ))], "guests": [to_json(GuestMode(102, "db01", "qemu", "pve1", "ask", "guests"))], "problems": [],
+              "may": {"mend": _YES, "write": _YES}},
     "released": {"node": "pve1", "released": True, "message": ""},
     "maintenance": {"node": "pve1", "enabled": True, "message": "The HA manager will put pve1 into maintenance within about 20 seconds."},
 }  # fmt: skip

@@ -88,7 +88,7 @@ def _paths() -> dict[str, Any]:
             "put": _call("Change the cluster-wide policy; needs Sys.Modify on /.", ref("ClusterPolicy"), "policy", ref("PolicyRequest"),
                          extra={"409": "it is another version by now (code changed), or root's helper cannot write it (code helper)"}),
         },
-        "/rules": {"get": _call("Every rule that binds guests, and how it stands.", ref("Rules"), "rules", extra=unseen)},
+        "/rules": {"get": _call("Every rule that binds guests, and how each may be moved.", ref("Rules"), "rules", extra=unseen)},
         "/placements": {"post": _call("Where guests should go; nothing moves.", ref("Placement"), "placement", ref("PlacementRequest"),
                                       extra=sense)},
         "/jobs": {

@@ -13,6 +13,7 @@ from prs.model import (
     BindingRule,
     BoundGuest,
     Guest,
+    GuestMode,
     Headroom,
     Levelled,
     Memory,
@@ -310,8 +311,12 @@ def _policy() -> dict[str, Schema]:
         "PolicyOption": schema_of(PolicyOption),
         "BoundGuest": schema_of(BoundGuest),
         "BindingRule": schema_of(BindingRule),
-        "Rules": record("The rules that bind guests; problems: what was not read, and may have more of them.",
-                        rules=listing(ref("BindingRule")), problems=TEXTS, may=record("What the caller may do.", mend=ref("Right"))),
+        "GuestMode": schema_of(GuestMode),
+        "Rules": record(
+            "The rules that bind guests, and how each guest may be moved; problems: what was not read, and may have more of them.",
+            rules=listing(ref("BindingRule")), guests=listing(ref("GuestMode")), problems=TEXTS,
+            may=record("What the caller may do: mend rules; say how guests may be moved.", mend=ref("Right"), write=ref("Right")),
+        ),
         "ClusterPolicy": schema_of(PolicyView, node=TEXT, may=record("What the caller may do.", write=ref("Right"))),
         "PolicyRequest": record(
             "Change the cluster-wide policy: all of it is written, or nothing.",

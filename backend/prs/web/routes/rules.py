@@ -1,4 +1,4 @@
-"""The rules that bind the guests that the caller may see, and how each stands."""
+"""The rules that bind the guests that the caller may see, how each stands, and how each guest may be moved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from prs.codec import to_json
 from prs.planner.problem.locations import wanted
-from prs.planner.rules import rules_of
+from prs.planner.rules import modes_of, rules_of
 from prs.pve.read.locations import with_locations
 from prs.pve.roster import everyone
 from prs.web.access.actions import refusals, require
@@ -28,5 +28,6 @@ def add(api: Blueprint, context: Context) -> None:
         if wanted(cluster, policy):
             cluster = with_locations(context.api(who), cluster)
         found = rules_of(cluster, policy, everyone(context.facts.roster, cluster, who.name))
-        told = [to_json(one) for one in found]
-        return tagged({"rules": told, "problems": list(cluster.problems), "may": {"mend": right(may["balance"])}})
+        told = {"rules": [to_json(one) for one in found], "guests": [to_json(one) for one in modes_of(cluster, policy)]}
+        rights = {"mend": right(may["balance"]), "write": right(who.rights.refusal("Sys.Audit") or who.rights.refusal("Sys.Modify"))}
+        return tagged({**told, "problems": list(cluster.problems), "may": rights})
