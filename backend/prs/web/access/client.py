@@ -15,6 +15,15 @@ class Told:
     user: str = ""  # whose ticket or token it has, as PVE has said; "" until then
 
 
+def plain(address: str) -> str:
+    """An address as people and firewalls know it: a socket for both families shows IPv4 ones inside IPv6."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(getattr(found, "ipv4_mapped", None) or address)
+
+
 def client_of(address: str) -> str:
     """Whom an address belongs to: IPv4 addresses each their own, IPv6 ones by /64, which is what one machine gets."""
     try:

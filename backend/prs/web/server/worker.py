@@ -26,7 +26,7 @@ from gunicorn.http.errors import InvalidHeader, InvalidRequestLine, InvalidReque
 from gunicorn.workers.ggevent import GeventWorker
 
 from prs.web.access.allow_from import AccessRules
-from prs.web.access.client import client_of
+from prs.web.access.client import client_of, plain
 from prs.web.access.guard import BODY_LIMIT
 from prs.web.certificate import Contexts, Copied
 from prs.web.server import bridge
@@ -140,6 +140,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
             self.log.info("the node has another certificate: starting again with it")
             os.kill(os.getppid(), signal.SIGTERM)  # in order: this connection is still served
         own, listener = gevent.getcurrent(), self._listeners[listener]
+        addr = (plain(str(addr[0])), *addr[1:]) if addr else addr
         leave = lambda: own.kill(_gone("its place is needed"), block=False)  # noqa: E731
         local = listener.family == socket.AF_UNIX
         admitted = bridge.speaker(client) in self.bridge_peers if local else self.rules.admits(str(addr[0]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prs.web.access.allow_from import AccessRules, read_rules
-from prs.web.access.guard import Guard
+from prs.web.access.guard import Guard, allow
 from prs.web.access.login import read_login
 from prs.web.access.rights import Rights
 from prs.web.api.refusal import Refusal
@@ -38,8 +38,20 @@ def test_the_origin_is_this_host_on_a_known_port_or_configured() -> None:
     for origin in ("https://pve1:8006", "https://pve1:8017", "https://panel.example.org"):
         assert GUARD.origin(origin, "pve1") == origin
     for origin in ("https://pve1", "http://pve1:8006", "https://pve2:8006", "null", "", "https://panel.example.org:8006"):
-        with pytest.raises(Refusal):
+        with pytest.raises(Refusal) as refused:
             GUARD.origin(origin, "pve1")
+        assert (refused.value.status, refused.value.code) == (403, "origin")
+
+
+def test_a_configured_origin_with_a_port_makes_its_host_one_of_ours() -> None:
+    """A proxy in front passes on the host name that its clients use."""
+    assert Guard(frozenset(), 8017, ("https://panel.example.org:8443",)).host("panel.example.org:8443") == "panel.example.org"
+
+
+def test_only_a_page_that_may_call_is_told_that_it_may_read() -> None:
+    assert allow("https://pve1:8006")["Access-Control-Allow-Origin"] == "https://pve1:8006"
+    assert not [name for name in allow("") if name.startswith("Access-Control")]
+    assert allow("")["Vary"] == "Origin, Authorization, Accept-Encoding"
 
 
 RULES = {
@@ -126,4 +138,4 @@ def test_a_body_of_64_kib_is_the_largest_and_chunks_are_none(length: int | None,
         return
     with pytest.raises(Refusal) as refused:
         Guard.body(length, encoding)
-    assert (refused.value.status, "64" in refused.value.message) == (413, not encoding)
+    assert (refused.value.status, "than 64 KiB" in refused.value.message) == (413, not encoding)

@@ -11,7 +11,7 @@ import pytest
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.web.access.guard import Guard
-from prs.web.access.pace import CHANGES, MINUTE, MOMENT, READS, Pace, room
+from prs.web.access.pace import MOMENT, READS, Pace, room
 from prs.web.app import create_app
 from prs.web.context import Context
 from prs.web.inbox.client import Inbox
@@ -41,7 +41,7 @@ def test_a_user_who_asks_for_too_much_is_refused_with_one_line_in_the_log(tmp_pa
     site = Site("pve1", tmp_path / "pve-root-ca.pem", tmp_path, {})
     inbox, guard = Inbox(tmp_path / "inbox"), Guard(frozenset({"localhost"}), 8017)
     context = Context(Settings(tmp_path / "prs.conf", state_dir=tmp_path), Endpoint(("127.0.0.1",)), lambda _: Pve(), guard, site, inbox)  # type: ignore[arg-type,return-value]
-    context.changes, context.reads = Pace(CHANGES, MINUTE, lambda: 3600.0), Pace(READS, MOMENT, lambda: 3600.0)
+    context.changes, context.reads = Pace(20, 60.0, lambda: 3600.0), Pace(30, 10.0, lambda: 3600.0)
     client = create_app(context).test_client()
 
     def status(user: str, method: str = "POST", path: str = "/api/v1/plans") -> int:
@@ -50,14 +50,14 @@ def test_a_user_who_asks_for_too_much_is_refused_with_one_line_in_the_log(tmp_pa
         return found
 
     with caplog.at_level(logging.INFO, "prs.audit"):
-        assert {status(f"eve@pve!t{number % 2}") for number in range(CHANGES)} == {415}
+        assert {status(f"eve@pve!t{number % 2}") for number in range(20)} == {415}
         assert {status("eve@pve!t") for _ in range(20)} == {429}
     lines = [record.getMessage() for record in caplog.records if record.name == "prs.audit"]
-    assert len(lines) == CHANGES + 1
+    assert len(lines) == 21
     assert lines[-1].endswith("refused with 429")
     assert status("eve@pve!t", "GET", "/api/v1/answers/0") != 429
     assert status("root@pam!t") == 415
-    reads = [status(f"eve@pve!t{number % 2}", "GET", "/api/v1/answers/0") for number in range(READS)]
+    reads = [status(f"eve@pve!t{number % 2}", "GET", "/api/v1/answers/0") for number in range(30)]
     assert (set(reads[:-1]), reads[-1]) == ({404}, 429)
     assert status("root@pam!t", "GET", "/api/v1/answers/0") == 404
     # A refused reading is no line in the log; the one more is root's.

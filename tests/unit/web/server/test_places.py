@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prs.web.access.client import client_of
+from prs.web.access.client import client_of, plain
 from prs.web.server.places import Place, Places
 
 
@@ -84,6 +84,13 @@ def test_only_connections_kept_for_later_are_closed_at_the_end() -> None:
 ])  # fmt: skip
 def test_an_ipv6_client_is_its_whole_network(address: str, client: str) -> None:
     assert client_of(address) == client
+
+
+@pytest.mark.parametrize(("address", "known"), [
+    ("::ffff:192.0.2.7", "192.0.2.7"), ("192.0.2.7", "192.0.2.7"), ("2001:db8::7", "2001:db8::7"), ("fe80::1%lo", "fe80::1%lo"), ("", ""),
+])  # fmt: skip
+def test_the_log_names_a_client_as_firewalls_know_it(address: str, known: str) -> None:
+    assert plain(address) == known
 
 
 def test_who_is_slow_to_take_an_answer_makes_room_when_nobody_else_can() -> None:
