@@ -65,7 +65,10 @@ def seen(folder: Path) -> dict[str, Any]:
         found.config.write_text(config.replace(f"address: {found.address}\n", ""))  # as shipped: all addresses of both families
         found._start("web", found.web_command())
         found.wait(lambda: status(OTHER, found.port, "GET", "/healthz") == 200)
-        guess = lambda source, place=SERVER: status(source, found.port, "POST", "/login", GUESS, place)  # noqa: E731
+
+        def guess(source: str, place: str = SERVER) -> int:
+            return status(source, found.port, "POST", "/login", GUESS, place)
+
         told: dict[str, Any] = {"guesses": [guess(ONE) for _ in range(4)], "same network": guess(SAME), "other": guess(OTHER)}
         told["ipv4"] = guess("127.0.0.3", "127.0.0.1")
         silent = [connected((ONE, SAME)[number % 2], SERVER, found.port) for number in range(150)]

@@ -193,7 +193,8 @@ def _hold(places: Places, node: bytes, job: bytes, since: bytes, maintenance: by
         draft.rename(places.held / name)
         # One hold of a node and a host: pmxcfs is small, and a service that is no longer itself must not fill it.
         for path in _older(places.held, node.decode(), name, host.decode()):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # whatever another node has put there, the new hold stands
+                path.unlink()
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)  # a service that tries again for ever must not leave one each time
@@ -218,7 +219,7 @@ def _host(path: Path) -> str:
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
             facts = json.loads(file.read(2 * LONGEST))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return ""
     return str(facts.get("host", "")) if isinstance(facts, dict) else ""
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -103,6 +104,21 @@ def test_a_host_has_one_hold_of_each_node_whatever_it_asks_for(tmp_path: Path, n
         assert ask(HOLD.replace(b"0123456789ab", b"%012x" % number), nodes, "false").startswith("ok")
     assert sorted(path.name for path in (tmp_path / "held").iterdir()) == ["pve1.000000000013.held", "pve1.0123456789ab.held"]
     assert ask(HOLD.replace(b" pve2 ", b" made-up "), nodes, "false") == "refused: there is no node made-up"
+
+
+@pytest.mark.parametrize("what", [b"[" * 1000, b"\xff\x00", b"", b"null", b'{"host": ["pve1"]}', b'{"host": NaN}', None], ids=repr)
+def test_whatever_a_hostile_node_puts_into_the_list_a_hold_is_written(tmp_path: Path, nodes: Path, what: bytes | None) -> None:
+    """All nodes write there; None stands for folders in the place of files."""
+    held = tmp_path / "held"
+    held.mkdir()
+    old = time.time() - 10_000
+    for name in ("pve1.ffffffffffff.held", "left.tmp"):
+        (held / name).mkdir() if what is None else (held / name).write_bytes(what)
+        os.utime(held / name, (old, old))
+    (held / "pve1.eeeeeeeeeeee.held").symlink_to(tmp_path / "elsewhere")
+    assert ask(b"hold pve1 0123456789ab 1 0 pve2 root@pam\n", nodes, "false") == "ok hold pve1.0123456789ab.held"
+    assert '"host": "pve2"' in (held / "pve1.0123456789ab.held").read_text()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_drafts_have_names_that_nobody_can_guess(tmp_path: Path, nodes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
