@@ -63,6 +63,11 @@ def job_page(job: Job, now: float, style: Style) -> str:
         facts.append(f"{'took' if job.ended else 'running for'} {duration((job.ended or now) - job.started)}")
     text = f"{title} ({', '.join(filter(None, facts))})\n"
     text += paragraph(clean(job.message), style) if job.message else ""
+    if job.rides:
+        rows: list[list[str | Cell]] = [
+            [label(one.vmid, one.name), clean(one.node), state_cell(one.state), clean(one.message)] for one in job.rides
+        ]
+        text += heading("Guests that are shut down meanwhile", style) + table(("GUEST", "NODE", "STATE", "DETAIL"), rows, style)
     return text + (heading(f"Migrations ({job.count('done')} of {len(job.final)} done)", style) + steps_table(job.steps, now, style))
 
 

@@ -148,6 +148,7 @@ def drain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reboot", action="store_true", help="reboot the node when it is empty, then bring its guests back")
     _leave(parser)
     _relax(parser)
+    _rides(parser)
     _containers(parser)
     _dry_run(parser)
     _json(parser)
@@ -231,6 +232,19 @@ def _containers(parser: argparse.ArgumentParser) -> None:
 def _leave(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--leave-stopped", action="store_true", help="leave stopped guests on the node to empty")
     parser.add_argument("--leave-blocked", action="store_true", help="move what can leave, even if some guests cannot")
+
+
+def _rides(parser: argparse.ArgumentParser) -> None:
+    words = "shut these guests down last, because they cannot move, and start them again on release; their VMIDs, with commas"
+    parser.add_argument("--shut-down", metavar="VMIDS", type=_value(_vmids, "VMIDs with commas between them, such as 101,102"), help=words)
+    words = "kill such a guest when it has not shut down after so many seconds (10 to 3600); without it none is ever killed"
+    parser.add_argument("--kill-after", metavar="SECONDS", type=_value(values.count(10, 3600), "whole seconds from 10 to 3600"), help=words)
+
+
+def _vmids(text: str) -> tuple[int, ...]:
+    """The VMIDs of a list; ValueError."""
+    read = values.count(100, 999999999)
+    return tuple(sorted({read(part.strip()) for part in text.split(",")}))
 
 
 def _relax(parser: argparse.ArgumentParser) -> None:

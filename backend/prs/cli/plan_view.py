@@ -33,6 +33,8 @@ def plan_page(cluster: Cluster, plan: Plan, style: Style) -> str:
     if plan.blockers:
         title = f"What keeps {clean(plan.node)} from being emptied ({counted(len(plan.blockers), 'guest')})"
         parts.append(heading(title, style) + stays_table(plan.blockers, style))
+    if plan.rides:
+        parts.append(heading(f"Guests that are shut down meanwhile ({len(plan.rides)})", style) + stays_table(plan.rides, style))
     if plan.stays:
         parts.append(heading(f"Guests that stay, and why ({len(plan.stays)})", style) + _stays(plan.stays, style))
     return "".join(parts)

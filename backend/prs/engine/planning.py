@@ -13,12 +13,13 @@ from prs.planner.ha_choice import kept_by_ha, told
 from prs.planner.objective.headroom import headroom, keeping
 from prs.planner.plan import Goal, bounded, plan_balance, plan_day, plan_drain
 from prs.planner.problem.locations import located, wanted
+from prs.planner.problem.riding import riding
 from prs.planner.relax import softened
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.locations import with_locations
 from prs.pve.read.node_facts import NodeFacts
-from prs.pve.read.permissions import SEE, audits, blind, inherited, lacking, lacking_to_move, movable, permissions
+from prs.pve.read.permissions import SEE, audits, blind, inherited, lacking, lacking_power, lacking_to_move, movable, permissions
 from prs.pve.read.snapshot import read_cluster
 from prs.pve.read.values import Row
 from prs.pve.roster import Roster, listed, scope, unproven, with_hidden
@@ -60,9 +61,11 @@ def make_plan(
     known(cluster, policy)
     held = permissions(api)
     cluster = _unsure(cluster, held, request, roster, api.user)
+    cluster, staying = riding(cluster, policy, request.drain)
     forecast, cluster = None if request.drain else expect(cluster), movable(cluster, api.user, held)
     cluster, plan = _planned(api, cluster, policy, now, request, restrict, not audits(held), forecast)
-    words = lacking_to_move(api.user, held, plan.moves)
+    words = lacking_to_move(api.user, held, plan.moves) or lacking_power(api.user, held, [stay.vmid for stay in staying])
+    plan = replace(plan, rides=staying)
     return cluster, replace(plan, lacking=words, warnings=(*plan.warnings, words)) if words else plan
 
 

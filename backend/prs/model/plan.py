@@ -90,6 +90,7 @@ class Plan:
     moves: tuple[Move, ...] = ()
     stays: tuple[Stay, ...] = ()
     blockers: tuple[Stay, ...] = ()  # drain: guests that cannot leave; with one of them the drain is infeasible
+    rides: tuple[Stay, ...] = ()  # drain: guests that are shut down instead, and started again on release
     before: tuple[NodeLoad, ...] = ()
     after: tuple[NodeLoad, ...] = ()
     spread_before: float = 0.0  # of the method, over the active nodes

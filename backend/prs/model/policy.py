@@ -63,6 +63,8 @@ class Policy:
     relaxed: tuple[str, ...] = ()  # those that do not bind now
     avoid: tuple[str, ...] = ()  # nodes that get no guest by this plan
     targets: tuple[tuple[int, str], ...] = ()  # (vmid, node) of a person's choice: exactly these moves; in a drain where these guests go
+    rides: tuple[int, ...] = ()  # drain: vmids of guests that stay, are shut down last and started again on release
+    kill_after: int = 0  # seconds after which such a guest that does not shut down is killed; 0: never
     memory: Memory = "used"  # what counts of a guest: what it uses, what it may use, or what its balloon leaves it at least
     overcommit: float = 1.0  # share of a node's memory that assigned or reserved memory may add up to
     speeds: tuple[tuple[str, str, float], ...] = ()  # (source, target, bytes per second) as finished migrations showed

@@ -42,6 +42,7 @@ def brief_json(job: Job, caller: Caller, node: str) -> Json:
     dropped = ("plan", "policy", "steps", "credential")
     found = {name: getattr(job, name) for name in job.__slots__ if name not in dropped}
     found |= {name: to_json(getattr(job.plan, name)) for name in ("summary", "method", "options")}
+    found["rides"] = to_json(job.rides)
     return {**found, "host": node, "failures": _failures(job), "progress": _progress(job), "may": job_rights(job, caller)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from prs.cli import exits
 from prs.cli.call import Call
@@ -12,6 +13,7 @@ from prs.codec import to_json
 from prs.engine.drain.release import left_by_release, plan_release, release_node
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.lock import ExecutorLock
+from prs.engine.journal.rides import drains_with_rides
 from prs.engine.planning import PlanRequest
 from prs.errors import PlanError
 from prs.pve.read.values import rows, text
@@ -28,12 +30,14 @@ def act(call: Call) -> int:
         if held is None:
             _refuse_unknown(worker, node)
             return _end(call, worker, f"Nothing to do: {node} is not kept empty by a drain.\n")
-        if call.options.stay:
+        riding = drains_with_rides(worker.journal, node)
+        if call.options.stay and not riding:
             if settings.dry_run:
                 return _end(call, worker, f"Dry run: {node} stays as it is.\n")
             call.note("release", node=node)
             return _end(call, worker, _let_go(worker, held, "; none is brought back"))
         cluster, plan, policy = plan_release(worker.api, worker.holds, held, time.time())
+        plan = replace(plan, moves=(), stays=(), summary="No guest is brought back.") if call.options.stay else plan
         if not call.json:
             show(call, cluster, plan)
         if settings.dry_run or worker.interrupts.any:
@@ -41,7 +45,10 @@ def act(call: Call) -> int:
             return _end(call, worker, f"\nNothing was moved{_kept(worker, node)}.\n", code)
         if plan.lacking:
             return _end(call, worker, f"\nNothing was moved{_kept(worker, node)}: {plan.lacking}\n", exits.ERROR)
-        if not plan.moves:
+        if riding:
+            off = [ride.label for drain in riding for ride in worker.journal.job(drain).rides if ride.ours]
+            worker.say(f"\nStarted again: {', '.join(off)}.\n")
+        elif not plan.moves:
             call.note("release", node=node)
             return _end(call, worker, "\n" + _let_go(worker, held))
         return worker.do(plan, policy, PlanRequest(), node if held.maintenance else "")

@@ -8,6 +8,7 @@ from collections import Counter
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
 from prs.engine.daemon.endings import give_up, resting, unforeseen
+from prs.engine.daemon.forgotten import Starts, forgotten
 from prs.engine.daemon.host import Host
 from prs.engine.daemon.schedule import RETRY, Schedule
 from prs.engine.daemon.systemd import Notifier
@@ -51,7 +52,8 @@ class Service:
         self._taken: set[str] = set()  # jobs whose taking was told
         self._unkept: set[str] = set()  # jobs whose renewed ticket could not be kept, which was told
         self._stopping = self._reloading = False
-        self._next_prune = self._next_count = 0.0
+        self._starts = Starts(self._holds, clock)
+        self._next_prune = self._next_count = self._next_start = 0.0
         self._status = ""
         self._turned = clock.monotonic()
         self._written = host.written()
@@ -104,6 +106,7 @@ class Service:
                 self._safely(job)
             self._holds.sync()
             self._clear_noout()
+            self._start_forgotten()
             self._prune()
             self._plan_ahead()
             if self._settings.endpoint is not None:
@@ -134,6 +137,17 @@ class Service:
             log.warning("Ceph's flag noout is taken back, which was set for the reboot of %s", node)
         except PveError as error:
             self._say(f"Ceph's flag noout is still set: {error}", logging.WARNING)
+
+    def _start_forgotten(self) -> None:
+        """Start guests that a drain has shut down and that are nobody's business any more."""
+        if self._clock.monotonic() < self._next_start or self._settings.endpoint is None:
+            return
+        self._next_start = self._clock.monotonic() + IDLE
+        if (drains := forgotten(self._holds)) and not other_at_work(self._journal.note(AT_WORK)):
+            try:
+                self._starts.turn(self._connect(), drains)
+            except PveError as error:
+                self._say(f"guests that were shut down cannot be started: {error}", logging.WARNING)
 
     def _count(self) -> None:
         if self._clock.monotonic() >= self._next_count:

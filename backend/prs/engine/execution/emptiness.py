@@ -27,7 +27,8 @@ TRIES = 2  # a guest whose step was skipped, because meanwhile its target was fu
 def still_there(job: Job, places: Mapping[int, Location]) -> dict[int, Location]:
     """The guests that keep the job's node from being as empty as was asked, by vmid; templates run nowhere and may stay."""
     here = {vmid: where for vmid, where in sorted(places.items()) if where.node == job.node and not where.template}
-    return {vmid: where for vmid, where in here.items() if job.plan.stopped or where.status != "stopped"}
+    off = {ride.vmid for ride in job.rides if ride.state in ("stopped", "skipped")}
+    return {vmid: where for vmid, where in here.items() if where.status != "stopped" or (job.plan.stopped and vmid not in off)}
 
 
 def verdict(job: Job, places: Mapping[int, Location], hidden: Collection[int] = (), scope: str = "") -> tuple[bool, str]:
@@ -47,10 +48,19 @@ def verdict(job: Job, places: Mapping[int, Location], hidden: Collection[int] = 
         return False, f"{len(here)} {'guest is' if len(here) == 1 else 'guests are'} still on {job.node}: {names}"
     templates = sum(where.node == job.node and where.template for where in places.values())
     but = f" but for {templates} {'template' if templates == 1 else 'templates'}" if templates else ""
+    rides = sorted(ride.vmid for ride in job.rides if ride.vmid in places and places[ride.vmid].node == job.node)
+    if rides:
+        but = f"{but} and {_shut_down(rides)}" if but else f" but for {_shut_down(rides)}"
+    templates += len(rides)
     words = f"{job.node} is empty{but}: the cluster shows no {'other ' if templates else ''}guest on it"
     if not job.plan.stopped:
         words = f"no running guest is left on {job.node}, as the cluster shows"
     return True, words + (f", {scope}" if scope else "")
+
+
+def _shut_down(vmids: list[int]) -> str:
+    names = ", ".join(map(str, vmids))
+    return f"{names}, which {'is' if len(vmids) == 1 else 'are'} shut down until then" if vmids else ""
 
 
 def ready_to_reboot(job: Job, scope: str) -> str:
@@ -65,6 +75,7 @@ def ready_to_reboot(job: Job, scope: str) -> str:
 def newcomers(job: Job, places: Mapping[int, Location]) -> set[int]:
     """The guests on the node that the job has not tried to move, or was kept from moving by something that may have changed."""
     tried = {step.vmid for step in job.steps if step.state != "skipped"} | {stay.vmid for stay in job.plan.blockers}
+    tried |= {ride.vmid for ride in job.rides}
     skipped = [step.vmid for step in job.steps if step.state == "skipped"]
     return {vmid for vmid in still_there(job, places) if vmid not in tried and skipped.count(vmid) < TRIES}
 

@@ -14,15 +14,18 @@ from prs.engine.execution import emptiness
 from prs.engine.execution.breaker import HELD_UP, stopped, tripped
 from prs.engine.execution.outcome import job_outcome
 from prs.engine.execution.record import Record
+from prs.engine.execution.rides import Rides, troubles
 from prs.engine.execution.sight import AGAIN, Sight
 from prs.engine.execution.starter import GATE_INTERVAL, Starter
 from prs.engine.execution.under_way import UnderWay
 from prs.engine.journal.jobs import STEP_OPEN, Job
+from prs.engine.journal.rides import drains_with_rides
 from prs.engine.waits import Waits, at_most
 from prs.errors import LoginFailed, PveError
 from prs.planner.quantities import listed, span
 from prs.pve.act.migration import Location
 from prs.pve.api import Api
+from prs.pve.read.snapshot import read_cluster
 
 TICK = 2.0  # seconds between two looks at running migrations
 PATIENCE = 900.0  # how long (s) PVE may be unreachable before the job gives up observing
@@ -42,8 +45,10 @@ class Executor:
         self._maintenance = Maintenance(api, holds, self._waits, switch)
         self._sight = Sight(api, holds.roster, self._waits)
         self._under_way = UnderWay(api, self._record, self._waits)
+        self._rides = Rides(api, holds.journal, clock, self._waits)
         self._starter = Starter(api, holds, clock, self._record, self._waits, self._maintenance)
         self._judged = frozenset[int]() if (job := self._record.read()).state == "queued" else _failed(job)
+        self._opened = False  # the node of a way back was seen outside of HA maintenance mode
         self._last = ""  # what is waited for when all steps have ended: stays in the job's row until it is over
         self._looks_again = 0.0  # when guests that came during a drain are planned for again (monotonic)
 
@@ -118,11 +123,17 @@ class Executor:
         places = self._sight.look(job)
         if job.kind == "drain" and not job.request and self._drains_more(job, places):
             return False
+        if words := self._ride(job, places):
+            return self._wait(words)
+        job, places = self._record.read(), self._sight.look(job) if job.plan.rides else places
         hidden = self._sight.hidden(job.node) if job.kind == "drain" else []
         state, words = job_outcome(job, places, hidden, self._sight.scope)
+        drains = drains_with_rides(self.journal, home(job)) if home(job) else []
+        off = [ride for drain in drains for ride in self.journal.job(drain).rides]
+        state = "partial" if state == "done" and any(ride.ours for ride in off) else state
         if job.kind == "drain" and not self._sight.settled(state == "done"):
             return self._wait(at_most(f"{job.node} is looked at a second time", AGAIN))
-        notes = [self.journal.note(released(job.id)), words]
+        notes = [self.journal.note(released(job.id)), words, *troubles((*job.rides, *off))]
         if job.request in ("cancel", "abort") and state != "done" and job.kind == "drain":
             notes.append(self._maintenance.end(job))
             self._holds.release(job.node, job.id)
@@ -135,10 +146,27 @@ class Executor:
         self._record.log(logging.INFO if state == "done" else logging.WARNING, f"job {job.id} {state}: {words or moves}")
         return True
 
+    def _ride(self, job: Job, places: Mapping[int, Location]) -> str:
+        """Shut down who rides along once all others have left, start them again on a way back or after a cancel; what is waited for."""
+        if job.kind == "drain" and not job.rides:
+            return ""
+        if job.kind == "drain":
+            riding = {ride.vmid for ride in job.rides}
+            others = bool(emptiness.still_there(job, places).keys() - riding or self._sight.hidden(job.node))
+            words = self._rides.start(job.id, places) if job.request else self._rides.shut_down(job, places, others)
+            changed = self._record.read().rides != job.rides  # then HA maintenance mode may have its turn first
+            return words or (at_most(f"{job.node} is looked at a second time", AGAIN) if changed else "")
+        drains = drains_with_rides(self.journal, home(job)) if home(job) else []
+        if drains and not self._opened:
+            if words := self._maintenance.before(job, read_cluster(self.api, self.clock.time(), history=0.0)):
+                return words
+            self._opened = True
+        return "; ".join(filter(None, [self._rides.start(drain, places) for drain in drains]))
+
     def _left(self, job: Job) -> str:
         """What to tell at the end of a way back of guests that are not home: they stay known until they are."""
         node = home(job)
-        if node and not left_out(job):
+        if node and not left_out(job) and not drains_with_rides(self.journal, node):
             forget(self._holds, node)
         elif node:
             kept = "is still kept empty" if node in self._holds.own() else "gets guests again"

@@ -17,6 +17,7 @@ def job_outcome(job: Job, places: Mapping[int, Location], hidden: Collection[int
     """
     moved, asked = job.count("done"), len(job.final)
     empty, words = emptiness.verdict(job, places, hidden, scope) if job.kind == "drain" else (moved == asked, "")
+    empty &= all(ride.state != "failed" for ride in job.rides)
     state: JobState = "partial" if moved else "failed"
     if empty and not job.count("unknown"):
         state = "done"

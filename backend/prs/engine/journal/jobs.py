@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from prs.engine.journal.rides import Ride
 from prs.model import Kind, Move, Plan, Policy
 
 StepState = Literal["planned", "starting", "running", "verifying", "done", "failed", "skipped", "cancelled", "unknown"]
@@ -87,6 +88,7 @@ class Job:
     message: str = ""
     revision: int = 0
     steps: tuple[Step, ...] = ()
+    rides: tuple[Ride, ...] = ()
 
     @property
     def open(self) -> bool:

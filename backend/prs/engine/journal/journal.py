@@ -16,13 +16,14 @@ from prs.codec import from_json, to_json
 from prs.engine.journal.database import Database, insert
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
+from prs.engine.journal.rides import add_rides, rides_of
 from prs.engine.journal.rows import UNREADABLE, brief_plan, read, step_of
 from prs.errors import JobConflict, JournalError, NotFound, PlanError
 from prs.model import Move, Plan, Policy
 
 log = logging.getLogger(__name__)
 
-_JOB_FIELDS = tuple(item.name for item in fields(Job) if item.name not in ("plan", "policy", "steps"))
+_JOB_FIELDS = tuple(item.name for item in fields(Job) if item.name not in ("plan", "policy", "steps", "rides"))
 _OPEN_JOBS = ", ".join(f"'{state}'" for state in JOB_OPEN)
 _OPEN_STEPS = ", ".join(f"'{state}'" for state in STEP_OPEN)
 _ACTIVE_STEPS = ", ".join(f"'{state}'" for state in STEP_ACTIVE)
@@ -104,6 +105,7 @@ class Journal(Database):
             if plan.kind == "drain":
                 hold = "INSERT INTO held (node, job, user, since) VALUES (?, ?, ?, ?) ON CONFLICT (node) DO NOTHING"
                 db.execute(hold, (plan.node, values["id"], user, now))
+                add_rides(db, values["id"], plan.rides)
             if maintenance:
                 insert(db, "maintenance", {"job": values["id"], "node": maintenance, "state": "wanted"})
             self._touch(db, values["id"])
@@ -215,7 +217,7 @@ class Journal(Database):
     def _fill(self, row: sqlite3.Row, plan: Plan) -> Job:
         steps = tuple(step_of(item) for item in self.rows("SELECT * FROM steps WHERE job = ? ORDER BY seq", row["id"]))
         policy = from_json(Policy, json.loads(row["policy"]))
-        return Job(plan=plan, policy=policy, steps=steps, **{name: row[name] for name in _JOB_FIELDS})
+        return Job(plan=plan, policy=policy, steps=steps, rides=rides_of(self, row["id"]), **{name: row[name] for name in _JOB_FIELDS})
 
     def update_job(self, job_id: str, **changes: Any) -> None:
         """Set fields of a job."""

@@ -6,14 +6,17 @@ import sqlite3
 
 from prs.engine.journal.jobs import JOB_OPEN
 from prs.engine.journal.journal import Journal
+from prs.engine.journal.rides import OURS
 from prs.engine.journal.totals import leave
 
 UNUSED = 86_400.0  # seconds after which a plan that no job has used goes
 BATCH = 20  # jobs that go at once while the journal is too large
 _OPEN = ", ".join(f"'{state}'" for state in JOB_OPEN)
-# Open jobs, what a node that is kept empty will need for the way back, and what a rolling run that goes on refers to.
+_OFF = ", ".join(f"'{state}'" for state in OURS)
+# Open jobs, guests that are off because of us, what the way back to a node kept empty will need, what a rolling run under way refers to.
 _NEEDED = f"""jobs.state IN ({_OPEN})
     OR EXISTS (SELECT 1 FROM held WHERE held.job = jobs.id OR (held.node = jobs.node AND jobs.created >= held.since))
+    OR EXISTS (SELECT 1 FROM rides WHERE rides.job = jobs.id AND rides.state IN ({_OFF}))
     OR jobs.id IN (SELECT stops.job FROM stops JOIN tours ON tours.id = stops.tour WHERE tours.ended = 0)
     OR jobs.id IN (SELECT stops.back FROM stops JOIN tours ON tours.id = stops.tour WHERE tours.ended = 0)"""
 _ENDED = f"SELECT id FROM jobs WHERE NOT ({_NEEDED})"

@@ -61,6 +61,12 @@ MIGRATIONS = (
     """,
     "ALTER TABLE steps ADD COLUMN storages TEXT NOT NULL DEFAULT '[]';",
     "ALTER TABLE stops ADD COLUMN hooks TEXT NOT NULL DEFAULT '[]';",
+    """
+    CREATE TABLE rides (
+        job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, vmid INTEGER NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
+        node TEXT NOT NULL, state TEXT NOT NULL, upid TEXT NOT NULL DEFAULT '', posted REAL NOT NULL DEFAULT 0,
+        message TEXT NOT NULL DEFAULT '', PRIMARY KEY (job, vmid));
+    """,
 )
 
 

@@ -12,6 +12,7 @@ from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.drain.release import plan_release, release_node
 from prs.engine.journal.jobs import Job
+from prs.engine.journal.rides import drains_with_rides
 from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling import gates, noout
 from prs.engine.rolling.hooks import Hook, RunHook, Stage, no_hooks
@@ -20,7 +21,7 @@ from prs.engine.waits import at_most
 from prs.errors import ApiError, HelperError, JobConflict, PlanError, PveError, Unreachable
 from prs.model import Plan, Policy
 from prs.pve.act import power
-from prs.pve.act.migration import locate_all
+from prs.pve.act.migration import Location, locate_all
 from prs.pve.api import Api
 from prs.pve.roster import listed, scope, unproven
 
@@ -29,6 +30,9 @@ REBOOT = 1800.0  # a server with much memory and many disks may need half an hou
 SLACK = 60.0  # figures and clocks may be off by this much (s)
 HOOK = 1800.0  # as long as root lets a hook run (helper.root_hooks)
 GOES_DOWN = 600.0  # a node that still has its old uptime after this (s) has not obeyed
+
+
+_NOWHERE = Location("")
 
 
 class Halted(Exception):
@@ -234,7 +238,8 @@ class Rolling:
         known = listed(self.actions.holds.roster, {vmid: where.node for vmid, where in places.items()})
         if scope(self.api.user, known):
             raise Halted(f"{stop.node} is not rebooted: {unproven(self.api.user)}")
-        left = {vmid: where.name for vmid, where in places.items() if where.node == stop.node and not where.template}
+        off = {ride.vmid for ride in self.journal.job(stop.job).rides if places.get(ride.vmid, _NOWHERE).status == "stopped"}
+        left = {vmid: where.name for vmid, where in places.items() if where.node == stop.node and not where.template and vmid not in off}
         left |= {vmid: "hidden" for vmid, node in (known or {}).items() if node == stop.node and vmid not in places}
         if left:
             names = ", ".join(f"{vmid} ({name})" if name else str(vmid) for vmid, name in sorted(left.items()))
@@ -261,7 +266,7 @@ class Rolling:
             self.actions.say(plan.summary)
             if plan.lacking:
                 raise Halted(plan.lacking)
-            if plan.moves:
+            if plan.moves or drains_with_rides(self.journal, stop.node):
                 stop = self._set(stop, back=self._queue(plan, policy, stop.node if held.maintenance else ""))
                 self._end(stop.back, f"not every guest is back on {stop.node}")
             else:

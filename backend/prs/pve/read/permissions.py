@@ -12,6 +12,7 @@ from prs.pve.read.values import Row, flag, table
 
 SEE = "VM.Audit"  # see a guest
 MOVE = "VM.Migrate"
+POWER = "VM.PowerMgmt"  # shut a guest down and start it
 REBOOT = "Sys.PowerMgmt"  # reboot a node, which only rolling maintenance needs
 _NAMED = 5  # guests named in a sentence
 
@@ -56,6 +57,12 @@ def lacking_to_move(user: str, held: Row | None, moves: Iterable[Move]) -> str:
         return ""
     more = f" and {len(denied) - _NAMED} more" if len(denied) > _NAMED else ""
     return f"{user} may not carry this plan out: it needs {MOVE} on {', '.join(f'/vms/{vmid}' for vmid in denied[:_NAMED])}{more}."
+
+
+def lacking_power(user: str, held: Row | None, vmids: Iterable[int]) -> str:
+    """What the caller lacks to shut these guests down and start them, in a sentence; "" where nothing speaks against it."""
+    denied = [f"/vms/{vmid}" for vmid in vmids if held is not None and not granted(held, f"/vms/{vmid}", POWER)]
+    return f"{user} may not carry this plan out: it needs {POWER} on {', '.join(denied[:_NAMED])}." if denied else ""
 
 
 def inherited(held: Row, path: str, privilege: str) -> bool:

@@ -72,7 +72,7 @@ def _job(full: bool) -> dict[str, Any]:
     brief = {
         "id": "ba9876543210", "kind": "balance", "node": "", "state": "running", "request": "", "user": "admin@pve", "origin": "web",
         "created": 1795000005.0, "started": 1795000010.0, "ended": 0.0, "message": "", "revision": 17, "host": "pve1",
-        "summary": plan["summary"], "method": plan["method"], "options": plan["options"], "failures": [],
+        "summary": plan["summary"], "method": plan["method"], "options": plan["options"], "failures": [], "rides": [],
         "progress": {"done": 0, "failed": 0, "skipped": 0, "running": 1, "steps": 1, "done_bytes": 4 * GIB, "total_bytes": 16 * GIB,
                      "seconds_left": 31.0},
         "may": {"pause": _YES, "resume": {"allowed": False, "reason": "the job is not paused"}, "cancel": _YES,

@@ -8,6 +8,7 @@ from prs.config.policy_view import PolicyOption, PolicyView
 from prs.engine.journal.automation import Automation, Balancing
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
+from prs.engine.journal.rides import Ride
 from prs.model import (
     RESOURCES,
     BindingRule,
@@ -258,6 +259,7 @@ def _jobs() -> dict[str, Schema]:
     return {
         "Failure": record("A migration that did not succeed, and why.", vmid=VMID, name=TEXT, state=TEXT, message=TEXT),
         "Step": schema_of(Step, how=HOW),
+        "Ride": schema_of(Ride),
         "Progress": total,
         "PlanBrief": plan,
         "JobBrief": schema_of(Job, drop=drop, summary=TEXT, **own),
