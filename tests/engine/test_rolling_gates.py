@@ -46,6 +46,10 @@ TROUBLES: list[tuple[str, str, Callable[[World], object], str]] = [
     ("backup", "backups", lambda world: world.tasks.start("pve1", "vzdump", "101", "root@pam", long), "on pve1 runs a backup of 101"),
     ("replication", "replication", lambda world: replicated(world, pid=4711), "replication runs of "),
     ("replica", "fresh replicas", lambda world: replicated(world, fail_count=2, error="no space"), "has failed 2 times (no space)"),
+    ("old replica", "fresh replicas",
+     lambda world: replicated(world, last_sync=int(world.clock.time()) - 9000, next_sync=int(world.clock.time()) - 8100),
+     "is 150 minutes old, and the next one overdue by 135"),
+    ("no replica", "fresh replicas", lambda world: replicated(world, last_sync=0), "there is no replica of "),
     ("osd", "Ceph daemons", lambda world: setattr(world, "ceph", Ceph(osds={"pve1": [7]}, unsafe=("osd.7",))),
      "Ceph cannot do without osd.7 (unsafe to stop osd.7 at this time) of pve1 now"),
     ("check", "Ceph", lambda world: setattr(world, "ceph", Ceph("HEALTH_WARN", {"PG_DEGRADED": "3 pgs"})),
@@ -67,6 +71,23 @@ def test_a_gate_of_the_node(name: str, trouble: Callable[[World], object], words
     if name not in ("Ceph", "replication", "fresh replicas"):
         assert closed_gate(api, world.clock.time(), "pve3") is None
     assert not world.schema_errors
+
+
+def test_guests_that_start_at_boot_are_waited_for_after_it(flavour: Flavour) -> None:
+    """Not before the reboot, and not those that do not start by themselves, or that the HA manager starts."""
+    world = small(flavour)
+    api, guest = InProcessApi(world, "root@pam"), world.guests[105]
+    world.life.stop(105)
+    world.clock.sleep(20)
+    assert closed_gate(api, world.clock.time(), "pve1", back=True) is None
+    guest.config["onboot"] = 1
+    gate = closed_gate(api, world.clock.time(), "pve1", back=True)
+    assert gate is not None
+    assert (gate.name, gate.reason) == ("start at boot", "105 (monitor) should have started with pve1 and does not run")
+    assert closed_gate(api, world.clock.time(), "pve1") is None
+    world.life.start(105)
+    world.clock.sleep(20)
+    assert closed_gate(api, world.clock.time(), "pve1", back=True) is None
 
 
 def test_harmless_warnings_and_flags_of_ceph_stop_nothing(ram: Path, flavour: Flavour) -> None:

@@ -41,15 +41,15 @@ def gates(api: Api, now: float, leaving: str = "") -> tuple[Gate, ...]:
     return tuple(found)
 
 
-def closed_gate(api: Api, now: float, leaving: str = "") -> Gate | None:
-    """The first gate that is shut, without a look at those behind it; None when all are open."""
+def closed_gate(api: Api, now: float, leaving: str = "", back: bool = False) -> Gate | None:
+    """The first gate that is shut, without a look at those behind it; None when all are open. `back`: the node has rebooted."""
     try:
-        return next((gate for gate in _gates(api, now, leaving) if gate.reason), None)
+        return next((gate for gate in _gates(api, now, leaving, back) if gate.reason), None)
     except PveError as error:
         return Gate("PVE", f"PVE does not answer: {error}")
 
 
-def _gates(api: Api, now: float, leaving: str) -> Iterator[Gate]:
+def _gates(api: Api, now: float, leaving: str, back: bool = False) -> Iterator[Gate]:
     cluster = read_cluster(api, now, history=0.0)
     yield Gate("quorum", _quorum(api, cluster, leaving))
     yield Gate("nodes", _nodes(cluster, leaving))
@@ -59,10 +59,12 @@ def _gates(api: Api, now: float, leaving: str) -> Iterator[Gate]:
         online = [node.name for node in cluster.nodes if node.online]
         yield Gate("services", at_rest.services(api, leaving))
         yield Gate("backups", at_rest.busy(api, leaving), BACKUPS)
-        running, failed = at_rest.replicating(api, leaving, online)
+        running, failed = at_rest.replicating(api, leaving, online, now)
         yield Gate("replication", running)
         yield Gate("fresh replicas", failed)
         yield Gate("Ceph daemons", ceph.unsafe(api, leaving))
+    if back:
+        yield Gate("start at boot", at_rest.not_started(api, cluster, leaving))
 
 
 def _quorum(api: Api, cluster: Cluster, leaving: str) -> str:

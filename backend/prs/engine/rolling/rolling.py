@@ -119,10 +119,10 @@ class Rolling:
             self.runs.stop(self.run_id, stop.seq, state="failed", message=str(error))
             raise Halted(f"{stop.node}: {error}") from error
 
-    def _pass(self, leaving: str, patient: bool, when: str) -> None:
+    def _pass(self, leaving: str, patient: bool, when: str, back: bool = False) -> None:
         """Wait until all gates are open, or (not patient) look once; Halted with the first one that stays shut."""
         began = self.clock.monotonic()
-        while gate := gates.closed_gate(self.api, self.clock.time(), leaving):
+        while gate := gates.closed_gate(self.api, self.clock.time(), leaving, back):
             if not patient or self.clock.monotonic() - began >= gate.limit:
                 raise Halted(f"{when}: {gate.reason}")
             self._rest(at_most(f"{when}: {gate.reason}", gate.limit))
@@ -207,7 +207,7 @@ class Rolling:
             if waited > GOES_DOWN and self._uptime(stop):
                 raise Halted(f"{stop.node} was told to reboot and has not done so within {GOES_DOWN / 60:.0f} minutes")
             self._rest(at_most(f"{stop.node} reboots", REBOOT))
-        self._pass(stop.node, True, f"after the reboot of {stop.node}")
+        self._pass(stop.node, True, f"after the reboot of {stop.node}", back=True)
         noout.take_back(self.api, self.journal)
         self._hook(stop, "after-boot")
         return self._set(stop, state="returning")

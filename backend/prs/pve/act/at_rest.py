@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from prs.errors import ApiError
+from prs.model import Cluster
 from prs.pve.api import Api, quote
-from prs.pve.read.values import Row, flag, rows, text, whole
+from prs.pve.read.values import Row, flag, rows, table, text, whole
 
 # PVE's types of tasks that end badly when their node goes down (pve-manager, qemu-server, pve-container: fork_worker).
 CUT_OFF = {
@@ -14,6 +15,7 @@ CUT_OFF = {
 }  # fmt: skip
 # The daemons of PVE that a node needs to serve guests (pve-manager PVE/API2/Services.pm lists them with others).
 SERVICES = ("corosync", "pve-cluster", "pve-ha-crm", "pve-ha-lrm", "pvedaemon", "pveproxy", "pvescheduler", "pvestatd")
+OVERDUE = 1800.0  # seconds: PVE's scheduler looks every minute, and one replication waits for another of the same node
 _NAMED = 3
 
 
@@ -26,8 +28,10 @@ def busy(api: Api, node: str) -> str:
     return f"on {node} {'runs' if len(words) == 1 else 'run'} {', '.join(sorted(words)[:_NAMED])}{more}" if words else ""
 
 
-def replicating(api: Api, node: str, online: list[str]) -> tuple[str, str]:
-    """Replications of the node, as source or target, that run now, and those whose last run failed, each in words; "" for none. ApiError.
+def replicating(api: Api, node: str, online: list[str], now: float) -> tuple[str, str]:
+    """Replications of the node, as source or target, that run now, and replicas that are not fresh, each in words; "" for none. ApiError.
+
+    Not fresh: the last run has failed, there was none yet, or the next one is overdue, as of a scheduler that stands still.
 
     A job's state is told by the node that it runs on, which is the guest's (pve-manager PVE/API2/Replication.pm).
     """
@@ -38,7 +42,7 @@ def replicating(api: Api, node: str, online: list[str]) -> tuple[str, str]:
         found = rows(api.get(f"/nodes/{quote(name)}/replication"))
         jobs += [row for row in found if node in (name, text(row, "target")) and not flag(row, "disable")]
     running = [_job(row) for row in jobs if row.get("pid")]
-    failed = [_failed(row) for row in jobs if whole(row, "fail_count")]
+    failed = [words for row in jobs if (words := _stale(row, now))]
     return f"replication runs of {', '.join(running[:_NAMED])}" if running else "", "; ".join(failed[:_NAMED])
 
 
@@ -46,9 +50,26 @@ def _job(row: Row) -> str:
     return f"{text(row, 'guest')} to {text(row, 'target')}"
 
 
-def _failed(row: Row) -> str:
-    error = text(row, "error").strip()
-    return f"the replication of {_job(row)} has failed {whole(row, 'fail_count')} times" + (f" ({error})" if error else "")
+def _stale(row: Row, now: float) -> str:
+    """Why the replica is not fresh; "" while it is. The times are Unix seconds (pve-guest-common ReplicationState.pm, pve-manager Jobs)."""
+    if failed := whole(row, "fail_count"):
+        error = text(row, "error").strip()
+        return f"the replication of {_job(row)} has failed {failed} times" + (f" ({error})" if error else "")
+    last, due = whole(row, "last_sync") or 0, whole(row, "next_sync") or 0
+    if not last:
+        return f"there is no replica of {_job(row)} yet"
+    if not row.get("pid") and due and now - due > OVERDUE:
+        return f"the replica of {_job(row)} is {(now - last) / 60:.0f} minutes old, and the next one overdue by {(now - due) / 60:.0f}"
+    return ""
+
+
+def not_started(api: Api, cluster: Cluster, node: str) -> str:
+    """Which guests of the node are to start at boot and do not run yet, in words; those under HA are the HA manager's. ApiError."""
+    off = [one for one in cluster.guests if one.node == node and not one.running and not one.template and not one.ha]
+    names = [one.label for one in off if flag(table(api.get(f"/nodes/{quote(node)}/{one.kind}/{one.vmid}/config")), "onboot")]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    do = "does" if len(names) == 1 else "do"
+    return f"{', '.join(names[:_NAMED])}{more} should have started with {node} and {do} not run" if names else ""
 
 
 def services(api: Api, node: str) -> str:
