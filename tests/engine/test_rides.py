@@ -129,6 +129,25 @@ def test_a_cancelled_drain_starts_it_again(ram: Path) -> None:
     assert not drains_with_rides(site.journal)
 
 
+def test_a_paused_drain_neither_ends_nor_starts_it(ram: Path) -> None:
+    """As when the terminal is closed: `resume` goes on."""
+    world = bound("9")
+    site = drive(world, ram, 105)
+    job_id = site.queue(site.plan(NODE))
+    executor = site.executor(job_id)
+    while site.journal.job(job_id).rides[0].state != "stopping":
+        assert not executor.tick()
+        site.clock.sleep(2)
+    site.journal.request(job_id, "pause")
+    for _ in range(5):
+        assert not executor.tick()
+        site.clock.sleep(10)
+    assert (site.journal.job(job_id).state, world.guests[105].status) == ("paused", "stopped")
+    site.journal.request(job_id, "")
+    assert site.finish(job_id, pause=10).state == "done"
+    assert world.guests[105].status == "stopped"
+
+
 def test_one_that_does_not_start_is_named_and_tried_again_by_the_next_release(ram: Path) -> None:
     world = bound("9")
     site = drive(world, ram, 105)

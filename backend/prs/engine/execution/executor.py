@@ -123,6 +123,8 @@ class Executor:
         places = self._sight.look(job)
         if job.kind == "drain" and not job.request and self._drains_more(job, places):
             return False
+        if job.request == "pause" and (drains_with_rides(self.journal, home(job)) if home(job) else any(one.open for one in job.rides)):
+            return False
         if words := self._ride(job, places):
             return self._wait(words)
         job, places = self._record.read(), self._sight.look(job) if job.plan.rides else places
@@ -153,7 +155,8 @@ class Executor:
         if job.kind == "drain":
             riding = {ride.vmid for ride in job.rides}
             others = bool(emptiness.still_there(job, places).keys() - riding or self._sight.hidden(job.node))
-            words = self._rides.start(job.id, places) if job.request else self._rides.shut_down(job, places, others)
+            ending = job.request in ("cancel", "abort")
+            words = self._rides.start(job.id, places) if ending else self._rides.shut_down(job, places, others)
             changed = self._record.read().rides != job.rides  # then HA maintenance mode may have its turn first
             return words or (at_most(f"{job.node} is looked at a second time", AGAIN) if changed else "")
         drains = drains_with_rides(self.journal, home(job)) if home(job) else []

@@ -33,6 +33,11 @@ class Ride:
         return self.state in OURS
 
     @property
+    def open(self) -> bool:
+        """Whether its drain has still to bring it down, or up again."""
+        return self.state in ("planned", "stopping", "starting")
+
+    @property
     def label(self) -> str:
         """The guest as people know it: `102 (db01)`."""
         return f"{self.vmid} ({self.name})" if self.name else str(self.vmid)
