@@ -19,6 +19,7 @@ from prs.engine.daemon.systemd import Notifier
 from prs.engine.journal import credentials
 from prs.engine.journal.automation import automation, balancing
 from prs.engine.journal.journal import Journal
+from prs.engine.journal.retention import prune
 from prs.engine.planning import make_plan
 from prs.errors import ConfigError, Unreachable
 from prs.model import Policy
@@ -288,6 +289,52 @@ def test_suggest_keeps_the_plan_and_moves_nothing(ram: Path, flavour: Flavour) -
     assert balancing(house.settings, house.journal, "pve1").state.plan == ""
     house.live(900)
     assert house.journal.job(job).state == "done"
+
+
+def test_a_suggestion_goes_with_a_word_when_it_no_longer_holds(ram: Path, flavour: Flavour) -> None:
+    """It outlives the age of plans that nobody asked for; then one of its guests is moved by somebody else."""
+    house = House(ram, flavour, automation="suggest", policy=Policy(hot=1.0))
+    house.settings = replace(house.settings, schedule=30 * 86_400.0)
+    house.service._reload()
+    house.live(900)
+    found = balancing(house.settings, house.journal, "pve1").suggestion
+    assert found is not None
+    plan, user = house.journal.plan(found.plan)
+    assert (found.moves, found.bytes, found.summary) == (len(plan.moves), plan.bytes, plan.summary)
+    prune(house.journal, house.clock.time() + 3 * 86_400, 90, 10**9)
+    for _ in range(25):
+        house.journal.add_plan(plan, Policy(), user)
+    house.live(900)
+    assert balancing(house.settings, house.journal, "pve1").suggestion == found
+    move = plan.moves[0]
+    other = next(node for node in house.world.nodes if node not in (move.source, move.target))
+    with house.world.change():
+        house.world.life.move(move.vmid, other)
+    house.live(600)
+    gone = balancing(house.settings, house.journal, "pve1")
+    assert gone.suggestion is None
+    words = f"the cluster has changed so that it no longer holds: move 1 (guest {move.vmid} to {move.target}): "
+    assert gone.state.withdrawn.startswith(words)
+
+
+@pytest.mark.parametrize("level", ["off", "on"])
+def test_a_suggestion_goes_with_the_level(ram: Path, level: Any, flavour: Flavour) -> None:
+    house = House(ram, flavour, automation="suggest")
+    house.live(300)
+    house.settings = replace(house.settings, automation=level)
+    house.service._reload()
+    house.live(60)
+    found = balancing(house.settings, house.journal, "pve1")
+    assert (found.suggestion, found.state.withdrawn) == (None, "automatic balancing no longer suggests plans")
+
+
+def test_a_suggestion_goes_with_the_lead(ram: Path, flavour: Flavour) -> None:
+    house = House(ram, flavour, "pve1", automation="suggest")
+    house.live(300)
+    assert balancing(house.settings, house.journal, "pve1").suggestion
+    house.world.ha.lock_holder, house.world.ha.node_status = "pve2", dict.fromkeys(house.world.nodes, "online")
+    house.live(600)
+    assert automation(house.journal).withdrawn == "pve2 leads now, and suggests plans of its own"
 
 
 def test_off_plans_nothing_and_serves_jobs(ram: Path, flavour: Flavour) -> None:

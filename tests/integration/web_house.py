@@ -117,6 +117,13 @@ class House:
         self.config.write_text(text)
         self.config.chmod(0o600)
 
+    def suggests(self) -> None:
+        """From now on the runs by schedule of this node's daemon, if it runs, only suggest; it is started again for that."""
+        self.config.write_text(self.config.read_text().replace("[service]\n", "[service]\nautomation: suggest\n"))
+        if "daemon" in self.processes:
+            self.stop("daemon")
+            self.start_daemon()
+
     def renew_certificate(self, stem: str = "pve-ssl") -> str:
         """Write a new certificate and key as PVE would; give the certificate's path, which is its own authority."""
         with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from prs.engine.journal.automation import Balancing
+from prs.engine.journal.automation import Balancing, Suggestion
 from prs.terminal import clean
 
 _LEVELS = {"off": "off", "suggest": "suggests plans, and starts none", "on": "on"}
@@ -28,13 +28,22 @@ def balancing_text(found: Balancing, now: float) -> str:
     if found.level != "off" and state.waiting:
         due = f", {_when(state.next_run)}" if state.next_run > now else ""
         lines.append(f"the next run waits for {state.waiting}{due}")
-    if state.plan:
-        lines.append(f"suggested: plan {state.plan}; start it in the Rebalancing tab, or plan anew and carry that out with `run`")
+    if found.suggestion is not None:
+        lines.append(_suggested(found.suggestion))
+    elif state.withdrawn:
+        lines.append(f"the last suggested plan is gone: {state.withdrawn}")
     return "\n  ".join(map(clean, lines)) + "\n"
 
 
 def _schedule(found: Balancing) -> str:
     return f"at {found.calendar}" if found.calendar else f"every {found.schedule / 3600:g} h"
+
+
+def _suggested(plan: Suggestion) -> str:
+    moves, spread = f"{plan.moves} migration{'s' if plan.moves > 1 else ''}", "widest spread of the day" if plan.day else "spread"
+    words = f"suggested at {_when(plan.created)}: {moves}, {plan.bytes / 2**30:.1f} GiB, {spread} "
+    words += f"{plan.spread_before * 100:.0f} -> {plan.spread_after * 100:.0f}"
+    return f"{words}; `run --suggested apply` starts it, `run --suggested dismiss` drops it"
 
 
 def _when(moment: float) -> str:

@@ -67,11 +67,12 @@ def plan_and_do(call: Call, request: PlanRequest) -> int:
         idle = not plan.moves and plan.kind != "drain"
         refused = bool(plan.lacking) or (not plan.feasible and not (request.leave and plan.moves))
         if refused or idle or settings.dry_run or worker.interrupts.any:
-            return _without_moves(call, settings, plan, worker)
+            return without_moves(call, settings, plan, worker)
         return worker.do(plan, settings.policy, request, plan.node if SOCKET.exists() else "")
 
 
-def _without_moves(call: Call, settings: Settings, plan: Plan, worker: Worker) -> int:
+def without_moves(call: Call, settings: Settings, plan: Plan, worker: Worker) -> int:
+    """Say why nothing is started; the exit code."""
     if call.json:
         call.print_json({"plan": to_json(plan), "job": None})
     if worker.interrupts.any:
@@ -134,7 +135,10 @@ class Worker:
 
     def do(self, plan: Plan, policy: Policy, request: PlanRequest, maintenance: str = "") -> int:
         """Carry out a plan that was shown, and say how it ended; `maintenance`: the node whose HA maintenance mode may be switched."""
-        plan_id = self.journal.add_plan(plan, policy, self.api.user)
+        return self.start(self.journal.add_plan(plan, policy, self.api.user), plan, request, maintenance)
+
+    def start(self, plan_id: str, plan: Plan, request: PlanRequest, maintenance: str = "") -> int:
+        """Carry out a plan of the journal, as `do`."""
         job_id = self.journal.add_job(plan_id, self.api.user, "cli", time.time(), maintenance=maintenance)
         self._call.note(self._call.options.verb, job_id, plan.node)
         if self._lock and not self._lock.taken:

@@ -77,6 +77,8 @@ def common(parser: argparse.ArgumentParser, default: Any) -> None:
 def run(parser: argparse.ArgumentParser) -> None:
     """Add the options of `run`."""
     _levelling(parser)
+    words = "instead of a new plan take the one that this host's service suggests: apply starts it if it still holds, dismiss drops it"
+    parser.add_argument("--suggested", choices=("apply", "dismiss"), metavar="apply|dismiss", help=words)
     _dry_run(parser)
     _json(parser)
 

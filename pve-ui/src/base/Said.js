@@ -16,6 +16,7 @@ Ext.define('PRS.Said', {
         'details',
         'waiting',
         'result',
+        'withdrawn',
     ]),
 
     // `answer` has `said`, the codes by their English sentences; its sentences are replaced.

@@ -108,6 +108,11 @@ Ext.define('PRS.Panel', {
                     ],
                 },
                 {
+                    xtype: 'prsSuggestionBar',
+                    reference: 'suggestion',
+                    listeners: { started: 'onJob', changed: 'onRetry' },
+                },
+                {
                     xtype: 'prsJobPanel',
                     reference: 'job',
                     hidden: true,

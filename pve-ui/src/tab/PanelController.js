@@ -107,6 +107,7 @@ Ext.define('PRS.PanelController', {
         me.lookup('notices').fill(me.found, me.current.plan, me.trouble);
         let balancing = status && status.balancing;
         me.lookup('balancing').fill(balancing);
+        me.lookup('suggestion').fill(balancing, status && status.may);
         // Only who may read the policy is told how automatic balancing stands.
         me.lookup('settings').setHidden(!balancing);
         me.lookup('pause').fill(balancing, status && status.may.cancel_others);

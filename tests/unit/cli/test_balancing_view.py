@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from prs.cli.balancing_view import balancing_text
-from prs.engine.journal.automation import Automation, Balancing
+from prs.engine.journal.automation import Automation, Balancing, Suggestion
 
 NOW = time.mktime((2026, 11, 28, 12, 0, 0, 0, 0, -1))
 STATE = Automation("pve1", "pve1 is the HA manager's master", "its time", NOW + 3600, NOW - 82_800, "2 moves.", "c0ffee")
@@ -29,6 +29,14 @@ def test_the_others_say_who_does_and_nothing_of_an_hour_that_is_over() -> None:
     assert of(state=Automation(waiting="an account", next_run=NOW - 1)).splitlines()[1:] == ["  the next run waits for an account"]
     assert of("off").splitlines()[-1].startswith("  last run")
     assert "suggests plans, and starts none" in of("suggest")
+
+
+def test_a_suggestion_in_figures_and_why_the_last_one_has_gone() -> None:
+    plan = Suggestion("c0ffeec0ffee", NOW - 36_000, 4, 61 * 2**30, 0.18, 0.06, True, "")
+    shown = balancing_text(Balancing("pve1", "suggest", "memory", 0.05, True, 3, None, 86_400.0, STATE, suggestion=plan), NOW)
+    words = "suggested at 2026-11-28 02:00: 4 migrations, 61.0 GiB, widest spread of the day 18 -> 6; `run --suggested apply` starts it"
+    assert words in shown
+    assert "the last suggested plan is gone: dismissed by root@pam" in of(state=Automation("pve1", withdrawn="dismissed by root@pam"))
 
 
 def test_what_others_wrote_cannot_act_on_the_terminal() -> None:

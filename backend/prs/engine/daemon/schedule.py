@@ -15,6 +15,7 @@ from prs.engine.daemon.busy import Wait, busy, not_now
 from prs.engine.daemon.endings import give_way, resting
 from prs.engine.daemon.host import Host
 from prs.engine.daemon.leader import leader
+from prs.engine.daemon.suggested import Suggested
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.journal.automation import Automation, automation, tell_automation
@@ -45,6 +46,7 @@ class Schedule:
 
     def __init__(self, host: Host, journal: Journal, clock: SystemClock, recorder: Recorder, holds: Holds, say: Say) -> None:
         self._host, self._journal, self._clock, self._recorder, self._holds, self._say = host, journal, clock, recorder, holds, say
+        self._suggested = Suggested(host, journal, clock, holds)
         self.next_look = self._next_hot = 0.0  # of the monotonic clock
         self._told_why = False  # why nothing is planned although it is time
         self._begun = clock.time()
@@ -71,13 +73,14 @@ class Schedule:
     def turn(self, settings: Settings) -> None:
         """Plan the periodic run when it is due and this daemon leads."""
         now = self._clock.time()
+        self._suggested.turn(settings)
         if settings.endpoint is None:
             self._say(f"serving jobs of the web interface; no scheduled runs: {' '.join(settings.missing)}")
             self._told(leader="", why="", waiting="an account, which `proxmox-rebalancing-service setup` makes on any node", next_run=0.0)
             return
         if settings.level == "off":
             self._say("serving jobs of the web interface; automatic balancing is off")
-            self._told(waiting="", next_run=0.0, plan="")
+            self._told(waiting="", next_run=0.0)
             return
         last = float(self._journal.note("last_run") or 0)
         asked = self._asked_for(settings, now, last)
@@ -154,7 +157,7 @@ class Schedule:
             self._told_why, self._called = True, False
             self._counted = settings.calendar, now
             self._say(f"{STANDING_BY}: {why}")
-            self._told(waiting="", next_run=0.0, plan="")
+            self._told(waiting="", next_run=0.0)
             return False
         if not asked and (wait := busy(api, settings, now)):
             self._waits(wait)
@@ -174,7 +177,7 @@ class Schedule:
     def _take(self, settings: Settings, plan: Plan, user: str, now: float) -> None:
         """Start the plan, or keep it for somebody to decide."""
         result, job, kept = plan.summary, "", ""
-        if plan.moves and settings.level == "suggest":
+        if plan.moves and settings.level == "suggest" and not plan.lacking:
             kept = self._journal.add_plan(plan, settings.policy, user)
             log.info("%s: nothing is migrated; the plan is %s", "dry run" if settings.dry_run else "only suggested", kept)
         elif plan.lacking:
@@ -190,7 +193,7 @@ class Schedule:
             except JobConflict as error:
                 log.warning("the scheduled run waits for its next turn: %s", error)
                 result = f"{result} Not started: {error}"
-        self._told(result=result, job=job, plan=kept)
+        self._told(result=result, job=job, plan=kept, withdrawn="")
 
     def _told(self, **facts: object) -> None:
         """Write down what has changed of how things stand."""

@@ -18,7 +18,7 @@ class Automation:
     """What the service last knew; times in Unix seconds, 0 = none.
 
     `waiting` says in words what the next run waits for, `result` what the last one planned; `job` is the one that it started, `plan` the
-    one that it suggests and nobody has carried out or replaced yet.
+    one that it suggests and nobody has carried out or replaced yet. `withdrawn` says why the last suggestion went without either.
     """
 
     leader: str = ""
@@ -29,6 +29,21 @@ class Automation:
     result: str = ""
     job: str = ""
     plan: str = ""
+    withdrawn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A plan that waits for somebody to apply it; the spreads (fractions) are of the moment, with `day` the widest of the coming day."""
+
+    plan: str
+    created: float
+    moves: int
+    bytes: int
+    spread_before: float
+    spread_after: float
+    day: bool
+    summary: str
 
 
 def automation(journal: Journal) -> Automation:
@@ -43,6 +58,37 @@ def tell_automation(journal: Journal, state: Automation) -> None:
     """Write it, if it is another one than before."""
     if automation(journal) != state:
         journal.note(_NOTE, json.dumps(to_json(state)))
+
+
+def withdraw(journal: Journal, plan: str, why: str) -> bool:
+    """Take a suggestion back, with the reason ("" = it has been carried out); False if another one, or none, waits by now."""
+    state = automation(journal)
+    if state.plan != plan:
+        return False
+    tell_automation(journal, replace(state, plan="", withdrawn=why))
+    return True
+
+
+def dismiss(journal: Journal, plan: str, why: str) -> bool:
+    """Take a suggestion away for good; False if it waits no longer."""
+    with journal.transaction() as db:
+        gone = db.execute("DELETE FROM plans WHERE id = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.plan = plans.id)", (plan,)).rowcount
+    withdraw(journal, plan, why)
+    return bool(gone)
+
+
+def suggestion(journal: Journal) -> Suggestion | None:
+    """What this node's service suggests and nobody has carried out; None where that is nothing, or cannot be read."""
+    plan_id = automation(journal).plan
+    if not plan_id or not journal.waits(plan_id):
+        return None
+    try:
+        plan, _ = journal.plan(plan_id)
+    except JournalError:
+        return None
+    day = plan.outlook
+    spreads = (day.widest_before, day.widest_after) if day else (plan.spread_before, plan.spread_after)
+    return Suggestion(plan_id, plan.created, len(plan.moves), plan.bytes, *spreads, day is not None, plan.summary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +107,18 @@ class Balancing:
     outcome: str = ""  # of the job that the last run has started
     calendar: str = ""  # in the place of `schedule`: an event of Proxmox VE's calendar
     paused_until: float = 0.0  # Unix time
+    suggestion: Suggestion | None = None
 
 
 def balancing(settings: Settings, journal: Journal, host: str) -> Balancing:
     """What this node, `host`, tells of automatic balancing."""
-    state, policy = automation(journal), settings.policy
-    if state.plan and not journal.waits(state.plan):
+    state, policy, suggested = automation(journal), settings.policy, suggestion(journal)
+    if state.plan and suggested is None:
         state = replace(state, plan="")
     return Balancing(
         host, settings.level, policy.asked, policy.spread, policy.containers, policy.max_moves, policy.max_bytes, settings.schedule,
         state, _outcome(journal, state.job), settings.calendar.text if settings.calendar else "", settings.paused_until,
+        suggested,
     )  # fmt: skip
 
 

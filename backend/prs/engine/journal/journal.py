@@ -17,7 +17,7 @@ from prs.engine.journal.database import Database, insert
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import JOB_OPEN, STEP_ACTIVE, STEP_OPEN, Job, Request, Step
 from prs.engine.journal.rides import add_rides, rides_of
-from prs.engine.journal.rows import UNREADABLE, brief_plan, read, step_of
+from prs.engine.journal.rows import SUGGESTED, UNREADABLE, brief_plan, read, step_of
 from prs.errors import JobConflict, JournalError, NotFound, PlanError
 from prs.model import Move, Plan, Policy
 
@@ -29,8 +29,8 @@ _OPEN_STEPS = ", ".join(f"'{state}'" for state in STEP_OPEN)
 _ACTIVE_STEPS = ", ".join(f"'{state}'" for state in STEP_ACTIVE)
 LATEST = 1e11  # Unix seconds that a calendar still has a date for
 PLANS_OF_A_USER = 20  # plans without a job that are kept of one user; the oldest makes room
-_SURPLUS = """DELETE FROM plans WHERE user = ? AND id IN (
-    SELECT id FROM plans WHERE user = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.plan = plans.id)
+_SURPLUS = f"""DELETE FROM plans WHERE user = ? AND id IN (
+    SELECT id FROM plans WHERE user = ? AND id <> {SUGGESTED} AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.plan = plans.id)
     ORDER BY created DESC, rowid DESC LIMIT -1 OFFSET ?)"""
 
 

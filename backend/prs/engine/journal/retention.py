@@ -7,6 +7,7 @@ import sqlite3
 from prs.engine.journal.jobs import JOB_OPEN
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.rides import OURS
+from prs.engine.journal.rows import SUGGESTED
 from prs.engine.journal.totals import leave
 
 UNUSED = 86_400.0  # seconds after which a plan that no job has used goes
@@ -46,7 +47,8 @@ def _delete(db: sqlite3.Connection, which: str, value: float) -> int:
 
 def _sweep(db: sqlite3.Connection, now: float) -> None:
     """Plans that have no job (any more), and what was noted about jobs that are gone."""
-    db.execute("DELETE FROM plans WHERE created < ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.plan = plans.id)", (now - UNUSED,))
+    unused = f"created < ? AND id <> {SUGGESTED} AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.plan = plans.id)"
+    db.execute(f"DELETE FROM plans WHERE {unused}", (now - UNUSED,))
     db.execute("DELETE FROM meta WHERE name LIKE 'released %' AND substr(name, 10) NOT IN (SELECT id FROM jobs)")
 
 

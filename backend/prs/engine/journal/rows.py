@@ -14,6 +14,9 @@ from prs.model import Plan
 
 T = TypeVar("T")
 UNREADABLE = (ModelError, ValueError, TypeError, KeyError, RecursionError)  # what reading a row ends with that nobody can understand
+# The plan that waits as a suggestion, in SQL: nobody but the service takes it away, however old it gets.
+SUGGESTED = """COALESCE((SELECT CASE WHEN json_valid(value) THEN json_extract(value, '$.plan') END
+    FROM meta WHERE name = 'automation'), '')"""
 _STEP_FIELDS = tuple(item.name for item in fields(Step))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from prs.codec import to_json
 from prs.config.policy_view import PolicyOption, PolicyView
-from prs.engine.journal.automation import Automation, Balancing
+from prs.engine.journal.automation import Automation, Balancing, Suggestion
 from prs.engine.journal.jobs import Step
 from prs.model import BindingRule, BoundGuest, Candidate, GuestMode, Headroom, Move, NodeLoad, Placed, Placement, Plan, Stay, Term
 
@@ -127,7 +127,8 @@ ANSWERS: dict[str, Any] = {
         "warnings": ["PVE's own auto-rebalance is on: each plan says who balances which guests under HA."],
         "balancing": to_json(Balancing("pve1", "on", "memory", 0.05, False, None, None, 86400.0, Automation(
             "pve1", "pve1 is the HA manager's master", "its time", 1795086400.0, 1795000000.0, _plan()["summary"], "ba9876543210",
-        ), "job ba9876543210 is done: 1 of 1 migrations done")),
+        ), "job ba9876543210 is done: 1 of 1 migrations done",
+            suggestion=Suggestion("0123456789ab", 1795000000.0, 1, 16 * GIB, 0.65, 0.29, False, _plan()["summary"]))),
     },
     "cluster": _cluster(),
     "plan": _plan(),
@@ -140,6 +141,7 @@ ANSWERS: dict[str, Any] = {
         state="broken", reason="102 (db01) and 103 (db02) are on pve1",
     ))], "guests": [to_json(GuestMode(102, "db01", "qemu", "pve1", "ask", "guests"))], "problems": [],
               "may": {"mend": _YES, "write": _YES}},
+    "dismissed": {"plan": "0123456789ab", "dismissed": True},
     "released": {"node": "pve1", "released": True, "message": ""},
     "maintenance": {"node": "pve1", "enabled": True, "message": "The HA manager will put pve1 into maintenance within about 20 seconds."},
 }  # fmt: skip
@@ -149,6 +151,7 @@ REQUESTS: dict[str, Any] = {
     "PlacementRequest": {"guests": [{"name": "web02", "memory": 12 * GIB, "disks": [{"storage": "local-zfs", "size": 32 * GIB}]}]},
     "JobRequest": {"plan": "0123456789ab", "moves": [102], "maintenance": False},
     "PolicyRequest": {"digest": "0f" * 32, "set": {"balancing.spread": "7", "pool.db.keep": "apart"}, "unset": ["service.schedule"]},
+    "SuggestionRequest": {"plan": "0123456789ab"},
     "CancelRequest": {"abort": False},
     "MaintenanceRequest": {"enabled": True},
     "LoginRequest": {"username": "root", "realm": "pam", "password": "secret"},

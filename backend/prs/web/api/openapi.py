@@ -25,8 +25,10 @@ COMMON = {
     "503": "the journal or a part of the service is not usable",
 }
 # What a call gives that may take longer than it waits: a change, and through PVE's own port what only reads as well.
-_LONG: Schema = {"anyOf": [ref(name) for name in ("Plan", "Placement", "Job", "Released", "Maintenance", "Status", "Cluster",
-                                                  "ClusterPolicy", "Rules", "Jobs")]}  # fmt: skip
+_LONG: Schema = {"anyOf": [ref(name) for name in (
+    "Plan", "Placement", "Job", "Released", "Maintenance", "Status", "Cluster", "ClusterPolicy", "Rules",
+    "Jobs", "Dismissed",
+)]}  # fmt: skip
 OPEN = {"400", "403", "404", "405", "413", "415", "429", "500", "502"}
 
 
@@ -89,6 +91,12 @@ def _paths() -> dict[str, Any]:
                          extra={"409": "it is another version by now (code changed), or root's helper cannot write it (code helper)"}),
         },
         "/rules": {"get": _call("Every rule that binds guests, and how each may be moved.", ref("Rules"), "rules", extra=unseen)},
+        "/suggestion": {"get": _call("The plan that the leading node's service suggests; needs Sys.Audit on /.", ref("Plan"), "plan",
+                                     params=[scope])},
+        "/suggestion/apply": {"post": _call("Carry the suggested plan out.", ref("Job"), "job", ref("SuggestionRequest"), [scope],
+                                            {"409": f"{drift['409']}, or it waits no longer (gone)"}, status="201")},
+        "/suggestion/dismiss": {"post": _call("Take the suggested plan away; needs Sys.Modify on /.", ref("Dismissed"), "dismissed",
+                                              ref("SuggestionRequest"), [scope], {"409": "it waits no longer (code gone)"})},
         "/placements": {"post": _call("Where guests should go; nothing moves.", ref("Placement"), "placement", ref("PlacementRequest"),
                                       extra=sense)},
         "/jobs": {

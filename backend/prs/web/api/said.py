@@ -15,7 +15,7 @@ from prs.web.api.sentences import SENTENCES
 Code = dict[str, Any]  # {code, with} of a template, {all, by} of several one after the other; `end` is what stands behind
 LONGEST = 800  # characters
 FIELDS = frozenset(
-    {"reason", "summary", "message", "sentence", "problem", "lacking", "warnings", "problems", "details", "waiting", "result"}
+    {"reason", "summary", "message", "sentence", "problem", "lacking", "warnings", "problems", "details", "waiting", "result", "withdrawn"}
 )
 KINDS = {
     "n": r"-?\d+(?:\.\d+)?",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from prs.config.policy_view import PolicyOption, PolicyView
-from prs.engine.journal.automation import Automation, Balancing
+from prs.engine.journal.automation import Automation, Balancing, Suggestion
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
 from prs.engine.journal.rides import Ride
@@ -131,6 +131,7 @@ def _requests() -> dict[str, Schema]:
             moves={**listing(VMID, "guests to move; all when left out"), "minItems": 1, "maxItems": 10000, "uniqueItems": True},
             maintenance={**FLAG, "description": "drain only: switch the node's HA maintenance mode on; needs Sys.Console on /"},
         ),
+        "SuggestionRequest": record("The suggested plan that is meant, as it was shown.", plan=ID),
         "CancelRequest": record(
             "Cancel: start nothing more.",
             ("abort",),
@@ -167,6 +168,7 @@ def _status() -> dict[str, Schema]:
                        "description": "automatic balancing, as the leading node tells it; null without Sys.Audit on /"},
         ),
         "Automation": schema_of(Automation),
+        "Suggestion": schema_of(Suggestion),
         "Balancing": schema_of(Balancing),
     }
 
@@ -300,6 +302,7 @@ def _rest() -> dict[str, Schema]:
         "Realm": record("A realm to log in to.", realm=TEXT, comment=TEXT, default=FLAG, tfa=TEXT),
         "Realms": listing(ref("Realm")),
         "Login": login,
+        "Dismissed": record("The plan is not suggested any more.", plan=ID, dismissed=FLAG),
         "Released": record("The node gets guests again; the message is about hosts not told yet.", node=TEXT, released=FLAG, message=TEXT),
         "Maintenance": record("What the HA manager was told.", node=TEXT, enabled=FLAG, message=TEXT),
     }

@@ -18,6 +18,8 @@ ARGUMENTS: dict[str, Schema] = {
     "place": ref("PlacementRequest"),
     "start": ref("JobRequest"),
     "steer": record("Steer a job.", ("abort",), job=ID, verb=_VERB, abort=FLAG),
+    "apply": ref("SuggestionRequest"),
+    "dismiss": ref("SuggestionRequest"),
     "undo": record("Plan the way back.", job=ID),
     "release": record("End a hold.", node=NODE),
     "policy": ref("PolicyRequest"),
@@ -33,6 +35,10 @@ def work_of(name: str) -> Work:
         from prs.web.inbox.placements import make_placement_of_caller as work
     elif name == "start":
         from prs.web.inbox.start import start_job as work
+    elif name == "apply":
+        from prs.web.inbox.suggestions import apply_suggestion as work
+    elif name == "dismiss":
+        from prs.web.inbox.suggestions import dismiss_suggestion as work
     elif name == "steer":
         from prs.web.inbox.jobs import steer as work
     elif name == "undo":

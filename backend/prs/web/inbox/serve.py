@@ -113,7 +113,7 @@ def _for_caller(message: Message, asked: Any, settings: Settings, holds: Holds, 
         why = "failed"
         raise
     finally:
-        job = str(asked.get("job") or (done.get("id", "") if name == "start" else ""))
+        job = str(asked.get("job") or (done.get("id", "") if name in ("start", "apply") else ""))
         about = str(done.pop("about", ""))
         audit.note(audit.Deed(name, who.name, _address(message.client), job, str(asked.get("node", "")), why, about))
     return done
