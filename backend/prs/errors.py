@@ -45,6 +45,14 @@ class PolicyChanged(PrsError):
     """Somebody else has written the cluster's policy since it was read; nothing was written."""
 
 
+class RoundUnknown(PrsError):
+    """The cluster's round of maintenance cannot be read, so that nothing is known about it, not even that there is none."""
+
+
+class RoundChanged(PrsError):
+    """Another host has written the round of maintenance since it was read; nothing was written."""
+
+
 class NotFound(JournalError):
     """The journal holds no plan or job of that id."""
 

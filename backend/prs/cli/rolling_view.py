@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prs.cli.job_view import state_cell
 from prs.engine.rolling.preview import Turn
-from prs.terminal import Cell, Style, clean, counted, duration, paragraph, table
+from prs.engine.rolling.stages import Round, Visit
+from prs.terminal import Cell, Style, clean, counted, duration, paint, paragraph, table
 
 
 def preview_text(turns: Sequence[Turn], style: Style) -> str:
@@ -32,3 +34,19 @@ def _row(turn: Turn) -> list[str | Cell]:
     shut = ", ".join(gate.name for gate in turn.shut)
     gates = Cell(f"shut: {shut}", "yellow") if shut else Cell(f"all {len(turn.gates)} open", "green")
     return [clean(turn.node), Cell(str(len(turn.plan.moves))), Cell(duration(2 * turn.plan.seconds)), gates]
+
+
+def visit_line(visit: Visit) -> str:
+    """How far a node is: its stage, and what is waited for."""
+    waits = f": {visit.message}" if visit.message else ""
+    return clean(f"{visit.node} {visit.stage}{waits}")
+
+
+def round_text(one: Round, style: Style) -> str:
+    """Say how far a round is: its state, who carries it, and one line for each node."""
+    state = state_cell("paused" if one.paused else one.state)
+    by = f", carried by {clean(one.holder)}" if one.open else ""
+    text = f"Round {clean(one.id)} of rolling maintenance: {paint(state.text, state.colour, style)}{by}\n"
+    text += paragraph(clean(one.message), style) if one.message else ""
+    rows: list[list[str | Cell]] = [[clean(visit.node), state_cell(visit.stage), clean(visit.message)] for visit in one.turns]
+    return text + table(("NODE", "STAGE", "DETAIL"), rows, style)

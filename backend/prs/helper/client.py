@@ -12,7 +12,8 @@ from pathlib import Path
 
 from prs.engine.drain.shared_holds import FOLDER, SharedHolds
 from prs.engine.journal.hold import Hold
-from prs.errors import HelperError, PolicyChanged
+from prs.engine.rolling.shared_round import SharedRound
+from prs.errors import HelperError, PolicyChanged, RoundChanged
 
 SOCKET = Path("/run/prs-ha-maintenance.sock")  # where the packages have the helper listen
 PVE = Path("/etc/pve")
@@ -87,6 +88,26 @@ def write_policy(helper: Path, digest: str, text: str) -> str:
     if not words.startswith("ok policy "):
         raise HelperError(f"the policy was not written: {words or 'the helper gave no answer'}")
     return words.removeprefix("ok policy ")
+
+
+def write_round(helper: Path, digest: str, text: str) -> str:
+    """Write the round of maintenance in the place of the version with this digest; the new digest. RoundChanged, HelperError."""
+    try:
+        words = _ask(helper, f"round {digest} {base64.b64encode(text.encode()).decode()}")
+    except FileNotFoundError:
+        raise HelperError(f"there is no helper at {helper}") from None
+    except OSError as error:
+        raise HelperError(f"the helper does not answer: {error.strerror or error}") from None
+    if words.startswith("changed"):
+        raise RoundChanged("another host has changed the round of maintenance meanwhile")
+    if not words.startswith("ok round "):
+        raise HelperError(f"the round of maintenance was not written: {words or 'the helper gave no answer'}")
+    return words.removeprefix("ok round ")
+
+
+def shared_round(pve: Path, helper: Path) -> SharedRound | None:
+    """The cluster's round of maintenance, written by `helper`; None on a machine that is no node of a cluster."""
+    return SharedRound(pve / FOLDER, pve / "nodes", partial(write_round, helper)) if pve.is_dir() else None
 
 
 def tell_alive(helper: Path, alive: bool) -> None:

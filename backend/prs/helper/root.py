@@ -3,7 +3,8 @@
 `enable NODE`, `disable NODE`: HA maintenance mode, for which Proxmox VE has no REST call (pve-ha-manager HA/CLI/ha_manager.pm).
 `hold NODE JOB SINCE 0|1 HOST USER`, `free NODE JOB`: tell all nodes, by a file below /etc/pve, that a drained node is kept empty.
 `account`: the service's own account, which `setup` has left in /etc/pve/priv for all nodes; `alive`: tell all nodes that this one serves.
-`policy DIGEST TEXT`: write the cluster-wide policy (TEXT in base64) in the place of the version whose SHA-256 is DIGEST.
+`policy DIGEST TEXT`: write the cluster-wide policy (TEXT in base64) in the place of the version whose SHA-256 is DIGEST;
+`round DIGEST TEXT`: the round of rolling maintenance, in the same way.
 `log ACTION JOB NODE CLIENT yes|no USER`: a line in Proxmox VE's cluster log (pve-cluster PVE/Cluster.pm log_msg), `-` where there is none.
 
 systemd starts it per connection (Accept=yes, StandardInput=socket). Standard library only, and nothing of the service is imported
@@ -31,7 +32,7 @@ from typing import NamedTuple
 
 from prs.helper import root_policy, root_request
 
-LONGEST = 500  # bytes of a request that brings no policy
+LONGEST = 500  # bytes of a request that brings no text
 SECONDS = 30.0
 LOGGED = "ok log"
 _LABEL, _JOB = rb"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", rb"[0-9a-f]{12}"
@@ -89,12 +90,12 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
     if asking not in (uid, 0):
         return f"refused: user {asking} may not ask"
     try:
-        line = root_request.line_of(connection, LONGEST, root_policy.WORD, root_policy.LONGEST)
+        line = root_request.line_of(connection, LONGEST, root_policy.WORDS, root_policy.LONGEST)
     except OSError:
         return "refused: no request came"
     if found := _LOG.fullmatch(line):
         return _log(places, *(part.decode("utf-8", "replace") for part in found.groups()))
-    if line.startswith(root_policy.WORD):
+    if line.startswith(root_policy.WORDS):
         return root_policy.serve(line, places.nodes / places.host, places.held, places.private.parent / "lock")
     if asking != uid:  # root, who does all else by itself
         return f"refused: user {asking} may not ask"
@@ -111,7 +112,7 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
         return _account(places)
     if line in (b"alive\n", b"gone\n"):
         return _alive(places, line == b"alive\n")
-    known = "'enable NODE', 'disable NODE', 'hold ...', 'free NODE JOB', 'policy ...', 'log ...', 'account', 'alive' and 'gone'"
+    known = "'enable NODE', 'disable NODE', 'hold ...', 'free NODE JOB', 'policy ...', 'round ...', 'log ...', 'account', 'alive', 'gone'"
     return f"refused: only {known} are known"
 
 

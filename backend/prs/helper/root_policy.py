@@ -1,4 +1,7 @@
-"""The part of the root helper that writes the cluster-wide policy. Standard library only, as all that runs as root."""
+"""The part of the root helper that writes what the whole cluster shares, one after the other: the policy, and the round of maintenance.
+
+Standard library only, as all that runs as root.
+"""
 
 from __future__ import annotations
 
@@ -13,29 +16,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-WORD = b"policy "  # begins the request
+FILES = {"policy": "policy.conf", "round": "round.json"}  # by the word that begins the request
+WORDS = tuple(f"{word} ".encode() for word in FILES)
 LONGEST = 90 * 1024  # bytes of a request
-LARGEST = 64 * 1024  # bytes of a policy
+LARGEST = 64 * 1024  # bytes of a file
 PATIENCE = 10.0  # seconds to wait for another one who writes it
-_REQUEST = re.compile(rb"policy ([0-9a-f]{64}) ([A-Za-z0-9+/=]*)\n")
+_REQUEST = re.compile(rb"(policy|round) ([0-9a-f]{64}) ([A-Za-z0-9+/=]*)\n")
 
 
 def serve(line: bytes, node: Path, folder: Path, locks: Path) -> str:
-    """Write the policy if it still is the version that its writer has read; no two nodes do so at the same time.
+    """Write the file if it still is the version that its writer has read; no two nodes do so at the same time.
 
-    `node` is a directory that is there while /etc/pve is mounted, `folder` where the policy is, `locks` where pmxcfs has its locks.
+    `node` is a directory that is there while /etc/pve is mounted, `folder` where the files are, `locks` where pmxcfs has its locks.
     """
     found = _REQUEST.fullmatch(line)
-    text = _text(found[2]) if found else None
+    text = _text(found[3]) if found else None
     if found is None or text is None:
-        return f"refused: a digest and a policy are expected, in base64 of UTF-8, {LARGEST // 1024} KiB at most"
+        what = line.split(b" ", 1)[0].decode("ascii", "replace")
+        return f"refused: a digest and a {what} are expected, in base64 of UTF-8, {LARGEST // 1024} KiB at most"
+    word = found[1].decode()
     if not node.is_dir():
         return f"refused: there is no node {node.name}"
-    file, draft = folder / "policy.conf", folder / f"policy.conf.{secrets.token_hex(8)}.tmp"
+    file, draft = folder / FILES[word], folder / f"{FILES[word]}.{secrets.token_hex(8)}.tmp"
     try:
-        with _lock(locks / "proxmox-rebalancing-policy"):
-            if hashlib.sha256(file.read_bytes() if file.exists() else b"").hexdigest() != found[1].decode():
-                return "changed: somebody else has written the policy meanwhile"
+        with _lock(locks / f"proxmox-rebalancing-{word}"):
+            if hashlib.sha256(file.read_bytes() if file.exists() else b"").hexdigest() != found[2].decode():
+                return f"changed: somebody else has written the {word} meanwhile"
             folder.mkdir(mode=0o755, exist_ok=True)
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640), "wb") as out:
                 out.write(text)
@@ -46,11 +52,11 @@ def serve(line: bytes, node: Path, folder: Path, locks: Path) -> str:
         # pmxcfs refuses root's writes with EACCES while the cluster has no quorum (pve-cluster pmxcfs/dcdb.c).
         hint = ": the cluster has no quorum, so /etc/pve is read-only" if error.errno == errno.EACCES else ""
         return f"failed: {file}: {error.strerror}{hint}"
-    return f"ok policy {hashlib.sha256(text).hexdigest()}"
+    return f"ok {word} {hashlib.sha256(text).hexdigest()}"
 
 
 def _text(packed: bytes) -> bytes | None:
-    """The policy, None for what cannot be one."""
+    """The text, None for what cannot be one."""
     try:
         text = base64.b64decode(packed, validate=True)
         text.decode("utf-8")

@@ -17,8 +17,8 @@ def asker(connection: socket.socket) -> int:
     return int(user)
 
 
-def line_of(connection: socket.socket, longest: int, word: bytes = b"", longer: int = 0) -> bytes:
-    """The request, of `longer` bytes where it begins with `word`; OSError when it does not come in time, also byte by byte."""
+def line_of(connection: socket.socket, longest: int, words: tuple[bytes, ...] = (), longer: int = 0) -> bytes:
+    """The request, of `longer` bytes where it begins with one of `words`; OSError when it does not come in time, also byte by byte."""
     line, most, end = b"", longest, time.monotonic() + (connection.gettimeout() or PATIENCE)
     while not line.endswith(b"\n") and len(line) < most:
         connection.settimeout(max(0.01, end - time.monotonic()))
@@ -26,5 +26,5 @@ def line_of(connection: socket.socket, longest: int, word: bytes = b"", longer: 
         if not part:
             break
         line += part
-        most = longer if word and line.startswith(word) else longest
+        most = longer if line.startswith(words) else longest
     return line

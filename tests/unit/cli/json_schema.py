@@ -14,6 +14,7 @@ from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
 from prs.engine.rolling.preview import Turn
 from prs.engine.rolling.runs import RollingRun
+from prs.engine.rolling.stages import Round
 from prs.model import BindingRule, Cluster, GuestMode, Placement, Plan
 from prs.pve.check.findings import Finding
 
@@ -61,7 +62,8 @@ def document() -> Schema:
     plan, placement, job, hold, rolling_run, origin, change, standing, finding, cluster, rule = (
         schema_of(one, found) for one in (Plan, Placement, Job, Hold, RollingRun, Origin, Change, Balancing, Finding, Cluster, BindingRule)
     )
-    null: Schema = {"type": "null"}
+    one, null = schema_of(Round, found), {"type": "null"}
+    rounds: Schema = {"anyOf": [one, null]}
     run: Schema = {"anyOf": [rolling_run, null]}
     done = record(plan=plan, job={"anyOf": [job, null]})
     rolling = record(rolling_run=rolling_run)
@@ -75,7 +77,7 @@ def document() -> Schema:
             ]
         },
         "rules": record(rules=listing(rule), guests=listing(schema_of(GuestMode, found)), problems=TEXTS),
-        "drain": {"anyOf": [done, rolling, record(rolling_plan=listing(schema_of(Turn, found)))]},
+        "drain": {"anyOf": [done, rolling, record(round=one), record(rolling_plan=listing(schema_of(Turn, found)))]},
         "resume": {"anyOf": [record(jobs=listing(job)), rolling]},
         "release": {"anyOf": [done, record(plan=null, job=null, held=listing(hold))]},
         "snapshot": {
@@ -86,7 +88,7 @@ def document() -> Schema:
         },
         "status": {
             "anyOf": [
-                record(jobs=listing(job), held=listing(hold), rolling_run=run, mistakes=TEXTS, balancing=standing),
+                record(jobs=listing(job), held=listing(hold), rolling_run=run, mistakes=TEXTS, round=rounds, balancing=standing),
                 job,
             ]
         },

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from prs.config.policy_edit import digest
-from prs.errors import HelperError, PolicyChanged
+from prs.errors import HelperError, PolicyChanged, RoundChanged
 from prs.helper import client, root, root_policy
 from unit.helper.test_account import Helper, helper
 
@@ -102,3 +102,17 @@ def test_a_lock_that_stays_is_named(helper: Helper, monkeypatch: pytest.MonkeyPa
 def test_where_there_is_no_helper(tmp_path: Path) -> None:
     with pytest.raises(HelperError, match="there is no helper at"):
         client.write_policy(tmp_path / "none", digest(b""), TEXT)
+
+
+def test_a_round_of_maintenance_is_written_over_the_version_that_was_read_alone(helper: Helper) -> None:
+    """Beside the policy, with a lock of its own."""
+    first = client.write_round(helper.socket, digest(b""), '{"a": 1}\n')
+    file = policy_of(helper).with_name("round.json")
+    assert (first, file.read_text()) == (digest(b'{"a": 1}\n'), '{"a": 1}\n')
+    with pytest.raises(RoundChanged, match="another host has changed the round"):
+        client.write_round(helper.socket, digest(b""), "{}")
+    with pytest.raises(HelperError, match="a digest and a round are expected"):
+        client.write_round(helper.socket, first, "#" * (65 * 1024))
+    with pytest.raises(HelperError, match="there is no helper"):
+        client.write_round(file.with_name("none"), first, "{}")
+    assert file.read_text() == '{"a": 1}\n'

@@ -56,6 +56,7 @@ def act(call: Call) -> int:
         host = Host(
             load, call.connect, name, SWITCH, shared_holds_here(), lambda: signs(latest[0], client.PVE, clock.monotonic()),
             lambda now: client.alive_nodes(client.PVE, now), lambda alive: client.tell_alive(client.SOCKET, alive),
+            client.shared_round(client.PVE, client.SOCKET),
         )  # fmt: skip
         with journal_of(settings) as journal:
             service = Service(host, settings, journal, clock, notifier)

@@ -13,6 +13,7 @@ from prs.cli.call import Call
 from prs.cli.carry_out import SWITCH, Worker
 from prs.cli.job_view import rolling_text
 from prs.cli.rolling_view import preview_text
+from prs.cli.verbs import service_round
 from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
@@ -20,10 +21,12 @@ from prs.engine.journal.lock import ExecutorLock, other_at_work, signature
 from prs.engine.rolling.preview import preview
 from prs.engine.rolling.rolling import Actions, Rolling
 from prs.engine.rolling.runs import AT_WORK, RollingRun, RollingRuns
+from prs.engine.rolling.shared_round import SharedRound
 from prs.errors import PlanError
 from prs.helper import hooks
-from prs.helper.client import SOCKET
+from prs.helper.client import PVE, SOCKET, shared_round
 from prs.helper.hooks import hook_troubles, run_hook
+from prs.model import Policy
 from prs.pve.act.migration import locate_all
 from prs.pve.act.power import may_reboot, uptimes
 from prs.pve.read.permissions import REBOOT
@@ -55,9 +58,12 @@ def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] =
         if rolling_run is not None:
             worker.say(f"Going on with rolling maintenance {rolling_run.id}, which was interrupted.\n")
         else:
-            _check(worker, nodes)
+            shared = _shared(lock, settings.policy)
+            _check(worker, nodes, shared is not None)
             if settings.dry_run:
                 return _preview(call, settings, worker, nodes)
+            if shared is not None:
+                return service_round.act(call, settings, worker, nodes, shared)
             rolling_run = runs.get(runs.add(nodes, settings.policy, worker.api.user, time.time()))
         call.note("rolling", rolling_run.id, " ".join(stop.node for stop in rolling_run.stops))
         actions = Actions(
@@ -97,15 +103,24 @@ def _tell(call: Call, settings: Settings, rolling_run: RollingRun) -> int:
     return _EXITS[rolling_run.state]
 
 
-def _check(worker: Worker, nodes: Sequence[str]) -> None:
-    """Refuse before anything happens what cannot end well."""
+def _shared(lock: ExecutorLock, policy: Policy) -> SharedRound | None:
+    """Where a round of the services is written; None where the service does not run.
+
+    What a round of the services does not know is left to this command: a site's hooks, and guests that are shut down.
+    """
+    served = not lock.taken and lock.holder.service and not policy.rides
+    return shared_round(PVE, SOCKET) if served and not hook_troubles(hooks.SOCKET) else None
+
+
+def _check(worker: Worker, nodes: Sequence[str], served: bool) -> None:
+    """Refuse before anything happens what cannot end well; a round that is `served` is handed on before its own node reboots."""
     if unfit := [words for words in hook_troubles(hooks.SOCKET).values() if words]:
         raise PlanError(f"a hook of this site cannot be run: {'; '.join(unfit)}")
     known, here = uptimes(worker.api), socket.gethostname().split(".")[0]
     for node in nodes:
         if node not in known:
             raise PlanError(f"there is no node {node} that is online{in_brackets(node, list(known))}")
-        if node == here:
+        if node == here and not served:
             raise PlanError(f"this command runs on {node} and would end with its reboot: run it on another node")
         if not may_reboot(worker.api, node):
             raise PlanError(f"{worker.api.user} may not reboot {node}: it needs {REBOOT} on /nodes/{node} (setup --reboot grants it)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from prs.cli.balancing_view import balancing_text
 from prs.cli.call import Call
 from prs.cli.job_view import job_page, jobs_page, rolling_text
 from prs.cli.journal_of import holds_of, journal_of
+from prs.cli.rolling_view import round_text
 from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
@@ -18,6 +20,11 @@ from prs.engine.journal.automation import balancing
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.lock import ExecutorLock
 from prs.engine.rolling.runs import RollingRun, RollingRuns
+from prs.engine.rolling.stages import Round
+from prs.errors import RoundUnknown
+from prs.helper.client import PVE, SOCKET, shared_round
+
+log = logging.getLogger(__name__)
 
 
 def act(call: Call) -> int:
@@ -32,14 +39,18 @@ def act(call: Call) -> int:
             call.print(job_page(job, time.time(), call.style))
         return exits.DONE
     jobs = journal.jobs(limit=call.options.last)
+    carried = _round()
     holds, rolling_run = holds_of(journal, SystemClock()), RollingRuns(journal).latest()
     own, held = holds.own(), holds.held()
     standing = balancing(settings, journal, socket.gethostname().partition(".")[0])
     if call.json:
-        told = {"held": [to_json(one) for one in held.values()], "rolling_run": to_json(rolling_run), "mistakes": list(settings.mistakes)}
+        told = {"held": [to_json(one) for one in held.values()], "rolling_run": to_json(rolling_run), "mistakes": list(settings.mistakes),
+                "round": to_json(carried)}  # fmt: skip
         call.print_json({"jobs": to_json(jobs), **told, "balancing": to_json(standing)})
         return exits.DONE
     call.print(balancing_text(standing, time.time()) + "\n")
+    if carried is not None:
+        call.print(round_text(carried, call.style) + "\n")
     if rolling_run is not None:
         call.print(rolling_text(rolling_run, call.style) + "\n")
     call.print(jobs_page(jobs, time.time(), call.style))
@@ -48,6 +59,16 @@ def act(call: Call) -> int:
         call.print(f"\n{one.node} gets no guests: {one.reason} (release {one.node}{how})\n")
     call.print(_keeper(settings, jobs, rolling_run))
     return exits.DONE
+
+
+def _round() -> Round | None:
+    """The cluster's round of rolling maintenance, as far as it is there and may be read."""
+    shared = shared_round(PVE, SOCKET)
+    try:
+        return shared.read() if shared else None
+    except RoundUnknown as error:
+        log.warning("%s", error)
+        return None
 
 
 def _keeper(settings: Settings, jobs: Sequence[Job], rolling_run: RollingRun | None) -> str:

@@ -9,6 +9,7 @@ from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.shared_holds import SharedHolds
+from prs.engine.rolling.shared_round import SharedRound
 from prs.pve.api import Api
 
 
@@ -24,3 +25,4 @@ class Host:
     written: Callable[[], object] = lambda: None  # changes when a program has written settings, so that they are read again
     alive: Callable[[float], Collection[str]] = lambda now: ()  # the nodes whose service is alive, at a Unix time
     tell_alive: Callable[[bool], None] = lambda alive: None  # tells the other nodes of this service; HelperError
+    shared_round: SharedRound | None = None  # the cluster's round of rolling maintenance; None outside the cluster

@@ -24,6 +24,7 @@ from prs.engine.journal.retention import prune
 from prs.engine.loads.memory import FILE, LoadMemory
 from prs.engine.loads.recorder import Recorder
 from prs.engine.rolling import noout
+from prs.engine.rolling.carrier import Carrier
 from prs.engine.rolling.runs import AT_WORK
 from prs.errors import ConfigError, CredentialError, HelperError, JournalError, PrsError, PveError
 from prs.pve.api import Api, Renewed
@@ -47,6 +48,7 @@ class Service:
         self._recorder = Recorder(memory, clock, self._connect, lambda api: self._schedule.leading(api))
         self._holds = Holds(journal, clock, host.shared_holds)
         self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._calm)
+        self._carrier = Carrier(host.shared_round, self._holds, clock, host.name, self._connect, host.alive, host.switch)
         self._executors: dict[str, Executor] = {}
         self._strikes: Counter[str] = Counter()  # job -> failures in a row
         self._taken: set[str] = set()  # jobs whose taking was told
@@ -102,6 +104,8 @@ class Service:
             self._told = self._turned
             self._tell(alive=True)
         try:
+            for job_id in self._carrier.turn():
+                self._executors.pop(job_id, None)
             for job in self._journal.jobs(only_open=True):
                 self._safely(job)
             self._holds.sync()
@@ -225,8 +229,8 @@ class Service:
     def _plan_ahead(self) -> None:
         """Let the schedule go on where no job is at work; one of its own that rests does not hold it up."""
         jobs = [self._journal.job(job_id) for job_id in self._executors]
-        if not all(map(resting, jobs)):
-            self._schedule.busy(paused=all(job.state == "paused" for job in jobs))
+        if self._carrier.open or not all(map(resting, jobs)):
+            self._schedule.busy(paused=bool(jobs) and all(job.state == "paused" for job in jobs))
             return
         self._schedule.turn(self._settings)
         for job in jobs:
@@ -259,6 +263,7 @@ class Service:
             for mistake in error.mistakes:
                 log.error("%s", mistake)
             log.error("the old configuration stays in force")
+        self._carrier.forget()
         self._schedule.put_off(0.0)
         self._notifier.ready(self._with_mistakes(self._status) if self._status else "")
 

@@ -9,6 +9,7 @@ from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.drain.way_back import home, joined, opened, plan_back, way_back
 from prs.engine.journal.hold import Hold
+from prs.engine.journal.jobs import Job
 from prs.errors import PlanError
 from prs.model import Cluster, Plan, Policy
 from prs.pve.api import Api
@@ -66,17 +67,21 @@ def plan_release(api: Api, holds: Holds, held: Hold, now: float) -> tuple[Cluste
     under_way = [job.id for job in drains if job.open] + [job.id for job in journal.jobs(only_open=True) if home(job) == held.node]
     if under_way:
         raise PlanError(f"job {under_way[0]} is still at work on {held.node}: wait for it or cancel it")
-    job = joined(drains)
+    return plan_home(api, holds, joined(drains), now)
+
+
+def plan_home(api: Api, holds: Holds, job: Job, now: float) -> tuple[Cluster, Plan, Policy]:
+    """The plan that returns to the job's node every guest that the job has moved and nobody else since. PlanError, PveError."""
     policy = way_back(job.policy, job.steps)
     cluster = with_hidden(read_cluster(api, now, policy.method, counts=policy.memory), holds.roster, api.user)
     rights = permissions(api)
-    cluster = movable(keep_out(cluster, holds.held(), held.node), api.user, rights)
+    cluster = movable(keep_out(cluster, holds.held(), job.node), api.user, rights)
     if not cluster.quorate:
         raise PlanError("the cluster has no quorum: nothing can be migrated until a majority of its nodes is online")
     there = {guest.vmid for guest in cluster.guests}
     moved = sorted({step.vmid for step in job.steps if step.state == "done"} & there)
     cluster = inspect_guests(api, cluster, moved, asks=not audits(rights))
-    plan = plan_back(opened(cluster, held.node), policy, job, now)
+    plan = plan_back(opened(cluster, job.node), policy, job, now)
     words = lacking_to_move(api.user, rights, plan.moves)
     return cluster, replace(plan, lacking=words, warnings=(*plan.warnings, words)) if words else plan, policy
 

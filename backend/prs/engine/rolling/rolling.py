@@ -15,15 +15,14 @@ from prs.engine.journal.jobs import Job
 from prs.engine.journal.rides import drains_with_rides
 from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling import gates, noout
+from prs.engine.rolling.emptied import not_empty
 from prs.engine.rolling.hooks import Hook, RunHook, Stage, no_hooks
 from prs.engine.rolling.runs import RollingRun, RollingRuns, Stop
 from prs.engine.waits import at_most
 from prs.errors import ApiError, HelperError, JobConflict, PlanError, PveError, Unreachable
 from prs.model import Plan, Policy
 from prs.pve.act import power
-from prs.pve.act.migration import Location, locate_all
 from prs.pve.api import Api
-from prs.pve.roster import listed, scope, unproven
 
 LOOK = 10.0  # seconds between two looks at a gate
 REBOOT = 1800.0  # a server with much memory and many disks may need half an hour
@@ -32,7 +31,6 @@ HOOK = 1800.0  # as long as root lets a hook run (helper.root_hooks)
 GOES_DOWN = 600.0  # a node that still has its old uptime after this (s) has not obeyed
 
 
-_NOWHERE = Location("")
 
 
 class Halted(Exception):
@@ -233,17 +231,10 @@ class Rolling:
         return done is not None
 
     def _still_empty(self, stop: Stop) -> None:
-        """Look at the node in the minute of its reboot: a guest may have come while the gates were waited for. Halted."""
-        places = locate_all(self.api)
-        known = listed(self.actions.holds.roster, {vmid: where.node for vmid, where in places.items()})
-        if scope(self.api.user, known):
-            raise Halted(f"{stop.node} is not rebooted: {unproven(self.api.user)}")
-        off = {ride.vmid for ride in self.journal.job(stop.job).rides if places.get(ride.vmid, _NOWHERE).status == "stopped"}
-        left = {vmid: where.name for vmid, where in places.items() if where.node == stop.node and not where.template and vmid not in off}
-        left |= {vmid: "hidden" for vmid, node in (known or {}).items() if node == stop.node and vmid not in places}
-        if left:
-            names = ", ".join(f"{vmid} ({name})" if name else str(vmid) for vmid, name in sorted(left.items()))
-            raise Halted(f"{stop.node} is not rebooted: {names} {'is' if len(left) == 1 else 'are'} on it again")
+        """Look at the node in the minute of its reboot. Halted."""
+        rides = {ride.vmid for ride in self.journal.job(stop.job).rides}
+        if words := not_empty(self.api, self.actions.holds.roster, stop.node, rides):
+            raise Halted(words)
 
     def _uptime(self, stop: Stop) -> float:
         try:

@@ -10,18 +10,18 @@ from prs.errors import PlanError
 from prs.model import Policy
 
 Stage = Literal["waiting", "draining", "hook", "rebooting", "back", "filling", "done", "skipped", "failed"]
-Step = Literal[
+StepName = Literal[
     "gates", "before-drain", "drain", "shut-down", "after-drain", "last-gates", "before-reboot", "reboot", "return", "by-hand",
     "gates-again", "flags", "after-boot", "start-up", "fill", "over",
 ]  # fmt: skip
 # The steps of a node's turn in their order, and the stage that people see meanwhile. Hooks bear the names of their folders.
-STEPS: tuple[tuple[Step, Stage], ...] = (
+STEPS: tuple[tuple[StepName, Stage], ...] = (
     ("gates", "waiting"), ("before-drain", "hook"), ("drain", "draining"), ("shut-down", "draining"), ("after-drain", "hook"),
     ("last-gates", "rebooting"), ("before-reboot", "hook"), ("reboot", "rebooting"), ("return", "rebooting"), ("by-hand", "waiting"),
     ("gates-again", "back"), ("flags", "back"), ("after-boot", "hook"), ("start-up", "back"), ("fill", "filling"),
 )  # fmt: skip
-HOOKS: tuple[Step, ...] = ("before-drain", "after-drain", "before-reboot", "after-boot")
-RIDES: tuple[Step, ...] = ("shut-down", "start-up")  # of guests that cannot move and ride along
+HOOKS: tuple[StepName, ...] = ("before-drain", "after-drain", "before-reboot", "after-boot")
+RIDES: tuple[StepName, ...] = ("shut-down", "start-up")  # of guests that cannot move and ride along
 LONGEST = 400  # characters of a sentence in the round's file
 Ending = Literal["", "failed", "skipped"]
 State = Literal["running", "done", "failed", "stopped"]
@@ -30,15 +30,17 @@ _ORDER = tuple(step for step, _ in STEPS)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Visit:
     """One node: its step `since` when (Unix), the `job` in the journal of `host` that the step waits for, and what must be known later.
 
-    `guests` were on it when its turn began, `uptime` (s) before its reboot, `told` to reboot (Unix), `noout` set for it; `ending` is how
-    the turn ends although its steps are gone on with, `away` that the node is not there. `message` says what is waited for, until when.
+    `guests` were on it when its turn began, `uptime` (s) before its reboot, `told` to reboot (Unix); `noout` and `mode` (HA maintenance)
+    are, or may be, set because of it, `held`: it is kept empty by a drain of the round. `skip`: the user wants no more done for it;
+    `ending` is how the turn ends although its steps are gone on with, `away` that the node is not there. `message` says what is waited
+    for, until when (Unix, 0 = not limited).
     """
 
     node: str
-    step: Step = "gates"
+    step: StepName = "gates"
     since: float = 0.0
     job: str = ""
     host: str = ""
@@ -46,6 +48,9 @@ class Turn:
     uptime: float = 0.0
     told: float = 0.0
     noout: bool = False
+    mode: bool = False
+    held: bool = False
+    skip: bool = False
     ending: Ending = ""
     away: bool = False
     message: str = ""
@@ -63,7 +68,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RoundOptions:
     """What the user has chosen: reboot, or only drain and wait for them; the site's hooks; the guests that may be shut down meanwhile."""
 
     reboot: bool = True
@@ -83,8 +88,8 @@ class Round:
     user: str
     created: float
     policy: Policy
-    turns: tuple[Turn, ...]
-    options: Options = Options()
+    turns: tuple[Visit, ...]
+    options: RoundOptions = RoundOptions()
     holder: str = ""
     generation: int = 1
     renewed: float = 0.0
@@ -100,7 +105,7 @@ class Round:
         return self.state == "running"
 
     @property
-    def turn(self) -> Turn | None:
+    def turn(self) -> Visit | None:
         """Whose turn it is: the first node that has not ended; None when all have."""
         return next((turn for turn in self.turns if turn.step != "over"), None) if self.open else None
 
@@ -110,13 +115,13 @@ class Round:
         return bool(self.request == "pause" and (turn := self.turn) and not turn.begun)
 
 
-def begin(round_id: str, user: str, nodes: Sequence[str], policy: Policy, options: Options, holder: str, now: float) -> Round:
+def begin(round_id: str, user: str, nodes: Sequence[str], policy: Policy, options: RoundOptions, holder: str, now: float) -> Round:
     """A new round, carried by `holder`, that has done nothing yet."""
-    turns = tuple(Turn(node, since=now) for node in nodes)
+    turns = tuple(Visit(node, since=now) for node in nodes)
     return Round(round_id, user, now, policy, turns, options, holder, renewed=now)
 
 
-def applies(options: Options, step: Step) -> bool:
+def applies(options: RoundOptions, step: StepName) -> bool:
     """Whether a step is part of a round with these options."""
     if step in HOOKS:
         return options.hooks and (options.reboot or step in ("before-drain", "after-drain"))
@@ -134,7 +139,7 @@ def passed(one: Round, now: float, **changes: Any) -> Round:
     if turn.away and turn.step == "flags":
         later = []
     changed: dict[str, Any] = {"message": turn.message if turn.ending else "", **changes}
-    step: Step = later[0] if later else "over"
+    step: StepName = later[0] if later else "over"
     return _settled(_with(one, replace(turn, **changed, step=step, since=now, job="", host="", until=0.0)), now)
 
 
@@ -185,17 +190,22 @@ def asked(one: Round, verb: Verb, node: str, now: float) -> Round:
     return replace(one, request="pause" if verb == "pause" else "stop")
 
 
-def stopping(one: Round, now: float) -> Round:
-    """A stop that was asked for, as far as it can be obeyed at this step: what is under way is taken back, and no node begins."""
+def leaving(one: Round) -> bool:
+    """Whether the turn at hand is to be left at this step, because the user wants that, and it is not too late to."""
     turn = one.turn
-    if one.request != "stop" or turn is None:
-        return one
-    if not turn.begun:
-        return replace(one, state="stopped", ended=now, message="stopped by the user")
+    if turn is None or turn.ending or not (turn.skip or one.request == "stop"):
+        return False
+    return turn.step == "by-hand" or _ORDER.index(turn.step) < _ORDER.index("reboot")
+
+
+def left(one: Round, now: float) -> Round:
+    """The round with the turn at hand left, nothing being under way for it: what was done is taken back; after a stop no node begins."""
+    turn = _current(one)
     if turn.step == "by-hand":
         return passed(one, now)
-    before = _ORDER.index(turn.step) < _ORDER.index("reboot")
-    return broken_off(one, "stopped by the user", now, "skipped") if before and not turn.ending else one
+    if one.request == "stop" and not turn.begun:
+        return replace(one, state="stopped", ended=now, message="stopped by the user")
+    return broken_off(one, f"{'skipped' if turn.skip else 'stopped'} by the user", now, "skipped")
 
 
 def handed(one: Round, host: str, now: float) -> Round:
@@ -225,11 +235,10 @@ def _skipped(one: Round, node: str, now: float) -> Round:
     if one.turn is not turn:
         turns = tuple(replace(each, step="over", ending="skipped", since=now) if each is turn else each for each in one.turns)
         return replace(one, turns=turns)
-    if turn.step == "by-hand":
-        return passed(one, now)
-    if turn.told or turn.ending:
-        raise PlanError(f"{node} has been told to reboot, and is brought back" if turn.told else f"{node} is being brought back already")
-    return broken_off(one, "skipped by the user", now, "skipped")
+    found = _with(one, replace(turn, skip=True))
+    if not leaving(found):
+        raise PlanError(f"{node} is being brought back already" if turn.ending else f"{node} reboots, and is brought back")
+    return found
 
 
 def _settled(one: Round, now: float) -> Round:
@@ -238,16 +247,17 @@ def _settled(one: Round, now: float) -> Round:
     if bad is not None:
         return replace(one, state="failed", ended=now, message=f"{bad.node}: {bad.message}"[:LONGEST])
     if all(turn.step == "over" for turn in one.turns):
-        return replace(one, state="stopped" if one.request == "stop" else "done", ended=now)
+        words = "; ".join(f"{turn.node}: {turn.message}" for turn in one.turns if turn.message)
+        return replace(one, state="stopped" if one.request == "stop" else "done", ended=now, message=words[:LONGEST])
     return one
 
 
-def _current(one: Round) -> Turn:
+def _current(one: Round) -> Visit:
     turn = one.turn
     if turn is None:
         raise PlanError("the round has ended")
     return turn
 
 
-def _with(one: Round, turn: Turn) -> Round:
+def _with(one: Round, turn: Visit) -> Round:
     return replace(one, turns=tuple(turn if each.node == turn.node else each for each in one.turns))

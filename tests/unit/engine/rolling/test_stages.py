@@ -13,27 +13,28 @@ from hypothesis import strategies as st
 from prs.codec import from_json, to_json
 from prs.engine.rolling.stages import (
     STEPS,
-    Options,
     Round,
+    RoundOptions,
     Verb,
     asked,
     begin,
     broken_off,
     handed,
+    leaving,
+    left,
     noted,
     passed,
-    stopping,
     taken,
     waits,
 )
 from prs.errors import PlanError
 from prs.model import Policy
 
-ALL = Options(hooks=True, rides=(104,))
+ALL = RoundOptions(hooks=True, rides=(104,))
 
 
-def new(options: Options | None = None, *nodes: str) -> Round:
-    return begin("0123456789ab", "root@pam", nodes or ("pve2", "pve1"), Policy(), options or Options(), "pve3", 100.0)
+def new(options: RoundOptions | None = None, *nodes: str) -> Round:
+    return begin("0123456789ab", "root@pam", nodes or ("pve2", "pve1"), Policy(), options or RoundOptions(), "pve3", 100.0)
 
 
 def walked(one: Round) -> list[str]:
@@ -56,7 +57,7 @@ def test_only_what_was_chosen_is_done() -> None:
     everything = [step for step, _ in STEPS]
     assert walked(new(ALL)) == [step for step in everything if step != "by-hand"]
     assert walked(new()) == ["gates", "drain", "last-gates", "reboot", "return", "gates-again", "flags", "fill"]
-    assert walked(new(Options(reboot=False))) == ["gates", "drain", "last-gates", "by-hand", "gates-again", "flags", "fill"]
+    assert walked(new(RoundOptions(reboot=False))) == ["gates", "drain", "last-gates", "by-hand", "gates-again", "flags", "fill"]
 
 
 def test_every_stage_has_its_word() -> None:
@@ -106,18 +107,18 @@ def test_pause_comes_after_the_node() -> None:
 
 
 def test_a_stop_takes_back_and_begins_no_other() -> None:
-    one = stopping(asked(at(new(), "drain"), "stop", "", 1.0), 2.0)
+    one = left(asked(at(new(), "drain"), "stop", "", 1.0), 2.0)
     assert one.turn is not None
     assert (one.turn.step, one.turn.ending) == ("flags", "skipped")
-    one = stopping(passed(passed(one, 3.0), 4.0), 5.0)
+    one = left(passed(passed(one, 3.0), 4.0), 5.0)
     assert (one.state, one.turns[0].stage, one.turns[1].step) == ("stopped", "skipped", "gates")
 
 
 def test_a_stop_during_a_reboot_waits_for_the_node() -> None:
     one = noted(at(new(), "return"), told=5.0)
     one = asked(one, "stop", "", 6.0)
-    assert stopping(one, 7.0) == one
-    with pytest.raises(PlanError, match="told to reboot"):
+    assert not leaving(one)
+    with pytest.raises(PlanError, match="pve2 reboots"):
         asked(one, "skip", "pve2", 8.0)
 
 
@@ -131,7 +132,7 @@ def test_a_node_can_be_left_out() -> None:
 
 
 def test_who_drains_by_hand_says_when_it_goes_on() -> None:
-    one = asked(at(new(Options(reboot=False)), "by-hand"), "resume", "", 9.0)
+    one = asked(at(new(RoundOptions(reboot=False)), "by-hand"), "resume", "", 9.0)
     assert one.turn is not None
     assert one.turn.step == "gates-again"
     with pytest.raises(PlanError, match="is not paused"):
@@ -154,7 +155,7 @@ EVENTS = st.lists(st.sampled_from(["pass", "pass", "pass", "fail", "away", "take
 
 @given(EVENTS, st.booleans(), st.booleans())
 def test_whatever_happens_it_ends_and_takes_its_flags_back(events: list[str], reboot: bool, hooks: bool) -> None:
-    one = new(Options(reboot, hooks, (7,) if hooks else ()), "pve1", "pve2", "pve3")
+    one = new(RoundOptions(reboot, hooks, (7,) if hooks else ()), "pve1", "pve2", "pve3")
     flagged = set[str]()
     for now, event in enumerate([*events, *["resume", "pass"] * 80]):
         if (turn := one.turn) is None:
@@ -170,7 +171,7 @@ def test_whatever_happens_it_ends_and_takes_its_flags_back(events: list[str], re
 
 def step_on(one: Round, event: str, now: float) -> Round:
     """The round after something has happened."""
-    one = stopping(one, now)
+    one = left(one, now) if leaving(one) else one
     if one.turn is None or (one.paused and event == "pass"):
         return one
     simple: dict[str, Any] = {"pass": passed, "fail": lambda one, now: broken_off(one, "trouble", now),

@@ -1,0 +1,200 @@
+"""Who carries the round: one service at a time, which hands it on before its own node goes down; when it dies another goes on.
+
+Every change is written over the version that was read, so that of two services that think the round is theirs only one can act.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+
+from prs.engine.clock import Clock
+from prs.engine.drain.ha_maintenance import Switch
+from prs.engine.drain.holds import Holds
+from prs.engine.journal.jobs import Job
+from prs.engine.rolling.node_steps import ORIGIN, NodeSteps
+from prs.engine.rolling.shared_round import SharedRound
+from prs.engine.rolling.stages import Round, broken_off, handed, leaving, left, noted, taken
+from prs.errors import JournalError, NotFound, PrsError, PveError, RoundUnknown
+from prs.pve.api import Api
+from prs.pve.read.values import rows, text
+
+log = logging.getLogger(__name__)
+
+LOOK = 10.0  # seconds between two looks at what is waited for
+RENEW = 60.0  # seconds between two signs of the carrier
+LEASE = 180.0  # seconds without a sign after which another looks whether the carrier's node is there
+HANDED = 60.0  # seconds within which a service takes what it was handed
+
+
+class Carrier:
+    """The round as the service of `host` sees it. `alive` names the nodes whose service has given a sign lately."""
+
+    def __init__(
+        self, shared: SharedRound | None, holds: Holds, clock: Clock, host: str, connect: Callable[[], Api],
+        alive: Callable[[float], Collection[str]], switch: Switch | None,
+    ) -> None:  # fmt: skip
+        self._shared, self._holds, self._journal, self._clock, self._host = shared, holds, holds.journal, clock, host
+        self._connect, self._alive, self._switch = connect, alive, switch
+        self._api: Api | None = None
+        self._steps: NodeSteps | None = None
+        self._seen: tuple[str, float] = ("", 0.0)  # the version of the round, and since when (monotonic) it is that one
+        self._next, self._asked, self._said = 0.0, 0.0, ""
+        self._silent = set[str]()  # hosts that have not taken what they were handed
+        self.open = False  # whether a round goes on in the cluster, as far as is known
+
+    def turn(self) -> list[str]:
+        """Go on with the round as far as it is this host's; the jobs of the journal that were ended because another carries it."""
+        if self._shared is None:
+            return []
+        try:
+            one = self._shared.read()
+        except RoundUnknown as error:
+            self._say(str(error))
+            return []
+        if self._shared.digest != self._seen[0]:
+            self._seen = self._shared.digest, self._clock.monotonic()
+        self.open = one is not None and one.open
+        ended = self._fence(one)
+        if one is not None and one.open:
+            try:
+                self._carry(one)
+            except JournalError:
+                raise
+            except PrsError as error:  # nothing was written: the next turn looks again
+                self._say(str(error))
+        return ended
+
+    def forget(self) -> None:
+        """The settings have changed: log in anew."""
+        self._api = self._steps = None
+
+    def _say(self, words: str) -> None:
+        if words != self._said:
+            self._said = words
+            log.warning("%s", words)
+
+    def _fence(self, one: Round | None) -> list[str]:
+        """End the jobs of rounds in this journal that are not, or no longer, what the round's file says that this host does."""
+        turn = one.turn if one and one.holder == self._host and not one.handed else None
+        mine = turn.job if turn and turn.host == self._host else ""
+        ended = [job for job in self._journal.jobs(only_open=True) if job.origin == ORIGIN and job.id != mine]
+        for job in ended:
+            self._end(job)
+        return [job.id for job in ended]
+
+    def _end(self, job: Job) -> None:
+        """What the job has set or moved is another host's business now: only its own row ends."""
+        now, words = self._clock.time(), "the round of maintenance is carried by another host, or has ended"
+        for step in job.steps:
+            if step.open:
+                self._journal.update_step(job.id, step.seq, state="unknown" if step.active else "skipped", message=words, ended=now)
+        self._journal.update_job(job.id, state="cancelled", message=words, ended=now)
+        log.warning("job %s ends: %s", job.id, words, extra={"job": job.id})
+
+    def _carry(self, one: Round) -> None:
+        now, turn = self._clock.time(), one.turn
+        if one.holder != self._host:
+            self._take_over(one)
+        elif turn is None:
+            return
+        elif one.handed:
+            self._put(taken(one, self._host, now))
+        elif leaving(one):
+            self._leave(one)
+        elif one.paused:
+            self._renewed(one)
+        elif turn.node == self._host:
+            self._hand_on(one)
+        elif turn.job or self._clock.monotonic() >= self._next:
+            self._next = self._clock.monotonic() + LOOK
+            self._go_on(one)
+
+    def _leave(self, one: Round) -> None:
+        """The user wants no more of this node: its job comes to an orderly end first."""
+        turn = one.turn
+        job: Job | None = None
+        with suppress(NotFound):  # of a journal that was lost
+            job = self._journal.job(turn.job) if turn and turn.job else None
+        if job is not None and job.open:
+            self._journal.request(job.id, "cancel")
+            self._renewed(one)
+        else:
+            self._put(left(one, self._clock.time()))
+
+    def _go_on(self, one: Round) -> None:
+        found = self._node_steps().go_on(one)
+        here, there = one.turn, found.turn
+        if here and (there is None or (there.node, there.step) != (here.node, here.step)):
+            log.info("maintenance of %s: %s is over%s", here.node, here.step, f", {there.step} of {there.node} begins" if there else "")
+            self._next = 0.0
+        kept = self._steps.one if self._steps else one
+        if self._substance(found) != self._substance(kept):
+            self._put(found)
+        else:
+            self._renewed(found)
+
+    @staticmethod
+    def _substance(one: Round) -> object:
+        """What is worth a write at once: words about a job change every few seconds."""
+        turn = one.turn
+        return one if turn is None or not turn.job else noted(one, message="")
+
+    def _node_steps(self) -> NodeSteps:
+        if self._steps is None:
+            self._steps = NodeSteps(self._pve(), self._holds, self._clock, self._host, self._switch, self._put)
+        return self._steps
+
+    def _pve(self) -> Api:
+        if self._api is None:
+            self._api = self._connect()
+        return self._api
+
+    def _put(self, one: Round) -> Round:
+        assert self._shared is not None, "who has no list of rounds carries none"
+        found = self._shared.put(replace(one, renewed=self._clock.time()))
+        self._said, self.open = "", found.open
+        return found
+
+    def _renewed(self, one: Round) -> None:
+        if abs(self._clock.time() - one.renewed) >= RENEW:
+            self._put(one)
+
+    def _hand_on(self, one: Round) -> None:
+        """This node's own turn comes: another service carries the round meanwhile."""
+        now = self._clock.time()
+        there = {node for node, status in self._nodes().items() if status == "online"}
+        able = sorted((set(self._alive(now)) & there) - {self._host} - self._silent)
+        if able:
+            log.info("the round of maintenance is handed to %s, as %s goes down", able[0], self._host)
+            self._put(handed(one, able[0], now))
+        else:
+            self._put(broken_off(one, f"no service of another node is there to carry the round while {self._host} goes down", now))
+
+    def _take_over(self, one: Round) -> None:
+        """Carry on what its carrier has left behind: once PVE shows that node offline, or where what was handed was never taken."""
+        lasted, turn = self._clock.monotonic() - self._seen[1], one.turn
+        if one.handed:
+            # The node whose turn it is tries last: it would only have to hand the round on again.
+            if lasted >= HANDED * (2 if turn and turn.node == self._host else 1):
+                self._silent.add(one.holder)
+                self._put(taken(one, self._host, self._clock.time()))
+            return
+        if lasted < LEASE or self._clock.monotonic() < self._asked or (turn and turn.node == self._host and turn.begun):
+            return
+        self._asked = self._clock.monotonic() + LOOK
+        try:
+            status = self._nodes().get(one.holder, "")
+        except PveError as error:
+            self._say(f"whether {one.holder}, which carries the round of maintenance, is there cannot be told: {error}")
+            return
+        if status == "offline":
+            log.warning("%s, which carries the round of maintenance, is offline: %s goes on with it", one.holder, self._host)
+            self._put(taken(one, self._host, self._clock.time()))
+
+    def _nodes(self) -> dict[str, str]:
+        """PVE's word for each node; PveError."""
+        found = rows(self._pve().get("/cluster/resources", {"type": "node"}))
+        return {text(row, "node"): text(row, "status") for row in found}

@@ -1,0 +1,24 @@
+"""Whether a node that is to go down is empty in this minute: a guest may have come while gates were waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from prs.pve.act.migration import locate_all
+from prs.pve.api import Api
+from prs.pve.roster import Roster, listed, scope, unproven
+
+
+def not_empty(api: Api, roster: Roster | None, node: str, but: Collection[int] = ()) -> str:
+    """Why the node is not to be rebooted, "" when it is proven empty; guests in `but` may be there, switched off. PveError."""
+    places = locate_all(api)
+    known = listed(roster, {vmid: where.node for vmid, where in places.items()})
+    if scope(api.user, known):
+        return f"{node} is not rebooted: {unproven(api.user)}"
+    here = {vmid: where for vmid, where in places.items() if where.node == node and not where.template}
+    left = {vmid: where.name for vmid, where in here.items() if not (vmid in but and where.status == "stopped")}
+    left |= {vmid: "hidden" for vmid, at in (known or {}).items() if at == node and vmid not in places}
+    if not left:
+        return ""
+    names = ", ".join(f"{vmid} ({name})" if name else str(vmid) for vmid, name in sorted(left.items()))
+    return f"{node} is not rebooted: {names} {'is' if len(left) == 1 else 'are'} on it again"

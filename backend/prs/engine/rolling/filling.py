@@ -1,0 +1,73 @@
+"""The way home after a node's turn: which of its guests are elsewhere, how they come back, and which do not and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prs.engine.drain.ha_maintenance import Switch
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.release import forget, plan_home
+from prs.engine.drain.way_back import left_out
+from prs.engine.journal.jobs import Job, Step
+from prs.engine.rolling.stages import Round, Visit
+from prs.errors import HelperError
+from prs.model import Plan, Policy
+from prs.planner.quantities import listed
+from prs.pve.act.migration import Location, locate_all
+from prs.pve.api import Api
+from prs.pve.read.ha import node_state
+
+
+class Filling:
+    """One node that is to have its guests again. What this host moved is in its journal; of another's drains only where guests were."""
+
+    def __init__(self, api: Api, holds: Holds, switch: Switch | None, one: Round, turn: Visit) -> None:
+        self._api, self._holds, self._switch, self._one, self._turn = api, holds, switch, one, turn
+
+    def plan(self, now: float) -> tuple[Plan, Policy]:
+        """The plan that brings every guest of the turn home. PlanError, PveError."""
+        drains = self._holds.journal.drains(self._turn.node, self._one.created)
+        steps = [step for job in drains for step in job.steps]
+        known = {step.vmid for step in steps if step.state == "done"}
+        steps += [self._moved(vmid, where) for vmid, where in self._homeless().items() if vmid not in known]
+        numbered = tuple(replace(step, seq=number) for number, step in enumerate(steps, 1))
+        about = Plan("drain", self._one.policy.method, self._turn.node)
+        job = Job(drains[-1].id if drains else self._one.id, "drain", "done", about, self._one.policy, self._turn.node, steps=numbered)
+        _, plan, policy = plan_home(self._api, self._holds, job, now)
+        return plan, policy
+
+    def _moved(self, vmid: int, where: Location) -> Step:
+        """A guest that somebody's drain has moved, as a step of that drain."""
+        return Step(0, vmid, where.name, where.kind, self._turn.node, where.node, where.status == "running", bool(where.ha), state="done")
+
+    def _homeless(self) -> dict[int, Location]:
+        found = locate_all(self._api)
+        return {vmid: found[vmid] for vmid in self._turn.guests if vmid in found and found[vmid].node != self._turn.node}
+
+    def lacking(self, job: Job) -> str:
+        """Why the ended way back has not brought home all that could come; "" when it has."""
+        left = left_out(job)
+        if job.state == "done" and not left:
+            return ""
+        return f"not every guest is back on {self._turn.node}: {job.message or self.elsewhere(job.plan) or job.state}"
+
+    def elsewhere(self, plan: Plan) -> str:
+        """Which guests are not home, and why; "" for none. PveError."""
+        why = {stay.vmid: stay.reason for stay in plan.stays}
+        words = []
+        for vmid, where in self._homeless().items():
+            about = f"{vmid} ({where.name}) is on {where.node}" if where.name else f"{vmid} is on {where.node}"
+            words.append(f"{about}: {why[vmid]}" if vmid in why else about)
+        return f"not home: {listed(words)}" if words else ""
+
+    def release(self) -> None:
+        """Let the node have guests again, there being none to bring, if the round has kept it empty. HelperError, PveError."""
+        node = self._turn.node
+        if not self._turn.held:
+            return
+        if self._turn.mode and node_state(self._api, node)[0] == "maintenance":
+            if self._switch is None:
+                raise HelperError("the helper for HA maintenance mode is not there")
+            self._switch(node, False)
+        self._holds.release(node)
+        forget(self._holds, node)

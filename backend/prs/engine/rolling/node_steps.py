@@ -1,0 +1,227 @@
+"""What is done at each step of a node's turn: one look, one act at the most, and how the round goes on after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from prs.engine.clock import Clock
+from prs.engine.drain.ha_maintenance import Switch
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.keep_out import keep_out
+from prs.engine.journal.jobs import Job
+from prs.engine.planning import PlanRequest, make_plan
+from prs.engine.rolling.emptied import not_empty
+from prs.engine.rolling.filling import Filling
+from prs.engine.rolling.gates import closed_gate
+from prs.engine.rolling.stages import Round, StepName, Visit, broken_off, noted, passed, waits
+from prs.engine.waits import Waits
+from prs.errors import ApiError, HelperError, JobConflict, NotFound, PlanError, PveError, Unreachable
+from prs.pve.act import ceph, power
+from prs.pve.act.migration import locate_all
+from prs.pve.api import Api
+from prs.pve.read.ha import node_state
+
+log = logging.getLogger(__name__)
+
+REBOOT = 1800.0  # a server with much memory and many disks may need half an hour
+GOES_DOWN = 600.0  # a node that still has its old uptime after this (s) has not obeyed
+SLACK = 60.0  # figures and clocks may be off by this much (s)
+FLAGS = 3600.0  # how long (s) it is tried to take a flag back
+PATIENCE = 900.0  # how long (s) PVE may give no answer
+ORIGIN = "round"  # of the jobs that a round queues
+Work = Callable[[Visit], Round]
+
+
+class NodeSteps:
+    """The steps, with the account of the host that carries the round. `keep` writes the round, which fails when it is another host's."""
+
+    def __init__(self, api: Api, holds: Holds, clock: Clock, host: str, switch: Switch | None, keep: Callable[[Round], Round]) -> None:
+        self.api, self.holds, self.journal, self.clock, self.host = api, holds, holds.journal, clock, host
+        self._switch, self._keep, self._waits = switch, keep, Waits(clock)
+        self.one: Round  # as it was written last
+        self.works: dict[StepName, Work] = {
+            "gates": self._gates, "drain": self._drain, "last-gates": self._last_gates, "reboot": self._reboot, "return": self._return,
+            "by-hand": self._by_hand, "gates-again": self._gates_again, "flags": self._flags, "fill": self._fill,
+        }  # fmt: skip
+
+    def go_on(self, one: Round) -> Round:
+        """The round after one look at the step at hand; what went wrong is in it. RoundChanged, and HelperError of a write."""
+        self.one, turn = one, one.turn
+        if turn is None:
+            return one
+        work = self.works.get(turn.step)
+        if work is None:
+            return broken_off(one, f"this version knows no step {turn.step}", self.clock.time())
+        try:
+            found = work(turn)
+        except (PlanError, JobConflict) as error:
+            # What was moved has to come home, also when that has to wait for something.
+            if turn.step == "fill" and self.clock.time() - turn.since < PATIENCE:
+                return waits(self.one, str(error), turn.since + PATIENCE)
+            return self._broken(str(error))
+        except NotFound:  # the journal was lost, and with it what is known of the job
+            return noted(self.one, job="", host="")
+        except PveError as error:
+            lasted = self._waits.lasted("PVE", turn.step)
+            if lasted >= PATIENCE:
+                return self._broken(str(error))
+            return waits(self.one, f"PVE does not answer: {error}", float(round(self.clock.time() - lasted + PATIENCE)))
+        self._waits.forget("PVE")
+        return found
+
+    def note(self, **changes: object) -> Visit:
+        """Write something down about the turn before it happens. RoundChanged, HelperError."""
+        self.one = self._keep(noted(self.one, **changes))
+        turn = self.one.turn
+        assert turn is not None, "a note ends no turn"
+        return turn
+
+    def _passed(self, **changes: object) -> Round:
+        return passed(self.one, self.clock.time(), **changes)
+
+    def _broken(self, words: str, away: bool = False) -> Round:
+        return broken_off(self.one, words, self.clock.time(), away=away)
+
+    def _shut(self, turn: Visit, when: str) -> Round | None:
+        """How it goes on while a gate is shut; None when all are open."""
+        gate = closed_gate(self.api, self.clock.time(), turn.node)
+        if gate is None:
+            return None
+        until = turn.since + gate.limit
+        return self._broken(f"{when}: {gate.reason}") if self.clock.time() >= until else waits(self.one, f"{when}: {gate.reason}", until)
+
+    def _gates(self, turn: Visit) -> Round:
+        if held := self.holds.held().get(turn.node):
+            return self._broken(f"{turn.node} is {held.reason}")
+        return self._shut(turn, f"before {turn.node}") or self._passed()
+
+    def _drain(self, turn: Visit) -> Round:
+        if turn.job:
+            return self.followed(turn, f"{turn.node} was not emptied") or self._passed()
+        if shut := self._shut(turn, f"before {turn.node}"):
+            return shut
+        switches, held = self.one.options.maintenance and self._switch is not None, self.holds.held()
+        request = PlanRequest(drain=turn.node, maintenance=switches)
+        _, plan = make_plan(self.api, self.one.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, turn.node),
+                            self.holds.roster)  # fmt: skip
+        if not plan.feasible:
+            return self._broken("; ".join([plan.summary, *(f"{stay.vmid} ({stay.name}) {stay.reason}" for stay in plan.blockers)]))
+        if plan.lacking:
+            return self._broken(plan.lacking)
+        here = {vmid for vmid, where in locate_all(self.api).items() if where.node == turn.node and not where.template}
+        ours = turn.mode or (switches and node_state(self.api, turn.node)[0] != "maintenance")
+        self.note(guests=tuple(sorted({*turn.guests, *here})), mode=ours)
+        plan_id = self.journal.add_plan(plan, self.one.policy, self.one.user)
+        job = self.journal.add_job(plan_id, self.one.user, ORIGIN, self.clock.time(), maintenance=turn.node if switches else "")
+        self.note(job=job, host=self.host, held=True)
+        return self.one
+
+    def followed(self, turn: Visit, words: str) -> Round | None:
+        """How it goes on while the turn's job is at work, or when that has not succeeded; None when it has."""
+        job = self.journal.job(turn.job)
+        if job.open:
+            return waits(self.one, job.message)
+        return None if job.state == "done" else self._broken(f"{words}: {job.message or job.state}")
+
+    def _last_gates(self, turn: Visit) -> Round:
+        if shut := self._shut(turn, f"before the reboot of {turn.node}"):
+            return shut
+        words = not_empty(self.api, self.holds.roster, turn.node, self.one.options.rides)
+        return self._broken(words) if words else self._passed()
+
+    def _reboot(self, turn: Visit) -> Round:
+        """Tell the node, once; whether a carrier that died has done so shows in the node's uptime."""
+        up = power.uptimes(self.api).get(turn.node, 0.0)
+        if turn.uptime and up < turn.uptime:
+            return self._passed(told=turn.since)
+        if not up:
+            return self._broken(f"the uptime of {turn.node} is not known, so nobody could see whether it has rebooted")
+        # Hooks, or another carrier, may have come between the last look and now.
+        if shut := self._shut(turn, f"before the reboot of {turn.node}"):
+            return shut
+        if words := not_empty(self.api, self.holds.roster, turn.node, self.one.options.rides):
+            return self._broken(words)
+        self._set_noout(turn, up)
+        try:
+            power.reboot(self.api, turn.node)
+        except ApiError as error:
+            return self._broken(f"PVE does not reboot {turn.node}: {error}")
+        except Unreachable as error:
+            log.warning("no answer to the reboot request, which may have been carried out all the same: %s", error)
+        return self._passed(told=self.clock.time())
+
+    def _set_noout(self, turn: Visit, up: float) -> None:
+        """Write down that the node goes down, which only the round's carrier can, and keep Ceph from copying its data meanwhile."""
+        wanted = not turn.noout and ceph.has_osds(self.api, turn.node) and not ceph.noout(self.api)
+        self.note(uptime=up, noout=turn.noout or wanted)
+        if not wanted:
+            return
+        try:
+            ceph.set_noout(self.api, True)
+        except ApiError as error:
+            self.note(noout=False)
+            log.warning("Ceph's flag noout is not set (%s): if %s stays away for long, Ceph copies its data elsewhere", error, turn.node)
+
+    def _return(self, turn: Visit) -> Round:
+        try:
+            up = power.uptimes(self.api).get(turn.node, 0.0)
+        except PveError:
+            up = 0.0  # the API host may be the very node that reboots
+        waited = self.clock.time() - turn.told
+        if 0.0 < up < turn.uptime + max(0.0, waited - SLACK):
+            return self._passed()
+        if waited > REBOOT:
+            return self._broken(f"{turn.node} was told to reboot and is not back after {REBOOT / 60:.0f} minutes", away=True)
+        if waited > GOES_DOWN and up:
+            return self._broken(f"{turn.node} was told to reboot and has not done so within {GOES_DOWN / 60:.0f} minutes")
+        return waits(self.one, f"{turn.node} reboots", turn.told + REBOOT)
+
+    def _by_hand(self, turn: Visit) -> Round:
+        if not turn.uptime:
+            self._set_noout(turn, power.uptimes(self.api).get(turn.node, 0.0) or 1.0)
+        return waits(self.one, f"{turn.node} is empty, and waits until the round is resumed")
+
+    def _gates_again(self, turn: Visit) -> Round:
+        return self._shut(turn, f"after the reboot of {turn.node}") or self._passed()
+
+    def _flags(self, turn: Visit) -> Round:
+        """Take Ceph's flag back; it is tried for long, as nobody else knows that it was ours."""
+        if turn.noout:
+            try:
+                ceph.set_noout(self.api, False)
+            except PveError as error:
+                if self.clock.time() - turn.since < FLAGS:
+                    return waits(self.one, f"Ceph's flag noout is still set: {error}", turn.since + FLAGS)
+                return self._broken(f"Ceph's flag noout is still set ({error}): ceph osd unset noout")
+        kept = f"{turn.node} is kept empty (release {turn.node})" if turn.away and turn.node in self.holds.held() else ""
+        return self._passed(noout=False, **({"message": f"{turn.message}; {kept}"} if kept else {}))
+
+    def _fill(self, turn: Visit) -> Round:
+        filling = Filling(self.api, self.holds, self._switch, self.one, turn)
+        if turn.job:
+            job = self.journal.job(turn.job)
+            if job.open:
+                return waits(self.one, job.message)
+            words = filling.lacking(job)
+            return self._broken(words) if words else self._passed(**self._message(turn, filling.elsewhere(job.plan)))
+        plan, policy = filling.plan(self.clock.time())
+        if plan.lacking:
+            return self._broken(plan.lacking)
+        if plan.moves:
+            plan_id = self.journal.add_plan(plan, policy, self.one.user)
+            mode = turn.node if turn.mode else ""
+            job_id = self.journal.add_job(plan_id, self.one.user, ORIGIN, self.clock.time(), maintenance=mode)
+            self.note(job=job_id, host=self.host)
+            return self.one
+        try:
+            filling.release()
+        except HelperError as error:
+            return self._broken(f"{turn.node} is kept empty: {error}")
+        words = filling.lacking(Job("", "balance", "done", plan, policy))
+        return self._broken(words) if words else self._passed(**self._message(turn, filling.elsewhere(plan)))
+
+    @staticmethod
+    def _message(turn: Visit, words: str) -> dict[str, object]:
+        said = "; ".join(filter(None, [turn.message if turn.ending else "", words]))
+        return {"message": said[:400]} if said else {}

@@ -1,0 +1,60 @@
+"""The round of rolling maintenance as a small file below /etc/pve, which every node sees; written only over the version that was read.
+
+The cluster file system refuses the write without quorum (pve-cluster pmxcfs/dcdb.c), so that no two hosts carry the same round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from prs.codec import from_json, to_json
+from prs.engine.rolling.stages import Round
+from prs.errors import HelperError, ModelError, RoundUnknown
+
+NAME = "round.json"
+LONGEST = 64 * 1024  # bytes, as root's helper takes them
+
+
+class SharedRound:
+    """The file in `directory`; `nodes` is a directory that is there while /etc/pve is mounted.
+
+    `write` asks root's helper to put a text in the place of the version with a digest, and gives the new digest: RoundChanged, HelperError.
+    """
+
+    def __init__(self, directory: Path, nodes: Path, write: Callable[[str, str], str]) -> None:
+        self._file, self._nodes, self._write = directory / NAME, nodes, write
+        self.digest = ""  # of what was read or written last
+        self._known: tuple[str, Round | None] = ("", None)  # it is looked at every few seconds, and changes once a minute
+
+    def read(self) -> Round | None:
+        """The round, also one that has ended; None where there was none yet. RoundUnknown."""
+        try:
+            with self._file.open("rb") as file:
+                found = file.read(LONGEST + 1)
+        except FileNotFoundError:
+            if not self._nodes.is_dir():
+                raise RoundUnknown(f"the round of maintenance is not known: {self._nodes} is not there") from None
+            found = b""
+        except OSError as error:
+            raise RoundUnknown(f"the round of maintenance is not known: {self._file}: {error.strerror}") from None
+        self.digest = hashlib.sha256(found).hexdigest()
+        if self._known[0] != self.digest:
+            self._known = self.digest, self._parsed(found) if found else None
+        return self._known[1]
+
+    def _parsed(self, found: bytes) -> Round:
+        try:
+            return from_json(Round, json.loads(found), "round")
+        except (ValueError, RecursionError, ModelError) as error:
+            raise RoundUnknown(f"the round of maintenance in {self._file} cannot be understood: {str(error)[:200]}") from None
+
+    def put(self, one: Round) -> Round:
+        """Write it over the version that was read or written last, and give it. RoundChanged, HelperError."""
+        text = json.dumps(to_json(one), separators=(",", ":")) + "\n"
+        if len(text.encode()) > LONGEST:
+            raise HelperError(f"the round of maintenance does not fit into {LONGEST // 1024} KiB")
+        self.digest = self._write(self.digest, text)
+        return one
