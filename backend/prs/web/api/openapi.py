@@ -19,7 +19,7 @@ COMMON = {
     "405": "the path does not know this method",
     "413": "the body is larger than 64 KiB",
     "415": "the body is not application/json",
-    "429": "too many unproven logins or plans at the same time, or changes in a minute, see Retry-After",
+    "429": "too many unproven logins or plans at the same time, or calls of a user in a while, see Retry-After",
     "500": "a fault in the service",
     "502": "PVE gave no usable answer",
     "503": "the journal or a part of the service is not usable",
