@@ -20,6 +20,7 @@ from prs.engine.daemon.systemd import Notifier
 from prs.engine.drain.release import LEFT, left_by_release
 from prs.engine.journal.automation import Automation, balancing, tell_automation
 from prs.engine.journal.lock import ExecutorLock, held
+from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling.runs import RollingRuns
 from prs.errors import JournalError, PlanError, PveError
 from prs.model import Policy
@@ -133,6 +134,34 @@ def test_a_bad_row_is_set_aside_and_named(
         if not site.drive.journal.job(good).open:
             break
     assert site.drive.journal.job(good).state == "done"
+
+
+def test_a_step_that_cannot_be_read_holds_up_no_other_job(ram: Path) -> None:
+    """Its job ends as failed as soon as another one counts what runs."""
+    drive = Drive(awake("9"), ram, Policy(containers=True))
+    bad, good = drive.queue(drive.plan("pve1")), drive.queue(drive.plan("pve3"))
+    with drive.journal.transaction() as db:
+        db.execute("UPDATE steps SET state = 'running', memory = 'many' WHERE job = ?", (bad,))
+    assert drive.journal.active_steps() == []
+    assert drive.journal.rows("SELECT DISTINCT state FROM steps WHERE job = ?", bad)[0]["state"] == "unknown"
+    assert drive.finish(good).state == "done"
+
+
+@pytest.mark.parametrize("answer", [None, "qemu", 7, [[]]])
+def test_an_answer_of_another_shape_is_named(answer: Any, ram: Path) -> None:
+    """It is not taken for an empty one: what is not known because of it is said, and a guest that cannot be judged stays."""
+    drive = Drive(awake("9"), ram, Policy(containers=True))
+    paths = ["/cluster/status", "/cluster/tasks", "/storage", "/cluster/replication"]
+    of_guest = [f"/nodes/pve1/qemu/101/{what}" for what in ("config", "migrate")]
+
+    def patch(path: str, data: Any) -> Any:
+        return answer if path in paths + of_guest else data
+
+    drive.api = Patched(drive.api, patch)  # type: ignore[assignment]
+    _, plan = make_plan(drive.api, drive.policy, drive.clock.time(), PlanRequest("pve1"))
+    assert [path for path in paths if not any(path in words for words in plan.warnings)] == []
+    assert [stay.vmid for stay in plan.blockers] == [101]
+    assert "PVE: what PVE answered /nodes/pve1/qemu/101/migrate with cannot be read" in plan.blockers[0].reason
 
 
 ROWS = [

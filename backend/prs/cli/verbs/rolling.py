@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 from prs.cli import exits
@@ -22,7 +23,7 @@ from prs.engine.rolling.preview import preview
 from prs.engine.rolling.rolling import Actions, Rolling
 from prs.engine.rolling.runs import AT_WORK, RollingRun, RollingRuns
 from prs.engine.rolling.shared_round import SharedRound
-from prs.errors import PlanError
+from prs.errors import JournalError, PlanError
 from prs.helper import hooks
 from prs.helper.client import PVE, SOCKET, shared_round
 from prs.helper.hooks import hook_troubles, run_hook
@@ -80,8 +81,9 @@ def _left(worker: Worker, runs: RollingRuns) -> RollingRun | None:
     if rolling_run is None or rolling_run.state != "running":
         return None
     for job_id in (job for stop in rolling_run.stops for job in (stop.job, stop.back) if job):
-        if worker.journal.job(job_id).request == "pause":
-            worker.journal.request(job_id, "")
+        with suppress(JournalError):  # one that cannot be read halts the run when its turn comes
+            if worker.journal.job(job_id).request == "pause":
+                worker.journal.request(job_id, "")
     return rolling_run
 
 

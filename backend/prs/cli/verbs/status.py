@@ -18,8 +18,8 @@ from prs.config.load import Settings
 from prs.engine.clock import SystemClock
 from prs.engine.journal.automation import balancing
 from prs.engine.journal.jobs import Job
-from prs.engine.journal.lock import ExecutorLock
-from prs.engine.rolling.runs import RollingRun, RollingRuns
+from prs.engine.journal.lock import ExecutorLock, other_at_work
+from prs.engine.rolling.runs import AT_WORK, RollingRun, RollingRuns
 from prs.engine.rolling.stages import Round
 from prs.errors import RoundUnknown
 from prs.helper.client import PVE, SOCKET, shared_round
@@ -57,7 +57,8 @@ def act(call: Call) -> int:
     for one in held.values():
         how = "" if one.node in own else " --stay, or where it was drained"
         call.print(f"\n{one.node} gets no guests: {one.reason} (release {one.node}{how})\n")
-    call.print(_keeper(settings, jobs, rolling_run))
+    abroad = other_at_work(journal.note(AT_WORK))  # it works on though its lock file is gone
+    call.print(_keeper(settings, jobs, None if abroad else rolling_run))
     return exits.DONE
 
 

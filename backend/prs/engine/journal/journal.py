@@ -246,9 +246,15 @@ class Journal(Database):
         return True
 
     def active_steps(self) -> list[tuple[str, Step]]:
-        """(job id, step) of every step that may have a migration running now, of all jobs."""
-        rows = self.rows(f"SELECT * FROM steps WHERE state IN ({_ACTIVE_STEPS}) ORDER BY job, seq")
-        return [(row["job"], step_of(row)) for row in rows]
+        """(job id, step) of every step that may have a migration running now, of all jobs; a job whose step cannot be read is set aside."""
+        found = list[tuple[str, Step]]()
+        for row in self.rows(f"SELECT * FROM steps WHERE state IN ({_ACTIVE_STEPS}) ORDER BY job, seq"):
+            try:
+                found.append((row["job"], step_of(row)))
+            except UNREADABLE as error:
+                for job in self.rows("SELECT id, state FROM jobs WHERE id = ?", row["job"]):
+                    self._set_aside(job, error)
+        return found
 
     def moved_since(self, since: float) -> frozenset[int]:
         """The vmids of the guests that a job has moved since then."""

@@ -6,7 +6,8 @@ import sqlite3
 
 from prs.errors import JournalError
 
-# Each entry brings the schema from version index to index + 1; entries are never changed once released.
+# Each entry brings the schema from version index to index + 1; entries are never changed once released, but for
+# what they do with a row that was damaged.
 MIGRATIONS = (
     """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -51,7 +52,8 @@ MIGRATIONS = (
     """
     ALTER TABLE plans ADD COLUMN method TEXT NOT NULL DEFAULT '';
     ALTER TABLE plans ADD COLUMN summary TEXT NOT NULL DEFAULT '';
-    UPDATE plans SET method = json_extract(body, '$.method'), summary = COALESCE(json_extract(body, '$.summary'), '');
+    UPDATE plans SET method = COALESCE(json_extract(body, '$.method'), ''), summary = COALESCE(json_extract(body, '$.summary'), '')
+        WHERE json_valid(body);
     CREATE INDEX jobs_by_created ON jobs (created);
     CREATE INDEX jobs_by_user ON jobs (user, created);
     CREATE INDEX jobs_by_plan ON jobs (plan);

@@ -19,7 +19,7 @@ from prs.engine.rolling.emptied import not_empty
 from prs.engine.rolling.hooks import Hook, RunHook, Stage, no_hooks
 from prs.engine.rolling.runs import RollingRun, RollingRuns, Stop
 from prs.engine.waits import at_most
-from prs.errors import ApiError, HelperError, JobConflict, PlanError, PveError, Unreachable
+from prs.errors import ApiError, HelperError, JobConflict, JournalError, PlanError, PveError, Unreachable
 from prs.model import Plan, Policy
 from prs.pve.act import power
 from prs.pve.api import Api
@@ -113,7 +113,7 @@ class Rolling:
             if not halt.cancelled:
                 self.runs.stop(self.run_id, stop.seq, state="failed", message=str(halt))
             raise
-        except (PlanError, JobConflict, PveError, HelperError) as error:
+        except (PlanError, JobConflict, JournalError, PveError, HelperError) as error:
             self.runs.stop(self.run_id, stop.seq, state="failed", message=str(error))
             raise Halted(f"{stop.node}: {error}") from error
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from prs.errors import ApiError
 from prs.model import Cluster
 from prs.pve.api import Api, quote
-from prs.pve.read.values import Row, flag, rows, table, text, whole
+from prs.pve.read.tolerant import listed
+from prs.pve.read.values import Row, flag, table, text, whole
 
 # PVE's types of tasks that end badly when their node goes down (pve-manager, qemu-server, pve-container: fork_worker).
 CUT_OFF = {
@@ -21,7 +22,7 @@ _NAMED = 3
 
 def busy(api: Api, node: str) -> str:
     """Which tasks run on the node that its shutdown would cut off, in words; "" for none. ApiError."""
-    found = [row for row in rows(api.get("/cluster/tasks")) if text(row, "node") == node and not row.get("endtime")]
+    found = [row for row in listed(api, "/cluster/tasks") if text(row, "node") == node and not row.get("endtime")]
     work = [(CUT_OFF[text(row, "type")], text(row, "id")) for row in found if text(row, "type") in CUT_OFF]
     words = [f"{what} of {name}" if name else what for what, name in work]
     more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
@@ -35,11 +36,11 @@ def replicating(api: Api, node: str, online: list[str], now: float) -> tuple[str
 
     A job's state is told by the node that it runs on, which is the guest's (pve-manager PVE/API2/Replication.pm).
     """
-    if not any(not flag(row, "disable") for row in rows(api.get("/cluster/replication"))):
+    if not any(not flag(row, "disable") for row in listed(api, "/cluster/replication")):
         return "", ""
     jobs: list[Row] = []
     for name in online:
-        found = rows(api.get(f"/nodes/{quote(name)}/replication"))
+        found = listed(api, f"/nodes/{quote(name)}/replication")
         jobs += [row for row in found if node in (name, text(row, "target")) and not flag(row, "disable")]
     running = [_job(row) for row in jobs if row.get("pid")]
     failed = [words for row in jobs if (words := _stale(row, now))]
@@ -75,7 +76,7 @@ def not_started(api: Api, cluster: Cluster, node: str) -> str:
 def services(api: Api, node: str) -> str:
     """Which of PVE's enabled services do not run on the node, in words; "" for none, or where an older PVE does not tell. ApiError."""
     try:
-        found = rows(api.get(f"/nodes/{quote(node)}/services"))
+        found = listed(api, f"/nodes/{quote(node)}/services")
     except ApiError as error:
         if error.status == 501:
             return ""

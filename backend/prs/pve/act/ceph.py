@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from prs.errors import ApiError
 from prs.pve.api import Api, quote
+from prs.pve.read.tolerant import told
 from prs.pve.read.values import Row, flag, rows, table, text
 
 # What does not matter to a node's absence, by PVE's own rolling restart (pve-manager PVE/Ceph/Services.pm, BENIGN_HEALTH_CHECKS).
@@ -57,9 +58,9 @@ def trouble(api: Api) -> str:
 def daemons(api: Api, node: str) -> list[tuple[str, str]]:
     """The node's OSDs, monitors and metadata servers as (kind, id), from /cluster/ceph/metadata; empty where there is no Ceph. ApiError."""
     try:
-        found = table(api.get("/cluster/ceph/metadata"))
+        found = told(api, "/cluster/ceph/metadata")
     except ApiError as error:
-        if error.status == 403:
+        if error.status in (200, 403):
             raise
         return []
     # OSDs are a list, the others are keyed NAME@HOST (pve-manager PVE/API2/Cluster/Ceph.pm).

@@ -13,6 +13,7 @@ from prs.pve.api import Api, quote
 from prs.pve.read.migrations import COPYING, MIGRATIONS, running_migrations
 from prs.pve.read.preconditions import Preconditions, qemu_preconditions, refusals
 from prs.pve.read.resources import ha_state, vmid
+from prs.pve.read.tolerant import listed, told
 from prs.pve.read.values import Row, flag, rows, table, text, whole
 
 # The HA manager's `hamigrate` only passes a request on; the other two copy (qemu-server API2/Qemu.pm, pve-container API2/LXC.pm).
@@ -126,7 +127,7 @@ def precheck(api: Api, move: Move) -> Precheck:
     """What PVE says to the move now. Unreachable if nobody can say. Of a container PVE tells no disks."""
     path = _path(move)
     try:
-        data = table(api.get(path))
+        data = told(api, path) if move.kind == "qemu" else table(api.get(path))
     except ApiError as error:
         if error.status == 501:
             return Precheck()  # PVE 8 has no such call for containers (pve-container before 6.0.8)
@@ -230,10 +231,10 @@ def find_task(api: Api, node: str, vmid: int, since: float, known: Collection[st
     """
     params = {"source": "all", "vmid": vmid, "since": max(int(since), 0), "limit": 200}
     try:
-        found = rows(api.get(f"/nodes/{quote(node)}/tasks", params))
+        found = listed(api, f"/nodes/{quote(node)}/tasks", params)
     except (ApiError, Unreachable):
         # The node is down: the cluster still knows its running and its last 25 tasks (pve-manager API2/Cluster.pm).
-        found = [row for row in rows(api.get("/cluster/tasks")) if text(row, "node") == node]
+        found = [row for row in listed(api, "/cluster/tasks") if text(row, "node") == node]
     fitting = [
         row for row in found
         if text(row, "type") in MIGRATIONS and text(row, "id") == str(vmid) and whole(row, "starttime") >= int(since)
@@ -250,7 +251,7 @@ def cancel(api: Api, upid: str) -> None:
 
 def migrating(api: Api) -> dict[int, str]:
     """The UPIDs of the migration tasks that run anywhere in the cluster, by vmid."""
-    return running_migrations(rows(api.get("/cluster/tasks")))
+    return running_migrations(listed(api, "/cluster/tasks"))
 
 
 def _task_path(upid: str) -> str:

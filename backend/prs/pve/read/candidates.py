@@ -27,7 +27,8 @@ from prs.pve.read.preconditions import (
     qemu_preconditions,
 )  # fmt: skip
 from prs.pve.read.rrd import GuestMean
-from prs.pve.read.values import Row, number, rows, table, text
+from prs.pve.read.tolerant import told
+from prs.pve.read.values import Row, number, rows, text
 
 WINDOW = 1800.0  # seconds a guest's load is averaged over
 HIDDEN = "Whether other nodes have bridge "
@@ -143,13 +144,13 @@ def _look(
     config: Row = {}
     try:
         if guest.kind == "lxc":
-            config = table(api.get(f"{here}/config"))
+            config = told(api, f"{here}/config")
             verdict = _lxc(cluster, guest, config, _former(api, here, config))
         elif asks:
             config = _config(api, here)
             verdict = Preconditions(lock="") if _tells_all(cluster, guest, config) else _qemu(api, cluster, guest, here)
         else:
-            config = table(api.get(f"{here}/config", {"current": 1}))
+            config = told(api, f"{here}/config", {"current": 1})
             verdict = _judged(cluster, guest, as_configured(config, _shared(cluster), guest.running))
     except ApiError as error:
         lock = lock_of(error)
@@ -187,10 +188,10 @@ def _on_storages(cluster: Cluster, guest: Guest, config: Row, verdict: Precondit
     gone = {node: set(storages) for node, storages in verdict.unavailable}
     for node, storages in _lacking(cluster, guest.node, used):
         gone[node] = gone.get(node, set()) | storages
-    told = {node for node, _ in verdict.refused}
+    known = {node for node, _ in verdict.refused}
     scriptless = _lacking(cluster, guest.node, {script}) if script else []
     words = f"storage {script} is not available there, and its hook script is on it"
-    refused = tuple((node, words) for node, _ in scriptless if node not in told)
+    refused = tuple((node, words) for node, _ in scriptless if node not in known)
     return replace(
         verdict,
         blockers=(*verdict.blockers, *forbidden_contents(config, guest.kind, allowed)),
@@ -207,7 +208,7 @@ def _former(api: Api, here: str, config: Row) -> dict[str, str]:
     parent = text(config, "parent")
     while parent and parent not in seen and len(seen) < SNAPSHOTS:
         seen.append(parent)
-        snapshot = table(api.get(f"{here}/snapshot/{quote(parent)}/config"))
+        snapshot = told(api, f"{here}/snapshot/{quote(parent)}/config")
         for key, line in mounts(snapshot).items():
             if line.partition(",")[0] not in present:
                 found[f"{key} of snapshot {parent}"] = line
@@ -219,14 +220,14 @@ def _former(api: Api, here: str, config: Row) -> dict[str, str]:
 def _config(api: Api, here: str) -> Row:
     """A guest's configuration as it runs with it; empty, so that nothing is judged by it, if it may not be read."""
     try:
-        return table(api.get(f"{here}/config", {"current": 1}))
+        return told(api, f"{here}/config", {"current": 1})
     except ApiError:
         return {}
 
 
 def _qemu(api: Api, cluster: Cluster, guest: Guest, here: str) -> Preconditions:
     # PVE answers only while the guest has no lock (qemu-server API2/Qemu.pm).
-    return replace(_judged(cluster, guest, table(api.get(f"{here}/migrate"))), lock="")
+    return replace(_judged(cluster, guest, told(api, f"{here}/migrate")), lock="")
 
 
 def _judged(cluster: Cluster, guest: Guest, data: Row) -> Preconditions:

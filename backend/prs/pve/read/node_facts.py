@@ -121,7 +121,11 @@ class NodeFacts:
                 continue
             self._asked.add(path)
             try:
-                nodes[name] = read(node, self._api.get(path, params))
+                data = self._api.get(path, params)
+                if isinstance(data, list | dict):
+                    nodes[name] = read(node, data)
+                else:
+                    missing[name] = f"what PVE answered {path} with cannot be read"
             except ApiError as error:
                 if error.status == NO_SUCH_CALL:
                     nodes[name] = read(node, None)

@@ -28,7 +28,7 @@ def read_cluster(
     reader = Reader(api)
     data = rows(api.get("/cluster/resources"))
     # Without Sys.Audit on / PVE refuses the status but answers options, with most of them left out.
-    status = reader.rows("/cluster/status", "Quorum, node ids and whether PVE balances HA guests itself are not known") or []
+    status = _status(reader)
     options = reader.table("/cluster/options", "Whether PVE balances HA guests itself is not known") or {}
     defined = reader.rows("/storage", "Which storages share space is not known") or []
     tasks = reader.rows("/cluster/tasks", "Migrations under way are not known") or []
@@ -66,6 +66,15 @@ def read_cluster(
         migrating=tuple(sorted(running_migrations(tasks))),
         problems=(*reader.problems, *past.problems),
     )
+
+
+def _status(reader: Reader) -> list[Row]:
+    """The rows of /cluster/status; one that names no node tells nothing."""
+    unknown = "Quorum, node ids and whether PVE balances HA guests itself are not known"
+    found = reader.rows("/cluster/status", unknown)
+    if found is not None and not any(row.get("type") == "node" for row in found):
+        reader.problems.append(f"{unknown}: what PVE answered /cluster/status with names no node")
+    return found or []
 
 
 def _asked_themselves(reader: Reader, nodes: tuple[Node, ...], guests: tuple[Guest, ...]) -> tuple[tuple[Node, ...], tuple[Guest, ...]]:

@@ -8,6 +8,7 @@ from prs.errors import ApiError, Unreachable
 from prs.pve.api import Api
 from prs.pve.read.values import Row, rows, table
 
+FAILED = object()  # in place of an answer
 GIVE_UP = 3  # unanswered requests after which the API itself is taken for dead (each may have cost the full timeout)
 
 
@@ -22,23 +23,57 @@ class Reader:
     def rows(self, path: str, unknown: str, params: Mapping[str, object] | None = None) -> list[Row] | None:
         """A list; None if it cannot be read, and then `unknown` says what is not known."""
         data = self._get(path, unknown, params)
-        return None if data is None else rows(data)
+        if not isinstance(data, list):
+            self._of_another_shape(path, unknown, data)
+            return None
+        found = rows(data)
+        if len(found) < len(data):
+            self.problems.append(f"{unknown}: not all that PVE answered {path} with can be read")
+        return found
 
     def table(self, path: str, unknown: str, params: Mapping[str, object] | None = None) -> Row | None:
         """An object; None if it cannot be read."""
         data = self._get(path, unknown, params)
-        return None if data is None else table(data)
+        if not isinstance(data, dict):
+            self._of_another_shape(path, unknown, data)
+            return None
+        return table(data)
 
-    def _get(self, path: str, unknown: str, params: Mapping[str, object] | None) -> object | None:
+    def _of_another_shape(self, path: str, unknown: str, data: object) -> None:
+        if data is not FAILED:
+            self.problems.append(f"{unknown}: {_unreadable(path)}")
+
+    def _get(self, path: str, unknown: str, params: Mapping[str, object] | None) -> object:
+        """The answer, FAILED where there is none, which then has been told."""
         try:
             data: object = self.api.get(path, params)
         except ApiError as error:
             self.problems.append(f"{unknown}: PVE answered {path} with: {error}")
-            return None
+            return FAILED
         except Unreachable as error:
             self._unanswered += 1
             if self._unanswered >= GIVE_UP:
                 raise
             self.problems.append(f"{unknown}: no answer to {path}: {error}")
-            return None
-        return data if isinstance(data, (list, dict)) else []
+            return FAILED
+        return data
+
+
+def told(api: Api, path: str, params: Mapping[str, object] | None = None) -> Row:
+    """An object that has something in it; ApiError (status 200), as if PVE had refused, for any other answer."""
+    data = table(api.get(path, params))
+    if not data:
+        raise ApiError(200, _unreadable(path))
+    return data
+
+
+def listed(api: Api, path: str, params: Mapping[str, object] | None = None) -> list[Row]:
+    """The objects of a list; ApiError (status 200) for an answer that is none: no task is not the same as no answer."""
+    data = api.get(path, params)
+    if not isinstance(data, list):
+        raise ApiError(200, _unreadable(path))
+    return rows(data)
+
+
+def _unreadable(path: str) -> str:
+    return f"what PVE answered {path} with cannot be read"

@@ -50,6 +50,20 @@ def test_every_earlier_schema_is_brought_up(version: int, tmp_path: Path) -> Non
     assert shape(tmp_path / "old.sqlite") == shape(tmp_path / "new.sqlite")
 
 
+@pytest.mark.parametrize("body", ["{", "{}", "[]", "", "[" * 50_000])
+def test_a_damaged_plan_keeps_no_journal_from_being_brought_up(body: str, tmp_path: Path) -> None:
+    """Its job is set aside as failed, as in a journal of today."""
+    written_by(4, tmp_path / "old.sqlite")
+    db = sqlite3.connect(tmp_path / "old.sqlite")
+    db.execute("UPDATE plans SET body = ?", (body,))
+    db.commit()
+    db.close()
+    with Journal(tmp_path / "old.sqlite") as old:
+        assert old.jobs(only_open=True) == []
+        (row,) = old.rows("SELECT state, method FROM jobs JOIN plans ON plans.id = jobs.plan")
+        assert (row["state"], row["method"]) == ("failed", "")
+
+
 def shape(path: Path) -> list[tuple[object, ...]]:
     """Tables, indexes and version of a journal."""
     db = sqlite3.connect(path)
