@@ -49,6 +49,22 @@ def counted(seed: int) -> Case:
     return replace(plain, cluster=replace(plain.cluster, guests=tuple(guests)), policy=policy)
 
 
+def named(seed: int) -> Case:
+    """The same cluster with pools in pools, and with ignore lists as people write them: ranges, patterns, exceptions, any case."""
+    chance, plain = Random(f"named {seed}"), case(seed)
+    tree = ("", "p", "p/q", "P/q/r", "pq")
+    guests = tuple(replace(guest, pool=chance.choice(tree)) for guest in plain.cluster.guests)
+    pools = [
+        Pool(name, ignore=(ignore := chance.random()) < 0.15, included=ignore > 0.6, keep=chance.choice(("", "", "together", "apart")),
+             nodes=tuple(chance.sample([node.name.upper() for node in plain.cluster.nodes], 2)) if chance.random() < 0.2 else (),
+             strict=chance.random() < 0.7)
+        for name in chance.sample(tree[1:], chance.randint(1, 3))
+    ]  # fmt: skip
+    words = chance.sample(("100-102", "!101", "G10?", "!g103", "g100", "104", "!*5", "103-999"), chance.choice((0, 0, 0, 1, 2)))
+    policy = replace(plain.policy, pools=tuple(pools), ignore_guests=tuple(words))
+    return replace(plain, cluster=replace(plain.cluster, guests=guests), policy=policy)
+
+
 def _nodes(chance: Random, names: list[str]) -> list[Node]:
     """Nodes of one size or of several, some with local disks, now and then one that takes no part."""
     alike, disks = chance.random() < 0.5, chance.random() < 0.5

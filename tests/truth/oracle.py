@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from prs.model import PASSING_LOCKS, RESOURCES, Cluster, Guest, Policy, Resource, Rule
+from truth.names import ignored, pools_of
 
 EPSILON = 1e-9
 LEVEL_OF_GUARD = 0.70  # other resources are guarded only where one of their nodes ends above this load
@@ -89,14 +90,15 @@ class Truth:
 
     def _pool_rules(self) -> Iterator[Rule]:
         for pool in self.policy.pools:
-            guests = [guest for guest in self.cluster.guests if guest.pool == pool.name]
+            guests = [guest for guest in self.cluster.guests if pool in pools_of(guest, self.policy)]
             if pool.keep == "apart":
                 yield Rule(pool.name, "apart", tuple(g.vmid for g in guests), source="pool")
             elif pool.keep == "together":
                 bound = tuple(g.vmid for g in guests if self._moves_stopped() or g.status != "stopped")
                 yield Rule(pool.name, "together", bound, source="pool")
             if pool.nodes:
-                nodes = tuple((name, 0) for name in pool.nodes)
+                named = {name.lower() for name in pool.nodes}
+                nodes = tuple((name, 0) for name in self.names if name.lower() in named)
                 yield Rule(pool.name, "nodes", tuple(g.vmid for g in guests), nodes, pool.strict, source="pool")
 
     def stays(self, guest: Guest) -> bool:
@@ -105,11 +107,9 @@ class Truth:
             return True
         if not self.nodes[guest.node].online or guest.template or guest.blockers or guest.vmid in self.cluster.migrating:
             return True
-        if str(guest.vmid) in self.policy.ignore_guests or guest.name in self.policy.ignore_guests:
+        if ignored(guest, self.policy):
             return True
         if self.policy.tags and any(tag.lower().startswith("plb_ignore") for tag in guest.tags):
-            return True
-        if any(pool.name == guest.pool and pool.ignore for pool in self.policy.pools):
             return True
         waits = guest.lock in PASSING_LOCKS and guest.node == self.drain
         if (guest.lock and not waits) or guest.ha == "error" or guest.status not in ("running", "paused", "stopped"):

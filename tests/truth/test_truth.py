@@ -13,12 +13,13 @@ from prs.model import Cluster, Plan, Policy
 from prs.planner.plan import plan_balance
 from prs.planner.search import exhaustive
 from truth.claims import false_claims
-from truth.clusters import Case, case, counted
+from truth.clusters import Case, case, counted, named
 from truth.oracle import Truth
 from truth.play import play
 
 CLUSTERS = 400
 COUNTED = 120
+NAMED = 80
 PARTS = 8
 CASES = Path(__file__).parent / "cases"
 
@@ -32,6 +33,12 @@ def test_no_claim_is_false(part: int) -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_claim_is_false_where_assigned_or_reserved_memory_counts(part: int) -> None:
     false = {seed: claims for seed in range(part, COUNTED, PARTS) if (claims := play(counted(seed))[1])}
+    assert false == {}
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_claim_is_false_with_pools_in_pools_and_ignore_lists(part: int) -> None:
+    false = {seed: claims for seed in range(part, NAMED, PARTS) if (claims := play(named(seed))[1])}
     assert false == {}
 
 
