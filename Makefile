@@ -28,7 +28,7 @@ ON_TRIXIE = venv=$$(.ci/venv) && export PYTHONPATH=backend:tests && exec unshare
 	-m debianlab.other_python trixie -n $(WORKERS) --dist worksteal
 # Every module once, and what lies next to the standard library: argparse, SQLite, TLS, HTTP. The rest repeats the same code at many moments;
 # how good plans are, which costs the most, is no matter of the Python below.
-TRIXIE_PART = tests/unit --ignore=tests/unit/benchmark --ignore=tests/unit/planner/objective/test_objectives.py tests/scenarios tests/truth tests/engine/test_service.py \
+TRIXIE_PART = tests/unit --ignore=tests/unit/benchmark --ignore=tests/unit/planner/objective/test_objectives.py tests/scenarios tests/truth tests/engine/test_automation.py tests/engine/test_service.py \
 	$(addprefix tests/integration/test_, $(addsuffix .py, check_host client_calls client_login client_secrets client_trouble command web_access web_tls))
 
 test-trixie: ## run the Python tests under Debian 13's Python, in a chroot (root)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.house import House
 from engine.test_rolling import Killed, Site
-from engine.test_service import House
 from prs.engine.journal.lock import signature
 from prs.engine.rolling import noout
 from prs.engine.rolling.gates import closed_gate, gates

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.test_service import House
+from engine.house import House
 from prs.config.calendar import calendar
 from prs.config.windows import windows
 from prs.engine.daemon.service import Service

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from prs.engine.loads.memory import FILE
+from prs.engine.loads.memory import FILE, opened
 from prs.errors import PrsError, Unreachable
 from prs.model import Policy
 from prs.pve.act.link_speed import Seen, finished, seen
@@ -18,6 +18,7 @@ from prs.pve.read.values import Row, number, rows, text
 
 log = logging.getLogger(__name__)
 
+TABLE = "speeds (upid TEXT PRIMARY KEY, source TEXT, target TEXT, network TEXT, speed REAL NOT NULL, ended REAL NOT NULL)"
 LOGS = 5  # task logs that are read at a time, the newest first
 KEPT = 500  # migrations that are remembered
 COUNTED = 9  # of those between two nodes over one network, the newest that count
@@ -35,7 +36,7 @@ class LinkSpeeds:
             tasks = finished(rows(api.get("/cluster/tasks")))
             if not tasks:
                 return
-            with closing(self._open()) as db:
+            with closing(opened(self.path, TABLE)) as db:
                 known = {upid for (upid,) in db.execute("SELECT upid FROM speeds")}
                 for task in [task for task in tasks if text(task, "upid") not in known][:LOGS]:
                     self._keep(db, task, _seen(api, task))
@@ -58,19 +59,6 @@ class LinkSpeeds:
             if network.setdefault(pair, address) == address and len(found.setdefault(pair, [])) < COUNTED:
                 found[pair].append(float(speed))
         return tuple((*pair, median(speeds)) for pair, speeds in sorted(found.items()))
-
-    def _open(self) -> sqlite3.Connection:
-        if not self.path.exists():
-            self.path.touch(mode=0o660)
-        db = sqlite3.connect(self.path, timeout=10)
-        try:
-            db.execute("PRAGMA auto_vacuum = FULL")
-            db.execute("CREATE TABLE IF NOT EXISTS speeds "
-                       "(upid TEXT PRIMARY KEY, source TEXT, target TEXT, network TEXT, speed REAL NOT NULL, ended REAL NOT NULL)")
-        except sqlite3.Error:
-            db.close()
-            raise
-        return db
 
     @staticmethod
     def _keep(db: sqlite3.Connection, task: Row, one: Seen) -> None:

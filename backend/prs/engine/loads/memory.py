@@ -19,7 +19,22 @@ from prs.planner.day.means import KEPT, HalfHour, forecast, wanted
 log = logging.getLogger(__name__)
 
 FILE = "loads.sqlite"  # in the state directory
+TABLE = "halves (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"
 LEVEL = 6  # of compression: a half hour of 2000 guests takes about 30 KiB
+
+
+def opened(path: Path, table: str) -> sqlite3.Connection:
+    """The file of loads, which is made where there is none, with this table in it. sqlite3.Error, OSError."""
+    if not path.exists():
+        path.touch(mode=0o660)
+    db = sqlite3.connect(path, timeout=10)
+    try:
+        db.execute("PRAGMA auto_vacuum = FULL")
+        db.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
 
 
 def half_hour(now: float) -> int:
@@ -37,7 +52,7 @@ class LoadMemory:
         """Take a reading into the mean of its half hour, and forget what is older than two weeks or lies ahead."""
         number = half_hour(now)
         try:
-            with closing(self._open()) as db, db:
+            with closing(opened(self.path, TABLE)) as db, db:
                 body = self._packed(self._rows(db, [number]).get(number, HalfHour()).added(reading))
                 db.execute("INSERT OR REPLACE INTO halves VALUES (?, ?)", (number, body))
                 db.execute("DELETE FROM halves WHERE number <= ? OR number > ?", (number - KEPT, number))
@@ -50,7 +65,7 @@ class LoadMemory:
         if not self.path.exists():
             return {}
         try:
-            with closing(self._open()) as db:
+            with closing(opened(self.path, TABLE)) as db:
                 return self._rows(db, numbers)
         except (sqlite3.Error, OSError) as error:
             self._forget(error)
@@ -60,18 +75,6 @@ class LoadMemory:
         """What the loads are expected to be over the coming day; None where too little is remembered."""
         number = half_hour(now)
         return forecast(cluster, self.halves(wanted(number)), number, recent)
-
-    def _open(self) -> sqlite3.Connection:
-        if not self.path.exists():
-            self.path.touch(mode=0o660)
-        db = sqlite3.connect(self.path, timeout=10)
-        try:
-            db.execute("PRAGMA auto_vacuum = FULL")
-            db.execute("CREATE TABLE IF NOT EXISTS halves (number INTEGER PRIMARY KEY, body BLOB NOT NULL)")
-        except sqlite3.Error:
-            db.close()
-            raise
-        return db
 
     def _rows(self, db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, HalfHour]:
         """The rows that are there and whole; a damaged one counts as not remembered."""
