@@ -164,6 +164,25 @@ def test_an_answer_of_another_shape_is_named(answer: Any, ram: Path) -> None:
     assert "PVE: what PVE answered /nodes/pve1/qemu/101/migrate with cannot be read" in plan.blockers[0].reason
 
 
+@pytest.mark.parametrize(("key", "value"), [("node", "../../pve1"), ("node", None), ("node", "pve9"), ("vmid", [101]), ("vmid", -1)])
+def test_a_guest_that_is_nowhere_keeps_each_node_from_being_called_empty(key: str, value: object, ram: Path) -> None:
+    """Its row names no node that there is, or not the guest; the cluster's own list has it where it was."""
+    drive = Drive(awake("9"), ram, Policy(containers=True))
+    plan = drive.plan("pve1")
+
+    def patch(path: str, data: Any) -> Any:
+        for row in data if path == "/cluster/resources" else ():
+            if row.get("vmid") == 101:
+                row[key] = value
+        return data
+
+    drive.api = Patched(drive.api, patch)  # type: ignore[assignment]
+    with pytest.raises(PlanError, match="cannot be emptied: 1 guest there is hidden"):
+        drive.plan("pve1")
+    job = drive.finish(drive.queue(plan), limit=24 * 3600.0)
+    assert job.state != "done", job.message
+
+
 ROWS = [
     ("meta", "value", "x"), ("plans", "body", "{"), ("plans", "policy", "[]"), ("jobs", "kind", "flying"), ("jobs", "created", "never"),
     ("steps", "vmid", "many"), ("steps", "ended", "x"), ("held", "since", "long"), ("held", "since", 1e300),

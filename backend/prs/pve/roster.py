@@ -53,7 +53,9 @@ def everyone(roster: Roster | None, cluster: Cluster, user: str) -> frozenset[in
 def with_hidden(cluster: Cluster, roster: Roster | None, user: str) -> Cluster:
     """The cluster with the number of guests of each node that its reader may not see, in words too."""
     seen = {guest.vmid: guest.node for guest in cluster.guests}
-    found = Counter(node for vmid, node in (listed(roster, seen) or {}).items() if vmid not in seen)
+    nodes = {node.name for node in cluster.nodes}
+    # A guest that is shown on a node that there is not is as little seen as one that is not shown.
+    found = Counter(node for vmid, node in (listed(roster, seen) or {}).items() if seen.get(vmid) not in nodes | {node})
     told = tuple(f"{_counted(count)} of {node} {'is' if count == 1 else 'are'} hidden from {user}" for node, count in sorted(found.items()))
     return replace(cluster, hidden=tuple(sorted(found.items())), problems=(*cluster.problems, *told))
 

@@ -30,7 +30,7 @@ class Sight:
         found = locate_all(self._api)
         known = listed(self._roster, {vmid: where.node for vmid, where in (found or self._last).items()})
         self.scope = scope(self._api.user, known)
-        self._hidden = {vmid: node for vmid, node in (known or {}).items() if vmid not in found}
+        self._hidden = {vmid: node for vmid, node in (known or {}).items() if vmid not in found or _misplaced(found[vmid], node)}
         expected = {step.vmid: Location("", "unknown", kind=step.kind, name=step.name) for step in job.steps if step.open}
         self.short = False
         for vmid, where in {**expected, **self._last}.items():
@@ -65,3 +65,8 @@ class Sight:
             return True
         return self._waits.lasted("empty") >= AGAIN
 
+
+
+def _misplaced(where: Location, node: str) -> bool:
+    """True for a guest that PVE shows on a node that is not there, while the cluster's list has it on this one."""
+    return where.node != node and not where.node_online

@@ -17,7 +17,8 @@ def not_empty(api: Api, roster: Roster | None, node: str, but: Collection[int] =
         return f"{node} is not rebooted: {unproven(api.user)}"
     here = {vmid: where for vmid, where in places.items() if where.node == node and not where.template}
     left = {vmid: where.name for vmid, where in here.items() if not (vmid in but and where.status == "stopped")}
-    left |= {vmid: "hidden" for vmid, at in (known or {}).items() if at == node and vmid not in places}
+    seen = {vmid for vmid, where in places.items() if where.node_online}  # who is shown on a node that is not there is not
+    left |= {vmid: "hidden" for vmid, at in (known or {}).items() if at == node and vmid not in seen}
     if not left:
         return ""
     names = ", ".join(f"{vmid} ({name})" if name else str(vmid) for vmid, name in sorted(left.items()))

@@ -12,7 +12,7 @@ from prs.pve.act.task_log import Log, amount, read
 from prs.pve.api import Api, quote
 from prs.pve.read.migrations import COPYING, MIGRATIONS, running_migrations
 from prs.pve.read.preconditions import Preconditions, qemu_preconditions, refusals
-from prs.pve.read.resources import ha_state, vmid
+from prs.pve.read.resources import ha_state, nowhere, template, vmid
 from prs.pve.read.tolerant import listed, told
 from prs.pve.read.values import Row, flag, rows, table, text, whole
 
@@ -65,8 +65,10 @@ class Progress:
 
 
 def locate_all(api: Api) -> dict[int, Location]:
-    """Where every guest is that the caller may see, by vmid; one call."""
+    """Where every guest is that the caller may see, by vmid; one call. ApiError (status 200) where a row does not say it."""
     data = rows(api.get("/cluster/resources"))
+    if lost := nowhere(data):
+        raise ApiError(200, f"PVE does not say where {', '.join(lost)} is")
     online = {text(row, "node"): text(row, "status") == "online" for row in data if row.get("type") == "node"}
     return {vmid(row): _where(row, online) for row in data if row.get("type") in ("qemu", "lxc") and vmid(row)}
 
@@ -82,7 +84,7 @@ def _where(row: Row, online: dict[str, bool]) -> Location:
     node = text(row, "node")
     return Location(
         node, text(row, "status") or "unknown", text(row, "lock"), ha_state(row), online.get(node, False), kind, text(row, "name"),
-        flag(row, "template"),
+        template(row),
     )  # fmt: skip
 
 

@@ -27,8 +27,24 @@ class Sample:
 
 def guests(data: list[Row], offline: frozenset[str]) -> tuple[Guest, ...]:
     """The guests, by vmid; `offline` are the nodes that are known to be down."""
-    found = [_guest(row, text(row, "node") in offline) for row in data if row.get("type") in ("qemu", "lxc") and vmid(row)]
+    found = [_guest(row, text(row, "node") in offline) for row in data if vmid(row) and placed(row)]
     return tuple(sorted(found, key=lambda guest: guest.vmid))
+
+
+def placed(row: Row) -> bool:
+    """True for a guest's row that names a node, or what could be one: of a guest without it nobody knows what it keeps from being empty."""
+    return row.get("type") in ("qemu", "lxc") and bool(NODE.fullmatch(text(row, "node")))
+
+
+def nowhere(data: list[Row]) -> list[str]:
+    """The guests whose rows name no node that there can be, or have no number, by what there is of number and name."""
+    rows = [row for row in data if row.get("type") in ("qemu", "lxc") and not (vmid(row) and placed(row))]
+    return [f"{text(row, 'vmid')} ({text(row, 'name')})" for row in rows]
+
+
+def template(row: Row) -> bool:
+    """True for a template, which runs nowhere: a row that says both is wrong about that."""
+    return flag(row, "template") and text(row, "status") != "running"
 
 
 def vmid(row: Row) -> int:
@@ -57,7 +73,7 @@ def _guest(row: Row, offline: bool) -> Guest:
         tags=words(text(row, "tags")),
         pool=text(row, "pool"),
         ha=ha_state(row),
-        template=flag(row, "template"),
+        template=template(row),
         problem=_guest_problem(row, status, running, offline),
     )
 

@@ -37,6 +37,8 @@ def read_cluster(
     nodes = resources.nodes(data, status, version)
     offline = frozenset(node.name for node in nodes if not node.online)
     guests = resources.guests(data, offline)
+    lost = "it is left out, and no node is certainly empty"
+    reader.problems += [f"PVE does not say where {guest} is: {lost}" for guest in resources.nowhere(data)]
     nodes, guests = _asked_themselves(reader, nodes, guests)
     if counts == "reserved":
         guests = _with_reserved(reader, guests, [node for node in nodes if among is None or node.name in among])
