@@ -35,6 +35,9 @@ def plan_page(cluster: Cluster, plan: Plan, style: Style) -> str:
         parts.append(heading(title, style) + stays_table(plan.blockers, style))
     if plan.rides:
         parts.append(heading(f"Guests that are shut down meanwhile ({len(plan.rides)})", style) + stays_table(plan.rides, style))
+    if plan.relaxable:
+        names = ", ".join(map(clean, plan.relaxable))
+        parts.append(paragraph(f"It could be emptied while {names} may be broken: --relax", style))
     if plan.stays:
         parts.append(heading(f"Guests that stay, and why ({len(plan.stays)})", style) + _stays(plan.stays, style))
     return "".join(parts)

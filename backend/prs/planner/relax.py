@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from prs.model import Cluster, Plan, Policy, Rule
+from prs.planner.explain.reasons import IMPOSSIBLE
 from prs.planner.problem.tags_and_pools import read_tags_and_pools
 
 ANY = "*"  # in Policy.relax: whichever rules of tags and pools are in the way
@@ -36,7 +37,12 @@ def softened(make: Make, cluster: Cluster, policy: Policy) -> Plan:
         return _told(found[1], cluster, replace(policy, relaxed=found[0]))
     needed = _fewest(make, policy, names) if names else None
     relaxable = tuple(name for name in needed[0] if name not in policy.relaxed) if needed else ()
-    return replace(_told(plan, cluster, policy), relaxable=relaxable)
+    return replace(_told(plan, cluster, policy), relaxable=relaxable, summary=_as_long_as(plan.summary, relaxable))
+
+
+def _as_long_as(summary: str, relaxable: Sequence[str]) -> str:
+    """The refusal of a drain; of one that could be done without some of the rules it claims no more than that."""
+    return summary.replace(IMPOSSIBLE, f"{IMPOSSIBLE} with all rules kept", 1) if relaxable else summary
 
 
 def soft(cluster: Cluster, policy: Policy, plan: Plan) -> tuple[str, ...]:

@@ -206,3 +206,9 @@ def test_findings() -> None:
     assert finding_text(finding, replace(RICH, colour=True)).startswith("\x1b[31m✗\x1b[0m TLS")
     assert [finding_text(Finding("x", ok, "y"), RICH) for ok in (True, None)] == ["✓ x: y\n", "! x: y\n"]
     assert [findings_summary(count) for count in (0, 1, 2)] == ["No problem found.", "1 problem found.", "2 problems found."]
+
+
+def test_rules_without_which_a_drain_could_be_done_are_named() -> None:
+    refused = replace(samples.PLAN, moves=(), blockers=samples.PLAN.stays[:1], relaxable=("tag plb_a", "pool db"))
+    assert "It could be emptied while tag plb_a, pool db may be broken: --relax" in plan_page(samples.CLUSTER, refused, RICH)
+    assert "--relax" not in plan_page(samples.CLUSTER, replace(refused, relaxable=()), RICH)

@@ -29,6 +29,7 @@ def test_a_refused_drain_names_the_rule_that_is_in_its_way() -> None:
     plan = drain(replicas())
     assert not plan.feasible
     assert (plan.moves, plan.relaxed, plan.relaxable) == ((), (), (REPLICAS,))
+    assert "proven impossible with all rules kept: there is no place for" in plan.summary
 
 
 @pytest.mark.parametrize("relax", ["*", REPLICAS])

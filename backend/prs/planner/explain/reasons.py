@@ -18,6 +18,7 @@ SHOWN = 0.0005  # fraction from which a change of the spread is seen in a figure
 SHOWN_SECONDS = 0.05  # the same for seconds
 EQUAL_SECONDS = 1e-6  # what differs by no more, costs the same
 CHEAPEST = 0.005  # share by which a plan may be dearer than the bound and still be shown as 0%: it is called the cheapest
+IMPOSSIBLE = "which is proven impossible"
 BROKEN = "is broken and stays so"
 
 
@@ -153,7 +154,7 @@ def refusal(problem: Problem, node: int, fixed: Mapping[int, str], stuck: Sequen
     if not sure:
         return f"No way was found to empty {name}: no place was found for {listed(placeless)}.{also} Nothing is moved."
     why = f"there is no place for {listed(placeless)}{_short(problem, node)}"
-    return f"{name} cannot be emptied, which is proven impossible: {why}.{also} Nothing is moved."
+    return f"{name} cannot be emptied, {IMPOSSIBLE}: {why}.{also} Nothing is moved."
 
 
 def _short(problem: Problem, node: int) -> str:

@@ -59,6 +59,7 @@ SENTENCES = (
     "{guest} cannot leave ({words})",
     "No way was found to empty {node}: no place was found for {list}. Nothing is moved",
     "{node} cannot be emptied, which is proven impossible: there is no place for {list}. Nothing is moved",
+    "{node} cannot be emptied, which is proven impossible with all rules kept: there is no place for {list}. Nothing is moved",
     "needs {size} of memory, {node} has {size2} free",
     "needs {size} of memory; {words}",
     "needs {size} of local disk; {words}",

@@ -75,7 +75,7 @@ def test_guests_of_a_dead_node_are_not_known_although_they_show_running() -> Non
 
 
 def test_tags_pool_lock_template_and_ha() -> None:
-    found = one(vm(tags="prod;sql, db fast", pool="web", lock="backup", template=1, hastate="started"))
+    found = one(vm(tags="prod;sql, db fast", pool="web", lock="backup", template=1, status="stopped", hastate="started"))
     assert (found.tags, found.pool, found.lock, found.template, found.ha) == (
         ("prod", "sql", "db", "fast"),
         "web",
@@ -84,6 +84,7 @@ def test_tags_pool_lock_template_and_ha() -> None:
         "started",
     )
     assert one(vm(hastate="ignored")).ha == ""
+    assert not one(vm(template=1)).template, "what runs is none"
 
 
 def test_nodes_take_id_and_presence_from_the_cluster_status() -> None:
