@@ -67,7 +67,7 @@ class House:
 
 
 def test_three_calls_every_five_minutes_and_the_run_s_own_reading_counts(ram: Path, flavour: Flavour) -> None:
-    house = House(ram, flavour, policy=Policy(hot=0.95))
+    house = House(ram, flavour, policy=Policy(hot=0.95, spread=1.0))  # nothing to suggest, and to look at anew
     house.live(60)
     assert Counted.asked["/cluster/resources"] == 1
     Counted.asked.clear()

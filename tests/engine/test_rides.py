@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from drive import Drive
+from engine.house import House
 from engine.test_rolling import Killed, Site
-from engine.test_service import House
 from prs.engine.drain.release import plan_release
 from prs.engine.execution import rides
 from prs.engine.journal.jobs import Job

@@ -77,7 +77,7 @@ def test_a_hook_that_fails_is_a_gate_that_stays_shut(site: HookedSite, stage: St
 def test_a_hook_that_hangs_stops_the_run_too(site: HookedSite, tmp_path: Path) -> None:
     (tmp_path / "short").mkdir()
     site.house.close()
-    site.house = HookHouse(tmp_path / "short", seconds=0.3)
+    site.house = HookHouse(tmp_path / "short", seconds=3.0)
     site.house.write("before-reboot", "echo waiting; exec sleep 1000")
     run = site.go(site.begin("pve1"))
     assert run.message.startswith("pve1: the site's hook before-reboot did not end within ")
