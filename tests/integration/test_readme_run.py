@@ -61,7 +61,7 @@ def test_every_row_is_run_here() -> None:
 def test_each_row_does_what_it_says(site: Site) -> None:
     """One after the other on one cluster, as a person would try them."""
     for call, (wanted, words) in HERE.items():
-        only_shown = ["--dry-run"] if call.startswith("drain --") and "--each" not in call and exits.DONE == wanted else []
+        only_shown = ["--dry-run"] if call.startswith("drain --") and "--each" not in call and wanted == exits.DONE else []
         code, text = site.run(*filled_in(site, call), *only_shown)
         assert code == wanted, f"{call}\n{text}"
         assert words in " ".join(text.split()), f"{call}\n{text}"

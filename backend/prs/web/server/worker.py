@@ -30,6 +30,7 @@ from prs.web.access.client import client_of, plain
 from prs.web.access.guard import BODY_LIMIT
 from prs.web.certificate import Contexts, Copied
 from prs.web.server import bridge
+from prs.web.server.garbage import collect_apart
 from prs.web.server.held import Held
 from prs.web.server.places import TOTAL, Place, Places
 
@@ -117,6 +118,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
         if self.bridge is not None:
             self.sockets.append(gevent.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=os.dup(self.bridge)))
         self.look_at_listeners()
+        collect_apart()
         super().run()
 
     def look_at_listeners(self) -> None:
