@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from integration.web_house import House
-from prs.engine.journal.automation import Automation, tell_automation
-from prs.engine.journal.journal import Journal
 from simcluster.scenes import small
 from simcluster.simserver import SimServer
 
@@ -62,42 +60,6 @@ def test_a_job_of_the_other_node_is_seen_and_steered(homes: tuple[House, House])
     assert here.refused("POST", f"/jobs/{job['id']}/pause")[:2] == (409, "state")
     one.wait(lambda: here.get(f"/jobs/{job['id']}")["state"] == "cancelled", 60)
     assert one.log_in("nobody@pve").refused("GET", f"/jobs/{job['id']}")[0] == 404
-
-
-def suggest(home: House) -> str:
-    """Have a node's service suggest a plan, as one that leads does."""
-    login = home.log_in("root@pam")
-    plan: str = login.post("/plans", {"kind": "balance", "method": "memory"})["id"]
-    with Journal(home.state / "journal.sqlite") as journal:
-        tell_automation(journal, Automation(plan=plan))
-    return plan
-
-
-def test_what_the_leader_suggests_is_shown_through_the_other_node_and_applied_or_dismissed(homes: tuple[House, House]) -> None:
-    one, two = homes
-    with Journal(one.state / "journal.sqlite") as journal:
-        tell_automation(journal, Automation(leader="pve2"))
-    here, auditor, there = one.log_in("root@pam"), one.log_in("audit@pve"), two.log_in("root@pam")
-    one.wait(lambda: here.refused("GET", "/suggestion")[:2] == (404, "not_found"))
-    two.suggests()
-    first = suggest(two)
-    two.wait(lambda: (there.get("/status")["balancing"]["suggestion"] or {}).get("plan") == first)
-    shown = auditor.get("/suggestion")
-    assert (shown["id"], one.log_in("nobody@pve").refused("GET", "/suggestion")[0]) == (first, 403)
-    status = auditor.get("/status")
-    assert status["balancing"]["suggestion"]["moves"] == len(shown["moves"])
-    assert status["may"]["balance"]["reason"].startswith("needs VM.Migrate")
-    for verb in ("apply", "dismiss"):
-        assert two.log_in("audit@pve").refused("POST", f"/suggestion/{verb}", {"plan": first})[0] == 403
-    assert there.refused("POST", "/suggestion/apply", {"plan": "0" * 12})[:2] == (409, "gone")
-    assert there.post("/suggestion/dismiss", {"plan": first}) == {"plan": first, "dismissed": True}
-    assert there.refused("POST", "/suggestion/apply", {"plan": first})[:2] == (409, "gone")
-    assert "dismiss by root@pam" in two.log("web")
-    second = suggest(two)
-    job = there.post("/suggestion/apply", {"plan": second})
-    assert (job["host"], job["user"], job["origin"], len(job["steps"])) == ("pve2", "root@pam", "web", len(shown["moves"]))
-    assert there.refused("POST", "/suggestion/apply", {"plan": second})[:2] == (409, "gone")
-    two.wait(lambda: there.get(f"/jobs/{job['id']}")["ended"] > 0, 120)
 
 
 def test_a_peer_with_another_certificate_gets_no_ticket(homes: tuple[House, House]) -> None:
