@@ -141,6 +141,14 @@ def test_restarts_in_a_row_do_not_end_the_service(node: Node) -> None:
     assert json.loads(spoken(node, "www-data"))["data"]["status"] == 200
 
 
+def test_restarts_in_a_row_do_not_end_the_socket(node: Node) -> None:
+    """It is started with the service each time, and on a fast machine more than five times in ten seconds."""
+    once = "systemctl start prs-bridge.socket && systemctl stop prs-bridge.socket"
+    node.machine.run(f"systemctl stop {UI} && for i in 1 2 3 4 5 6 7; do {once} || exit 1; done")
+    node.machine.run(f"systemctl start {UI}")
+    assert json.loads(spoken(node, "www-data"))["data"]["status"] == 200
+
+
 def test_port_0_closes_the_port(node: Node, packages: Packages) -> None:
     """With the bridge nothing listens on the network; without it the service says that nobody can reach it."""
     node.machine.run(f"dpkg -i {SHARED}/debs/{packages.paths['BRIDGE'].name}")  # a second try of this test begins without it
