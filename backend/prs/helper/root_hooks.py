@@ -146,12 +146,15 @@ def _rest(pipe: IO[bytes]) -> bytes:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> int:
-    """End it with all that it has started, at first politely."""
-    for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, None)):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(patience)
+    """End it with all that it has started, at first politely; what stays when it has obeyed itself is killed too."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    end = time.monotonic() + GRACE
+    # Not waited for yet, so that its number, which is the group's too, cannot become another's.
+    while not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) and time.monotonic() < end:
+        time.sleep(0.05)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     return process.wait()
 
 

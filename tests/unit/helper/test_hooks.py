@@ -119,6 +119,17 @@ def test_one_whose_caller_dies_is_ended(house: HookHouse, tmp_path: Path) -> Non
     wait_for(lambda: all(gone(pid) for pid in pids(place)))
 
 
+def test_what_a_hook_leaves_behind_when_it_is_ended_is_killed(tmp_path: Path) -> None:
+    """The hook itself obeys the wish, a program of its does not, and would run beside the next hook."""
+    house, place = HookHouse(tmp_path, seconds=0.7), tmp_path / "pids"
+    house.write("before-drain", f"(trap '' TERM; exec sleep 1000) & echo $! $$ > {place}; sleep 0.2; wait")
+    found = run(house)
+    assert found is not None
+    assert found.state == "hung"
+    wait_for(lambda: all(gone(pid) for pid in pids(place)))
+    house.close()
+
+
 def link(house: HookHouse, hook: Path) -> None:
     hook.rename(house.site / "elsewhere")
     hook.symlink_to(house.site / "elsewhere")
