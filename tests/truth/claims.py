@@ -164,19 +164,24 @@ def _cheapest(truth: Truth, plan: Plan, end: Placement, every: dict[Placement, f
 def _repairs(truth: Truth, plan: Plan, end: Placement, allowed: dict[Placement, float]) -> Iterator[str]:
     """Rules that stay broken are told; those that could be kept within the budget at no wider a spread are repaired."""
     before, after = truth.broken(truth.start), truth.broken(end)
-    told = " ".join((*plan.warnings, plan.summary)).lower()
+    told = [words.lower() for words in plan.warnings]
     for rule in sorted(after):
-        if rule.split(" (")[0].lower() not in told and not rule.startswith("tag pin of"):
+        if not any(rule.split(" (")[0].lower() in words for words in told) and not rule.startswith("tag pin of"):
             yield f"{rule} stays broken and no warning says so"
     if after - before:
         yield f"{', '.join(sorted(after - before))} is broken by the plan"
-    if before - after and "epair" not in plan.summary.split(":")[0]:
+    first, less = plan.summary.split(": ")[0], {rule.split(" (")[0] for rule in before - after}
+    if less and not first.startswith("Repairs "):
         yield f"the plan repairs, and its first sentence does not say so: {plan.summary}"
+    standing = {rule.split(" (")[0] for rule in after}
+    if less and standing and "only in part" not in first and (less & standing or " broken" not in first):
+        yield f"the plan repairs in part, and its first sentence does not say so: {plan.summary}"
     widest = max(truth.spread(truth.start), truth.policy.spread)
     theirs = {f"{rule.source} {rule.name}" for rule in truth.cluster.rules if rule.kind == "together"}
     if any(f"{rule} is broken" in text and "no way was found" in text.lower() for rule in theirs for text in plan.warnings):
         yield "no way was looked for to bring guests together that the HA manager binds, and it is said that none was found"
-    after -= theirs
+    for rule in theirs:
+        del after[rule]
     usable = [where for where in allowed if truth.guarded(where) and (truth.spread(where) <= widest + EPSILON or _idle(truth, where))]
     better = [where for where in usable if truth.broken(where) < after]
     if better and len(truth.open) > 1:

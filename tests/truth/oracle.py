@@ -6,8 +6,10 @@ Written apart from the planner, from what the README says of the rules; it impor
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from prs.model import PASSING_LOCKS, RESOURCES, Cluster, Guest, Policy, Resource, Rule
 from truth.names import ignored, pools_of
@@ -300,18 +302,19 @@ class Truth:
         """The node that the guest is on."""
         return self.names[where[self.of[vmid]]] if vmid in self.of else self.guests[vmid].node
 
-    def broken(self, where: Placement) -> set[str]:
-        """The rules that are broken: guests apart on one node, together on several, and each one on a node that a strict rule forbids."""
-        found = set[str]()
+    def broken(self, where: Placement) -> Counter[str]:
+        """How far rules are broken: pairs that share a node, or do not, against an `apart` or `together` rule; guests on wrong nodes."""
+        found = Counter[str]()
         for rule in self.rules:
             homes = [self.node_of(vmid, where) for vmid in set(rule.guests) if vmid in self.guests]
             named = {node.lower() for node, _ in rule.nodes}
-            if (rule.kind == "apart" and len(set(homes)) < len(homes)) or (rule.kind == "together" and len(set(homes)) > 1):
-                found.add(f"{rule.source} {rule.name}")
+            pairs = Counter(one == other for one, other in combinations(homes, 2))
+            if rule.kind in ("apart", "together"):
+                found[f"{rule.source} {rule.name}"] += pairs[rule.kind == "apart"]
             for vmid in rule.guests if rule.kind == "nodes" and rule.strict else ():
                 if vmid in self.guests and rule.avoid == (self.node_of(vmid, where).lower() in named):
-                    found.add(f"{rule.source} {rule.name} (guest {vmid})")
-        return found
+                    found[f"{rule.source} {rule.name} (guest {vmid})"] += 1
+        return +found
 
     def emptied(self, where: Placement) -> bool:
         """True when nothing that has to leave the drained node is on it."""

@@ -43,7 +43,8 @@ def test_no_claim_is_false_with_pools_in_pools_and_ignore_lists(part: int) -> No
 
 
 def test_a_guard_that_costs_hardly_anything_is_named() -> None:
-    plan, claims = play(counted(1781))
+    scene = counted(1781)
+    plan, claims = play(replace(scene, cluster=replace(scene.cluster, rules=scene.cluster.rules[:1])))
     assert claims == []
     assert plan.summary.endswith("would be less than 0.1 seconds cheaper.")
 

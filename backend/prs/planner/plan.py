@@ -71,14 +71,13 @@ def _mended(problem: Problem, now: float) -> Plan:
 
 def _repairs(problem: Problem, now: float, why: str, spread: float = ANY_SPREAD) -> Plan | None:
     """A plan that repairs broken rules, and levels to this spread; `why` the rest stays. None where none is broken or can be repaired."""
-    before = repair.standing(Board(problem))
+    before = repair.extents(Board(problem))
     if not repair.needed(Board(problem)):
         return None
     facts = problem.facts
     free = Problem(FixedLimits(facts.cluster, replace(facts.policy, spread=spread, only_over=(), idle_under=0.0)))
     choice, plan = choose(free, "spread"), Plan("balance", facts.policy.method, created=now, warnings=_warnings(free))
-    repaired = repair.done(before, repair.standing(_moves(free, choice.steps, plan)[1]))
-    if not repaired:
+    if not repair.Outcome.of(before, repair.extents(_moves(free, choice.steps, plan)[1])).any:
         return None
     if spread < ANY_SPREAD:
         return _build(free, choice, plan, "spread")
@@ -189,15 +188,16 @@ def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: boo
     why = reasons.bystander(plan.node) if plan.node else why or choice.nothing.removeprefix("Nothing to do: ")
     kept = {row.vmid: row for row in plan.blockers}  # they know best why they stay
     stays = tuple(kept.get(row.vmid, row) for row in reasons.staying(problem, board, moved, method, why))
-    broken, left = repair.standing(Board(problem)), repair.standing(board)
-    plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *_broken(problem, left, plan.node)))
+    outcome = repair.Outcome.of(repair.extents(Board(problem)), repair.extents(board))
+    broken = _broken(problem, repair.standing(board), plan.node)
+    plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *broken))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
                    reckoned=reasons.reckoned(policy, moves),
                    seconds=sum(longest.values()), cost=sum(move.seconds for move in moves),
                    cost_bound=_bound(problem, plan, after, choice.floor) if proofs else None,
                    terms=score.terms(problem, board, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))
-    return replace(plan, summary=choice.nothing or _summary(problem, plan, choice.guard, repair.done(broken, left)))
+    return replace(plan, summary=choice.nothing or _summary(problem, plan, choice.guard, outcome))
 
 
 def _broken(problem: Problem, left: Mapping[str, Sequence[str]], drain: str = "") -> list[str]:
@@ -236,7 +236,7 @@ def _loads(problem: Problem, board: Board) -> tuple[NodeLoad, ...]:
     return score.node_loads(problem, board.load, guests)
 
 
-def _summary(problem: Problem, plan: Plan, guard: str, repaired: Sequence[str]) -> str:
+def _summary(problem: Problem, plan: Plan, guard: str, outcome: repair.Outcome) -> str:
     spread = reasons.changed(problem, plan.method, plan.spread_before, plan.spread_after)
     if not plan.moves:
         left = _left(problem, plan)
@@ -246,8 +246,8 @@ def _summary(problem: Problem, plan: Plan, guard: str, repaired: Sequence[str]) 
         if left := _left(problem, plan):
             return f"{work} {'leaves' if len(plan.moves) == 1 else 'leave'} {plan.node}, and {listed(left)}; {spread}."
         return f"{work} {'empties' if len(plan.moves) == 1 else 'empty'} {plan.node}; {spread}{reasons.proof(plan.cost, plan.cost_bound)}."
-    repairs = f"Repairs {listed(repaired)}: " if repaired else ""
-    return f"{repairs}{work}: {spread}{reasons.proof(plan.cost, plan.cost_bound)}{f'; {guard}' if guard else ''}."
+    proof = f"{reasons.proof(plan.cost, plan.cost_bound)}{f'; {guard}' if guard else ''}"
+    return f"{reasons.repairs(outcome.repaired, outcome.lessened, outcome.left)}{work}: {spread}{proof}."
 
 
 def _left(problem: Problem, plan: Plan) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
+from math import comb
+from typing import NamedTuple
 
 from prs.model import Guest, Rule
 from prs.planner.objective import score
@@ -115,16 +117,58 @@ def breaks(facts: FixedLimits, rule: Rule, where: Mapping[int, str]) -> list[tup
     if rule.kind == "apart":
         crowded = [(f"{listed([guest.label for guest in guests])} are on {node}", guests) for node, guests in places if len(guests) > 1]
         return crowded or (_near(facts, on) if rule in facts.wide else [])
-    if rule.kind == "nodes" and rule.strict:
-        wrong = [(guest, node) for node, guests in places for guest in guests if facts.forbidden(guest, node)]
+    if rule.kind == "nodes":
+        wrong = [(guest, node) for node, guests in places for guest in guests if facts.forbids(rule, node)]
         return [(f"{guest.label} is on {node}", [guest]) for guest, node in wrong]
     return []
 
 
-def done(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
-    """The rules that are repaired between the two, in full or in part."""
-    parts = [f"{rule} in part" for rule in sorted(before) if rule in after and len(after[rule]) < len(before[rule])]
-    return [*sorted(before.keys() - after.keys()), *parts]
+def extents(board: Board) -> dict[str, int]:
+    """How far each broken rule is broken, by its name: how many pairs of its guests, or guests on nodes, are as they should not be."""
+    facts, found = board.problem.facts, dict[str, int]()
+    where = {vmid: guest.node for vmid, guest in facts.guests.items()}
+    where |= {vmid: board.problem.names[place] for vmid in where if (place := board.place(vmid)) >= 0}
+    for rule in facts.rules:
+        if wrong := _wrong(facts, rule, where):
+            name = f"{rule.source} {rule.name}"
+            found[name] = found.get(name, 0) + wrong
+    return found
+
+
+def _wrong(facts: FixedLimits, rule: Rule, where: Mapping[int, str]) -> int:
+    """How many pairs of the rule's guests, or guests on nodes, are as they should not be while guests are on these nodes."""
+    bound = [facts.guests[vmid] for vmid in sorted(set(rule.guests) & facts.guests.keys())]
+    if rule.kind == "nodes":
+        return sum(facts.forbids(rule, where[guest.vmid]) for guest in bound)
+    near = _pairs(where[guest.vmid] for guest in bound)
+    if rule.kind == "together":
+        return comb(len(bound), 2) - near
+    return near + (_pairs(facts.domains.of(where[guest.vmid]) for guest in bound) if rule in facts.wide else 0)
+
+
+def _pairs(places: Iterable[str]) -> int:
+    """How many pairs are in one place."""
+    return sum(comb(count, 2) for count in Counter(places).values())
+
+
+class Outcome(NamedTuple):
+    """What a plan makes of the rules that are broken at its start, by their names."""
+
+    repaired: list[str]
+    lessened: list[str]  # broken, and less than before
+    left: list[str]  # broken as before
+
+    @classmethod
+    def of(cls, before: Mapping[str, int], after: Mapping[str, int]) -> Outcome:
+        """Compare how far rules are broken before and after."""
+        standing = sorted(before.keys() & after.keys())
+        less = [rule for rule in standing if after[rule] < before[rule]]
+        return cls(sorted(before.keys() - after.keys()), less, [rule for rule in standing if rule not in less])
+
+    @property
+    def any(self) -> bool:
+        """True when a rule is repaired, in full or in part."""
+        return bool(self.repaired or self.lessened)
 
 
 def _near(facts: FixedLimits, on: Mapping[str, list[Guest]]) -> list[tuple[str, list[Guest]]]:

@@ -11,9 +11,11 @@ from prs.model import Cluster, Plan, Policy, Rule
 from prs.planner import repair
 from prs.planner.explain.warnings import noted
 from prs.planner.plan import Goal, check_plan, plan_balance
+from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
 from prs.planner.search.budget import Budget
+from prs.web.api.said import code_of
 from unit.planner_scenes import GIB, cluster, guest, lopsided, node
 
 APART = Rule("pair", "apart", (1, 2))
@@ -99,8 +101,46 @@ def test_a_rule_that_the_budget_leaves_broken_is_a_warning() -> None:
 def test_a_repair_in_part_is_called_so() -> None:
     rule = Rule("licence", "nodes", (1, 2), (("pve3", 0),))
     plan = balance(level(rule, third=4), Policy(spread=0.6))
-    assert plan.summary.startswith("Repairs HA rule licence in part: ")
+    assert plan.summary.startswith("Repairs HA rule licence only in part: ")
     assert [text for text in plan.warnings if text.startswith("HA rule licence is broken and stays so: ")]
+
+
+def crowd(count: int, *rules: Rule) -> Cluster:
+    """Four nodes, and guests apart that are all on the first."""
+    apart = Rule("web", "apart", tuple(range(1, count + 1)))
+    nodes = (node(f"pve{number}") for number in range(1, 5))
+    return cluster(*nodes, *(guest(vmid, "pve1", 1) for vmid in apart.guests), rules=(apart, *rules))
+
+
+def test_the_first_sentence_tells_repairs_in_full_in_part_and_none() -> None:
+    gone, licence = Rule("gone", "nodes", (4,), (("pve9", 0),)), Rule("licence", "nodes", (1,), (("pve3", 0),))
+    for budget, rules, words in (
+        (9, (), "Repairs HA rule web: 3 moves ("),
+        (2, (), "Repairs HA rule web only in part: 2 moves ("),
+        (2, (gone,), "Repairs HA rule web only in part, and leaves HA rule gone broken: 2 moves ("),
+        (9, (gone,), "Repairs HA rule web, and leaves HA rule gone broken: 3 moves ("),
+        (2, (licence,), "Repairs HA rule licence, but HA rule web only in part: 2 moves ("),
+        (1, (licence, gone), "Repairs HA rule licence, but HA rule web only in part, and leaves HA rule gone broken: 1 move ("),
+    ):  # fmt: skip
+        scene, policy = crowd(4, *rules), Policy(max_moves=budget)
+        plan = balance(scene, policy)
+        assert plan.summary.startswith(words)
+        assert code_of(plan.summary) is not None, plan.summary
+        told = noted(scene, policy, plan).warnings
+        standing = repair.extents(Board(Problem(FixedLimits(carried_out(scene, plan), policy))))
+        assert {" ".join(text.split()[:3]) for text in told if "broken" in text or "cannot be met" in text} == set(standing)
+
+
+def test_a_part_of_a_crowd_is_parted_though_nothing_needs_levelling() -> None:
+    """Five guests apart on four nodes: fewer are together afterwards, although the rule stays broken."""
+    plan = balance(crowd(5), Policy(idle_under=0.5))
+    assert plan.summary.startswith("Repairs HA rule web only in part: 3 moves (")
+
+
+def test_of_two_rules_about_nodes_only_the_broken_one_is_called_so() -> None:
+    rules = (Rule("here", "nodes", (3,), (("pve2", 0),)), Rule("there", "nodes", (3,), (("pve9", 0),)))
+    told = balance(level(*rules)).warnings
+    assert [text.split(" is broken")[0] for text in told] == ["HA rule there"]
 
 
 def between(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[Rule, ...]:

@@ -203,6 +203,16 @@ def broken(left: Mapping[str, Sequence[str]], facts: FixedLimits, plainly: str =
     return [f"{rule} {BROKEN}: {listed(what)}. {plainly or _who(rule, rule in theirs)}" for rule, what in sorted(left.items())]
 
 
+def repairs(repaired: Sequence[str], lessened: Sequence[str], left: Sequence[str]) -> str:
+    """How a plan that repairs rules begins: those repaired, those that stay broken in part or in full; "" of one that repairs none."""
+    if not repaired and not lessened:
+        return ""
+    words = f"Repairs {listed(repaired or lessened)}"
+    if lessened:
+        words += f", but {listed(lessened)} only in part" if repaired else " only in part"
+    return f"{words}{f', and leaves {listed(left)} broken' if left else ''}: "
+
+
 def _who(rule: str, theirs: bool) -> str:
     if theirs:
         return "Bringing guests together that an HA rule binds is left to the HA manager."

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from math import comb
 
 from prs.planner.problem.board import Board
 from prs.planner.problem.problem import Problem
 
 
 class Breaches:
-    """How much a placement leaves broken of the rules that moves can repair: guests on wrong nodes, and rules between guests."""
+    """How much a placement leaves broken of the rules that moves can repair: guests on wrong nodes, and pairs of guests that share one
+    or a failure domain although they are to be apart, or do not although they are to be together."""
 
     def __init__(self, problem: Problem) -> None:
         facts, names = problem.facts, problem.names
@@ -17,7 +20,7 @@ class Breaches:
         bound = sorted({problem.unit_of[vmid] for vmid in facts.bound if vmid in problem.unit_of})
         rows = {unit: [sum(bool(facts.forbidden(guest, name)) for guest in problem.units[unit].guests) for name in names] for unit in bound}
         self.strict = [(unit, row) for unit, row in rows.items() if any(row)]
-        self.crowded = [group for group, held in enumerate(problem.occupied) if _crowded(held)]
+        self.crowded = [group for group, held in enumerate(problem.occupied) if _pairs(held)]
         self.near = [group for group, held in problem.wide.items() if any(count > 1 for count in held.values())]
 
     def count(self, where: list[int], groups: list[dict[int, int]], areas: Mapping[int, Mapping[int, int]]) -> int:
@@ -26,11 +29,11 @@ class Breaches:
         for unit, row in self.strict:
             found += row[where[unit]]
         for group in self.crowded:
-            found += _crowded(groups[group])
+            found += _pairs(groups[group])
         for group in self.near:
-            found += any(count > 1 for count in areas[group].values())
+            found += sum(comb(count, 2) for count in areas[group].values())
         for _, vmids in self.problem.scattered:
-            found += len({self._place(vmid, where) for vmid in vmids}) > 1
+            found += comb(len(vmids), 2) - _pairs(Counter(self._place(vmid, where) for vmid in vmids))
         return found
 
     def _place(self, vmid: int, where: list[int]) -> int:
@@ -42,6 +45,6 @@ class Breaches:
         return self.count(board.where, board.occupied, board.wide)
 
 
-def _crowded(held: Mapping[int, int]) -> bool:
-    """True when a node holds several guests of an `apart` rule."""
-    return any(count > 1 and place >= 0 for place, count in held.items())
+def _pairs(held: Mapping[int, int]) -> int:
+    """How many pairs of guests share a node."""
+    return sum(comb(count, 2) for place, count in held.items() if place >= 0)

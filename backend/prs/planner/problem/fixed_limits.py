@@ -258,9 +258,13 @@ class FixedLimits:
     def forbidden(self, guest: Guest, place: str) -> str:
         """The strict rule that keeps the guest off this node, in words; "" when none does."""
         for rule in self.bound.get(guest.vmid, ()):
-            if rule.strict and rule.avoid == (place in self._choice(rule)[0]):
+            if self.forbids(rule, place):
                 return f"{rule.source} {rule.name}, which keeps it away from {place}"
         return ""
+
+    def forbids(self, rule: Rule, place: str) -> bool:
+        """True when this `nodes` rule is strict and does not allow the node."""
+        return rule.strict and rule.avoid == (place in self._choice(rule)[0])
 
     def _replica(self, guest: Guest, target: str) -> str:
         replicas = self._replicas.get(guest.vmid)

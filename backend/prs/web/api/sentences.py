@@ -222,6 +222,11 @@ SENTENCES = (
     "{node} cannot be emptied, which is proven impossible: there is no place for {list}: all that have to leave need "
     "{size} of {resource}, and {size2} are free on the other nodes together. Nothing is moved",
     "Repairs {list}: {words}",
+    "Repairs {list}, and leaves {list2} broken: {words}",
+    "Repairs {list} only in part: {words}",
+    "Repairs {list} only in part, and leaves {list2} broken: {words}",
+    "Repairs {list}, but {list2} only in part: {words}",
+    "Repairs {list}, but {list2} only in part, and leaves {list3} broken: {words}",
     "repairs {rule}, which keeps it apart from another guest in domain {name}",
     "{guest} went to {node} after its migration to {node2} had failed",
     "{guest} did not get to {node} either, after its migration to {node2} had failed",
