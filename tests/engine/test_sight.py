@@ -116,6 +116,41 @@ def test_one_short_reading_is_not_believed(ram: Path, flavour: Flavour, after: f
     assert {step.state for step in job.steps} == {"done"}
 
 
+def without(node: str, since: float = 0.0, until: float = float("inf")) -> Callable[[Drive], PATCH]:
+    """Between these seconds from now on /cluster/status does not list the node."""
+    def made(drive: Drive) -> PATCH:
+        begun = drive.clock.time()
+        return lambda path, data: [row for row in data if row.get("name") != node] if (
+            path == "/cluster/status" and since <= drive.clock.time() - begun < until) else data
+    return made
+
+
+def test_a_node_that_the_list_of_members_lacks_is_no_target_and_is_not_emptied(ram: Path, flavour: Flavour) -> None:
+    """Whether it is there is not known: nobody is sent there, and a drain of it is refused in words."""
+    drive = Drive(lab(flavour), ram, Policy(containers=True))
+    drive.api = Patched(drive.api, without("pve2")(drive))  # type: ignore[assignment]
+    plan = drive.plan("pve1", leave=True)
+    assert {move.target for move in plan.moves} == {"pve3"}
+    why = "PVE's list of the cluster's members (/cluster/status) does not name it"
+    assert f"pve2: {why}. No guest is sent there." in plan.warnings
+    assert all(move.source != "pve2" for move in drive.plan().moves)
+    with pytest.raises(PlanError, match=r"pve2 is not emptied: PVE's list of the cluster's members .* look with pvecm status"):
+        drive.plan("pve2")
+
+
+@pytest.mark.parametrize(("until", "state"), [(30.0, "done"), (1e9, "partial")])
+def test_a_drain_waits_for_its_node_to_be_listed_again(until: float, state: str, ram: Path, flavour: Flavour) -> None:
+    """For a moment it waits; for good, its steps are not carried out, and it says why."""
+    drive = Drive(lab(flavour), ram, Policy(containers=True))
+    job_id = drive.queue(drive.plan("pve1"))
+    drive.api = Patched(drive.api, without("pve1", 5, until)(drive))  # type: ignore[assignment]
+    job = drive.finish(job_id)
+    assert job.state == state, job.message
+    assert bool(drive.guests_on("pve1")) == (state != "done")
+    if state != "done":
+        assert "the cluster's members" in " ".join(step.message for step in job.steps)
+
+
 def test_a_guest_that_is_gone_for_good_is_believed_in_the_end(ram: Path, flavour: Flavour) -> None:
     """Its step ends, with the reason, and the others go on."""
     world = lab(flavour)

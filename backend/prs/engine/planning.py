@@ -141,6 +141,9 @@ def _not_blind(api: Api, cluster: Cluster, request: PlanRequest, roster: Roster 
         raise PlanError(f"No node's load is known: {words}")
     if not cluster.guests and (words := blind(api)):
         raise PlanError(f"PVE shows no guest: {words}")
+    unlisted = next((node for node in cluster.nodes if node.name == request.drain and node.online and not node.member), None)
+    if unlisted:
+        raise PlanError(f"{unlisted.name} is not emptied: {unlisted.problem}; look with pvecm status")
     if request.drain and not request.leave:
         hidden = dict(cluster.hidden).get(request.drain, 0)
         if hidden:

@@ -58,6 +58,7 @@ class Node:
     pressure_io: float | None = None
     ha: str = ""  # HA manager's view: online, maintenance, unknown, fence, gone; "" = HA never ran
     problem: str = ""  # why its figures cannot be used, in words ("no metrics for 5 minutes"); "" = usable
+    member: bool = True  # PVE's list of the cluster's members names it
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,8 @@ class FixedLimits:
         node = self.nodes.get(guest.node)
         if node is None or not node.online:
             return f"its node {guest.node} is offline"
+        if not node.member:
+            return f"its node {guest.node} is left alone: {node.problem}"
         if guest.node in self.closed and guest.node != self.drain:
             return f"its node {guest.node} is left alone: {self.closed[guest.node]}"
         return self._ignored(guest) or self._state(guest) or self._content(guest)

@@ -12,6 +12,7 @@ from prs.pve.read.values import Row, flag, number, text, whole, words
 NO_LOAD_YET = "no load known yet"  # how the reason ends for a guest that has just started or come
 SETTLING = 60  # seconds after a start or a move in which PVE's first cpu sample is 0 (qemu-server QemuServer.pm vmstatus)
 SILENT = "PVE has had no figures for 5 minutes"  # pmxcfs drops older ones (pve-cluster pmxcfs/status.c)
+UNLISTED = "PVE's list of the cluster's members (/cluster/status) does not name it"
 LAST_VMID = 999_999_999  # PVE/JSONSchema.pm pve-vmid
 NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # PVE/JSONSchema.pm pve-node
 GUEST_STORAGE = ("images", "rootdir")
@@ -122,21 +123,23 @@ def nodes(data: list[Row], status: list[Row], version: str = "") -> tuple[Node, 
     """
     known = {text(row, "name"): row for row in status if row.get("type") == "node"}
     rows = [row for row in data if row.get("type") == "node" and NODE.fullmatch(text(row, "node"))]
-    found = [_node(row, known.get(text(row, "node"), {}), version) for row in rows]
+    found = [_node(row, known.get(text(row, "node"), {}), version, not known or text(row, "node") in known) for row in rows]
     return tuple(sorted(found, key=lambda node: node.name))
 
 
-def _node(row: Row, status: Row, version: str) -> Node:
+def _node(row: Row, status: Row, version: str, member: bool) -> Node:
     online = flag(status, "online", default=row.get("status") != "offline") and row.get("status") != "offline"
     problem = ""
     if not online:
         problem = "offline"
+    elif not member:
+        problem = UNLISTED
     elif row.get("status") == "unknown":
         problem = f"{SILENT}: pvestatd is dead there or hangs, mostly on a storage that does not answer; systemctl restart pvestatd on it"
     elif sample(row) is None:
         problem = "PVE shows no load of it (reading it needs Sys.Audit on the node)"
     return Node(
-        name=text(row, "node"), online=online, memory=whole(row, "maxmem"), cpu=number(row, "maxcpu") or 0.0,
+        name=text(row, "node"), online=online, member=member, memory=whole(row, "maxmem"), cpu=number(row, "maxcpu") or 0.0,
         id=whole(status, "nodeid"), ha=text(row, "hastate"), problem=problem,
         version=version if flag(status, "local") else "",
     )  # fmt: skip
