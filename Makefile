@@ -1,5 +1,5 @@
 # Everything a developer needs; each target makes what it is missing first (see .ci/venv).
-.PHONY: help venv test test-python test-trixie test-trixie-part lint types bench soak fuzz mutants truth demo play scenario clean
+.PHONY: help venv test test-python test-trixie test-trixie-part lint types bench soak fuzz mutants truth odd demo play scenario clean
 .DEFAULT_GOAL := help
 
 # ARGS is passed on: make test-python ARGS='tests/unit -k config -n0', make demo ARGS='--help'
@@ -59,6 +59,9 @@ mutants: ## change the deciding modules at random places, in a copy, and list th
 
 truth: ## hold the planner's claims about 3000 small random clusters against all that is possible in them
 	@$(RUN) -m truth --clusters 3000 $(ARGS)
+
+odd: ## put every odd value into every field that is read of PVE's answers, one at a time (ARGS='--share 10': every tenth)
+	@$(RUN) -m engine.odd_fields $(ARGS)
 
 demo: ## level and drain a simulated cluster; on a terminal the web interface then stays up
 	@.ci/venv >/dev/null

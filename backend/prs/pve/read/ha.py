@@ -10,6 +10,7 @@ from prs.model import Rule
 from prs.pve.api import Api
 from prs.pve.read.values import Row, digits, flag, properties, table, text, words
 
+UNKNOWN = "unknown"  # the manager's own word for a node of which it does not know; taken for a state that is no word, too
 
 @dataclass(frozen=True, slots=True)
 class Manager:
@@ -23,7 +24,8 @@ class Manager:
 def manager(data: Row) -> Manager:
     """Read /cluster/ha/status/manager_status."""
     status = table(data.get("manager_status"))
-    states = {node: str(state) for node, state in table(status.get("node_status")).items()}
+    told = table(status.get("node_status"))
+    states = {node: text(told, node) or UNKNOWN for node in told}
     for node, request in table(status.get("node_request")).items():
         if flag(table(request), "maintenance") and states.get(node) == "online":
             states[node] = "maintenance"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from prs.model import Guest, Node, Reading, Storage
@@ -12,6 +12,9 @@ from prs.pve.read.values import Row, flag, number, text, whole, words
 NO_LOAD_YET = "no load known yet"  # how the reason ends for a guest that has just started or come
 SETTLING = 60  # seconds after a start or a move in which PVE's first cpu sample is 0 (qemu-server QemuServer.pm vmstatus)
 SILENT = "PVE has had no figures for 5 minutes"  # pmxcfs drops older ones (pve-cluster pmxcfs/status.c)
+UNTRUE = "PVE's figures of it cannot be true"
+OVERHEAD = 4 * 2**30  # bytes that a VM's process may need beside its memory, and far more than it does
+MOST_SHARE = 100.0  # of all its cores: more than any guest or node can use, also with QEMU's own threads and a clock that jumps
 UNLISTED = "PVE's list of the cluster's members (/cluster/status) does not name it"
 LAST_VMID = 999_999_999  # PVE/JSONSchema.pm pve-vmid
 NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # PVE/JSONSchema.pm pve-node
@@ -28,19 +31,35 @@ class Sample:
 
 def guests(data: list[Row], offline: frozenset[str]) -> tuple[Guest, ...]:
     """The guests, by vmid; `offline` are the nodes that are known to be down."""
-    found = [_guest(row, text(row, "node") in offline) for row in data if vmid(row) and placed(row)]
+    names = _names(data)
+    found = [_guest(row, text(row, "node") in offline) for row in data if vmid(row) and placed(row, names)]
     return tuple(sorted(found, key=lambda guest: guest.vmid))
 
 
-def placed(row: Row) -> bool:
-    """True for a guest's row that names a node, or what could be one: of a guest without it nobody knows what it keeps from being empty."""
-    return row.get("type") in ("qemu", "lxc") and bool(NODE.fullmatch(text(row, "node")))
+def placed(row: Row, names: Collection[str]) -> bool:
+    """True for a guest's row that names a node: of a guest without it nobody knows what it keeps from being empty.
+
+    `names` are the nodes that have rows, if any has. On another one PVE knows of no guest how it is: it is one that has been removed.
+    """
+    node = row.get("node")
+    named = row.get("type") in ("qemu", "lxc") and isinstance(node, str) and bool(NODE.fullmatch(node))
+    return named and (not names or node in names or (text(row, "status") or "unknown") == "unknown")
+
+
+def _names(data: list[Row]) -> set[str]:
+    return {text(row, "node") for row in data if row.get("type") == "node"}
 
 
 def nowhere(data: list[Row]) -> list[str]:
     """The guests whose rows name no node that there can be, or have no number, by what there is of number and name."""
-    rows = [row for row in data if row.get("type") in ("qemu", "lxc") and not (vmid(row) and placed(row))]
+    names = _names(data)
+    rows = [row for row in data if _of_guest(row) and not (vmid(row) and placed(row, names))]
     return [f"{text(row, 'vmid')} ({text(row, 'name')})" for row in rows]
+
+
+def _of_guest(row: Row) -> bool:
+    """True for a row that is a guest's by any of its words: one whose type is no word of PVE's has a number all the same."""
+    return row.get("type") in ("qemu", "lxc") or "vmid" in row or text(row, "id").startswith(("qemu/", "lxc/"))
 
 
 def template(row: Row) -> bool:
@@ -79,6 +98,14 @@ def _guest(row: Row, offline: bool) -> Guest:
     )
 
 
+def _untrue(row: Row) -> bool:
+    """True when a running guest's figures are far above what can be, or no figures; what QEMU needs beside the guest's memory counts."""
+    if any(row.get(key) is not None and number(row, key) is None for key in ("memhost", "mem", "maxmem", "cpu", "maxcpu")):
+        return True
+    used = max(whole(row, "memhost"), whole(row, "mem"))
+    return used > 2 * whole(row, "maxmem") + OVERHEAD or (number(row, "cpu") or 0.0) > MOST_SHARE
+
+
 def _guest_problem(row: Row, status: str, running: bool, offline: bool) -> str:
     if offline:
         return "its node is offline"
@@ -88,6 +115,8 @@ def _guest_problem(row: Row, status: str, running: bool, offline: bool) -> str:
         return ""
     if any(number(row, key) is None for key in ("cpu", "maxcpu", "mem", "maxmem")):
         return "PVE shows no load of it"
+    if _untrue(row):
+        return UNTRUE
     uptime = number(row, "uptime")
     if uptime is not None and uptime < SETTLING:
         return f"started {uptime:.0f} seconds ago, {NO_LOAD_YET}"
@@ -136,6 +165,8 @@ def _node(row: Row, status: Row, version: str, member: bool) -> Node:
         problem = UNLISTED
     elif row.get("status") == "unknown":
         problem = f"{SILENT}: pvestatd is dead there or hangs, mostly on a storage that does not answer; systemctl restart pvestatd on it"
+    elif _impossible(row):
+        problem = UNTRUE
     elif sample(row) is None:
         problem = "PVE shows no load of it (reading it needs Sys.Audit on the node)"
     return Node(
@@ -145,10 +176,16 @@ def _node(row: Row, status: Row, version: str, member: bool) -> Node:
     )  # fmt: skip
 
 
+def _impossible(row: Row) -> bool:
+    """True when a node uses more than it has; a little over is rounding."""
+    used, memory, share = whole(row, "mem"), whole(row, "maxmem"), number(row, "cpu") or 0.0
+    return bool(memory and used > memory * 1.01) or share > MOST_SHARE
+
+
 def sample(row: Row) -> Sample | None:
     """A node's present use; None if a figure is missing."""
     used, share, cores, memory = (number(row, key) for key in ("mem", "cpu", "maxcpu", "maxmem"))
-    if used is None or share is None or not cores or not memory:
+    if used is None or share is None or not cores or not memory or _impossible(row):
         return None
     return Sample(used, share * cores)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prs.pve.read.resources import guests, holds_guests, nodes, storages
+from prs.pve.read.resources import UNLISTED, UNTRUE, guests, holds_guests, nodes, nowhere, storages
 from prs.pve.read.values import Row
 
 GiB = 2**30
@@ -64,6 +64,12 @@ def test_a_stopped_guest_uses_nothing() -> None:
         (vm(uptime=12), "started 12 seconds ago, no load known yet"),
         (vm(uptime=60), ""),
         (vm(status="paused"), ""),
+        (vm(memhost=9 * GiB), ""),
+        (vm(memhost=21 * GiB), UNTRUE),
+        (vm(mem=1e308), "PVE shows no load of it"),
+        (vm(memhost=1e308), UNTRUE),
+        (vm(cpu=1e6), UNTRUE),
+        (vm(cpu=1.7), ""),
     ],
 )
 def test_why_a_load_is_not_known(row: dict[str, Any], words: str) -> None:
@@ -87,6 +93,18 @@ def test_tags_pool_lock_template_and_ha() -> None:
     assert not one(vm(template=1)).template, "what runs is none"
 
 
+@pytest.mark.parametrize("row", [vm(type=None), vm(vmid="x"), vm(node="pve9"), vm(node=10**40), vm(node=None), {"id": "qemu/101"}])
+def test_a_guest_that_is_on_no_node_by_its_row_is_named(row: dict[str, Any]) -> None:
+    assert len(nowhere([node(), row])) == 1
+    assert guests([node(), row], frozenset()) == ()
+
+
+def test_what_a_removed_node_has_left_behind_is_no_such_guest() -> None:
+    row = {"type": "qemu", "vmid": 101, "node": "pve9", "status": "unknown", "id": "qemu/101"}
+    assert nowhere([node(), row]) == []
+    assert [guest.node for guest in guests([node(), row], frozenset())] == ["pve9"]
+
+
 def test_nodes_take_id_and_presence_from_the_cluster_status() -> None:
     status: list[Any] = [{"type": "cluster", "name": "lab"}, {"type": "node", "name": "pve1", "nodeid": 3, "online": 1, "local": 1}]
     found = nodes([node(hastate="online")], status)[0]
@@ -100,6 +118,10 @@ def test_nodes_take_id_and_presence_from_the_cluster_status() -> None:
         (node(), [{"type": "node", "name": "pve1", "online": 0}], False, "offline"),
         ({"type": "node", "node": "pve1", "status": "unknown"}, [], True, NO_FIGURES),
         ({"type": "node", "node": "pve1", "status": "online"}, [], True, HIDDEN),
+        (node(mem=65 * GiB), [], True, UNTRUE),
+        (node(mem=64.2 * GiB), [], True, ""),
+        (node(cpu=1e6), [], True, UNTRUE),
+        (node(), [{"type": "node", "name": "pve2", "online": 1}], True, UNLISTED),
     ],
 )
 def test_why_a_node_is_not_usable(row: dict[str, Any], status: list[Any], online: bool, words: str) -> None:
