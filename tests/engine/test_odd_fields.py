@@ -27,7 +27,7 @@ def test_a_sample_of_odd_values(part: int, ram: Path, flavour: Flavour) -> None:
 @pytest.mark.parametrize(
     ("path", "kind", "keys", "value", "every"),
     [("/cluster/ha/status/manager_status", "", MANAGER, "surrogate", False), ("/cluster/resources", "qemu", ("[]", "node"), "huge", True),
-     ("/cluster/resources", "qemu", ("[]", "type"), "none", False)],
+     ("/cluster/resources", "qemu", ("[]", "type"), "none", False), ("/cluster/resources", "", (), "none", False)],
 )  # fmt: skip
 def test_what_was_once_found(
     path: str, kind: str, keys: tuple[str, ...], value: str, every: bool, deed: str, ram: Path, flavour: Flavour

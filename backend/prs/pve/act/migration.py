@@ -65,8 +65,13 @@ class Progress:
 
 
 def locate_all(api: Api) -> dict[int, Location]:
-    """Where every guest is that the caller may see, by vmid; one call. ApiError (status 200) where a row does not say it."""
+    """Where every guest is that the caller may see, by vmid; one call. ApiError (status 200) where a row does not say it.
+
+    An answer without any node is none: PVE lists the nodes to whoever asks (pve-manager API2/Cluster.pm resources).
+    """
     data = rows(api.get("/cluster/resources"))
+    if not any(row.get("type") == "node" for row in data):
+        raise ApiError(200, "what PVE answered /cluster/resources with names no node")
     if lost := nowhere(data):
         raise ApiError(200, f"PVE does not say where {', '.join(lost)} is")
     online = {text(row, "node"): text(row, "status") == "online" for row in data if row.get("type") == "node"}

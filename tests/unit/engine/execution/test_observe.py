@@ -54,7 +54,7 @@ def test_a_guest_that_is_gone_is_skipped_and_one_that_a_list_lacks_once_is_not()
     """The list is read again, and the nodes are asked themselves."""
     gone = ApiError(500, "'101.conf' does not exist")
     away: dict[str, object] = {f"/nodes/{node}/qemu/101/status/current": gone for node in ("pve1", "pve2")}
-    asked: dict[str, object] = {"/nodes/pve1/tasks": [], "/cluster/resources": [], "/cluster/nextid": "101"}
+    asked: dict[str, object] = {"/nodes/pve1/tasks": [], "/cluster/resources": [{"type": "node", "node": "pve1"}], "/cluster/nextid": "101"}
     assert advance(FakeApi({**asked, **away}), STEP, {}, 0.0, frozenset())["state"] == "skipped"
     here = {"/nodes/pve1/qemu/101/status/current": {"status": "running"}}
     assert advance(FakeApi({**asked, **away, **here}), STEP, {}, 0.0, frozenset()) == {}

@@ -94,13 +94,13 @@ def test_a_guest_that_is_gone_or_elsewhere_is_left_alone(bench: Bench) -> None:
     assert bench.asked() == []
     for node in ("pve1", "pve2", "pve3"):
         bench.api.answers[f"/nodes/{node}/qemu/101/status/current"] = ApiError(500, "'101.conf' does not exist")
-    bench.api.answers |= {"/cluster/resources": [], "/cluster/nextid": "101"}
+    bench.api.answers |= {"/cluster/resources": [{"type": "node", "node": "pve1"}], "/cluster/nextid": "101"}
     assert bench.look(None) == ("skipped", "the guest no longer exists")
 
 
 def test_a_guest_that_a_list_lacks_once_is_waited_for(bench: Bench) -> None:
     """Its node has it, or cannot be asked."""
-    bench.api.answers["/cluster/resources"] = []
+    bench.api.answers["/cluster/resources"] = [{"type": "node", "node": "pve1"}]
     bench.api.answers["/nodes/pve1/qemu/101/status/current"] = {"status": "running"}
     assert bench.look(None) == ("planned", "waiting: PVE's list does not show the guest, which its node has, at most 60 seconds")
     bench.api.answers["/cluster/resources"] = ApiError(595, "No route to host")
