@@ -192,10 +192,10 @@ class Stage:
         with self._world.clock.lock:
             self._world.life.move(guest, target)
 
-    def maintenance(self, node: str) -> None:
-        """Somebody has switched HA maintenance mode on."""
+    def maintenance(self, node: str, on: bool = True) -> None:
+        """Somebody has switched HA maintenance mode on or off."""
         with self._world.clock.lock:
-            self._world.ha_maintenance(node, True)
+            self._world.ha_maintenance(node, on)
 
     def stop(self, name: str) -> None:
         """End a service: web or daemon."""

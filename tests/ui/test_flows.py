@@ -139,9 +139,11 @@ def test_rebalance_now_asks_in_numbers_no_moves_nothing_yes_runs_the_ticked_move
     page = visit().page
     shown(page, "prsNodesGrid")
     start = stage.homes()
-    enabled(page, "Plan")
-    click(page, "Plan")
-    moves = shown(page, "prsPlanGrid")
+    somebody_else = visit().page
+    for one in (somebody_else, page):
+        enabled(one, "Plan")
+        click(one, "Plan")
+        moves = shown(one, "prsPlanGrid")
     page.locator("[id^=prsPlanGrid] .x-grid-checkcolumn").last.click()
     click(page, "Rebalance now")
     sees(page, rf"Start {len(moves) - 1} migrations?, [\d.]+ GiB, about \d+")
@@ -153,6 +155,8 @@ def test_rebalance_now_asks_in_numbers_no_moves_nothing_yes_runs_the_ticked_move
     sees(page, r"started by root@pam on pve1 at \d\d:\d\d")
     shown(page, "prsStepsGrid")
     picture(page, "job")
+    sees(somebody_else, "started by root@pam on pve1 at")
+    until(somebody_else, lambda: not rows(somebody_else, "prsPlanGrid"), "the plan that the job has made stale is hidden")
     job_ended(page)
     end = stage.homes()
     for move in moves[:-1]:

@@ -8,6 +8,13 @@ Ext.define('PRS.Format', {
         ['disk', gettext('Local disk')],
     ],
 
+    // What is levelled, in words; all three resources by their names.
+    method: function (method) {
+        let label = Object.fromEntries(this.methods());
+        label.all = Object.values(label).join(', ');
+        return { ...label, pressure: gettext('Pressure') }[method];
+    },
+
     // Control and text direction characters of a name could change how the rest of a line reads.
     esc: function (value) {
         let text = value === undefined || value === null ? '' : String(value);

@@ -16,6 +16,7 @@ Ext.define('PRS.Said', {
         'details',
         'waiting',
         'result',
+        'outcome',
         'withdrawn',
     ]),
 
@@ -54,7 +55,7 @@ Ext.define('PRS.Said', {
         let end = code.end || '';
         if (code.all) {
             let parts = code.all.map((part) => me.word(part));
-            let between = code.by === ' and ' ? ', ' : code.by;
+            let between = [' and ', ' or '].includes(code.by) ? ', ' : code.by;
             return parts.includes(undefined) ? undefined : parts.join(between) + end;
         }
         let template = PRS.translation(code.code);

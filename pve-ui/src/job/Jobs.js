@@ -66,8 +66,16 @@ Ext.define('PRS.Jobs', {
         return PRS.Jobs.act(job, 'cancel', { abort: answer === 'no' });
     },
 
+    // Seconds in which the HA manager obeys, which works in rounds of 10.
+    obeys: 90,
+
     // Plans the way back and asks. The job ends the mode that keeps the node empty; a mode somebody else switched on ends first.
     bringBack: async function (job, busy) {
+        // A drain that was just cancelled has ended its mode itself, and that shows a while later.
+        if (job.state === 'cancelled' && Date.now() / 1000 - job.ended < PRS.Jobs.obeys) {
+            busy(gettext('Waiting for the HA manager'));
+            await PRS.Jobs.awaitEnd(job.node, job.ended + PRS.Jobs.obeys);
+        }
         let cluster = await PRS.Api.get('/cluster');
         let node = cluster.nodes.find((one) => one.name === job.node);
         if (node && node.ha === 'maintenance' && !node.held) {
@@ -78,7 +86,11 @@ Ext.define('PRS.Jobs', {
             }
             busy(gettext('Waiting for the HA manager'));
             await PRS.Jobs.endMaintenance(job.node);
-            cluster = await PRS.Jobs.leaveMaintenance(job.node);
+            cluster = await PRS.Jobs.awaitEnd(job.node, Date.now() / 1000 + PRS.Jobs.obeys);
+            if (!cluster) {
+                let late = gettext('The HA manager has not ended the maintenance mode of {0} yet.');
+                throw PRS.Api.failure('refused', Ext.String.format(late, job.node));
+            }
         }
         busy(gettext('Planning'));
         let plan = await PRS.Jobs.act(job, 'undo');
@@ -143,17 +155,19 @@ Ext.define('PRS.Jobs', {
     endMaintenance: (name) =>
         PRS.Api.post(`/nodes/${encodeURIComponent(name)}/maintenance`, { enabled: false }),
 
-    leaveMaintenance: async function (name) {
-        for (let tries = 0; tries < 40; tries++) {
+    // Waits until the node is out of HA maintenance mode and gives the cluster; undefined when it is not by then (Unix time).
+    awaitEnd: async function (name, end) {
+        for (;;) {
             let cluster = await PRS.Api.get('/cluster');
             let node = cluster.nodes.find((one) => one.name === name);
             if (!node || node.ha !== 'maintenance') {
                 return cluster;
             }
+            if (Date.now() / 1000 > end) {
+                return undefined;
+            }
             await new Promise((resolve) => setTimeout(resolve, 2000));
         }
-        let words = gettext('The HA manager has not ended the maintenance mode of {0} yet.');
-        throw PRS.Api.failure('refused', Ext.String.format(words, name));
     },
 
     // PVE's own log window where there is one, else the node's task list in PVE's interface.
@@ -183,7 +197,7 @@ Ext.define('PRS.Jobs', {
                 ? Ext.String.format(gettext('Release {0}'), back.node)
                 : gettext('Bring guests back');
         }
-        let label = Object.fromEntries(PRS.Format.methods())[method];
+        let label = PRS.Format.method(method);
         return label
             ? Ext.String.format(gettext('Rebalancing by {0}'), label)
             : gettext('Rebalancing');

@@ -60,8 +60,8 @@ Ext.define('PRS.BalancingStrip', {
     },
 
     limits: function (found) {
-        let method = PRS.Format.methods().find((row) => row[0] === found.method);
-        let parts = [method ? method[1] : found.method, PRS.Format.percent(found.spread)];
+        let method = PRS.Format.method(found.method) || found.method;
+        let parts = [method, PRS.Format.percent(found.spread)];
         if (found.max_moves) {
             parts.push(Ext.String.format(gettext('{0} migrations at most'), found.max_moves));
         }

@@ -38,8 +38,18 @@ Ext.define('PRS.CurrentPlan', {
         this.memory.set('stay', [...skip].join('.'));
     },
 
+    // A job of anybody, on any node, that was begun after the plan takes away what the plan stands on. `list` is the answer of /jobs.
+    outdone: (plan, list) =>
+        list.jobs.some((job) => PRS.Jobs.open(job) && job.created > plan.created),
+
+    giveWay: function (list) {
+        if (this.plan && list && this.outdone(this.plan, list)) {
+            this.set(undefined);
+        }
+    },
+
     // After a reload of the page the plan is still there.
-    restore: async function () {
+    restore: async function (list) {
         let me = this;
         let id = me.memory.get('plan');
         if (me.restored || !id) {
@@ -48,7 +58,8 @@ Ext.define('PRS.CurrentPlan', {
         me.restored = true;
         try {
             let plan = await PRS.Api.get(`/plans/${id}`);
-            if (Date.now() / 1000 - plan.created < me.maxAge) {
+            let young = Date.now() / 1000 - plan.created < me.maxAge;
+            if (young && !me.outdone(plan, list)) {
                 let stay = me.memory.get('stay').split('.').filter(Boolean);
                 me.set(plan, new Set(stay.map(Number)));
             }

@@ -14,13 +14,13 @@ Ext.define('PRS.Panel', {
         reference: 'toolbar',
         overflowHandler: 'menu',
         items: [
+            { xtype: 'tbtext', text: gettext('Level by') },
             {
                 xtype: 'combobox',
                 itemId: 'method',
                 reference: 'method',
-                fieldLabel: gettext('Level by'),
-                labelWidth: 65,
-                width: 190,
+                ariaLabel: gettext('Level by'),
+                width: 130,
                 editable: false,
                 queryMode: 'local',
                 valueField: 'value',

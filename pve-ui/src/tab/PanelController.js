@@ -32,7 +32,7 @@ Ext.define('PRS.PanelController', {
         try {
             await me.found.poll();
             if (!me.gone()) {
-                await me.current.restore();
+                await me.current.restore(me.found.jobs);
             }
         } catch (err) {
             if (!err.kind) {
@@ -53,6 +53,7 @@ Ext.define('PRS.PanelController', {
             me.found.outdate();
             me.current.set(undefined);
         }
+        me.current.giveWay(me.found.jobs);
         me.render();
     },
 

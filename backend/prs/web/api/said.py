@@ -15,7 +15,10 @@ from prs.web.api.sentences import SENTENCES
 Code = dict[str, Any]  # {code, with} of a template, {all, by} of several one after the other; `end` is what stands behind
 LONGEST = 800  # characters
 FIELDS = frozenset(
-    {"reason", "summary", "message", "sentence", "problem", "lacking", "warnings", "problems", "details", "waiting", "result", "withdrawn"}
+    {
+        "reason", "summary", "message", "sentence", "problem", "lacking", "warnings", "problems", "details", "waiting", "result",
+        "outcome", "withdrawn",
+    }  # fmt: skip
 )
 KINDS = {
     "n": r"-?\d+(?:\.\d+)?",
@@ -24,7 +27,7 @@ KINDS = {
     "node": r"[A-Za-z0-9][A-Za-z0-9-]*",
     "guest": r"\d+(?: \([^()]*\))?",
     "rule": r"(?:HA rule|HA group|[Tt]ag|[Pp]ool) \S+",
-    "resource": r"memory, CPU and local disk|memory|CPU|local disk",
+    "resource": r"(?:assigned |reserved )?memory(?:, CPU and local disk)?|CPU|local disk",
     "time": r"\d{4}-\d\d-\d\d \d\d:\d\d UTC",
     "name": r"[^\s;]+",
     "path": r"/\S*",
@@ -32,7 +35,7 @@ KINDS = {
     "words": r".+?",
 }
 ITEM = re.compile(rf"{KINDS['guest']}|{KINDS['rule']}|[^\s,;()]+|(?P<more>\d+) more")
-BETWEEN = ("; ", ". ", ", ", " and ")
+BETWEEN = ("; ", ". ", ", ", " and ", " or ")
 _PLACE = re.compile(r"\{([a-z]+)(\d?)\}")
 
 

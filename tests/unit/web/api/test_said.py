@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, get_args
 
 import pytest
 
+from prs.engine.journal.jobs import JobState
+from prs.errors import JobConflict
+from prs.model import Plan, Policy
+from prs.planner.plan import plan_balance, plan_day, plan_drain
+from prs.planner.supposed import Suppose, supposed
 from prs.web.api.said import FIELDS, KINDS, code_of, said
 from prs.web.api.sentences import SENTENCES
+from unit.planner.test_coming_day import scene
 
 ROOT = Path(__file__).parents[4]
 STORIES = sorted((ROOT / "tests" / "scenarios").glob("*/expected.log"))
@@ -48,6 +56,42 @@ def test_a_code_says_all_that_the_sentence_says() -> None:
         if code := code_of(text):
             again, plain = (one.replace(" and ", ", ") for one in (worded(code), text))
             assert again.lower() == plain.lower()
+
+
+def words_of(plan: Plan) -> list[str]:
+    """All sentences of a plan."""
+    reasons = [*(move.reason for move in plan.moves), *(stay.reason for stay in (*plan.stays, *plan.blockers))]
+    return [plan.summary, *plan.warnings, *reasons, *([plan.headroom.sentence] if plan.headroom else [])]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_plans_of_every_kind_say_nothing_that_is_not_coded(seed: int) -> None:
+    """By every resource and kind of memory, in a budget, by thresholds, by pressure, for the coming day, and of what is only supposed."""
+    cluster, forecast = scene(seed)
+    chance = Random(seed)
+    pick = chance.choice
+    nodes = [replace(node, pressure_memory=pick((None, 0.0, 0.3)), pressure_cpu=pick((0.0, 0.2))) for node in cluster.nodes]
+    cluster = replace(cluster, nodes=tuple(nodes))
+    policy = Policy(method=pick(("memory", "cpu", "disk", "all")), memory=pick(("used", "assigned", "reserved")),
+                    max_moves=pick((None, 1, 3)), spread=pick((0.02, 0.1, 0.4)))
+    policies = (policy, replace(policy, memory="used"), replace(policy, only_over=(("memory", 0.9), ("cpu", 0.9))),
+                replace(policy, idle_under=0.9), policy.levelling("pressure"))
+    plans = [plan for one in policies for plan in (plan_balance(cluster, one, 0.0), plan_day(cluster, one, 0.0, forecast))]
+    plans += [plan_drain(cluster, policy, "n1", 0.0, leave=leave) for leave in (False, True)]
+    then = supposed(cluster, Suppose(((64 * 2**30, 16.0),), 1.5, "n1")).problems
+    said_there = [text for plan in plans for text in words_of(plan) if text]
+    assert [text for text in (*said_there, *then) if code_of(text) is None] == []
+
+
+@pytest.mark.parametrize("state", get_args(JobState))
+def test_what_became_of_a_job_is_coded(state: str) -> None:
+    outcome = f"job 0123456789ab is {state}: 2 of 3 migrations done"
+    assert set(said({"outcome": outcome})) == {outcome}
+
+
+@pytest.mark.parametrize("about", ["drain of pve2 by root@pam", "migrations by ann@pve!t"])
+def test_that_a_run_was_not_started_is_coded(about: str) -> None:
+    assert code_of(f"Nothing to do: fewer than two nodes can take part. Not started: {JobConflict('0123456789ab', (101, 102), about)}")
 
 
 @pytest.mark.parametrize("text", [
