@@ -14,12 +14,8 @@ from prs.web.api.sentences import SENTENCES
 
 Code = dict[str, Any]  # {code, with} of a template, {all, by} of several one after the other; `end` is what stands behind
 LONGEST = 800  # characters
-FIELDS = frozenset(
-    {
-        "reason", "summary", "message", "sentence", "problem", "lacking", "warnings", "problems", "details", "waiting", "result",
-        "outcome", "withdrawn",
-    }  # fmt: skip
-)
+_TOLD = "reason summary message sentence problem lacking warnings problems details waiting result outcome withdrawn"
+FIELDS = frozenset(_TOLD.split())
 KINDS = {
     "n": r"-?\d+(?:\.\d+)?",
     "share": r"\d+(?:\.\d+)?%",
