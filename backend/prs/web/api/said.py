@@ -18,7 +18,7 @@ _TOLD = "reason summary message sentence problem lacking warnings problems detai
 FIELDS = frozenset(_TOLD.split())
 KINDS = {
     "n": r"-?\d+(?:\.\d+)?",
-    "share": r"\d+(?:\.\d+)?%",
+    "share": r"\d+(?:\.\d+)?%|0",
     "size": r"\d+(?:\.\d+)? [KMGTP]?i?B",
     "node": r"[A-Za-z0-9][A-Za-z0-9-]*",
     "guest": r"\d+(?: \([^()]*\))?",

@@ -56,6 +56,7 @@ SENTENCES = (
     "the widest {resource} spread of the next {n} h is expected to be {n2} points, within the {n3} points that count as balanced",
     "the widest {resource} spread of the next {n} h is expected to be {n2} points",
     "lowering it would cost more than it brings",
+    "the fullest node is expected to use {words} at most, and under {share} nobody gains from levelling",
     "expected: the widest {resource} spread of the next {n} h goes from {n2} to {n3} points",
     "without it: {n}",
     "hours with a node above {share} of memory: {n}, without it {n2}",
