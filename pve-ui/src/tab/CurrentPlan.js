@@ -38,9 +38,9 @@ Ext.define('PRS.CurrentPlan', {
         this.memory.set('stay', [...skip].join('.'));
     },
 
-    // A job of anybody, on any node, that was begun after the plan takes away what the plan stands on. `list` is the answer of /jobs.
-    outdone: (plan, list) =>
-        list.jobs.some((job) => PRS.Jobs.open(job) && job.created > plan.created),
+    // A job of anybody, on any node, that was begun after the plan takes away what the plan stands on, also when it has ended before it
+    // was read here. `list` is the answer of /jobs.
+    outdone: (plan, list) => list.jobs.some((job) => job.created > plan.created),
 
     giveWay: function (list) {
         if (this.plan && list && this.outdone(this.plan, list)) {
