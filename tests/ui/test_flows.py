@@ -79,6 +79,28 @@ def test_nodes_show_the_load_by_the_chosen_method(visit: VisitPve) -> None:
     choose(page, "memory")
 
 
+def test_all_three_and_pressure_can_be_levelled_by(visit: VisitPve) -> None:
+    """Nodes show memory then, and what is left of a plan without one of its guests is a figure."""
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    box = "Ext.ComponentQuery.query('prsPanel #method')[0]"
+    offered = page.evaluate(f"() => {box}.getStore().getRange().map((row) => row.get({box}.displayField))")
+    assert offered == ["Memory", "CPU", "Local disk", "All three", "Pressure"]
+    choose(page, "all")
+    enabled(page, "Plan")
+    click(page, "Plan")
+    shown(page, "prsPlanGrid")
+    sees(page, "Nodes: Memory, now and after the plan")
+    page.locator("[id^=prsPlanGrid] .x-grid-checkcolumn").first.click()
+    sees(page, r"Spread \d+ points → \d+")
+    choose(page, "pressure")
+    enabled(page, "Plan")
+    click(page, "Plan")
+    sees(page, "this plan levels memory, whatever is waited for")
+    assert page.evaluate(f"() => {box}.getValue()") == "pressure"
+    choose(page, "memory")
+
+
 def test_a_plan_shows_numbers_and_reasons_unticking_moves_the_bars_and_a_reload_keeps_the_plan(visit: VisitPve, picture: Picture) -> None:
     page = visit().page
     shown(page, "prsNodesGrid")

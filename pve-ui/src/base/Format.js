@@ -8,11 +8,21 @@ Ext.define('PRS.Format', {
         ['disk', gettext('Local disk')],
     ],
 
+    // All that a plan may go by.
+    levelled: () => [
+        ...PRS.Format.methods(),
+        ['all', gettext('All three')],
+        ['pressure', gettext('Pressure')],
+    ],
+
     // What is levelled, in words; all three resources by their names.
     method: function (method) {
-        let label = Object.fromEntries(this.methods());
-        label.all = Object.values(label).join(', ');
-        return { ...label, pressure: gettext('Pressure') }[method];
+        if (method === 'all') {
+            return this.methods()
+                .map(([resource, label]) => label)
+                .join(', ');
+        }
+        return Object.fromEntries(this.levelled())[method];
     },
 
     // Control and text direction characters of a name could change how the rest of a line reads.

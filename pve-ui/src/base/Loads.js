@@ -33,7 +33,9 @@ Ext.define('PRS.Loads', {
         });
         return {
             nodes: nodes,
-            spread: skip.size ? me.spread(Object.values(nodes), plan.method) : plan.spread_after,
+            spread: skip.size
+                ? me.spread(Object.values(nodes), plan.method, totals)
+                : plan.spread_after,
             bytes: Ext.Array.sum(moves.map((move) => move.bytes)),
             seconds: me.seconds(plan, moves),
             count: moves.length,
@@ -50,10 +52,17 @@ Ext.define('PRS.Loads', {
         });
     },
 
-    // Fullest less emptiest of the nodes that take part.
-    spread: function (loads, method) {
-        let use = loads.filter((load) => load.active).map((load) => load[method]);
-        return use.length ? Math.max(...use) - Math.min(...use) : 0;
+    // Fullest less emptiest of the nodes that take part; of all resources the widest, without nodes that have none of it.
+    spread: function (loads, method, totals) {
+        let has = (load, resource) => {
+            let node = totals[load.node];
+            return load.active && (!node || !node[resource] || node[resource].total > 0);
+        };
+        let spreads = (method === 'all' ? this.resources : [method]).map((resource) => {
+            let use = loads.filter((load) => has(load, resource)).map((load) => load[resource]);
+            return use.length ? Math.max(...use) - Math.min(...use) : 0;
+        });
+        return Math.max(...spreads);
     },
 
     // A plan's rounds run one after the other, so the share of their longest moves is the share of the time.

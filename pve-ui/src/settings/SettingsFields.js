@@ -9,11 +9,6 @@ Ext.define('PRS.SettingsFields', {
             ['suggest', gettext('Suggest')],
             ['on', gettext('On')],
         ];
-        let methods = [
-            ...PRS.Format.methods(),
-            ['all', gettext('All three')],
-            ['pressure', gettext('Pressure')],
-        ];
         let memories = [
             ['used', gettext('In use')],
             ['assigned', gettext('Assigned')],
@@ -36,7 +31,7 @@ Ext.define('PRS.SettingsFields', {
             ],
             [
                 gettext('Balancing'),
-                me.choice('balancing.method', gettext('Level by'), methods),
+                me.choice('balancing.method', gettext('Level by'), PRS.Format.levelled()),
                 me.text('balancing.spread', gettext('Spread (%)')),
                 me.choice('balancing.memory', gettext('Memory that counts'), memories),
                 me.text('balancing.overcommit', gettext('Overcommit (%)')),

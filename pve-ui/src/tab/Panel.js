@@ -26,7 +26,7 @@ Ext.define('PRS.Panel', {
                 valueField: 'value',
                 displayField: 'text',
                 value: 'memory',
-                store: PRS.Format.methods(),
+                store: PRS.Format.levelled(),
                 listeners: { change: 'onMethod' },
             },
             {

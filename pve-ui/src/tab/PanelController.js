@@ -67,7 +67,7 @@ Ext.define('PRS.PanelController', {
             if (plan) {
                 let method = me.lookup('method');
                 method.suspendEvents(false);
-                method.setValue(plan.method);
+                method.setValue(Object.fromEntries(plan.options).method || plan.method);
                 method.resumeEvents();
             }
             me.lookup('moves').fill(plan, me.current.skip, me.found.cluster);
@@ -128,7 +128,10 @@ Ext.define('PRS.PanelController', {
 
     renderNodes: function (cluster, may) {
         let me = this;
-        let method = me.lookup('method').getValue();
+        let plan = me.current.plan;
+        let chosen = plan ? plan.method : me.lookup('method').getValue();
+        // One resource is shown: what the plan levels, and memory where that is all of them or not known yet.
+        let method = PRS.Loads.resources.includes(chosen) ? chosen : 'memory';
         me.current.known(cluster);
         me.lookup('nodes').fill(
             cluster,
