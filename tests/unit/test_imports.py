@@ -60,7 +60,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "web.pveproxy": ("web.certificate",),
     "web.visible": ("web.access",),
     "web.json_of": ("web.access", "web.api"),
-    "web.inbox": ("web.json_of", "web.visible", "web.pveproxy", "web.certificate", "web.access", "web.api"),
+    "web.round_json": ("web.json_of", "web.access"),
+    "web.inbox": ("web.round_json", "web.json_of", "web.visible", "web.pveproxy", "web.certificate", "web.access", "web.api"),
     "web.peers": ("web.access", "web.api", "web.certificate", "web.cache"),
     "web.facts": ("web.access", "web.api", "web.cache"),
     "web.context": ("web.inbox", "web.facts", "web.later", "web.peers", "web.access", "web.site", "web.cache"),
@@ -69,6 +70,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "web.metrics": ("web.openmetrics",),
     "web.routes": (
         "web.metrics", "web.openmetrics",
+        "web.round_json",
         "web.inbox", "web.context", "web.later", "web.json_of", "web.visible", "web.peers", "web.access", "web.api", "web.cache",
     ),
     "web.app": ("web.routes", "web.pages", "web.context", "web.access", "web.api"),

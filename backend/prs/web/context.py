@@ -13,6 +13,7 @@ from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.lock import held
+from prs.engine.rolling.stages import Round
 from prs.model import Cluster, Policy
 from prs.pve.api import Api
 from prs.pve.read.snapshot import read_cluster
@@ -61,6 +62,11 @@ class Context:
     def policy(self) -> Any:
         """The cluster-wide policy as this node reads it, as JSON; Refusal."""
         return self._inbox.look_for_caller("policy-view")
+
+    def round(self) -> tuple[Round | None, str]:
+        """The last round of rolling maintenance, None where there was none, and why it is not known. Refusal."""
+        found = self._inbox.look_for_caller("round-view")
+        return from_json(Round, found["round"], "round") if found["round"] else None, str(found["problem"])
 
     def balancing_policy(self) -> Policy:
         """What the settings want of a plan just now; Refusal, ModelError when the inbox is of another version."""

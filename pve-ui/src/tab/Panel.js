@@ -97,6 +97,17 @@ Ext.define('PRS.Panel', {
                         {
                             xtype: 'button',
                             ui: 'default-toolbar',
+                            itemId: 'rolling',
+                            reference: 'rolling',
+                            text: gettext('Maintenance'),
+                            iconCls: 'fa fa-fw fa-wrench',
+                            hidden: true,
+                            margin: '0 5 0 0',
+                            handler: () => Ext.create('PRS.RoundWindow', { autoShow: true }),
+                        },
+                        {
+                            xtype: 'button',
+                            ui: 'default-toolbar',
                             itemId: 'settings',
                             reference: 'settings',
                             text: gettext('Settings'),

@@ -110,7 +110,7 @@ Ext.define('PRS.PanelController', {
         me.lookup('balancing').fill(balancing);
         me.lookup('suggestion').fill(balancing, status && status.may);
         // Only who may read the policy is told how automatic balancing stands.
-        me.lookup('settings').setHidden(!balancing);
+        ['settings', 'rolling'].forEach((name) => me.lookup(name).setHidden(!balancing));
         me.lookup('pause').fill(balancing, status && status.may.cancel_others);
         if (cluster) {
             me.renderNodes(cluster, status && status.may);

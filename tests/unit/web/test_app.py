@@ -69,7 +69,7 @@ def test_every_route_is_described_and_every_description_is_served(app: Any) -> N
     served = set()
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith(PREFIX):
-            path = re.sub("<(plan_|job_|answer_)id>", "{id}", rule.rule.removeprefix(PREFIX).replace("<node>", "{node}"))
+            path = re.sub("<(plan_|job_|answer_|round_)id>", "{id}", rule.rule.removeprefix(PREFIX).replace("<node>", "{node}"))
             verbs = ("cancel", "pause", "resume", "undo") if "<verb>" in path else ("",)
             served |= {(method, path.replace("<verb>", verb)) for verb in verbs for method in rule.methods & {"GET", "POST", "PUT"}}
     described = {(method.upper(), path) for path, item in document()["paths"].items() for method in {"get", "post", "put"} & set(item)}
@@ -83,7 +83,7 @@ def schemas() -> dict[str, Any]:
 @pytest.mark.parametrize(("example", "schema"), [
     ("status", "Status"), ("cluster", "Cluster"), ("plan", "Plan"), ("placement", "Placement"), ("jobs", "Jobs"), ("job", "Job"),
     ("login", "Login"), ("realms", "Realms"), ("released", "Released"), ("maintenance", "Maintenance"), ("healthz", "Alive"),
-    ("later", "Later"), ("policy", "ClusterPolicy"), ("rules", "Rules"),
+    ("later", "Later"), ("policy", "ClusterPolicy"), ("rules", "Rules"), ("round", "Round"), ("rounds", "RoundState"),
 ])  # fmt: skip
 def test_examples_are_as_described(example: str, schema: str) -> None:
     jsonschema_rs.validator_for(schemas()[schema]).validate(ANSWERS[example])

@@ -113,6 +113,23 @@ def _policy() -> dict[str, Any]:
     return {**to_json(found), "node": "pve1", "may": {"write": _YES}}
 
 
+def _round() -> dict[str, Any]:
+    no = {"allowed": False, "reason": "pve1 reboots, and is brought back"}
+    rest = {"job": "", "host": "", "skip": False}
+    return {
+        "id": "0123456789ab", "user": "admin@pve", "created": 1795000000.0, "ended": 0.0, "holder": "pve2", "handed": False,
+        "renewed": 1795000300.0, "state": "running", "request": "", "message": "", "reboot": True, "hooks": False, "rides": [],
+        "maintenance": True,
+        "turns": [
+            {"node": "pve1", "stage": "rebooting", "step": "return", "since": 1795000250.0, "message": "pve1 reboots",
+             "until": 1795002050.0, **rest, "may": {"skip": no}},
+            {"node": "pve2", "stage": "waiting", "step": "gates", "since": 1795000000.0, "message": "", "until": 0.0, **rest,
+             "may": {"skip": _YES}},
+        ],
+        "may": {"pause": _YES, "resume": {"allowed": False, "reason": "the round is not paused"}, "stop": _YES},
+    }  # fmt: skip
+
+
 ANSWERS: dict[str, Any] = {
     "metrics": '# TYPE prs_spread_ratio gauge\nprs_spread_ratio{resource="memory"} 0.07\n# EOF\n',
     "healthz": {"alive": True},
@@ -141,6 +158,7 @@ ANSWERS: dict[str, Any] = {
         state="broken", reason="102 (db01) and 103 (db02) are on pve1",
     ))], "guests": [to_json(GuestMode(102, "db01", "qemu", "pve1", "ask", "guests"))], "problems": [],
               "may": {"mend": _YES, "write": _YES}},
+    "round": _round(), "rounds": {"round": _round(), "problem": ""},
     "dismissed": {"plan": "0123456789ab", "dismissed": True},
     "released": {"node": "pve1", "released": True, "message": ""},
     "maintenance": {"node": "pve1", "enabled": True, "message": "The HA manager will put pve1 into maintenance within about 20 seconds."},
@@ -152,6 +170,7 @@ REQUESTS: dict[str, Any] = {
     "JobRequest": {"plan": "0123456789ab", "moves": [102], "maintenance": False},
     "PolicyRequest": {"digest": "0f" * 32, "set": {"balancing.spread": "7", "pool.db.keep": "apart"}, "unset": ["service.schedule"]},
     "SuggestionRequest": {"plan": "0123456789ab"},
+    "SkipRequest": {"node": "pve2"},
     "CancelRequest": {"abort": False},
     "MaintenanceRequest": {"enabled": True},
     "LoginRequest": {"username": "root", "realm": "pam", "password": "secret"},

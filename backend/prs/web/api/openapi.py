@@ -27,7 +27,7 @@ COMMON = {
 # What a call gives that may take longer than it waits: a change, and through PVE's own port what only reads as well.
 _LONG: Schema = {"anyOf": [ref(name) for name in (
     "Plan", "Placement", "Job", "Released", "Maintenance", "Status", "Cluster", "ClusterPolicy", "Rules",
-    "Jobs", "Dismissed",
+    "Jobs", "Dismissed", "Round", "RoundState",
 )]}  # fmt: skip
 OPEN = {"400", "403", "404", "405", "413", "415", "429", "500", "502"}
 
@@ -68,6 +68,7 @@ def _paths() -> dict[str, Any]:
     sense = {"409": "there is no such node, or no quorum (code plan)"}
     ended = {"409": "the job's state does not allow it (code state)"}
     helper = {"409": "HA cannot be told (code helper)"}
+    steer = {"409": "the round's state does not allow it (code plan), or root's helper cannot write it (code helper)"}
     unseen = {"304": "not changed since the ETag in If-None-Match"}
     return {
         "/healthz": {"get": _call("Is the service alive?", ref("Alive"), "healthz", open_to_all=True)},
@@ -91,6 +92,21 @@ def _paths() -> dict[str, Any]:
                          extra={"409": "it is another version by now (code changed), or root's helper cannot write it (code helper)"}),
         },
         "/rules": {"get": _call("Every rule that binds guests, and how each may be moved.", ref("Rules"), "rules", extra=unseen)},
+        "/rounds": {
+            "get": _call("The last round of rolling maintenance; needs Sys.Audit on /.", ref("RoundState"), "rounds", extra=unseen),
+        },
+        "/rounds/{id}/pause": {
+            "parameters": job, "post": _call("Begin no further node until it is resumed.", ref("Round"), "round", extra=steer),
+        },
+        "/rounds/{id}/resume": {
+            "parameters": job, "post": _call("Go on; also needs Sys.PowerMgmt on nodes that reboot.", ref("Round"), "round", extra=steer),
+        },
+        "/rounds/{id}/stop": {
+            "parameters": job, "post": _call("Take back what is under way, and end it.", ref("Round"), "round", extra=steer),
+        },
+        "/rounds/{id}/skip": {
+            "parameters": job, "post": _call("Leave a node out.", ref("Round"), "round", ref("SkipRequest"), extra=steer),
+        },
         "/suggestion": {"get": _call("The plan that the leading node's service suggests; needs Sys.Audit on /.", ref("Plan"), "plan",
                                      params=[scope])},
         "/suggestion/apply": {"post": _call("Carry the suggested plan out.", ref("Job"), "job", ref("SuggestionRequest"), [scope],

@@ -9,6 +9,7 @@ from prs.engine.journal.automation import Automation, Balancing, Suggestion
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, JobState, Step
 from prs.engine.journal.rides import Ride
+from prs.engine.rolling.stages import Stage, State, StepName
 from prs.model import (
     RESOURCES,
     BindingRule,
@@ -333,6 +334,33 @@ def _policy() -> dict[str, Schema]:
     }
 
 
+def _rounds() -> dict[str, Schema]:
+    turn = record(
+        "A node of the round: its stage, and its step `since` when; what is waited for, until when (0: without a limit); the step's `job`.",
+        node=TEXT, stage=_one_of(Stage), step=_one_of(StepName), since=UNIX, message=TEXT, until=UNIX, job=TEXT, host=TEXT, skip=FLAG,
+        may=record("What the caller may ask.", skip=ref("Right")),
+    )  # fmt: skip
+    return {
+        "RoundTurn": turn,
+        "Round": record(
+            "A round of rolling maintenance: `holder` carries it, `renewed` is its last sign, `handed`: the holder has not taken it yet.",
+            id=ID, user=TEXT, created=UNIX, ended=UNIX, holder=TEXT, handed=FLAG, renewed=UNIX,
+            state={"type": "string", "enum": ["paused", *get_args(State)]}, request={"type": "string", "enum": ["", "pause", "stop"]},
+            message=TEXT, reboot=FLAG, hooks=FLAG, rides=listing(VMID), maintenance=FLAG, turns=listing(ref("RoundTurn")),
+            may=record("What the caller may ask.", pause=ref("Right"), resume=ref("Right"), stop=ref("Right")),
+        ),
+        "RoundState": record(
+            "The round that goes on, or the last one that ended; null: there was none. problem: why it cannot be read.",
+            round={"anyOf": [ref("Round"), {"type": "null"}]}, problem=TEXT,
+        ),
+        "SkipRequest": record("Leave a node of the round out.", node=NODE),
+    }  # fmt: skip
+
+
+def _one_of(literal: Any) -> Schema:
+    return {"type": "string", "enum": list(get_args(literal))}
+
+
 def components() -> dict[str, Schema]:
     """All named schemas."""
-    return {**_requests(), **_status(), **_cluster(), **_plans(), **_jobs(), **_policy(), **_rest()}
+    return {**_requests(), **_status(), **_cluster(), **_plans(), **_jobs(), **_policy(), **_rounds(), **_rest()}

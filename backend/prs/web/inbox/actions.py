@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
+from prs.engine.rolling.stages import Verb
 from prs.web.access.auth import Caller
 from prs.web.api.reflect import Schema, record, ref
 from prs.web.api.schemas import FLAG, ID, NODE
@@ -23,6 +24,7 @@ ARGUMENTS: dict[str, Schema] = {
     "undo": record("Plan the way back.", job=ID),
     "release": record("End a hold.", node=NODE),
     "policy": ref("PolicyRequest"),
+    "round": record("Steer a round.", ("node",), round=ID, verb={"type": "string", "enum": list(get_args(Verb))}, node=NODE),
     "maintenance": record("Switch HA maintenance mode.", node=NODE, enabled=FLAG),
 }
 
@@ -45,6 +47,8 @@ def work_of(name: str) -> Work:
         from prs.web.inbox.undo import undo as work
     elif name == "release":
         from prs.web.inbox.nodes import release as work
+    elif name == "round":
+        from prs.web.inbox.rounds import steer_round as work
     elif name == "policy":
         from prs.web.inbox.policy import change_policy as work
     else:

@@ -49,7 +49,7 @@ class Inbox:
         return self._send(Message(action), SOON)
 
     def look_for_caller(self, action: str) -> Any:
-        """The same for what a caller asks for, each time anew: `policy-view`; Refusal."""
+        """The same for what a caller asks for, each time anew: `policy-view`, `round-view`; Refusal."""
         with self._others:
             return self.look(action)
 

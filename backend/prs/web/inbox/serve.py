@@ -76,6 +76,10 @@ def serve(connection: socket.socket, given: argparse.Namespace) -> Any:
         return settings_for_web(settings)
     if message.action == "policy-view":
         return to_json(view(given.config, given.pve))
+    if message.action == "round-view":
+        from prs.web.inbox.rounds import round_view
+
+        return round_view(given.pve, given.helper)
     with Journal(settings.state_dir / "journal.sqlite") as journal:
         holds = Holds(journal, SystemClock(), shared_holds(given.pve, given.node, given.helper))
         if message.action == "facts":

@@ -1,0 +1,62 @@
+// How a round of rolling maintenance stands, and what is asked before it is changed. Pure: no component, no request.
+Ext.define('PRS.RoundWords', {
+    singleton: true,
+
+    // One line for the round, and one more where there is a reason to tell.
+    state: function (round) {
+        let over = round.turns.filter((turn) => turn.stage === 'done').length;
+        let head = this.head(round);
+        let count = Ext.String.format(gettext('{0} of {1} nodes done'), over, round.turns.length);
+        let look = { failed: 'bad', done: 'good' }[round.state] || 'warning';
+        let line = `${head} ${count}.`;
+        let lines = [
+            round.state === 'running' && !round.request
+                ? PRS.Format.busy(line)
+                : PRS.Format[look](line),
+        ];
+        if (round.message) {
+            lines.push(PRS.Format.esc(round.message));
+        }
+        return lines.join('<br>');
+    },
+
+    open: (round) => ['running', 'paused'].includes(round.state),
+
+    head: function (round) {
+        let by = (words) => Ext.String.format(words, round.holder, round.user);
+        if (!this.open(round)) {
+            let words = {
+                done: gettext('The round of {0} has ended.'),
+                failed: gettext('The round of {0} has failed.'),
+                stopped: gettext('The round of {0} was stopped.'),
+            };
+            return Ext.String.format(words[round.state] || round.state, round.user);
+        }
+        if (round.request === 'stop') {
+            return by(gettext('The round of {1} is being stopped; {0} carries it.'));
+        }
+        if (round.state === 'paused') {
+            return by(gettext('The round of {1} is paused; {0} carries it.'));
+        }
+        if (round.request === 'pause') {
+            return by(gettext('The round of {1} pauses after this node; {0} carries it.'));
+        }
+        return by(gettext('The round of {1} is under way; {0} carries it.'));
+    },
+
+    // What the answer Yes will do.
+    question: function (verb, round, node) {
+        let waiting = round.turns.filter((turn) => turn.stage === 'waiting').map((one) => one.node);
+        let words = {
+            pause: gettext('Begin no further node until somebody resumes the round?'),
+            resume: round.reboot
+                ? gettext('Go on with the round? These nodes are emptied and rebooted: {1}')
+                : gettext('Go on with the round? These nodes are emptied: {1}'),
+            stop: gettext(
+                'Stop the round for good? What is under way is taken back, and no further node begins.',
+            ),
+            skip: gettext('Skip {0}? What was begun for it is taken back.'),
+        };
+        return Ext.String.format(words[verb], node, waiting.join(', '));
+    },
+});

@@ -1,0 +1,73 @@
+"""Rolling maintenance in the tab: the round that is in the file is shown, and each click is written there; carrying it is the engine's."""
+
+from __future__ import annotations
+
+import time
+
+from prs.engine.rolling.stages import RoundOptions, asked, begin
+from prs.helper.client import shared_round
+from prs.model import Policy
+from ui.conftest import Picture, VisitPve
+from ui.hands import click, disabled, enabled, rows, sees, shown, tooltip, until
+from ui.stage import Stage
+from ui.test_accessible import found
+
+SCENE = "small"  # its service has no account, so that a round stays as it was written
+
+
+def begun(stage: Stage, number: str) -> None:
+    """A round over two nodes that rests before its first one, as somebody has asked for that."""
+    shared = shared_round(stage._house.pve, stage._house.helper)
+    assert shared is not None
+    shared.read()
+    now = time.time()
+    one = begin(number * 12, "root@pam", ("pve2", "pve3"), Policy(), RoundOptions(reboot=False, maintenance=False), "pve1", now)
+    shared.put(asked(one, "pause", "", now))
+
+
+def test_a_round_is_shown_and_steered_by_clicks(visit: VisitPve, stage: Stage, picture: Picture) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    click(page, "Maintenance")
+    sees(page, "There was no rolling maintenance yet")
+    assert disabled(page, "Stop")
+    begun(stage, "a")
+    sees(page, r"The round of root@pam is paused; pve1 carries it\. 0 of 2 nodes done")
+    assert [row[:2] for row in shown(page, "prsRoundGrid")] == [["pve2", "Waiting"], ["pve3", "Waiting"]]
+    assert tooltip(page, "Pause after this node") == "the round is paused already"
+    assert tooltip(page, "Skip node") == "Choose a node first."
+    assert found(page, "prsRoundWindow") == []
+    picture(page, "round")
+    page.locator("[id^=prsRoundGrid] .x-grid-item", has_text="pve3").click()
+    enabled(page, "Skip node")
+    click(page, "Skip node")
+    sees(page, r"Skip pve3\? What was begun for it is taken back\.")
+    click(page, "Yes")
+    until(page, lambda: [row[1] for row in rows(page, "prsRoundGrid")] == ["Waiting", "Skipped"], "pve3 skipped")
+    click(page, "Resume")
+    sees(page, r"These nodes are emptied: pve2")
+    click(page, "Yes")
+    sees(page, r"The round of root@pam is under way; pve1 carries it")
+    enabled(page, "Stop")
+    click(page, "Stop")
+    sees(page, r"Stop the round for good\?")
+    click(page, "Yes")
+    sees(page, r"The round of root@pam is being stopped")
+    assert disabled(page, "Resume")
+    assert tooltip(page, "Pause after this node") == "the round is being stopped"
+
+
+def test_a_node_that_does_not_answer_is_told_and_asked_again(visit: VisitPve, stage: Stage) -> None:
+    begun(stage, "b")
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    click(page, "Maintenance")
+    shown(page, "prsRoundGrid")
+    stage.stop("web")
+    try:
+        sees(page, "The node that serves this page may be rebooting")
+        assert disabled(page, "Stop")
+        assert len(rows(page, "prsRoundGrid")) == 2
+    finally:
+        stage.start("web")
+    enabled(page, "Stop")
