@@ -50,6 +50,36 @@ def test_the_tab_with_a_plan(visit: VisitPve) -> None:
     assert found(page, "prsPanel") == []
 
 
+def test_the_rules_and_how_guests_may_be_moved(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    click(page, "Rules")
+    shown(page, "prsRulesGrid")
+    assert found(page, "prsRulesWindow") == []
+    page.locator(".x-tab:visible").filter(has_text="Guests").click()
+    shown(page, "prsGuestsGrid")
+    assert found(page, "prsRulesWindow") == []
+
+
+def test_the_settings_also_on_a_narrow_screen(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    click(page, "Settings")
+    sees(page, "Quiet windows")
+    assert found(page, "prsSettingsWindow") == []
+    click(page, "Close")
+    page.set_viewport_size({"width": 480, "height": 640})
+    for name in ("SettingsWindow", "RulesWindow"):
+        page.evaluate(f"Ext.create('PRS.{name}', {{ autoShow: true }})")
+        window = page.locator(f"[id^=prs{name}].x-window:visible")
+        until(page, lambda: window.count() == 1, name)  # noqa: B023
+        box = window.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 480, (name, box)
+        click(page, "Close")
+
+
 def test_where_should_it_go(visit: VisitPve) -> None:
     page = visit().page
     shown(page, "prsNodesGrid")

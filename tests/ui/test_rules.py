@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ui.conftest import Picture, VisitPve
-from ui.hands import click, disabled, menu_item, rows, sees, shown, until, words_of
+from ui.hands import click, disabled, enabled, menu_item, rows, sees, shown, until, words_of
 from ui.stage import APART, Stage
 
 SCENE = "apart"
@@ -63,3 +63,12 @@ def test_how_guests_may_be_moved_is_set_for_several_at_once(visit: VisitPve, sta
     click(page, "May be moved")
     menu_item(page, "As tags, pools and lists say").click()
     until(page, lambda: modes() == [["Automatic", ""]] * 2, "what tags say")
+
+
+def test_a_guests_own_menu_leads_to_it_alone(visit: VisitPve) -> None:
+    page = visit(hash="").page
+    guest = "{node: 'pve1', vmid: 101, type: 'qemu', name: 'db01', status: 'running'}"
+    page.evaluate(f"Ext.create('PVE.qemu.CmdMenu', {{ pveSelNode: {{ data: {guest} }} }}).showAt(300, 200)")
+    menu_item(page, "Rebalancing").click()
+    until(page, lambda: [row[:1] for row in rows(page, "prsGuestsGrid") if row] == [["101 (db01)"]], "the guest alone")
+    enabled(page, "May be moved")

@@ -4,8 +4,12 @@ Ext.define('PRS.Accessible', {
     alias: 'plugin.prsaccessible',
 
     statics: {
-        // ExtJS's blue on grey is too pale to read; the text of the theme around it is not.
-        style: '.prs-clear .x-title, .prs-clear .x-title-text, .prs-clear .x-grid-empty, .prs-clear .x-progress-text { color: inherit; }',
+        // ExtJS's blue on grey, and its white on blue, are too pale to read; the text of the theme around it is not.
+        style: `
+            .prs-clear .x-title, .prs-clear .x-title-text, .prs-clear .x-grid-empty, .prs-clear .x-progress-text { color: inherit; }
+            .prs-clear .x-tab.x-tab-active.x-tab-default { background-color: #205e8c; }
+            .prs-clear .x-tab.x-tab-active .x-tab-inner.x-tab-inner-default { color: #ffffff; }
+        `,
     },
 
     init: function (component) {
@@ -36,9 +40,16 @@ Ext.define('PRS.Accessible', {
         component.el
             .select('span.x-tab-guard')
             .each((guard) => guard.dom.removeAttribute('aria-hidden'));
+        component.el.select('.x-tab-bar').each((bar) => this.mendTabs(bar.dom));
         if (component.getView && component.getView().rendered) {
             this.mendGrid(component);
         }
+    },
+
+    // A list of tabs holds nothing but tabs, and not the guards of the focus around them.
+    mendTabs: function (bar) {
+        bar.removeAttribute('role');
+        bar.querySelector('.x-box-target').setAttribute('role', 'tablist');
     },
 
     // A grid is its rows with their headers, and not also the title and the toolbar that stand over them.
