@@ -9,6 +9,7 @@ from drive import VirtualClock
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.daemon.host import Host
+from prs.engine.daemon.notices import Notice
 from prs.engine.daemon.service import Service
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.journal.journal import Journal
@@ -32,7 +33,9 @@ class House:
         self.journal = Journal(folder / "journal.sqlite")
         self.down = False
         self.written, self.alive, self.told = 0, set[str](), list[bool]()
-        host = Host(self._load, self._connect, name, None, None, lambda: self.written, lambda now: self.alive, self.told.append)
+        self.notices = list[tuple[Notice, bool]]()
+        host = Host(self._load, self._connect, name, None, None, lambda: self.written, lambda now: self.alive, self.told.append,
+                    notify=lambda notice, wanted: self.notices.append((notice, wanted)))  # fmt: skip
         self.service = Service(host, self.settings, self.journal, self.clock, Notifier({}))  # type: ignore[arg-type]
 
     def _load(self) -> Settings:

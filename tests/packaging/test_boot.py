@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -66,7 +67,7 @@ def test_installation(node: Node) -> None:
     pid = machine.show("pveproxy", "MainPID")
     command = INSTALL.format(core=CORE, ui=UI, version=node.version)
     machine.run(f"cd {SHARED}/debs && {command} -y")
-    for unit in (CORE, UI, SOCKET, INBOX, "prs-hook.socket"):
+    for unit in (CORE, UI, SOCKET, INBOX, "prs-hook.socket", "prs-notify.socket"):
         machine.wait_active(unit)
         assert machine.run(f"systemctl is-enabled {unit}") == "enabled\n"
     assert machine.show("pveproxy", "MainPID") == pid
@@ -128,9 +129,9 @@ def test_hardening(node: Node, unit: str) -> None:
     assert node.machine.run(f"stat -c %U /proc/{node.machine.show(unit, 'MainPID')}") == f"{USERS[unit]}\n"
 
 
-@pytest.mark.parametrize(("unit", "most"), [("prs-ha-maintenance@", 2.5), ("prs-inbox@", 1.5)])
+@pytest.mark.parametrize(("unit", "most"), [("prs-ha-maintenance@", 2.5), ("prs-notify@", 4.0), ("prs-inbox@", 1.5)])
 def test_what_takes_requests_is_hardened(node: Node, unit: str, most: float) -> None:
-    """What runs as root is judged well under 2.5, what runs as the service's user under 1.5."""
+    """What runs as root is judged well under 2.5, with the network under 4, what runs as the service's user under 1.5."""
     copy = f"cp /usr/lib/systemd/system/{unit}.service /tmp/one.service"
     output = node.machine.run(f"{copy} && systemd-analyze security --no-pager --offline=true /tmp/one.service")
     exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", output)
@@ -176,6 +177,22 @@ def test_helper(node: Node) -> None:
     assert machine.run(ask % ("prs", "prs", "log start - pve2 192.0.2.7 no a@pve")).startswith("ok")
     line = "notice <a@pve> rebalancing: start node pve2 by a@pve from 192.0.2.7: refused (prs)\n"
     assert machine.run("cat /run/cluster.log") == line
+
+
+def test_notifications(node: Node) -> None:
+    """An event of the service goes through Proxmox VE's own notifications, with a template that is there, and into its log."""
+    machine = node.machine
+    ask = "setpriv --reuid=%s --regid=%s --clear-groups python3 -c '" + ASK + "' '%s' /run/prs-notify.sock 2>&1"
+    templates = "/usr/share/pve-manager/templates/default"
+    assert machine.run(f"ls {templates} | grep rebalancing").split() == [
+        "rebalancing-body.html.hbs", "rebalancing-body.txt.hbs", "rebalancing-subject.txt.hbs",
+    ]  # fmt: skip
+    machine.run(f"touch {templates}/vzdump-body.txt.hbs")
+    assert machine.run(ask % ("prs", "prs", "tell yes failed 0123456789ab - 1 3")) == "ok failed notified\n"
+    assert json.loads(machine.run("cat /run/notified"))["fields"]["type"] == "rebalancing"
+    assert "err <prs> rebalancing: job 0123456789ab failed: 1 of 3 migrations are done (prs)" in machine.run("cat /run/cluster.log")
+    assert machine.run(ask % ("prs", "prs", "tell yes mine - - 0 0")).startswith("refused")
+    assert "Permission denied" in machine.try_run(ask % ("nobody", "nogroup", "tell yes done - - 0 0"))[1]
 
 
 def test_hooks(node: Node) -> None:

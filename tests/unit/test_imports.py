@@ -47,6 +47,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "helper.root_policy": (),
     "helper.root_request": (),
     "helper.root_hooks": ("helper.root_request",),
+    "helper.root_notify": ("helper.root_request",),
+    "helper.notify": (),
     "helper.root": ("helper.root_policy", "helper.root_request"),
     "helper.client": (),
     "helper.hooks": (),
@@ -114,7 +116,8 @@ LIBRARIES = {
 # What runs as root on a node, or decides, keeps away from the rest of the product.
 BARE = {
     "helper.root": ("helper.root_policy", "helper.root_request"), "helper.root_policy": (), "helper.root_request": (),
-    "helper.root_hooks": ("helper.root_request",), "planner": ("model", "errors", "similar"),
+    "helper.root_hooks": ("helper.root_request",), "helper.root_notify": ("helper.root_request",),
+    "planner": ("model", "errors", "similar"),
 }  # fmt: skip
 
 

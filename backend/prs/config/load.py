@@ -59,6 +59,7 @@ class Settings:
     paused_until: float = 0.0
     run_at: float = 0.0  # one run more
     automation: Literal["off", "suggest", "on"] = "on"
+    notify: str = "notice"  # the least grave that the administrator is notified of, as prs.engine.daemon.notices has them
     dry_run: bool = False
     log_level: str = "info"
     state_dir: Path = Path("/var/lib/prs")
@@ -148,6 +149,7 @@ def _load(path: Path, cluster: Path | None, account: str, instead: Mapping[Path,
         daemon=found.get("service", "daemon"),
         **_when(found),
         automation=found.get("service", "automation"),
+        notify=found.get("service", "notify"),
         dry_run=found.get("service", "dry_run"),
         log_level=found.get("service", "log_level"),
         state_dir=found.get("service", "state_dir"),

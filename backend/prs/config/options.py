@@ -191,6 +191,10 @@ OPTIONS = (
         "Runs by schedule: none is made (off), the plan waits for somebody who carries it out (suggest), or it is started (on).",
     ),
     Option(
+        "service", "notify", values.choice("info", "notice", "warning", "error", "off"), "notice", "info, notice, warning, error or off",
+        "The least grave that Proxmox VE notifies of: jobs done (info), plans suggested (notice), jobs done in part, failures; or nothing.",
+    ),
+    Option(
         "service", "dry_run", values.switch, "0", _SWITCH,
         "Only say what would be moved (1), or move it (0).",
     ),

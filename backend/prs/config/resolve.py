@@ -20,7 +20,9 @@ Mistakes = list[tuple[Place, str]]
 # What speaks for all nodes may be said of all nodes only.
 _OF_A_CLUSTER = {
     ("service", name)
-    for name in ("schedule", "quiet", "wait_for_backups", "after_return", "on_return", "paused_until", "run_at", "dry_run", "automation")
+    for name in (
+        "schedule", "quiet", "wait_for_backups", "after_return", "on_return", "paused_until", "run_at", "dry_run", "automation", "notify",
+    )
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from prs.codec import to_json
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, Step
+from prs.helper.notify import missing
 from prs.model import RESOURCES, Cluster, Guest, Move, Plan, Storage
 from prs.web.access.auth import Caller
 from prs.web.access.rights import Rights
@@ -128,8 +129,8 @@ def _spread(loads: list[float]) -> float:
 
 
 def policy_json(found: Json, caller: Caller, node: str) -> Json:
-    """The cluster-wide policy as a node reads it, and whether the caller may change it."""
-    return {**found, "node": node, "may": {"write": right(caller.rights.refusal("Sys.Modify"))}}
+    """The cluster-wide policy as a node reads it, whether the caller may change it, and whether the node can notify."""
+    return {**found, "node": node, "may": {"write": right(caller.rights.refusal("Sys.Modify")), "notify": right(missing())}}
 
 
 def options(values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:

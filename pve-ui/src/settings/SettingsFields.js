@@ -28,6 +28,7 @@ Ext.define('PRS.SettingsFields', {
                 me.yes('service.wait_for_backups', gettext('Wait for backups')),
                 me.text('service.after_return', gettext('Wait after a return (min)')),
                 me.yes('service.on_return', gettext('Run after a return')),
+                me.choice('service.notify', gettext('Notify of'), me.severities()),
             ],
             [
                 gettext('Balancing'),
@@ -65,6 +66,15 @@ Ext.define('PRS.SettingsFields', {
             ],
         ];
     },
+
+    // The least grave event that Proxmox VE notifies of.
+    severities: () => [
+        ['info', gettext('Everything, also what succeeded')],
+        ['notice', gettext('Suggested plans and trouble')],
+        ['warning', gettext('Trouble')],
+        ['error', gettext('Failures')],
+        ['off', gettext('Nothing')],
+    ],
 
     one: function (name, config) {
         return {

@@ -187,14 +187,11 @@ Ext.define('PRS.SettingsWindow', {
         show: function (notes) {
             let me = this;
             let { mistakes, may } = me.found;
-            let broken = mistakes.length
-                ? [
-                      gettext('The policy has mistakes; its last good version is in force.'),
-                      ...mistakes,
-                  ]
-                : [];
+            let words = gettext('The policy has mistakes; its last good version is in force.');
+            let broken = mistakes.length ? [words, ...mistakes] : [];
             let decided = Object.values(me.decided).filter(Boolean);
-            let lines = [...notes, ...broken].map((text) => PRS.Format.warning(text));
+            let wrong = [...notes, ...broken, may.notify.reason].filter(Boolean);
+            let lines = wrong.map((text) => PRS.Format.warning(text));
             lines.push(...decided.map((text) => PRS.Format.icon('lock') + PRS.Format.esc(text)));
             me.say(lines.join('<br>'));
             PRS.Format.gate(me.lookup('save'), may.write);

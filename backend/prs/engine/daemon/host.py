@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
+from prs.engine.daemon.notices import Send
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.shared_holds import SharedHolds
 from prs.engine.rolling.shared_round import SharedRound
@@ -26,3 +27,4 @@ class Host:
     alive: Callable[[float], Collection[str]] = lambda now: ()  # the nodes whose service is alive, at a Unix time
     tell_alive: Callable[[bool], None] = lambda alive: None  # tells the other nodes of this service; HelperError
     shared_round: SharedRound | None = None  # the cluster's round of rolling maintenance; None outside the cluster
+    notify: Send = lambda notice, wanted: None  # tells the administrator

@@ -10,6 +10,7 @@ from prs.engine.clock import SystemClock
 from prs.engine.daemon.endings import give_up, resting, unforeseen
 from prs.engine.daemon.forgotten import Starts, forgotten
 from prs.engine.daemon.host import Host
+from prs.engine.daemon.notices import Notices
 from prs.engine.daemon.schedule import RETRY, Schedule
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.daemon.watchdog import Watchdog
@@ -49,6 +50,7 @@ class Service:
         self._holds = Holds(journal, clock, host.shared_holds)
         self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._calm)
         self._carrier = Carrier(host.shared_round, self._holds, clock, host.name, self._connect, host.alive, host.switch)
+        self._notices = Notices(journal, clock, host.name, host.shared_round, host.notify)
         self._executors: dict[str, Executor] = {}
         self._strikes: Counter[str] = Counter()  # job -> failures in a row
         self._taken: set[str] = set()  # jobs whose taking was told
@@ -56,7 +58,7 @@ class Service:
         self._stopping = self._reloading = False
         self._starts = Starts(self._holds, clock)
         self._next_prune = self._next_count = self._next_start = 0.0
-        self._status = ""
+        self._status, self._unable = "", False
         self._turned = clock.monotonic()
         self._written = host.written()
         self._told = -TELLS
@@ -103,6 +105,7 @@ class Service:
         if self._settings.endpoint is not None and self._turned - self._told >= TELLS:
             self._told = self._turned
             self._tell(alive=True)
+        self._notices.stands(self._unable, self._settings)
         try:
             for job_id in self._carrier.turn():
                 self._executors.pop(job_id, None)
@@ -116,6 +119,7 @@ class Service:
             if self._settings.endpoint is not None:
                 self._recorder.turn()
             self._count()
+            self._notices.turn(self._settings)
         except JournalError as error:
             self._say(f"cannot work: {error}", logging.ERROR)
             return IDLE
@@ -269,6 +273,7 @@ class Service:
 
     def _say(self, words: str, level: int = logging.INFO) -> None:
         """Report a new state once: in the log, and where systemctl status shows it."""
+        self._unable = level >= logging.ERROR
         if words == self._status:
             return
         kind, old = words.split(":")[0].split(";")[0], self._status.split(":")[0].split(";")[0]

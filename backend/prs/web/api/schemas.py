@@ -323,7 +323,9 @@ def _policy() -> dict[str, Schema]:
             rules=listing(ref("BindingRule")), guests=listing(ref("GuestMode")), problems=TEXTS,
             may=record("What the caller may do: mend rules; say how guests may be moved.", mend=ref("Right"), write=ref("Right")),
         ),
-        "ClusterPolicy": schema_of(PolicyView, node=TEXT, may=record("What the caller may do.", write=ref("Right"))),
+        "ClusterPolicy": schema_of(
+            PolicyView, node=TEXT, may=record("The caller may write, the node notifies.", write=ref("Right"), notify=ref("Right")),
+        ),
         "PolicyRequest": record(
             "Change the cluster-wide policy: all of it is written, or nothing.",
             ("set", "unset"),

@@ -331,4 +331,5 @@ SENTENCES = (
     "no rule is broken that a move could repair",
     "no move was found that repairs a broken rule",
     "its pool {name} is bound to nodes that this cluster does not have",
+    "Proxmox VE on this node is older than 8.2.3 and sends no notifications of the service: there are lines in its cluster log only",
 )
