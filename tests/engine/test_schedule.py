@@ -133,6 +133,34 @@ def test_a_pause_ends_by_itself_and_a_run_may_be_asked_for_in_it(ram: Path, flav
     assert len(house.journal.jobs()) == 1
 
 
+def test_a_run_that_is_asked_for_is_made_while_automatic_balancing_is_off(ram: Path, flavour: Flavour) -> None:
+    house = Timed(ram, flavour, automation="off")
+    house.live(1800)
+    assert house.journal.jobs() == []
+    house.set(run_at=house.clock.time())
+    house.live(900)
+    (job,) = house.journal.jobs()
+    assert (job.state, job.origin) == ("done", "schedule")
+    house.live(3 * HOUR)
+    assert len(house.journal.jobs()) == 1
+    assert (house.state.waiting, house.state.next_run) == ("", 0.0)
+
+
+def test_a_run_that_is_asked_for_is_made_by_the_one_that_led_then_and_by_no_other(ram: Path, flavour: Flavour) -> None:
+    """Its successor has seen it, or was not there at that moment: neither makes it a second time."""
+    house = Timed(ram, flavour, "pve2", automation="off")
+    house.set(run_at=house.clock.time() + 60)
+    house.live(300)
+    house.alive = {"pve2"}
+    house.live(4000)
+    assert (house.journal.jobs(), house.state.waiting) == ([], "")
+    (ram / "another").mkdir()
+    again = Timed(ram / "another", flavour, automation="off")
+    again.set(run_at=again.clock.time() - HOUR)
+    again.live(900)
+    assert again.journal.jobs() == []
+
+
 def test_who_has_only_stood_by_begins_nothing_when_it_comes_to_lead(ram: Path, flavour: Flavour) -> None:
     """The run of the hour was made by the one that led then."""
     house = Timed(ram, flavour, "pve2")

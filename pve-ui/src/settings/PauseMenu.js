@@ -79,8 +79,11 @@ Ext.define('PRS.PauseMenu', {
 
     fill: function (balancing, right) {
         let me = this;
-        me.setHidden(!balancing || balancing.level === 'off');
+        me.setHidden(!balancing);
         if (balancing) {
+            // What is off needs no pause; one run may be asked for all the same.
+            let off = balancing.level === 'off';
+            me.query('menuitem:not(#now)').forEach((item) => item.setHidden(off));
             let paused = balancing.paused_until * 1000 > Date.now();
             me.down('#resume').setDisabled(!paused);
             PRS.Format.gate(me, right);

@@ -35,6 +35,8 @@ NEVER = "idle; the schedule names no moment that is still to come"
 STANDING_BY = "standing by"  # begins the status of a daemon that does not lead
 DAY = 86_400.0
 HOT_AGAIN = 1800.0  # seconds between two runs that a node with hardly any free memory calls for
+MISSED = 600.0  # seconds after the moment that a run was asked for in which a service that has just been started still makes it
+LEFT = "left_run"  # the journal's note of the run that was asked for while another service led
 RETRY = 300.0  # seconds until a scheduled run that could not be planned, or was not ours to plan, is looked at again
 SAVES = 60.0  # a next run that has moved by less than these seconds is not written down anew
 
@@ -78,12 +80,14 @@ class Schedule:
             self._say(f"serving jobs of the web interface; no scheduled runs: {' '.join(settings.missing)}")
             self._told(leader="", why="", waiting="an account, which `proxmox-rebalancing-service setup` makes on any node", next_run=0.0)
             return
-        if settings.level == "off":
+        last = float(self._journal.note("last_run") or 0)
+        asked = self._asked_for(settings, now, last)
+        if settings.level == "off" and not asked:
             self._say("serving jobs of the web interface; automatic balancing is off")
             self._told(waiting="", next_run=0.0)
             return
-        last = float(self._journal.note("last_run") or 0)
-        asked = self._asked_for(settings, now, last)
+        if settings.level == "off":
+            settings = replace(settings, automation="on")  # for the one run that somebody has asked for
         due = now if asked or self._calls(settings, now, last) else self._due(settings, now, last)
         if due > now or self._clock.monotonic() < self.next_look:
             if not self._told_why or due > now:
@@ -107,8 +111,9 @@ class Schedule:
             self._told(waiting=f"the next try, because this one could not be planned: {error}", next_run=now + RETRY)
 
     def _asked_for(self, settings: Settings, now: float, last: float) -> bool:
-        """Whether somebody has asked for one run more, by now."""
-        found = last < settings.run_at <= now < settings.run_at + DAY
+        """Whether somebody has asked for one run more, by now, and it is not another's, or was when this service was not there."""
+        found = last < settings.run_at <= now < settings.run_at + DAY and self._begun < settings.run_at + MISSED
+        found = found and self._journal.note(LEFT) != str(settings.run_at)
         if found and settings.run_at != self._asked:
             self._asked, self.next_look = settings.run_at, 0.0
         return found
@@ -156,6 +161,8 @@ class Schedule:
         if not leading:
             self._told_why, self._called = True, False
             self._counted = settings.calendar, now
+            if asked:
+                self._journal.note(LEFT, str(settings.run_at))  # whoever leads makes it; also when this one comes to lead later
             self._say(f"{STANDING_BY}: {why}")
             self._told(waiting="", next_run=0.0)
             return False
