@@ -33,7 +33,7 @@ def people(home: House) -> dict[str, Person]:
 
 # user -> which of the actions /status says are allowed
 MAY = {
-    "root@pam": {"plan", "plan_drain", "balance", "drain", "maintenance", "cancel_others", "see_all_jobs"},
+    "root@pam": {"make_account", "plan", "plan_drain", "balance", "drain", "maintenance", "cancel_others", "see_all_jobs"},
     "audit@pve": {"plan", "plan_drain", "see_all_jobs"},
     "pool@pve": set(),
     "nobody@pve": set(),

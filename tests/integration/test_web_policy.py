@@ -100,6 +100,27 @@ def test_the_status_tells_auditors_how_automatic_balancing_stands(home: House, p
     assert home.log_in("nobody@pve").get("/status")["balancing"] is None
 
 
+def test_the_account_is_made_by_whoever_may_and_only_once(home: House) -> None:
+    auditor, root, access = home.log_in("audit@pve"), home.log_in("root@pam"), home.server.world.access
+    for node in home.server.world.nodes:  # as pmxcfs has one for each
+        (home.pve / "nodes" / node).mkdir(exist_ok=True)
+    (home.pve / "priv").mkdir()
+    shown = auditor.get("/account")
+    assert (shown["token"], shown["may"]["make"]["reason"]) == ("prs@pve!cluster", "needs Permissions.Modify on /")
+    assert {"VM.Audit", "VM.Migrate", "Sys.Audit", "Datastore.Audit"} <= set(shown["privileges"])
+    assert auditor.refused("POST", "/account")[:2] == (403, "forbidden")
+    assert "prs@pve!cluster" not in access.tokens
+    made = root.post("/account")
+    assert made["changes"][0] == "created API token prs@pve!cluster"
+    assert made["changes"][-1] == "gave the account to all nodes"
+    text = (home.pve / "priv" / "proxmox-rebalancing-service" / "account.conf").read_text()
+    secret = access.tokens["prs@pve!cluster"].secret
+    assert f"api_token: prs@pve!cluster={secret}" in text
+    assert secret not in str(made) + home.log("web")
+    assert root.refused("POST", "/account")[:2] == (409, "state")
+    assert "account by root@pam" in home.log("web")
+
+
 def command(home: House, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": f"{BACKEND}:{TESTS}"}
     called = [sys.executable, *home.as_on_node(), "config", *words]

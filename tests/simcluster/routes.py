@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simcluster.world import World
 
-MODULES = ("access_api", "backup_api", "ceph", "cluster_api", "guest_api", "ha_api", "migrate_api", "node_api", "power_api", "storage_api",
-           "task_api")
+MODULES = (
+    "access_api", "account_api", "backup_api", "ceph", "cluster_api", "guest_api", "ha_api", "migrate_api", "node_api", "power_api",
+    "storage_api", "task_api",
+)  # fmt: skip
 
 
 @dataclass

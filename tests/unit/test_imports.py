@@ -44,12 +44,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "engine.loads",
         "engine.rolling", "engine.execution", "engine.drain", "engine.journal", "engine.planning", "engine.waits", "engine.clock",
     ),
+    "helper.root_account": (),
     "helper.root_policy": (),
     "helper.root_request": (),
     "helper.root_hooks": ("helper.root_request",),
     "helper.root_notify": ("helper.root_request",),
     "helper.notify": (),
-    "helper.root": ("helper.root_policy", "helper.root_request"),
+    "helper.root": ("helper.root_account", "helper.root_policy", "helper.root_request"),
     "helper.client": (),
     "helper.hooks": (),
     "helper.cluster_log": (),
@@ -93,7 +94,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "engine": (*GROUND, "config", "planner", "pve"),
     "helper": (*GROUND, "engine"),
     "cli": (*GROUND, "config", "planner", "pve", "engine", "helper", "setup"),
-    "web": (*GROUND, "config", "planner", "pve", "engine", "helper"),
+    "web": (*GROUND, "config", "planner", "pve", "engine", "helper", "setup"),
 }
 # What the ground's own modules may import of it: no arrow runs back up.
 FLOOR: dict[str, tuple[str, ...]] = {
@@ -115,8 +116,9 @@ LIBRARIES = {
 }
 # What runs as root on a node, or decides, keeps away from the rest of the product.
 BARE = {
-    "helper.root": ("helper.root_policy", "helper.root_request"), "helper.root_policy": (), "helper.root_request": (),
-    "helper.root_hooks": ("helper.root_request",), "helper.root_notify": ("helper.root_request",),
+    "helper.root": ("helper.root_account", "helper.root_policy", "helper.root_request"), "helper.root_account": (),
+    "helper.root_policy": (), "helper.root_request": (), "helper.root_hooks": ("helper.root_request",),
+    "helper.root_notify": ("helper.root_request",),
     "planner": ("model", "errors", "similar"),
 }  # fmt: skip
 

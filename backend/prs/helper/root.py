@@ -3,12 +3,13 @@
 `enable NODE`, `disable NODE`: HA maintenance mode, for which Proxmox VE has no REST call (pve-ha-manager HA/CLI/ha_manager.pm).
 `hold NODE JOB SINCE 0|1 HOST USER`, `free NODE JOB`: tell all nodes, by a file below /etc/pve, that a drained node is kept empty.
 `account`: the service's own account, which `setup` has left in /etc/pve/priv for all nodes; `alive`: tell all nodes that this one serves.
+`keep TEXTS`: put a first account there (by node, JSON in base64), where there is none.
 `policy DIGEST TEXT`: write the cluster-wide policy (TEXT in base64) in the place of the version whose SHA-256 is DIGEST;
 `round DIGEST TEXT`: the round of rolling maintenance, in the same way.
 `log ACTION JOB NODE CLIENT yes|no USER`: a line in Proxmox VE's cluster log (pve-cluster PVE/Cluster.pm log_msg), `-` where there is none.
 
 systemd starts it per connection (Accept=yes, StandardInput=socket). Standard library only, and nothing of the service is imported
-but `root_policy` and `root_request`; these, and `root_hooks` in a unit of its own, are all that runs as root.
+but `root_account`, `root_policy` and `root_request`; these, and `root_hooks` in a unit of its own, are all that runs as root.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from prs.helper import root_policy, root_request
+from prs.helper import root_account, root_policy, root_request
 
 LONGEST = 500  # bytes of a request that brings no text
 SECONDS = 30.0
@@ -90,7 +91,7 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
     if asking not in (uid, 0):
         return f"refused: user {asking} may not ask"
     try:
-        line = root_request.line_of(connection, LONGEST, root_policy.WORDS, root_policy.LONGEST)
+        line = root_request.line_of(connection, LONGEST, (*root_policy.WORDS, root_account.WORD), root_policy.LONGEST)
     except OSError:
         return "refused: no request came"
     if found := _LOG.fullmatch(line):
@@ -109,10 +110,13 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
     if found := _FREE.fullmatch(line):
         return _free(places, found[1].decode(), found[2].decode())
     if line == b"account\n":
-        return _account(places)
+        return root_account.give(places.private, places.host)
+    if line.startswith(root_account.WORD):
+        return root_account.keep(line, places.private, places.held / "account", places.nodes)
     if line in (b"alive\n", b"gone\n"):
         return _alive(places, line == b"alive\n")
-    known = "'enable NODE', 'disable NODE', 'hold ...', 'free NODE JOB', 'policy ...', 'round ...', 'log ...', 'account', 'alive', 'gone'"
+    known = "'enable NODE', 'disable NODE', 'hold ...', 'free NODE JOB', 'policy ...', 'round ...', 'log ...', 'account', 'keep ...'"
+    known += ", 'alive', 'gone'"
     return f"refused: only {known} are known"
 
 
@@ -148,18 +152,6 @@ def _turn(place: Path, minute: int, refusal: bool) -> int:
         file.truncate()
         file.write(f"{minute} {lines + passes} {refusals + (refusal and passes)} {left_out + (not passes)}\n")
     return before if passes else -1
-
-
-def _account(places: Places) -> str:
-    """This node's account, else the one for nodes that joined later, as one line of JSON."""
-    for name in (places.host, "account"):
-        try:
-            return f"ok {json.dumps({'text': (places.private / f'{name}.conf').read_text(encoding='utf-8')})}"
-        except FileNotFoundError:
-            continue
-        except (OSError, UnicodeDecodeError) as error:
-            return f"failed: {places.private / name}.conf: {error}"
-    return "ok {}"
 
 
 def _alive(places: Places, alive: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from prs.model import Policy
 from prs.setup.tools import SetupError, Tools
 
 ROLE = "PRS"
@@ -12,6 +13,17 @@ COMMENT = "Proxmox Rebalancing Service"
 
 
 CLUSTER = "cluster"  # the token of all nodes
+
+
+# Without it PVE lists no disks of guests in a storage (pve-storage PVE/API2/Storage/Content.pm), so local disks cannot be levelled.
+DISKS, BRIDGES = "VM.Config.Disk", "SDN.Audit"
+SPACE = "Datastore.AllocateSpace"  # with DISKS, for local disks that land on storages of other names ([storages])
+
+
+def wanted(needed: Iterable[str], policy: Policy) -> list[str]:
+    """The privileges of the role: what is always needed, and what the policy needs beside that."""
+    disks = [DISKS, SPACE] if policy.storages else [DISKS] if policy.method in ("disk", "all") else []
+    return [*needed, BRIDGES, *disks]
 
 
 def token_name(node: str) -> str:

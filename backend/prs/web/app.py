@@ -19,12 +19,12 @@ from prs.web.api.openapi import PREFIX
 from prs.web.api.refusal import Refusal, refusal
 from prs.web.context import Context
 from prs.web.pages import pages
-from prs.web.routes import answers, jobs, metrics, overview, placements, plans, policy, rounds, rules, session, suggestion
+from prs.web.routes import account, answers, jobs, metrics, overview, placements, plans, policy, rounds, rules, session, suggestion
 
 log = logging.getLogger(__name__)
 _ACTIONS = {
     "make_plan_of_caller": "plan", "start_job_of_caller": "start", "change_policy_of_caller": "policy",
-    "apply_suggestion_of_caller": "apply", "dismiss_suggestion_of_caller": "dismiss",
+    "apply_suggestion_of_caller": "apply", "dismiss_suggestion_of_caller": "dismiss", "make_account_of_caller": "account",
     "skip_node_of_round": "skip",
 }  # fmt: skip
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
@@ -35,7 +35,7 @@ def create_app(context: Context) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # no redirects to paths that a caller made up
     api = Blueprint("api", __name__, url_prefix=PREFIX)
-    for routes in (session, overview, plans, placements, jobs, answers, policy, rules, rounds, suggestion, metrics):
+    for routes in (session, overview, plans, placements, jobs, answers, policy, rules, rounds, suggestion, account, metrics):
         routes.add(api, context)
     app.register_blueprint(api)
     app.register_blueprint(pages(context))

@@ -88,6 +88,12 @@ Ext.define('PRS.Panel', {
                     items: [
                         { xtype: 'prsBalancingStrip', reference: 'balancing', flex: 1 },
                         {
+                            xtype: 'prsAccountButton',
+                            reference: 'account',
+                            margin: '0 5',
+                            listeners: { changed: 'onRetry' },
+                        },
+                        {
                             xtype: 'prsPauseMenu',
                             reference: 'pause',
                             hidden: true,

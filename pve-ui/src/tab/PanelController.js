@@ -108,6 +108,7 @@ Ext.define('PRS.PanelController', {
         me.lookup('notices').fill(me.found, me.current.plan, me.trouble);
         let balancing = status && status.balancing;
         me.lookup('balancing').fill(balancing);
+        me.lookup('account').fill(balancing, status && status.may);
         me.lookup('suggestion').fill(balancing, status && status.may);
         // Only who may read the policy is told how automatic balancing stands.
         ['settings', 'rolling'].forEach((name) => me.lookup(name).setHidden(!balancing));

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,11 @@ from prs.errors import LoginFailed, PveError, UsageError
 from prs.pve.check.cluster import NEEDED
 from prs.pve.read.permissions import REBOOT
 from prs.setup import account, alone, conf, firewall, places, shared
+from prs.setup.texts import at, text, texts
 from prs.setup.tools import SetupError, Tools
 from prs.terminal import write
 
 SERVICE = "proxmox-rebalancing-service"
-# Without it PVE lists no disks of guests in a storage (pve-storage PVE/API2/Storage/Content.pm), so local disks cannot be levelled.
-DISKS, BRIDGES = "VM.Config.Disk", "SDN.Audit"
-SPACE = "Datastore.AllocateSpace"  # with DISKS, for local disks that land on storages of other names ([storages])
 
 
 def act(call: Call, tools: Tools | None = None) -> int:
@@ -90,9 +87,9 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
     if settings.endpoint is not None and not mine:
         made = f"{_source(settings)} still names the account {_who(settings.endpoint)}, which setup of an earlier version made"
         yield f"! {made}: it goes before the new one until its lines are taken out"
-    disks = [DISKS, SPACE] if settings.policy.storages else [DISKS] if settings.policy.method in ("disk", "all") else []
+    privileges = account.wanted(NEEDED, settings.policy)
     # The role is one for all nodes: what was asked for on another one stays.
-    yield from account.ensure_role(tools, [*NEEDED, BRIDGES, *disks, *([REBOOT] if call.options.reboot else [])], keep=(REBOOT,))
+    yield from account.ensure_role(tools, [*privileges, *([REBOOT] if call.options.reboot else [])], keep=(REBOOT,))
     yield from account.ensure_user(tools)
 
     def ours() -> Endpoint | None:
@@ -109,9 +106,9 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
         endpoint = Endpoint((), account.USER, token_name=name, token_value=secret)
     yield from account.ensure_grants(tools, name)
     if fresh:
-        endpoint = _at(endpoint, places.places(tools, node))
+        endpoint = at(endpoint, places.places(tools, node))
         yield _write(tools, path, endpoint)
-    elif (kept := shared.texts() if shared.available() else {}) and kept != (wanted := _texts(tools, endpoint, kept)):
+    elif (kept := shared.texts() if shared.available() else {}) and kept != (wanted := texts(tools, endpoint, kept)):
         # A node or an address has come, changed or gone since.
         yield shared.write(wanted)
         endpoint = ours() or endpoint
@@ -139,10 +136,6 @@ def _source(settings: Settings) -> str:
     return next((one.source for one in settings.origins if one.name in ("api_token", "api_user") and one.source != "default"), "")
 
 
-def _at(endpoint: Endpoint, place: places.Place) -> Endpoint:
-    return replace(endpoint, hosts=place.hosts, ca_file=place.ca_file)
-
-
 def _tried(call: Call, endpoint: Endpoint) -> PveError | None:
     """Log in and ask for the version; give what went wrong."""
     try:
@@ -154,23 +147,8 @@ def _tried(call: Call, endpoint: Endpoint) -> PveError | None:
 
 def _write(tools: Tools, path: Path, endpoint: Endpoint) -> str:
     if not shared.available():
-        return f"wrote the account into {conf.write(path, folder_of(path), _text(endpoint))}"
-    return shared.write(_texts(tools, endpoint, {}))
-
-
-def _texts(tools: Tools, endpoint: Endpoint, kept: Mapping[str, str]) -> dict[str, str]:
-    """The account as each node's service reads it; one that does not tell its certificate just now keeps what it has."""
-    found = {shared.EVERY: _text(_at(endpoint, places.common(tools)))}
-    for node in places.nodes(tools):
-        place = places.places(tools, node)
-        found[node] = kept[node] if place.guessed and node in kept else _text(_at(endpoint, place))
-    return found
-
-
-def _text(endpoint: Endpoint) -> str:
-    token = f"{endpoint.user}!{endpoint.token_name}={endpoint.token_value}"
-    values = {"api_host": ",".join(endpoint.hosts), "api_token": token}
-    return conf.text_of(values | ({"ca_file": endpoint.ca_file} if endpoint.ca_file else {}))
+        return f"wrote the account into {conf.write(path, folder_of(path), text(endpoint))}"
+    return shared.write(texts(tools, endpoint, {}))
 
 
 def _remove(tools: Tools, path: Path, settings: Settings, node: str) -> Iterator[str]:

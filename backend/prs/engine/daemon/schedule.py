@@ -78,8 +78,10 @@ class Schedule:
         self._suggested.turn(settings)
         if settings.endpoint is None:
             self._say(f"serving jobs of the web interface; no scheduled runs: {' '.join(settings.missing)}")
-            self._told(leader="", why="", waiting="an account, which `proxmox-rebalancing-service setup` makes on any node", next_run=0.0)
+            self._told(leader="", why="", waiting="an account, which `proxmox-rebalancing-service setup` makes on any node", next_run=0.0,
+                       lacks_account=True)
             return
+        self._told(lacks_account=False)
         last = float(self._journal.note("last_run") or 0)
         asked = self._asked_for(settings, now, last)
         if settings.level == "off" and not asked:

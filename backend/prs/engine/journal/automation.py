@@ -30,6 +30,7 @@ class Automation:
     job: str = ""
     plan: str = ""
     withdrawn: str = ""
+    lacks_account: bool = False
 
 
 @dataclass(frozen=True, slots=True)

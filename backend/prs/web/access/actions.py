@@ -25,6 +25,7 @@ def refusals(rights: Rights) -> dict[str, str]:
         "plan_drain": loads or blind,
         "drain": loads or blind or migrate,
         "maintenance": rights.refusal("Sys.Console"),
+        "make_account": rights.refusal("Permissions.Modify"),
         "cancel_others": rights.refusal("Sys.Modify"),
         "see_all_jobs": rights.refusal("Sys.Audit"),
     }

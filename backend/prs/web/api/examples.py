@@ -140,6 +140,7 @@ ANSWERS: dict[str, Any] = {
         "version": "1.0.0", "node": "pve1", "user": "admin@pve", "token": False, "daemon": True,
         "defaults": {"method": "memory", "spread": 0.05, "containers": False},
         "may": {"plan": _YES, "plan_drain": _YES, "balance": _YES, "drain": _YES, "maintenance": _NO, "see_all_jobs": _YES,
+                "make_account": _YES,
                 "cancel_others": {"allowed": False, "reason": "needs Sys.Modify on /"}},
         "warnings": ["PVE's own auto-rebalance is on: each plan says who balances which guests under HA."],
         "balancing": to_json(Balancing("pve1", "on", "memory", 0.05, False, None, None, 86400.0, Automation(
@@ -159,6 +160,11 @@ ANSWERS: dict[str, Any] = {
     ))], "guests": [to_json(GuestMode(102, "db01", "qemu", "pve1", "ask", "guests"))], "problems": [],
               "may": {"mend": _YES, "write": _YES}},
     "round": _round(), "rounds": {"round": _round(), "problem": ""},
+    "account": {
+        "missing": True, "role": "PRS", "privileges": ["Datastore.Audit", "SDN.Audit", "Sys.Audit", "VM.Audit", "VM.Migrate"],
+        "user": "prs@pve", "token": "prs@pve!cluster", "folder": "/etc/pve/priv/proxmox-rebalancing-service", "may": {"make": _YES},
+    },
+    "account_made": {"changes": ["created role PRS with VM.Audit", "created user prs@pve, which has no password"]},
     "dismissed": {"plan": "0123456789ab", "dismissed": True},
     "released": {"node": "pve1", "released": True, "message": ""},
     "maintenance": {"node": "pve1", "enabled": True, "message": "The HA manager will put pve1 into maintenance within about 20 seconds."},

@@ -27,7 +27,7 @@ COMMON = {
 # What a call gives that may take longer than it waits: a change, and through PVE's own port what only reads as well.
 _LONG: Schema = {"anyOf": [ref(name) for name in (
     "Plan", "Placement", "Job", "Released", "Maintenance", "Status", "Cluster", "ClusterPolicy", "Rules",
-    "Jobs", "Dismissed", "Round", "RoundState",
+    "Jobs", "Dismissed", "AccountMade", "Round", "RoundState",
 )]}  # fmt: skip
 OPEN = {"400", "403", "404", "405", "413", "415", "429", "500", "502"}
 
@@ -113,6 +113,12 @@ def _paths() -> dict[str, Any]:
                                             {"409": f"{drift['409']}, or it waits no longer (gone)"}, status="201")},
         "/suggestion/dismiss": {"post": _call("Take the suggested plan away; needs Sys.Modify on /.", ref("Dismissed"), "dismissed",
                                               ref("SuggestionRequest"), [scope], {"409": "it waits no longer (code gone)"})},
+        "/account": {
+            "get": _call("The service's own account, as it would be made; needs Sys.Audit on /.", ref("Account"), "account"),
+            "post": _call("Make it with the caller's own rights and give it to all nodes; needs Permissions.Modify on /.",
+                          ref("AccountMade"), "account_made", status="201",
+                          extra={"409": "there is one (state), PVE refuses a part (account), or root's helper cannot keep it (helper)"}),
+        },
         "/placements": {"post": _call("Where guests should go; nothing moves.", ref("Placement"), "placement", ref("PlacementRequest"),
                                       extra=sense)},
         "/jobs": {

@@ -152,7 +152,7 @@ def _requests() -> dict[str, Schema]:
 
 
 def _status() -> dict[str, Schema]:
-    actions = ("plan", "plan_drain", "balance", "drain", "maintenance", "cancel_others", "see_all_jobs")
+    actions = ("plan", "plan_drain", "balance", "drain", "maintenance", "make_account", "cancel_others", "see_all_jobs")
     return {
         "Right": record("Whether the caller may do it, and in words why not.", allowed=FLAG, reason=TEXT),
         "Status": record(
@@ -303,6 +303,12 @@ def _rest() -> dict[str, Schema]:
         "Realm": record("A realm to log in to.", realm=TEXT, comment=TEXT, default=FLAG, tfa=TEXT),
         "Realms": listing(ref("Realm")),
         "Login": login,
+        "Account": record(
+            "The service's own account, as it would be made; `missing`: there is none.",
+            missing=FLAG, role=TEXT, privileges=TEXTS, user=TEXT, token=TEXT, folder=TEXT,
+            may=record("What the caller may do.", make=ref("Right")),
+        ),
+        "AccountMade": record("What was done, one sentence each.", changes=TEXTS),
         "Dismissed": record("The plan is not suggested any more.", plan=ID, dismissed=FLAG),
         "Released": record("The node gets guests again; the message is about hosts not told yet.", node=TEXT, released=FLAG, message=TEXT),
         "Maintenance": record("What the HA manager was told.", node=TEXT, enabled=FLAG, message=TEXT),

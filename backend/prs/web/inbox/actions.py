@@ -21,6 +21,7 @@ ARGUMENTS: dict[str, Schema] = {
     "steer": record("Steer a job.", ("abort",), job=ID, verb=_VERB, abort=FLAG),
     "apply": ref("SuggestionRequest"),
     "dismiss": ref("SuggestionRequest"),
+    "account": record("Make the account."),
     "undo": record("Plan the way back.", job=ID),
     "release": record("End a hold.", node=NODE),
     "policy": ref("PolicyRequest"),
@@ -41,6 +42,8 @@ def work_of(name: str) -> Work:
         from prs.web.inbox.suggestions import apply_suggestion as work
     elif name == "dismiss":
         from prs.web.inbox.suggestions import dismiss_suggestion as work
+    elif name == "account":
+        from prs.web.inbox.account import make_account as work
     elif name == "steer":
         from prs.web.inbox.jobs import steer as work
     elif name == "undo":
