@@ -15,9 +15,9 @@ HERE = Path(__file__).parent
 
 @pytest.mark.skipif(os.getuid() != 0 or not Path("/proc/net/if_inet6").exists(), reason="needs root and IPv6")
 def test_guesses_and_connections_are_counted_by_network(tmp_path: Path) -> None:
-    """`unshare` is part of every Debian (util-linux)."""
+    """`unshare` is part of every Debian (util-linux); with users of its own, as root of a container may not set up a network."""
     paths = {"PYTHONPATH": f"{HERE.parents[1] / 'backend'}:{HERE.parent}"}
-    line = ["unshare", "--net", sys.executable, str(HERE / "ipv6_clients.py"), str(tmp_path / "home")]
+    line = ["unshare", "--user", "--map-root-user", "--net", sys.executable, str(HERE / "ipv6_clients.py"), str(tmp_path / "home")]
     done = subprocess.run(line, env={**os.environ, **paths}, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     seen = json.loads(done.stdout)
