@@ -177,9 +177,9 @@ def _node(row: Row, status: Row, version: str, member: bool) -> Node:
 
 
 def _impossible(row: Row) -> bool:
-    """True when a node uses more than it has; a little over is rounding."""
+    """True for figures far above what a node has; a little over may be a moment between two readings."""
     used, memory, share = whole(row, "mem"), whole(row, "maxmem"), number(row, "cpu") or 0.0
-    return bool(memory and used > memory * 1.01) or share > MOST_SHARE
+    return bool(memory and used > 2 * memory) or share > MOST_SHARE
 
 
 def sample(row: Row) -> Sample | None:
