@@ -91,6 +91,7 @@ def test_bring_back_leaves_alone_what_others_have_moved_and_what_no_longer_fits(
     other = {"pve2": "pve3", "pve3": "pve2"}
     world.life.move(104, other[where[104]])
     world.life.vanish(105)
+    world.guests[101].memory_max = 64 * GiB
     world.life.load(101, 60 * GiB)
     world.clock.sleep(1800)
     _, plan, _ = plan_release(drive.api, drive.holds, drive.journal.held()["pve1"], drive.clock.time())

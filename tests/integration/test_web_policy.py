@@ -104,7 +104,7 @@ def test_the_account_is_made_by_whoever_may_and_only_once(home: House) -> None:
     auditor, root, access = home.log_in("audit@pve"), home.log_in("root@pam"), home.server.world.access
     for node in home.server.world.nodes:  # as pmxcfs has one for each
         (home.pve / "nodes" / node).mkdir(exist_ok=True)
-    (home.pve / "priv").mkdir()
+    (home.pve / "priv").mkdir(exist_ok=True)
     shown = auditor.get("/account")
     assert (shown["token"], shown["may"]["make"]["reason"]) == ("prs@pve!cluster", "needs Permissions.Modify on /")
     assert {"VM.Audit", "VM.Migrate", "Sys.Audit", "Datastore.Audit"} <= set(shown["privileges"])
