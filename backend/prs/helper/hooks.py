@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from prs.engine.rolling.hooks import Hook, HookState, Stage
 from prs.errors import HelperError
 
 SOCKET = Path("/run/prs-hook.sock")  # where the package has root listen
+FOLDER = Path("/etc/proxmox-rebalancing-service/hooks.d")
 LONGEST = 64 * 1024  # bytes of an answer
 LOOK = 0.5  # seconds between two looks whether the user wants an end
 PATIENCE = 60.0  # seconds for an answer that needs no hook to run
 
 
-def hook_troubles(place: Path) -> dict[str, str]:
+def hook_troubles(place: Path, folder: Path = FOLDER) -> dict[str, str]:
     """Of each hook that there is what speaks against running it, "" for nothing; empty where nobody runs hooks. HelperError."""
     end = time.monotonic() + PATIENCE
-    found = _ask(place, "hooks", lambda: time.monotonic() > end)
+    found = _ask(place, folder, "hooks", lambda: time.monotonic() > end)
     return {str(stage): str(words) for stage, words in (found or {}).items()}
 
 
-def run_hook(place: Path, stage: Stage, node: str, stopped: Callable[[], bool]) -> Hook | None:
+def run_hook(place: Path, stage: Stage, node: str, stopped: Callable[[], bool], folder: Path = FOLDER) -> Hook | None:
     """Run it to its end; None where there is no such hook, or no helper as on a machine that is no node. HelperError.
 
     It is ended when `stopped` says so, and when this process dies: then root sees that nobody waits for it any more.
     """
     began = time.monotonic()
-    found = _ask(place, f"hook {stage} {node}", stopped)
+    found = _ask(place, folder, f"hook {stage} {node}", stopped)
     if found is None:
         return Hook(stage, "stopped", seconds=round(time.monotonic() - began, 1))
     if not found.get("found"):
@@ -44,15 +46,17 @@ def run_hook(place: Path, stage: Stage, node: str, stopped: Callable[[], bool]) 
     )
 
 
-def _ask(place: Path, request: str, stopped: Callable[[], bool]) -> dict[str, Any] | None:
-    """The answer, {} where there is no helper, None when the wait was stopped. HelperError."""
+def _ask(place: Path, folder: Path, request: str, stopped: Callable[[], bool]) -> dict[str, Any] | None:
+    """The answer, {} where there are neither helper nor hooks, None when the wait was stopped. HelperError."""
     if not place.exists():
+        if found := [stage for stage in get_args(Stage) if os.path.lexists(folder / stage)]:
+            raise HelperError(f"{folder} has hooks ({', '.join(found)}), and nothing runs them here: is prs-hook.socket stopped?")
         return {}
     answer = b""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.connect(str(place))
             connection.settimeout(LOOK)
+            connection.connect(str(place))
             connection.sendall(f"{request}\n".encode())
             while not answer.endswith(b"\n") and len(answer) < LONGEST:
                 with suppress(TimeoutError):

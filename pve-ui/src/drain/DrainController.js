@@ -80,7 +80,7 @@ Ext.define('PRS.DrainController', {
         }
     },
 
-    // What can be ticked, and what is ticked at first.
+    // What can be ticked, and what is ticked at first: not over what somebody has ticked while the service had not answered yet.
     offer: function () {
         let me = this;
         let node = me.node();
@@ -91,8 +91,13 @@ Ext.define('PRS.DrainController', {
         let maintenance = me.lookup('maintenance');
         maintenance.setDisabled(!right.allowed);
         maintenance.el.set({ 'data-qtip': PRS.Format.esc(right.reason) });
-        maintenance.setValue(right.allowed);
-        me.lookup('containers').setValue(me.status.defaults.containers);
+        if (!right.allowed || !maintenance.isDirty()) {
+            maintenance.setValue(right.allowed);
+        }
+        let containers = me.lookup('containers');
+        if (!containers.isDirty()) {
+            containers.setValue(me.status.defaults.containers);
+        }
     },
 
     onRetry: function () {
@@ -156,8 +161,8 @@ Ext.define('PRS.DrainController', {
         let me = this;
         let before = new Map(me.targets);
         me.targets.set(guest.vmid, node);
-        await me.replan();
-        let stuck = me.plan && me.plan.blockers.find((one) => one.vmid === guest.vmid);
+        let plan = await me.replan();
+        let stuck = plan && plan.blockers.find((one) => one.vmid === guest.vmid);
         if (stuck && !me.destroyed) {
             me.targets = before;
             Ext.Msg.alert(gettext('Error'), PRS.Format.esc(stuck.reason));
@@ -165,7 +170,7 @@ Ext.define('PRS.DrainController', {
         }
     },
 
-    // Only the answer to the newest question counts.
+    // Only the answer to the newest question counts, and is given.
     replan: async function () {
         let me = this;
         let mine = (me.question = (me.question || 0) + 1);
@@ -176,6 +181,7 @@ Ext.define('PRS.DrainController', {
             let plan = await PRS.Api.post('/plans', body);
             if (!me.destroyed && mine === me.question) {
                 me.showPlan(plan);
+                return plan;
             }
         } catch (err) {
             if (mine === me.question) {

@@ -63,6 +63,10 @@ def test_where_there_is_no_hook_or_nobody_to_run_it(house: HookHouse, tmp_path: 
     assert hook_troubles(house.socket) == {}
     assert run_hook(tmp_path / "none", "before-drain", "pve1", lambda: False) is None
     assert hook_troubles(tmp_path / "none") == {}
+    (tmp_path / "before-reboot").symlink_to("gone")
+    for ask in (hook_troubles, lambda place, folder: run_hook(place, "before-drain", "pve1", lambda: False, folder)):
+        with pytest.raises(HelperError, match=r"has hooks \(before-reboot\), and nothing runs them here"):
+            ask(tmp_path / "none", tmp_path)
 
 
 def gone(pid: int) -> bool:
