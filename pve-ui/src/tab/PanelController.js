@@ -12,7 +12,7 @@ Ext.define('PRS.PanelController', {
         me.memory = memory;
         me.found = Ext.create('PRS.Readings', {
             memory: me.memory,
-            read: (name, ended) => me.onRead(ended),
+            read: (name, ended) => me.gone() || me.onRead(ended),
         });
         me.current = Ext.create('PRS.CurrentPlan', {
             memory: me.memory,
