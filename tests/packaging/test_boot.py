@@ -190,6 +190,7 @@ def test_notifications(node: Node) -> None:
     machine.run(f"touch {templates}/vzdump-body.txt.hbs")
     assert machine.run(ask % ("prs", "prs", "tell yes failed 0123456789ab - 1 3")) == "ok failed notified\n"
     assert json.loads(machine.run("cat /run/notified"))["fields"]["type"] == "rebalancing"
+    machine.run(f"rm {templates}/vzdump-body.txt.hbs")  # Proxmox VE's own, which is not there otherwise
     assert "err <prs> rebalancing: job 0123456789ab failed: 1 of 3 migrations are done (prs)" in machine.run("cat /run/cluster.log")
     assert machine.run(ask % ("prs", "prs", "tell yes mine - - 0 0")).startswith("refused")
     assert "Permission denied" in machine.try_run(ask % ("nobody", "nogroup", "tell yes done - - 0 0"))[1]
@@ -246,8 +247,8 @@ def test_drain(node: Node) -> None:
     machine = node.machine
     node.drain("pve1")
     output = node.drained("pve1")
-    assert "drain" in (told := machine.run("tail -n 1 /run/cluster.log")), told
-    assert "node pve1 by " in told
+    told = machine.run("grep -F 'node pve1 by ' /run/cluster.log")
+    assert "drain" in told
     assert "from local: allowed" in told
     assert "The service of this host carries the plan out" in output
     assert not node.world.on("pve1")
