@@ -69,31 +69,33 @@ class Side:
         use = [self.load[node] / self.total[node] for node in self.nodes]
         return max(use) - min(use) <= self.width
 
-    def need(self, number: int) -> float:
-        """Least seconds in which the units left bring all nodes into the slice's range; infinite when they cannot.
+    def beyond(self, number: int, room: float) -> bool:
+        """True when the units left need at least `room` seconds to bring all nodes into the slice's range, or cannot.
 
         What leaves different nodes is different units, and so is what arrives at different nodes.
         """
-        load, on, every, start = self.load, self.on, self.any, self.start[number]
-        over = under = 0.0
-        leave = arrive = 0
+        load, on, start, price, overhead = self.load, self.on, self.start[number], self.price[number], self.overhead
+        if room <= 0.0:
+            return True
+        over, leave = 0.0, 0
         for node, most in self.most:
-            amount = (load[node] - most) * (1 - EXACT)
-            if amount > 0:
+            if load[node] > most:
+                amount = (load[node] - most) * (1 - EXACT)
                 sums, first = on[node], start[node]
                 place = bisect_left(sums, sums[first] + amount, first)
-                if place == len(sums):
-                    return UNLIMITED
                 leave, over = leave + place - first, over + amount
-        first = number if self.exact else 0
+                if place == len(sums) or overhead * leave + over * price >= room:
+                    return True
+        every, first = self.any, number if self.exact else 0
+        under, arrive = 0.0, 0
         for node, least in self.least:
-            amount = (least - load[node]) * (1 - EXACT)
-            if amount > 0:
+            if load[node] < least:
+                amount = (least - load[node]) * (1 - EXACT)
                 place = bisect_left(every, every[first] + amount, first)
-                if place == len(every):
-                    return UNLIMITED
                 arrive, under = arrive + place - first, under + amount
-        return max(self.overhead * leave + over * self.price[number], self.overhead * arrive + under * self.price[number])
+                if place == len(every) or overhead * arrive + under * price >= room:
+                    return True
+        return False
 
 
 class Exact:
@@ -155,7 +157,7 @@ class Exact:
         for number in range(first, len(self.units)):
             self.visits -= 1
             limit = self.cost * (1 - EXACT)
-            if self.visits <= 0 or any(paid + side.need(number) >= limit for side in self.sides):
+            if self.visits <= 0 or any(side.beyond(number, limit - paid) for side in self.sides):
                 return
             unit = self.units[number]
             item = self.problem.units[unit]
