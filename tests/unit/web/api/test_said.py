@@ -16,6 +16,7 @@ from prs.errors import JobConflict
 from prs.model import Plan, Policy
 from prs.planner.plan import plan_balance, plan_day, plan_drain
 from prs.planner.supposed import Suppose, supposed
+from prs.pve.read.resources import UNLISTED, UNTRUE
 from prs.web.api.said import FIELDS, KINDS, code_of, said
 from prs.web.api.sentences import SENTENCES
 from unit.planner.test_coming_day import scene
@@ -81,6 +82,26 @@ def test_plans_of_every_kind_say_nothing_that_is_not_coded(seed: int) -> None:
     then = supposed(cluster, Suppose(((64 * 2**30, 16.0),), 1.5, "n1")).problems
     said_there = [text for plan in plans for text in words_of(plan) if text]
     assert [text for text in (*said_there, *then) if code_of(text) is None] == []
+
+
+@pytest.mark.parametrize("problem", [UNLISTED, UNTRUE, "PVE shows no load of it (reading it needs Sys.Audit on the node)"])
+def test_why_a_node_or_a_guest_is_not_used_is_coded(problem: str) -> None:
+    for text in (f"Node pve2: {problem}.", f"pve2 is excluded: {problem}", f"its node pve2 is left alone: {problem}",
+                 f"its load is not known: {problem}", f"its state is not known: {problem}",
+                 f"Nothing can be levelled: fewer than two nodes can take part. Left out: pve2 ({problem})."):
+        assert code_of(text), text
+
+
+@pytest.mark.parametrize("also", ["", " 102 (b) cannot leave (is locked (backup))."])
+@pytest.mark.parametrize("why", [
+    "No way was found to empty pve1: no place was found for 100 (a), 101.",
+    "pve1 cannot be emptied, which is proven impossible: there is no place for 100 (a): all that have to leave need 9.0 cores of CPU, "
+    "and 8.0 are free on the other nodes together.",
+    "pve1 cannot be emptied, which is proven impossible with all rules kept: there is no place for 100 (a) and 101 (b): all that have to "
+    "leave need 9.0 GiB of assigned memory, and 8.0 GiB are free on the other nodes together.",
+])  # fmt: skip
+def test_why_a_drain_is_refused_is_coded_whatever_else_is_said_with_it(why: str, also: str) -> None:
+    assert code_of(f"{why}{also} Nothing is moved.")
 
 
 @pytest.mark.parametrize("state", get_args(JobState))
