@@ -32,7 +32,7 @@ def test_a_round_is_shown_and_steered_by_clicks(visit: VisitPve, stage: Stage, p
     sees(page, "There was no rolling maintenance yet")
     assert disabled(page, "Stop")
     begun(stage, "a")
-    sees(page, r"The round of root@pam is paused; pve1 carries it\. 0 of 2 nodes done")
+    sees(page, r"The round of root@pam is paused; pve1 carries it\. Nodes done: 0 of 2")
     assert [row[:2] for row in shown(page, "prsRoundGrid")] == [["pve2", "Waiting"], ["pve3", "Waiting"]]
     assert tooltip(page, "Pause after this node") == "the round is paused already"
     assert tooltip(page, "Skip node") == "Choose a node first."

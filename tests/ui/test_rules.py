@@ -14,7 +14,7 @@ def test_broken_rules_are_named_and_mended_alone(visit: VisitPve, stage: Stage, 
     page = visit().page
     shown(page, "prsNodesGrid")
     click(page, "Rules")
-    sees(page, r"1 rules: 0 broken")
+    sees(page, r"1 rule: 0 broken")
     found = shown(page, "prsRulesGrid")
     assert [row[:4] for row in found] == [["Kept", APART, "Tag", "Apart"]]
     assert disabled(page, "Mend")
@@ -24,7 +24,7 @@ def test_broken_rules_are_named_and_mended_alone(visit: VisitPve, stage: Stage, 
 
     def broken() -> bool:
         click(page, "Rules")
-        sees(page, r"1 rules: \d broken")
+        sees(page, r"1 rule: \d broken")
         if "1 broken" in words_of(page):
             return True
         click(page, "Close")

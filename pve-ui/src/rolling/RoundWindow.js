@@ -1,23 +1,15 @@
 // The cluster's round of rolling maintenance, as every node tells it: how far each node is; pause, resume, stop, skip a node.
 Ext.define('PRS.RoundWindow', {
-    extend: 'Ext.window.Window',
+    extend: 'PRS.NoticeWindow',
     xtype: 'prsRoundWindow',
 
-    plugins: [{ ptype: 'prsaccessible' }],
     title: gettext('Rolling maintenance'),
     iconCls: 'fa fa-wrench',
-    modal: true,
-    constrain: true,
-    layout: { type: 'vbox', align: 'stretch' },
-
-    listeners: { afterrender: 'onShow' },
+    wide: 900,
+    high: 460,
 
     controller: {
-        xclass: 'Ext.app.ViewController',
-
-        init: function (view) {
-            PRS.Format.within(view, 900, 460);
-        },
+        xclass: 'PRS.NoticeController',
 
         onShow: function () {
             this.say(PRS.Format.busy(gettext('Reading the round')));
@@ -136,25 +128,9 @@ Ext.define('PRS.RoundWindow', {
                 PRS.Api.alert(err);
             }
         },
-
-        say: function (html) {
-            PRS.Format.html(this.lookup('notice'), html);
-        },
-
-        onClose: function () {
-            this.getView().close();
-        },
     },
 
     items: [
-        {
-            xtype: 'component',
-            reference: 'notice',
-            padding: 10,
-            maxHeight: 140,
-            scrollable: 'y',
-            autoEl: { tag: 'div', role: 'status', 'aria-live': 'polite' },
-        },
         {
             xtype: 'prsRoundGrid',
             reference: 'nodes',

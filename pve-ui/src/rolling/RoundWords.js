@@ -6,7 +6,7 @@ Ext.define('PRS.RoundWords', {
     state: function (round) {
         let over = round.turns.filter((turn) => turn.stage === 'done').length;
         let head = this.head(round);
-        let count = Ext.String.format(gettext('{0} of {1} nodes done'), over, round.turns.length);
+        let count = Ext.String.format(gettext('Nodes done: {0} of {1}'), over, round.turns.length);
         let look = { failed: 'bad', done: 'good' }[round.state] || 'warning';
         let line = `${head} ${count}.`;
         let lines = [

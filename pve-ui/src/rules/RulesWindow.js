@@ -1,26 +1,18 @@
 // Every rule that binds guests, a plan that repairs the broken ones and nothing else, and how each guest may be moved.
 Ext.define('PRS.RulesWindow', {
-    extend: 'Ext.window.Window',
+    extend: 'PRS.NoticeWindow',
     xtype: 'prsRulesWindow',
 
-    plugins: [{ ptype: 'prsaccessible' }],
     title: gettext('Rules'),
     iconCls: 'fa fa-gavel',
-    modal: true,
-    constrain: true,
-    layout: { type: 'vbox', align: 'stretch' },
+    wide: 1060,
+    high: 600,
 
     // Of a guest, from its own menu: {vmid, ...} as in PVE's tree.
     guest: undefined,
 
-    listeners: { afterrender: 'onShow' },
-
     controller: {
-        xclass: 'Ext.app.ViewController',
-
-        init: function (view) {
-            PRS.Format.within(view, 1060, 600);
-        },
+        xclass: 'PRS.NoticeController',
 
         onShow: async function () {
             let me = this;
@@ -56,8 +48,8 @@ Ext.define('PRS.RulesWindow', {
             let count = (state) => found.rules.filter((rule) => rule.state === state).length;
             let broken = count('broken');
             let words = Ext.String.format(
-                gettext('{0} rules: {1} broken, {2} that cannot be met'),
-                found.rules.length,
+                gettext('{0}: {1} broken, {2} that cannot be met'),
+                PRS.Format.count(found.rules.length, gettext('{0} rule'), gettext('{0} rules')),
                 broken,
                 count('unmet'),
             );
@@ -96,31 +88,9 @@ Ext.define('PRS.RulesWindow', {
                 button.setDisabled(false);
             }
         },
-
-        failed: function (err) {
-            if (!this.destroyed) {
-                this.say(PRS.Format.icon('times-circle', 'critical') + PRS.Api.words(err));
-            }
-        },
-
-        say: function (html) {
-            PRS.Format.html(this.lookup('notice'), html);
-        },
-
-        onClose: function () {
-            this.getView().close();
-        },
     },
 
     items: [
-        {
-            xtype: 'component',
-            reference: 'notice',
-            padding: 10,
-            maxHeight: 160,
-            scrollable: 'y',
-            autoEl: { tag: 'div', role: 'status', 'aria-live': 'polite' },
-        },
         {
             xtype: 'tabpanel',
             reference: 'tabs',

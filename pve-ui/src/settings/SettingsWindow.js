@@ -1,23 +1,15 @@
 // The settings of the whole cluster: read by auditors, saved by whoever may change the cluster, against the version that was read.
 Ext.define('PRS.SettingsWindow', {
-    extend: 'Ext.window.Window',
+    extend: 'PRS.NoticeWindow',
     xtype: 'prsSettingsWindow',
 
-    plugins: [{ ptype: 'prsaccessible' }],
     title: gettext('Settings of automatic balancing'),
     iconCls: 'fa fa-cog',
-    modal: true,
-    constrain: true,
-    layout: { type: 'vbox', align: 'stretch' },
-
-    listeners: { afterrender: 'onShow' },
+    wide: 720,
+    high: 620,
 
     controller: {
-        xclass: 'Ext.app.ViewController',
-
-        init: function (view) {
-            PRS.Format.within(view, 720, 620);
-        },
+        xclass: 'PRS.NoticeController',
 
         onShow: async function () {
             let me = this;
@@ -196,33 +188,9 @@ Ext.define('PRS.SettingsWindow', {
             me.say(lines.join('<br>'));
             PRS.Format.gate(me.lookup('save'), may.write);
         },
-
-        failed: function (err) {
-            if (!this.destroyed) {
-                this.say(PRS.Format.icon('times-circle', 'critical') + PRS.Api.words(err));
-            }
-        },
-
-        say: function (html) {
-            let box = this.lookup('notice');
-            box.setHidden(!html);
-            PRS.Format.html(box, html);
-        },
-
-        onClose: function () {
-            this.getView().close();
-        },
     },
 
     items: [
-        {
-            xtype: 'component',
-            reference: 'notice',
-            padding: 10,
-            maxHeight: 160,
-            scrollable: 'y',
-            autoEl: { tag: 'div', role: 'status', 'aria-live': 'polite' },
-        },
         {
             xtype: 'form',
             reference: 'form',

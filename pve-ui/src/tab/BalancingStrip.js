@@ -63,7 +63,13 @@ Ext.define('PRS.BalancingStrip', {
         let method = PRS.Format.method(found.method) || found.method;
         let parts = [method, PRS.Format.percent(found.spread)];
         if (found.max_moves) {
-            parts.push(Ext.String.format(gettext('{0} migrations at most'), found.max_moves));
+            parts.push(
+                PRS.Format.count(
+                    found.max_moves,
+                    gettext('{0} migration at most'),
+                    gettext('{0} migrations at most'),
+                ),
+            );
         }
         if (found.max_bytes) {
             parts.push(PRS.Format.size(found.max_bytes));
