@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import socket
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from prs.engine.daemon.systemd import Notifier
 from prs.engine.drain.shared_holds import FOLDER, SharedHolds
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.journal import Journal
+from prs.engine.rolling.hooks import Hook, RunHook, Stage, no_hooks
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round, RoundOptions, Verb, asked, begin
 from prs.errors import HelperError, RoundChanged
@@ -59,6 +61,9 @@ class Cluster:
         self.off = set[str]()  # nodes whose service does not run though the node does
         self.before = self.places
         self.written = 0
+        self.hook: RunHook = no_hooks
+        self.ran: list[tuple[str, str, str]] = []  # the hooks that were begun: host, stage, node
+        self.hangs = False  # a hook that runs is not waited for
 
     @property
     def places(self) -> dict[int, str]:
@@ -127,9 +132,13 @@ class Cluster:
                             policy=Policy(containers=True))  # fmt: skip
         holds = SharedHolds(self.pve / FOLDER, name, partial(self._list, name, True), partial(self._list, name, False))
         around = Host(lambda: settings, lambda endpoint: InProcessApi(self.world, "root@pam", name), name, self.world.ha_maintenance, holds,
-                      alive=lambda now: self.alive(), shared_round=self.shared(name))  # fmt: skip
+                      alive=lambda now: self.alive(), shared_round=self.shared(name), hook=partial(self._hooked, name))  # fmt: skip
         host.service = Service(around, settings, host.journal, self.clock, Notifier({}))  # type: ignore[arg-type]
         return host.service
+
+    def _hooked(self, host: str, stage: Stage, node: str, stopped: Callable[[], bool]) -> Hook | None:
+        self.ran.append((host, stage, node))
+        return self.hook(stage, node, stopped)
 
     def alive(self) -> set[str]:
         """The nodes whose service gives signs."""
@@ -148,6 +157,10 @@ class Cluster:
                 host.service = None
                 continue
             (host.service or self.service(name)).turn()
+            end = time.monotonic() + 60
+            while not self.hangs and host.service is not None and host.service._carrier._hooks.busy:
+                assert time.monotonic() < end, "a hook that does not end"
+                time.sleep(0.001)
         self.clock.sleep(5.0)
 
     def finish(self, hours: float = 6.0) -> Round:

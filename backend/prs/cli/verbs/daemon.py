@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+from functools import partial
 from pathlib import Path
 
 from prs.cli import exits
@@ -21,7 +22,7 @@ from prs.engine.execution.executor import TICK
 from prs.engine.journal.lock import SERVICE, ExecutorLock
 from prs.engine.journal.ownership import become_owner
 from prs.errors import JournalError
-from prs.helper import client, notify
+from prs.helper import client, hooks, notify
 from prs.helper.cluster_log import tell_cluster
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def act(call: Call) -> int:
             load, call.connect, name, SWITCH, shared_holds_here(), lambda: signs(latest[0], client.PVE, clock.monotonic()),
             lambda now: client.alive_nodes(client.PVE, now), lambda alive: client.tell_alive(client.SOCKET, alive),
             client.shared_round(client.PVE, client.SOCKET),
-            lambda notice, wanted: notify.send(notify.SOCKET, notice, wanted),
+            lambda notice, wanted: notify.send(notify.SOCKET, notice, wanted), partial(hooks.run_hook, hooks.SOCKET),
         )  # fmt: skip
         with journal_of(settings) as journal:
             service = Service(host, settings, journal, clock, notifier)

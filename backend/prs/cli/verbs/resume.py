@@ -5,7 +5,7 @@ from __future__ import annotations
 from prs.cli import exits
 from prs.cli.call import Call
 from prs.cli.carry_out import Worker, exit_of
-from prs.cli.verbs import rolling
+from prs.cli.verbs import rolling, service_round
 from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.journal.jobs import Job
@@ -13,6 +13,7 @@ from prs.engine.journal.lock import ExecutorLock
 from prs.engine.planning import PlanRequest
 from prs.engine.rolling.runs import RollingRuns
 from prs.errors import PlanError
+from prs.helper.client import PVE, SOCKET, shared_round
 
 
 def act(call: Call) -> int:
@@ -22,6 +23,8 @@ def act(call: Call) -> int:
     run = RollingRuns(worker.journal).latest()
     if run is not None and run.state == "running" and not call.options.job:
         return rolling.go_on(call, settings, worker)
+    if not call.options.job and (code := service_round.resume(call, worker, shared_round(PVE, SOCKET))) is not None:
+        return code
     with ExecutorLock(settings.state_dir, call.options.verb) as lock:
         jobs = _left(worker, call.options.job)
         for job in jobs:

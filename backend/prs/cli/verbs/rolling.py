@@ -108,10 +108,10 @@ def _tell(call: Call, settings: Settings, rolling_run: RollingRun) -> int:
 def _shared(lock: ExecutorLock, policy: Policy) -> SharedRound | None:
     """Where a round of the services is written; None where the service does not run.
 
-    What a round of the services does not know is left to this command: a site's hooks, and guests that are shut down.
+    What a round of the services does not know is left to this command: guests that are shut down.
     """
     served = not lock.taken and lock.holder.service and not policy.rides
-    return shared_round(PVE, SOCKET) if served and not hook_troubles(hooks.SOCKET) else None
+    return shared_round(PVE, SOCKET) if served else None
 
 
 def _check(worker: Worker, nodes: Sequence[str], served: bool) -> None:

@@ -17,7 +17,9 @@ from prs.engine.clock import SystemClock
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round, RoundOptions, asked, begin
 from prs.errors import PlanError, PrsError, RoundChanged, RoundUnknown
+from prs.helper import hooks
 from prs.helper.client import SOCKET
+from prs.helper.hooks import hook_troubles
 
 LOOK = 2.0  # seconds between two looks at the round
 TRIES = 5  # to write a request, while the carrier writes as well
@@ -29,11 +31,26 @@ def act(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str], sh
     known = shared.read()
     if known is not None and known.open:
         raise PlanError(f"rolling maintenance is under way already: round {known.id} of {known.user}, carried by {known.holder}")
-    host, options = socket.gethostname().split(".")[0], RoundOptions(maintenance=SOCKET.exists())
+    stages = tuple(hook_troubles(hooks.SOCKET))
+    host, options = socket.gethostname().split(".")[0], RoundOptions(hooks=bool(stages), stages=stages, maintenance=SOCKET.exists())
     one = begin(secrets.token_hex(6), worker.api.user, nodes, settings.policy, options, host, time.time())
     shared.put(one)
     call.note("rolling", one.id, " ".join(nodes))
     worker.say(f"The services of the nodes carry round {one.id} out; Ctrl-C stops it, a second time leaves it to them.\n\n")
+    return _shown(call, worker, shared, one)
+
+
+def resume(call: Call, worker: Worker, shared: SharedRound | None) -> int | None:
+    """Let the services' round that rests go on, and follow it; None where none rests. PrsError."""
+    one = shared.read() if shared else None
+    if shared is None or one is None or one.turn is None or not (one.paused or one.turn.step == "by-hand"):
+        return None
+    one = shared.put(asked(one, "resume", "", time.time()))
+    worker.say(f"Round {one.id} of the services goes on; Ctrl-C stops it, a second time leaves it to them.\n\n")
+    return _shown(call, worker, shared, one)
+
+
+def _shown(call: Call, worker: Worker, shared: SharedRound, one: Round) -> int:
     one = _follow(worker, shared, one)
     if call.json:
         call.print_json({"round": to_json(one)})

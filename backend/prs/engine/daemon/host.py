@@ -10,6 +10,7 @@ from prs.endpoint import Endpoint
 from prs.engine.daemon.notices import Send
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.shared_holds import SharedHolds
+from prs.engine.rolling.hooks import RunHook, no_hooks
 from prs.engine.rolling.shared_round import SharedRound
 from prs.pve.api import Api
 
@@ -28,3 +29,4 @@ class Host:
     tell_alive: Callable[[bool], None] = lambda alive: None  # tells the other nodes of this service; HelperError
     shared_round: SharedRound | None = None  # the cluster's round of rolling maintenance; None outside the cluster
     notify: Send = lambda notice, wanted: None  # tells the administrator
+    hook: RunHook = no_hooks  # runs the site's hooks around a node's maintenance

@@ -49,7 +49,7 @@ class Service:
         self._recorder = Recorder(memory, clock, self._connect, lambda api: self._schedule.leading(api))
         self._holds = Holds(journal, clock, host.shared_holds)
         self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._calm)
-        self._carrier = Carrier(host.shared_round, self._holds, clock, host.name, self._connect, host.alive, host.switch)
+        self._carrier = Carrier(host.shared_round, self._holds, clock, host.name, self._connect, host.alive, host.switch, host.hook)
         self._notices = Notices(journal, clock, host.name, host.shared_round, host.notify)
         self._executors: dict[str, Executor] = {}
         self._strikes: Counter[str] = Counter()  # job -> failures in a row

@@ -14,6 +14,8 @@ from prs.engine.clock import Clock
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.journal.jobs import Job
+from prs.engine.rolling.hook_thread import HookThread
+from prs.engine.rolling.hooks import RunHook, no_hooks
 from prs.engine.rolling.node_steps import ORIGIN, NodeSteps
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round, broken_off, handed, leaving, left, noted, taken
@@ -34,10 +36,10 @@ class Carrier:
 
     def __init__(
         self, shared: SharedRound | None, holds: Holds, clock: Clock, host: str, connect: Callable[[], Api],
-        alive: Callable[[float], Collection[str]], switch: Switch | None,
+        alive: Callable[[float], Collection[str]], switch: Switch | None, hook: RunHook = no_hooks,
     ) -> None:  # fmt: skip
         self._shared, self._holds, self._journal, self._clock, self._host = shared, holds, holds.journal, clock, host
-        self._connect, self._alive, self._switch = connect, alive, switch
+        self._connect, self._alive, self._switch, self._hooks = connect, alive, switch, HookThread(hook)
         self._api: Api | None = None
         self._steps: NodeSteps | None = None
         self._seen: tuple[str, float] = ("", 0.0)  # the version of the round, and since when (monotonic) it is that one
@@ -80,6 +82,8 @@ class Carrier:
         """End the jobs of rounds in this journal that are not, or no longer, what the round's file says that this host does."""
         turn = one.turn if one and one.holder == self._host and not one.handed else None
         mine = turn.job if turn and turn.host == self._host else ""
+        if turn is None:
+            self._hooks.stop()
         ended = [job for job in self._journal.jobs(only_open=True) if job.origin == ORIGIN and job.id != mine]
         for job in ended:
             self._end(job)
@@ -113,12 +117,15 @@ class Carrier:
             self._go_on(one)
 
     def _leave(self, one: Round) -> None:
-        """The user wants no more of this node: its job comes to an orderly end first."""
+        """The user wants no more of this node: its job, or its hook, comes to an end first."""
         turn = one.turn
         job: Job | None = None
         with suppress(NotFound):  # of a journal that was lost
             job = self._journal.job(turn.job) if turn and turn.job else None
-        if job is not None and job.open:
+        if self._hooks.busy:
+            self._hooks.stop()
+            self._renewed(one)
+        elif job is not None and job.open:
             self._journal.request(job.id, "cancel")
             self._renewed(one)
         else:
@@ -144,7 +151,7 @@ class Carrier:
 
     def _node_steps(self) -> NodeSteps:
         if self._steps is None:
-            self._steps = NodeSteps(self._pve(), self._holds, self._clock, self._host, self._switch, self._put)
+            self._steps = NodeSteps(self._pve(), self._holds, self._clock, self._host, self._switch, self._put, self._hooks)
         return self._steps
 
     def _pve(self) -> Api:

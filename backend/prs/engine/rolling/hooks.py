@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Stage = Literal["before-drain", "after-drain", "before-reboot", "after-boot"]
-HookState = Literal["running", "done", "failed", "hung", "stopped"]
+HookState = Literal["running", "done", "failed", "hung", "stopped", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One hook's run: `code` its exit status (null: none), `output` the last of what it said, `started` Unix time, `seconds` it took."""
+    """One hook's run: `code` its exit status (null: none), `output` the last of what it said, `started` Unix time, `seconds` it took.
+
+    `host` is the node that it ran on, where that is not always the same; "unknown": nobody has seen how it ended.
+    """
 
     stage: Stage
     state: HookState = "running"
@@ -20,13 +23,15 @@ class Hook:
     output: str = ""
     started: float = 0.0
     seconds: float = 0.0
+    host: str = ""
 
     @property
     def trouble(self) -> str:
         """Why the run may not go on, in words; "" where it may."""
         if self.state == "done":
             return ""
-        how = {"hung": f"did not end within {self.seconds / 60:.0f} minutes and was ended", "stopped": "was ended, as the user wanted"}
+        how = {"hung": f"did not end within {self.seconds / 60:.0f} minutes and was ended", "stopped": "was ended, as the user wanted",
+               "unknown": f"was begun on {self.host}, and nobody has seen how it ended"}  # fmt: skip
         words = how.get(self.state) or ("could not be run" if self.code is None else f"ended with exit status {self.code}")
         lines = self.output.splitlines()
         return f"the site's hook {self.stage} {words}" + (f": {lines[-1][:300]}" if lines else "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from typing import get_args
 
 from prs.engine.clock import Clock
 from prs.engine.drain.ha_maintenance import Switch
@@ -14,7 +16,9 @@ from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling.emptied import not_empty
 from prs.engine.rolling.filling import Filling
 from prs.engine.rolling.gates import closed_gate
-from prs.engine.rolling.stages import Round, StepName, Visit, broken_off, noted, passed, waits
+from prs.engine.rolling.hook_thread import HookThread
+from prs.engine.rolling.hooks import Hook, Stage, no_hooks
+from prs.engine.rolling.stages import HOOKS, Round, StepName, Visit, broken_off, hooked, noted, passed, waits
 from prs.engine.waits import Waits
 from prs.errors import ApiError, HelperError, JobConflict, NotFound, PlanError, PveError, Unreachable
 from prs.pve.act import ceph, power
@@ -29,20 +33,26 @@ GOES_DOWN = 600.0  # a node that still has its old uptime after this (s) has not
 SLACK = 60.0  # figures and clocks may be off by this much (s)
 FLAGS = 3600.0  # how long (s) it is tried to take a flag back
 PATIENCE = 900.0  # how long (s) PVE may give no answer
+HOOK = 1800.0  # as long as root lets a hook run (helper.root_hooks)
 ORIGIN = "round"  # of the jobs that a round queues
+HOOK_STAGES: tuple[Stage, ...] = get_args(Stage)
 Work = Callable[[Visit], Round]
 
 
 class NodeSteps:
     """The steps, with the account of the host that carries the round. `keep` writes the round, which fails when it is another host's."""
 
-    def __init__(self, api: Api, holds: Holds, clock: Clock, host: str, switch: Switch | None, keep: Callable[[Round], Round]) -> None:
+    def __init__(
+        self, api: Api, holds: Holds, clock: Clock, host: str, switch: Switch | None, keep: Callable[[Round], Round],
+        hooks: HookThread | None = None,
+    ) -> None:  # fmt: skip
         self.api, self.holds, self.journal, self.clock, self.host = api, holds, holds.journal, clock, host
-        self._switch, self._keep, self._waits = switch, keep, Waits(clock)
+        self._switch, self._keep, self._waits, self._hooks = switch, keep, Waits(clock), hooks or HookThread(no_hooks)
         self.one: Round  # as it was written last
         self.works: dict[StepName, Work] = {
             "gates": self._gates, "drain": self._drain, "last-gates": self._last_gates, "reboot": self._reboot, "return": self._return,
             "by-hand": self._by_hand, "gates-again": self._gates_again, "flags": self._flags, "fill": self._fill,
+            **dict.fromkeys(HOOKS, self._hook),
         }  # fmt: skip
 
     def go_on(self, one: Round) -> Round:
@@ -83,9 +93,9 @@ class NodeSteps:
     def _broken(self, words: str, away: bool = False) -> Round:
         return broken_off(self.one, words, self.clock.time(), away=away)
 
-    def _shut(self, turn: Visit, when: str) -> Round | None:
-        """How it goes on while a gate is shut; None when all are open."""
-        gate = closed_gate(self.api, self.clock.time(), turn.node)
+    def _shut(self, turn: Visit, when: str, back: bool = False) -> Round | None:
+        """How it goes on while a gate is shut; None when all are open. `back`: the node has rebooted."""
+        gate = closed_gate(self.api, self.clock.time(), turn.node, back)
         if gate is None:
             return None
         until = turn.since + gate.limit
@@ -183,7 +193,29 @@ class NodeSteps:
         return waits(self.one, f"{turn.node} is empty, and waits until the round is resumed")
 
     def _gates_again(self, turn: Visit) -> Round:
-        return self._shut(turn, f"after the reboot of {turn.node}") or self._passed()
+        # Who services a node by hand need not have rebooted it.
+        back = self.one.options.reboot or 0.0 < power.uptimes(self.api).get(turn.node, 0.0) < turn.uptime
+        return self._shut(turn, f"after the reboot of {turn.node}", back) or self._passed()
+
+    def _hook(self, turn: Visit) -> Round:
+        """Run the site's hook of this step once; one that has not ended well, or of which that is not known, rests until a user speaks."""
+        noted_one = turn.hook
+        if noted_one is None:
+            stage = next(stage for stage in HOOK_STAGES if stage == turn.step)
+            noted_one = Hook(stage, started=self.clock.time(), host=self.host)
+            # Before it begins: whoever finds this note without having seen the end does not run it once more.
+            self.note(hooks=hooked(turn, noted_one))
+            self._hooks.begin(self.one.id, turn.node, noted_one)
+        found = self._hooks.seen(self.one.id, turn.node, noted_one) if noted_one.state == "running" else noted_one
+        if found is None and turn.step in self.one.options.stages:
+            found = replace(noted_one, state="failed", output=f"{self.host}, which carries the round, has no such hook")
+        if found is None:
+            return self._passed(hooks=tuple(one for one in turn.hooks if one.stage != turn.step))
+        if found.state == "running":
+            return waits(self.one, f"the site's hook {found.stage} runs for {turn.node}", found.started + HOOK)
+        if not found.trouble:
+            return self._passed(hooks=hooked(turn, found))
+        return waits(noted(self.one, hooks=hooked(turn, found)), f"{found.trouble} (resume runs it again)")
 
     def _flags(self, turn: Visit) -> Round:
         """Take Ceph's flag back; it is tried for long, as nobody else knows that it was ours."""

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from prs.engine.rolling.hooks import Hook
 from prs.errors import PlanError
 from prs.model import Policy
 
 Stage = Literal["waiting", "draining", "hook", "rebooting", "back", "filling", "done", "skipped", "failed"]
 StepName = Literal[
     "gates", "before-drain", "drain", "shut-down", "after-drain", "last-gates", "before-reboot", "reboot", "return", "by-hand",
-    "gates-again", "flags", "after-boot", "start-up", "fill", "over",
+    "gates-again", "flags", "after-boot", "fill", "start-up", "over",
 ]  # fmt: skip
 # The steps of a node's turn in their order, and the stage that people see meanwhile. Hooks bear the names of their folders.
 STEPS: tuple[tuple[StepName, Stage], ...] = (
     ("gates", "waiting"), ("before-drain", "hook"), ("drain", "draining"), ("shut-down", "draining"), ("after-drain", "hook"),
     ("last-gates", "rebooting"), ("before-reboot", "hook"), ("reboot", "rebooting"), ("return", "rebooting"), ("by-hand", "waiting"),
-    ("gates-again", "back"), ("flags", "back"), ("after-boot", "hook"), ("start-up", "back"), ("fill", "filling"),
+    ("gates-again", "back"), ("flags", "back"), ("after-boot", "hook"), ("fill", "filling"), ("start-up", "filling"),
 )  # fmt: skip
 HOOKS: tuple[StepName, ...] = ("before-drain", "after-drain", "before-reboot", "after-boot")
 RIDES: tuple[StepName, ...] = ("shut-down", "start-up")  # of guests that cannot move and ride along
@@ -34,7 +35,8 @@ class Visit:
     """One node: its step `since` when (Unix), the `job` in the journal of `host` that the step waits for, and what must be known later.
 
     `guests` were on it when its turn began, `uptime` (s) before its reboot, `told` to reboot (Unix); `noout` and `mode` (HA maintenance)
-    are, or may be, set because of it, `held`: it is kept empty by a drain of the round. `skip`: the user wants no more done for it;
+    are, or may be, set because of it, `held`: it is kept empty by a drain of the round. `rides` are, or may be, shut down because of it;
+    `hooks` were begun, each noted before it was. `skip`: the user wants no more done for it;
     `ending` is how the turn ends although its steps are gone on with, `away` that the node is not there. `message` says what is waited
     for, until when (Unix, 0 = not limited).
     """
@@ -50,6 +52,8 @@ class Visit:
     noout: bool = False
     mode: bool = False
     held: bool = False
+    rides: tuple[int, ...] = ()
+    hooks: tuple[Hook, ...] = ()
     skip: bool = False
     ending: Ending = ""
     away: bool = False
@@ -66,15 +70,29 @@ class Visit:
         """Whether anything was done for this node."""
         return self.step != "gates"
 
+    @property
+    def hook(self) -> Hook | None:
+        """The hook of the step at hand, as far as it is noted."""
+        return next((one for one in self.hooks if one.stage == self.step), None)
+
+    @property
+    def halted(self) -> bool:
+        """Whether the hook of the step at hand has not ended well: a user has to say how it goes on."""
+        return bool(not self.ending and (one := self.hook) and one.state != "running" and one.trouble)
+
 
 @dataclass(frozen=True, slots=True)
 class RoundOptions:
-    """What the user has chosen: reboot, or only drain and wait for them; the site's hooks; the guests that may be shut down meanwhile."""
+    """What the user has chosen: reboot, or only drain and wait for them; the site's hooks; the guests that may be shut down meanwhile.
+
+    `stages` are those hooks that there were where the round began.
+    """
 
     reboot: bool = True
     hooks: bool = False
     rides: tuple[int, ...] = ()
     maintenance: bool = True  # HA maintenance mode may be switched
+    stages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +129,9 @@ class Round:
 
     @property
     def paused(self) -> bool:
-        """Whether it rests between two nodes because somebody has asked for that."""
-        return bool(self.request == "pause" and (turn := self.turn) and not turn.begun)
+        """Whether it rests: between two nodes because somebody has asked for that, or at a hook that has not ended well."""
+        turn = self.turn
+        return turn is not None and (turn.halted or (self.request == "pause" and not turn.begun))
 
 
 def begin(round_id: str, user: str, nodes: Sequence[str], policy: Policy, options: RoundOptions, holder: str, now: float) -> Round:
@@ -135,7 +154,7 @@ def applies(options: RoundOptions, step: StepName) -> bool:
 def passed(one: Round, now: float, **changes: Any) -> Round:
     """The step at hand is done; `changes` are fields of the turn that its doing has brought. The last step ends the turn."""
     turn = _current(one)
-    later = [step for step in _ORDER[_ORDER.index(turn.step) + 1 :] if applies(one.options, step)]
+    later = [step for step in _ORDER[_ORDER.index(turn.step) + 1 :] if applies(one.options, step) and not (turn.ending and step in HOOKS)]
     if turn.away and turn.step == "flags":
         later = []
     changed: dict[str, Any] = {"message": turn.message if turn.ending else "", **changes}
@@ -146,6 +165,11 @@ def passed(one: Round, now: float, **changes: Any) -> Round:
 def noted(one: Round, **changes: Any) -> Round:
     """The step at hand goes on, with these changes of the turn."""
     return _with(one, replace(_current(one), **changes))
+
+
+def hooked(turn: Visit, found: Hook) -> tuple[Hook, ...]:
+    """The turn's hooks with this one in the place of what was known of it."""
+    return (*(each for each in turn.hooks if each.stage != found.stage), found)
 
 
 def waits(one: Round, words: str, until: float = 0.0) -> Round:
@@ -180,6 +204,9 @@ def asked(one: Round, verb: Verb, node: str, now: float) -> Round:
     if one.request == "stop":
         raise PlanError("the round is being stopped")
     if verb == "resume":
+        if turn.halted:  # whoever asks knows that the hook was begun before
+            others = tuple(each for each in turn.hooks if each is not turn.hook)
+            return _with(one, replace(turn, hooks=others, message="", since=now))
         if one.request == "pause":
             return replace(one, request="")
         if turn.step != "by-hand":
@@ -195,7 +222,7 @@ def leaving(one: Round) -> bool:
     turn = one.turn
     if turn is None or turn.ending or not (turn.skip or one.request == "stop"):
         return False
-    return turn.step == "by-hand" or _ORDER.index(turn.step) < _ORDER.index("reboot")
+    return turn.halted or turn.step == "by-hand" or _ORDER.index(turn.step) < _ORDER.index("reboot")
 
 
 def left(one: Round, now: float) -> Round:
@@ -205,7 +232,8 @@ def left(one: Round, now: float) -> Round:
         return passed(one, now)
     if one.request == "stop" and not turn.begun:
         return replace(one, state="stopped", ended=now, message="stopped by the user")
-    return broken_off(one, f"{'skipped' if turn.skip else 'stopped'} by the user", now, "skipped")
+    words = f"{'skipped' if turn.skip else 'stopped'} by the user"
+    return broken_off(one, f"{turn.message}; {words}" if turn.halted else words, now, "skipped")
 
 
 def handed(one: Round, host: str, now: float) -> Round:

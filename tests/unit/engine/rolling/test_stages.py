@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prs.codec import from_json, to_json
+from prs.engine.rolling.hooks import Hook, HookState
 from prs.engine.rolling.stages import (
     STEPS,
     Round,
@@ -72,7 +73,7 @@ def test_every_stage_has_its_word() -> None:
 @pytest.mark.parametrize(
     ("step", "then"),
     [("gates", None), ("before-drain", "flags"), ("drain", "flags"), ("last-gates", "flags"), ("gates-again", "flags"),
-     ("after-boot", "start-up"), ("start-up", "fill"), ("fill", None)],
+     ("after-boot", "fill"), ("fill", "start-up"), ("start-up", None)],
 )  # fmt: skip
 def test_trouble_leads_home(step: str, then: str | None) -> None:
     """What was done is taken back: flags, guests that ride along, guests that were moved. No further node begins."""
@@ -104,6 +105,39 @@ def test_pause_comes_after_the_node() -> None:
     assert not asked(one, "resume", "", 3.0).paused
     with pytest.raises(PlanError, match="paused already"):
         asked(one, "pause", "", 3.0)
+
+
+@pytest.mark.parametrize("state", ["failed", "hung", "unknown"])
+def test_a_hook_that_has_not_ended_well_rests_until_a_user_speaks(state: HookState) -> None:
+    one = at(new(ALL), "before-reboot")
+    running = noted(one, hooks=(Hook("before-drain", "done", 0), Hook("before-reboot", "running")))
+    assert not running.paused
+    with pytest.raises(PlanError, match="is not paused"):
+        asked(running, "resume", "", 3.0)
+    bad = noted(one, hooks=(Hook("before-drain", "done", 0), Hook("before-reboot", state)), message="no way")
+    assert bad.paused
+    again = asked(bad, "resume", "", 3.0)
+    assert again.turn is not None
+    assert (again.paused, again.turn.step, [hook.stage for hook in again.turn.hooks]) == (False, "before-reboot", ["before-drain"])
+    over = left(asked(bad, "skip", "pve2", 3.0), 4.0)
+    assert over.turn is not None
+    assert (over.turn.step, over.turn.ending, over.turn.message) == ("flags", "skipped", "no way; skipped by the user")
+
+
+@pytest.mark.parametrize("verb", ["skip", "stop"])
+def test_a_node_is_filled_after_a_hook_that_fails_when_it_is_back(verb: Verb) -> None:
+    bad = noted(at(new(ALL), "after-boot"), hooks=(Hook("after-boot", "failed", 1),), message="no way")
+    one = left(asked(bad, verb, "pve2", 3.0), 4.0)
+    assert one.turn is not None
+    assert (one.turn.step, one.turn.ending) == ("fill", "skipped")
+
+
+def test_no_hook_runs_for_a_turn_that_is_taken_back() -> None:
+    one, steps = broken_off(at(new(ALL), "drain"), "no room", 3.0), list[str]()
+    while one.turn:
+        steps.append(one.turn.step)
+        one = passed(one, 4.0)
+    assert steps == ["flags", "fill", "start-up"]
 
 
 def test_a_stop_takes_back_and_begins_no_other() -> None:
