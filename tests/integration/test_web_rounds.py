@@ -39,7 +39,9 @@ def under_way(home: House) -> House:
 
 
 def test_where_there_was_no_round_none_is_told(home: House) -> None:
-    assert home.log_in("root@pam").get("/rounds") == {"round": None, "problem": ""}
+    assert home.log_in("root@pam").get("/rounds") == {
+        "round": None, "problem": "", "may": {"begin": {"allowed": True, "reason": ""}},
+    }  # fmt: skip
 
 
 def test_a_round_is_told_with_its_stages_and_what_may_be_asked(under_way: House) -> None:
@@ -49,6 +51,8 @@ def test_a_round_is_told_with_its_stages_and_what_may_be_asked(under_way: House)
         ("pve2", "waiting", True), ("pve3", "waiting", True), ("pve1", "waiting", True),
     ]  # fmt: skip
     assert found["may"]["pause"]["allowed"]
+    told = under_way.log_in("root@pam").get("/rounds")["may"]["begin"]
+    assert told == {"allowed": False, "reason": "a round of maintenance is under way"}
     assert found["may"]["resume"] == {"allowed": False, "reason": "the round is not paused"}
     assert "policy" not in found
 

@@ -67,6 +67,7 @@ class Life:
             return
         node.holes.append((node.died, world.clock.now))
         node.alive, node.rebooting, node.born = True, False, world.clock.now
+        node.kernel = node.kernel_installed or node.kernel
         self._thaw(node)
         world.tell("node", f"{name} is back")
         for guest in world.on(name):

@@ -151,16 +151,22 @@ def cpu_models(world: World, call: Call) -> list[dict[str, Any]]:
 
 @route("GET", "/nodes/{node}/apt/versions")
 def versions(world: World, call: Call) -> list[dict[str, Any]]:
-    """List the important packages: the kernel that runs, and those that are installed, newest first (pve-manager PVE/API2/APT.pm)."""
+    """List the important packages (pve-manager PVE/API2/APT.pm): of all that is called a kernel those with the highest version first.
+
+    So the helper, whose version is that of PVE, stands before the kernels, and among the others as well.
+    """
     node = world.nodes[call.node]
     newest = node.kernel_installed or node.kernel
+    series, helper = ".".join(newest.split(".")[:2]), "8.1.1" if world.flavour == "8" else "9.0.4"
     kernels = [newest] if newest == node.kernel else [newest, node.kernel]
 
     def row(package: str, version: str, **more: str) -> dict[str, Any]:
-        return {"Package": package, "Title": package, "OldVersion": version, "CurrentState": "Installed", "Arch": "amd64", **more}
+        state = {"OldVersion": version, "Version": version, "CurrentState": "Installed"}
+        return {"Package": package, "Title": package, "Arch": "amd64", **state, **more}
 
     return [
         row("proxmox-ve", node.version, RunningKernel=node.kernel), row("pve-manager", node.version, ManagerVersion=node.version),
+        row("proxmox-kernel-helper", helper), row(f"proxmox-kernel-{series}", newest.removesuffix("-pve")),
         *(row(f"proxmox-kernel-{kernel}-signed", kernel.removesuffix("-pve")) for kernel in kernels),
-        row("pve-qemu-kvm", f"{qemu(node)}.0-2"), row("qemu-server", node.version),
+        row("proxmox-kernel-helper", helper), row("pve-qemu-kvm", f"{qemu(node)}.0-2"), row("qemu-server", node.version),
     ]  # fmt: skip

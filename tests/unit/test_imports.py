@@ -28,6 +28,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "pve.http": ("pve.api",),
     "pve.read": ("pve.api",),
     "pve.roster": ("pve.read",),
+    "pve.kernels": ("pve.read",),
     "pve.act": ("pve.read", "pve.api"),
     "pve.check": ("pve.read", "pve.http", "pve.api"),
     "engine.clock": (),

@@ -22,6 +22,13 @@ def refused_verb(who: Caller, one: Round, verb: Verb) -> str:
     return next((words for node in waiting if (words := who.rights.refusal(POWER, f"/nodes/{node}"))), "")
 
 
+def refused_begin(who: Caller) -> str:
+    """Why the caller may begin no round, whatever the nodes: it moves guests of all nodes, with the service's account. "": they may."""
+    missing = [name for name in ("VM.Audit", "VM.Migrate") if not who.rights.everywhere(name, "/vms")]
+    everywhere = next((f"needs {name} on /vms, with propagation, and on every guest" for name in missing), "")
+    return who.rights.refusal("Sys.Modify") or everywhere
+
+
 def round_json(one: Round, who: Caller, now: float) -> dict[str, Any]:
     """The round without its policy, as `Round` of the API description."""
     told = to_json(one)

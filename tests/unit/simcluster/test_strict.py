@@ -317,12 +317,13 @@ def test_ceph_says_what_may_be_stopped_and_keeps_flags() -> None:
 
 
 def test_a_node_tells_its_kernels_and_its_location() -> None:
-    """The one that runs, and the newest that is installed."""
+    """The one that runs, and the newest that is installed, which runs from the next start on."""
     world = lab()
     world.nodes["pve1"].kernel_installed, world.nodes["pve1"].location = "6.17.1-1-pve", "rack 1"
     api = InProcessApi(world)
     rows = api.get("/nodes/pve1/apt/versions")
-    assert (rows[0]["RunningKernel"], rows[2]["Package"]) == ("6.14.8-2-pve", "proxmox-kernel-6.17.1-1-pve-signed")
+    assert (rows[0]["RunningKernel"], rows[4]["Package"]) == ("6.14.8-2-pve", "proxmox-kernel-6.17.1-1-pve-signed")
+    assert [row["Package"] for row in rows[2:4]] == ["proxmox-kernel-helper", "proxmox-kernel-6.17"]
     assert api.get("/nodes/pve1/config")["location"] == "rack 1"
 
 

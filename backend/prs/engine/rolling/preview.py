@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
@@ -31,8 +31,10 @@ class Turn:
         return tuple(gate for gate in self.gates if gate.reason)
 
 
-def preview(api: Api, holds: Holds, policy: Policy, node: str, now: float) -> Turn:
-    """Look at one node's turn; nothing is changed. PlanError, PveError."""
-    held = holds.held()
-    _, plan = make_plan(api, policy, now, PlanRequest(drain=node), lambda cluster: keep_out(cluster, held, node), holds.roster)
-    return Turn(node, plan, gates(api, now, node))
+def preview(api: Api, holds: Holds, policy: Policy, node: str, now: float, maintenance: bool = True) -> Turn:
+    """Look at one node's turn; nothing is changed. `maintenance`: HA maintenance mode may be switched. PlanError, PveError."""
+    held, request = holds.held(), PlanRequest(drain=node, maintenance=maintenance)
+    cluster, plan = make_plan(api, policy, now, request, lambda cluster: keep_out(cluster, held, node), holds.roster)
+    kinds = {guest.vmid: guest.kind for guest in cluster.guests}
+    blockers = tuple(replace(stay, kind=kinds.get(stay.vmid, "")) for stay in plan.blockers)
+    return Turn(node, replace(plan, blockers=blockers), gates(api, now, node))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from prs.pve.api import Api, quote
-from prs.pve.read.permissions import REBOOT, granted
-from prs.pve.read.values import number, rows, table, text
+from prs.pve.read.permissions import REBOOT, holds
+from prs.pve.read.values import number, rows, text
 
 
 def uptimes(api: Api) -> dict[str, float]:
@@ -19,5 +19,5 @@ def reboot(api: Api, node: str) -> None:
 
 
 def may_reboot(api: Api, node: str) -> bool:
-    """Whether the caller may reboot the node."""
-    return granted(table(api.get("/access/permissions")), f"/nodes/{node}", REBOOT)
+    """Whether the caller may reboot the node. PveError."""
+    return holds(api, f"/nodes/{node}", REBOOT)

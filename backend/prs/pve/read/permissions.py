@@ -34,6 +34,15 @@ def granted(held: Row, path: str, privilege: str) -> bool:
     return privilege in table(held[path]) if path in held else inherited(held, path, privilege)
 
 
+def holds(api: Api, path: str, privilege: str) -> bool:
+    """Whether the caller holds the privilege on the path, asked for this path alone; PveError.
+
+    The list of all paths leaves out those where the caller holds nothing, as by role NoAccess (pve-access-control RPCEnvironment.pm,
+    get_effective_permissions), and what is above them would seem to hold there.
+    """
+    return privilege in table(table(api.get("/access/permissions", {"path": path})).get(path))
+
+
 def audits(held: Row | None) -> bool:
     """Whether the caller may certainly move no guest at all: its plans are then made as for anybody, and only not started."""
     return held is not None and not any(MOVE in table(there) for there in held.values())

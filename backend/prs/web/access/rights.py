@@ -31,10 +31,16 @@ class Rights:
         return False
 
     def everywhere(self, privilege: str, path: str) -> bool:
-        """True when the privilege is held on the path and passes down to all that is below it: a role without propagation does not."""
-        while path not in self._listed and path != "/":
-            path = path.rpartition("/")[0] or "/"
-        return bool(self._listed.get(path, {}).get(privilege))
+        """True when the privilege is held on the path, passes down, and no role on a listed path below it takes it away again.
+
+        A path on which the caller holds nothing at all is not listed, so that a guest may still be hidden from them.
+        """
+        above = path
+        while above not in self._listed and above != "/":
+            above = above.rpartition("/")[0] or "/"
+        below = f"{path.rstrip('/')}/"
+        passes = bool(self._listed.get(above, {}).get(privilege))
+        return passes and all(privilege in held for other, held in self._listed.items() if other.startswith(below))
 
     def may_migrate(self, vmid: int) -> bool:
         """True when PVE lets the caller migrate the guest."""

@@ -159,7 +159,19 @@ ANSWERS: dict[str, Any] = {
         state="broken", reason="102 (db01) and 103 (db02) are on pve1",
     ))], "guests": [to_json(GuestMode(102, "db01", "qemu", "pve1", "ask", "guests"))], "problems": [],
               "may": {"mend": _YES, "write": _YES}},
-    "round": _round(), "rounds": {"round": _round(), "problem": ""},
+    "round": _round(), "rounds": {"round": _round(), "problem": "", "may": {"begin": {"allowed": False, "reason": "a round is under way"}}},
+    "round_nodes": {"nodes": [
+        {"node": "pve2", "online": True, "running": "6.14.8-2-pve", "newest": "6.17.2-1-pve", "reboot": "needed", "problem": "",
+         "guests": 5, "master": False, "here": False, "held": False},
+    ]},
+    "round_preview": {
+        "turns": [{
+            "node": "pve2", "possible": True, "summary": "5 moves (48.0 GiB to copy, about 2 minutes) empty pve2.", "moves": 5,
+            "bytes": 48 * GIB, "seconds": 240.0, "rides": [], "blockers": [],
+            "gates": [{"name": "quorum", "open": True, "reason": "", "limit": 900.0}],
+        }],
+        "seconds": 540.0, "possible": True, "problems": [], "hooks": ["before-drain"],
+    },
     "account": {
         "missing": True, "role": "PRS", "privileges": ["Datastore.Audit", "SDN.Audit", "Sys.Audit", "VM.Audit", "VM.Migrate"],
         "user": "prs@pve", "token": "prs@pve!cluster", "folder": "/etc/pve/priv/proxmox-rebalancing-service", "may": {"make": _YES},
@@ -177,6 +189,7 @@ REQUESTS: dict[str, Any] = {
     "PolicyRequest": {"digest": "0f" * 32, "set": {"balancing.spread": "7", "pool.db.keep": "apart"}, "unset": ["service.schedule"]},
     "SuggestionRequest": {"plan": "0123456789ab"},
     "SkipRequest": {"node": "pve2"},
+    "RoundRequest": {"nodes": ["pve2", "pve3", "pve1"], "reboot": True, "rides": []},
     "CancelRequest": {"abort": False},
     "MaintenanceRequest": {"enabled": True},
     "LoginRequest": {"username": "root", "realm": "pam", "password": "secret"},

@@ -27,7 +27,7 @@ COMMON = {
 # What a call gives that may take longer than it waits: a change, and through PVE's own port what only reads as well.
 _LONG: Schema = {"anyOf": [ref(name) for name in (
     "Plan", "Placement", "Job", "Released", "Maintenance", "Status", "Cluster", "ClusterPolicy", "Rules",
-    "Jobs", "Dismissed", "AccountMade", "Round", "RoundState",
+    "Jobs", "Dismissed", "AccountMade", "Round", "RoundState", "RoundNodes", "RoundPreview",
 )]}  # fmt: skip
 OPEN = {"400", "403", "404", "405", "413", "415", "429", "500", "502"}
 
@@ -94,6 +94,13 @@ def _paths() -> dict[str, Any]:
         "/rules": {"get": _call("Every rule that binds guests, and how each may be moved.", ref("Rules"), "rules", extra=unseen)},
         "/rounds": {
             "get": _call("The last round of rolling maintenance; needs Sys.Audit on /.", ref("RoundState"), "rounds", extra=unseen),
+        },
+        "/rounds/nodes": {
+            "get": _call("The nodes that a round may take; needs Sys.Audit on /.", ref("RoundNodes"), "round_nodes"),
+        },
+        "/rounds/preview": {
+            "post": _call("How a round would go, as things are now; nothing is begun.", ref("RoundPreview"), "round_preview",
+                          ref("RoundRequest"), extra={"409": "there is no such node, or no quorum (code plan)"}),
         },
         "/rounds/{id}/pause": {
             "parameters": job, "post": _call("Begin no further node until it is resumed.", ref("Round"), "round", extra=steer),

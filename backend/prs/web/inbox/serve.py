@@ -77,7 +77,7 @@ def serve(connection: socket.socket, given: argparse.Namespace) -> Any:
     if message.action == "policy-view":
         return to_json(view(given.config, given.pve))
     if message.action == "round-view":
-        from prs.web.inbox.rounds import round_view
+        from prs.web.inbox.rounds.steer import round_view
 
         return round_view(given.pve, given.helper)
     with Journal(settings.state_dir / "journal.sqlite") as journal:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from prs.web.access.actions import require
-from prs.web.api.answers import tagged
+from prs.web.api.answers import answer, tagged
 from prs.web.api.reflect import ref
 from prs.web.api.refusal import Refusal
 from prs.web.api.schemas import ID
 from prs.web.api.validate import mistakes
 from prs.web.context import Context
-from prs.web.round_json import round_json
-from prs.web.routes.common import body, caller, carried
+from prs.web.json_of import right
+from prs.web.round_json import refused_begin, round_json
+from prs.web.routes.common import body, caller, carried, later
+from prs.web.routes.round_nodes import round_nodes
 
 
 def add(api: Blueprint, context: Context) -> None:
@@ -23,7 +25,19 @@ def add(api: Blueprint, context: Context) -> None:
         who = caller()
         require(who.rights.refusal("Sys.Audit"))
         one, problem = context.round()
-        return tagged({"round": round_json(one, who, context.now()) if one else None, "problem": problem})
+        words = refused_begin(who) or problem or ("a round of maintenance is under way" if one and one.open else "")
+        told = round_json(one, who, context.now()) if one else None
+        return tagged({"round": told, "problem": problem, "may": {"begin": right(words)}})
+
+    @api.get("/rounds/nodes")
+    def show_nodes() -> Response:
+        who = caller()
+        require(who.rights.refusal("Sys.Audit"))
+        return answer(*later(context, who, lambda: ({"nodes": round_nodes(context, who)}, 200)))
+
+    @api.post("/rounds/preview")
+    def preview_round_of_caller() -> Response:
+        return carried(context, "preview", **body(ref("RoundRequest")))
 
     @api.post("/rounds/<round_id>/skip")
     def skip_node_of_round(round_id: str) -> Response:

@@ -1,0 +1,1 @@
+"""The cluster's round of rolling maintenance, as callers ask for it."""

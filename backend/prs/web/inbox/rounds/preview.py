@@ -1,0 +1,59 @@
+"""How a round would go as things are now, with the caller's rights: each node's drain, its gates, the time, and what speaks against it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prs.codec import to_json
+from prs.engine.rolling.preview import Turn, preview
+from prs.errors import PlanError
+from prs.web.access.actions import refusals, require
+from prs.web.access.auth import Caller
+from prs.web.inbox.desk import Desk
+from prs.web.inbox.rounds.wanted import Wanted, against, lacking, seen, wanted
+
+BOOTS = 300.0  # seconds that a server with its checks of memory and controllers takes to be back, as is assumed
+
+
+def preview_round(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
+    """The RoundPreview of a RoundRequest; nothing is stored. Refusal, PlanError, PveError."""
+    require(refusals(who.rights)["plan_drain"])
+    one = wanted(desk, who, asked)
+    cluster = seen(desk, who, one)
+    problems = [*lacking(desk, who, one, cluster), *(found.message for found in against(desk, one))]
+    turns = [_turn(desk, who, one, node) for node in one.nodes]
+    boots = BOOTS * len(one.nodes) if one.options.reboot else 0.0
+    possible = all(turn["possible"] for turn in turns)
+    return {
+        "turns": sorted(turns, key=lambda turn: bool(turn["possible"])), "seconds": sum(turn["seconds"] for turn in turns) + boots,
+        "possible": possible and not problems, "problems": problems, "hooks": [*one.hooks],
+    }  # fmt: skip
+
+
+def _turn(desk: Desk, who: Caller, one: Wanted, node: str) -> dict[str, Any]:
+    try:
+        found = preview(desk.api(who), desk.holds, one.policy, node, desk.now(), one.options.maintenance)
+    except PlanError as error:
+        return {**_empty(node), "summary": _sentence(str(error))}
+    if held := desk.holds.held().get(node):
+        return {**_of(found), "possible": False, "summary": _sentence(f"{node} is {held.reason}")}
+    return _of(found)
+
+
+def _of(found: Turn) -> dict[str, Any]:
+    """As PreviewTurn of the API description."""
+    plan = found.plan
+    gates = [{"name": gate.name, "open": not gate.reason, "reason": gate.reason, "limit": gate.limit} for gate in found.gates]
+    return {
+        "node": found.node, "possible": found.possible, "summary": plan.lacking or plan.summary, "moves": len(plan.moves),
+        "bytes": plan.bytes, "seconds": 2 * plan.seconds, "rides": to_json(plan.rides), "blockers": to_json(plan.blockers), "gates": gates,
+    }  # fmt: skip
+
+
+def _empty(node: str) -> dict[str, Any]:
+    figures = {"moves": 0, "bytes": 0, "seconds": 0.0}
+    return {"node": node, "possible": False, "summary": "", **figures, "rides": [], "blockers": [], "gates": []}
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}." if words and not words.endswith(".") else words
