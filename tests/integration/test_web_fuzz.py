@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -152,6 +153,9 @@ def test_broken_http_gets_refusals_and_breaks_nothing(home: House) -> None:
             status = int(answer.split(b" ", 2)[1])
             assert status < 500 or status in (501, 505), (number, data, answer)
             assert b"Traceback" not in answer, (number, data, answer)
+            head, _, body = answer.partition(b"\r\n\r\n")
+            assert status < 400 or b"\r\nContent-Type: application/json\r\n" in head, (number, data, answer)
+            assert status < 400 or not body or set(json.loads(body)["error"]) == {"code", "message", "details"}, (number, data, answer)
         if number % 50 == 0:
             assert served_soon(root) < SOON
     assert children(home) == worker, "the worker died"

@@ -107,6 +107,7 @@ def test_what_is_no_request_of_ours_is_not_answered_as_one(home: House, data: by
     start = time.monotonic()
     answer = exchange(home, data)
     assert not answer.startswith(b"HTTP/1.1 2"), answer
+    assert not answer or json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["message"], answer
     assert b'"alive"' not in answer
     assert time.monotonic() - start < 12
 

@@ -12,8 +12,10 @@ import os
 import re
 import signal
 import socket
+import ssl
 import struct
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
@@ -22,7 +24,7 @@ import gevent
 import gevent.socket
 from gevent.lock import BoundedSemaphore
 from gunicorn.http import wsgi
-from gunicorn.http.errors import InvalidHeader, InvalidRequestLine, InvalidRequestMethod, NoMoreData
+from gunicorn.http.errors import InvalidHeader, InvalidRequestLine, InvalidRequestMethod, NoMoreData, ParseException
 from gunicorn.workers.ggevent import GeventWorker
 
 from prs.web.access.allow_from import AccessRules
@@ -33,6 +35,7 @@ from prs.web.server import bridge
 from prs.web.server.garbage import collect_apart
 from prs.web.server.held import Held
 from prs.web.server.places import TOTAL, Place, Places
+from prs.web.server.unread import unread
 
 PATIENCE = 5.0  # seconds from the connection to the last byte of its first request's head, and again from there to the end of its body
 KEPT = 15.0  # seconds from an answer to the last byte of the head of the next request
@@ -204,11 +207,16 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
         raise StopIteration
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """What cannot be understood gets gunicorn's answer, but on the unix socket none: a head means nothing there."""
-        if client.family == socket.AF_UNIX:
+        """The API's answer to what is no request, in place of gunicorn's page; on the unix socket none: a head means nothing there."""
+        if client.family == socket.AF_UNIX or isinstance(exc, ssl.SSLError):
             self.log.debug("not answered: %s", exc)
-        else:
-            super().handle_error(req, client, addr, exc)
+            return
+        if not isinstance(exc, ParseException):
+            self.log.exception("a request failed")
+        with suppress(OSError):
+            client.begin()
+            client.sendall(unread(exc))
+            _linger(client)
 
     @staticmethod
     def _body(req: Any, sock: Paced, length: int) -> bytes:
