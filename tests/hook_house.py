@@ -24,15 +24,18 @@ class HookHouse:
         self.site = folder / "site"
         self.hooks, self.socket, self.log = self.site / "hooks.d", folder / "hook.sock", folder / "hooks.log"
         self.hooks.mkdir(parents=True)
+        self.nodes, self.lock = folder / "nodes", folder / "hook.lock"
+        for number in range(1, 10):
+            (self.nodes / f"pve{number}").mkdir(parents=True)
         for place in (self.site, self.hooks):
             place.chmod(0o755)
         user = pwd.getpwuid(os.getuid()).pw_name
         self._program = [sys.executable, "-I", "-c", RUN, "--user", user, "--owner", user, "--folder", str(self.hooks)]
-        self._program += ["--seconds", str(seconds)]
+        self._program += ["--seconds", str(seconds), "--nodes", str(self.nodes), "--lock", str(self.lock)]
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.socket))
         self._listener.listen()
-        self._running: list[subprocess.Popen[bytes]] = []
+        self.running: list[subprocess.Popen[bytes]] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -41,7 +44,7 @@ class HookHouse:
             while True:
                 connection, _ = self._listener.accept()
                 with connection:
-                    self._running.append(subprocess.Popen(self._program, stdin=connection.fileno()))
+                    self.running.append(subprocess.Popen(self._program, stdin=connection.fileno()))
 
     def close(self) -> None:
         """Nobody answers any more, and all that was begun has ended."""
@@ -49,7 +52,7 @@ class HookHouse:
         self._thread.join(60)
         self._listener.close()
         self.socket.unlink()
-        for process in self._running:
+        for process in self.running:
             process.wait(60)
 
     def write(self, stage: str, script: str = "", mode: int = 0o755) -> Path:

@@ -86,14 +86,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(connection: socket.socket, uid: int, places: Places) -> str:
     """Judge the request on the connection and carry it out; the answer begins with `ok` or `refused` or `failed`."""
-    if (asking := root_request.asker(connection)) < 0:
-        return "refused: not a local socket"
-    if asking not in (uid, 0):
-        return f"refused: user {asking} may not ask"
     try:
-        line = root_request.line_of(connection, LONGEST, (*root_policy.WORDS, root_account.WORD), root_policy.LONGEST)
-    except OSError:
-        return "refused: no request came"
+        asking, line = root_request.asked(connection, uid, LONGEST, (*root_policy.WORDS, root_account.WORD), root_policy.LONGEST)
+    except root_request.Refused as why:
+        return f"refused: {why}"
     if found := _LOG.fullmatch(line):
         return _log(places, *(part.decode("utf-8", "replace") for part in found.groups()))
     if line.startswith(root_policy.WORDS):

@@ -1,6 +1,7 @@
 """Runs a site's hooks as root, in a unit of its own without the helper's walls. One connection, one line, one line of JSON back:
 
-`hook STAGE NODE`: run /etc/proxmox-rebalancing-service/hooks.d/STAGE with STAGE and NODE as its arguments, to its end or the limit.
+`hook STAGE NODE`: run /etc/proxmox-rebalancing-service/hooks.d/STAGE with STAGE and NODE, a node of the cluster, as its arguments, to its
+end or the limit; one at a time, however many are asked for.
 `hooks`: which hooks there are, and of each what speaks against running it, "" for nothing.
 
 A hook is an executable file of root's, in folders of root's, that nobody else may write, as run-parts(8) and sudo want it. Standard
@@ -10,6 +11,7 @@ library only.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import pwd
@@ -22,9 +24,10 @@ import subprocess
 import sys
 import syslog
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from prs.helper import root_request
 
@@ -32,51 +35,84 @@ STAGES = ("before-drain", "after-drain", "before-reboot", "after-boot")
 LONGEST = 100  # bytes of a request
 SECONDS = 1800.0  # a hook may install updates
 GRACE = 10.0  # seconds between the wish that a hook ends and its end
+TURN = 60.0  # seconds to wait for the end of another hook: of one that nobody waits for any more it comes within GRACE
 KEPT = 4000  # bytes of what a hook says, the last ones: there its error is
 _HOOK = re.compile(rb"hook (before-drain|after-drain|before-reboot|after-boot) ([A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)\n")
 _COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r(?=\n)")  # ECMA-48, and other systems' lines
+
+
+class Places(NamedTuple):
+    """Where things are: the hooks, a directory with one entry per node, and the lock of whoever runs a hook."""
+
+    folder: Path = Path("/etc/proxmox-rebalancing-service/hooks.d")
+    nodes: Path = Path("/etc/pve/nodes")
+    lock: Path = Path("/run/prs-hook.lock")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve the connection on standard input."""
     parser = argparse.ArgumentParser(prog="prs-hook-helper", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--user", default="prs", help="the only user, beside root, that may ask")
-    folder = Path("/etc/proxmox-rebalancing-service/hooks.d")
-    parser.add_argument("--folder", type=Path, default=folder, help="directory of the hooks")
+    parser.add_argument("--folder", type=Path, default=Places().folder, help="directory of the hooks")
+    parser.add_argument("--nodes", type=Path, default=Places().nodes, help="directory with one entry per node")
+    parser.add_argument("--lock", type=Path, default=Places().lock, help="file that is locked while a hook runs")
     parser.add_argument("--owner", default="root", help="whose the hooks and their folders have to be")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long a hook may take")
     options = parser.parse_args(arguments)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
         connection.settimeout(root_request.PATIENCE)
-        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, options.folder, options.seconds, pwd.getpwnam(options.owner).pw_uid)
+        places, owner = Places(options.folder, options.nodes, options.lock), pwd.getpwnam(options.owner).pw_uid
+        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, places, options.seconds, owner)
         with suppress(OSError):  # whoever asked may have gone
             connection.sendall(answer.encode() + b"\n")
     return 0 if answer.startswith("{") else 1
 
 
-def serve(connection: socket.socket, uid: int, folder: Path, seconds: float, owner: int = 0) -> str:
+def serve(connection: socket.socket, uid: int, places: Places, seconds: float, owner: int = 0) -> str:
     """Judge the request of user `uid` or root and carry it out with the hooks of user `owner`; JSON, or what begins with `refused`."""
-    asking = root_request.asker(connection)
-    if asking not in (uid, 0):
-        return f"refused: user {asking} may not ask" if asking >= 0 else "refused: not a local socket"
     try:
-        line = root_request.line_of(connection, LONGEST)
-    except OSError:
-        return "refused: no request came"
-    if line == b"hooks\n":
-        return json.dumps({stage: objection(folder / stage, owner) for stage in STAGES if os.path.lexists(folder / stage)})
-    found = _HOOK.fullmatch(line)
-    if not found:
-        return "refused: only 'hook STAGE NODE' and 'hooks' are known"
-    stage, node = found[1].decode(), found[2].decode()
-    if not os.path.lexists(folder / stage):
-        return json.dumps({"found": False})
-    if words := objection(folder / stage, owner):
-        return f"refused: {words}"
-    done = run(folder / stage, node, seconds, connection)
+        _, line = root_request.asked(connection, uid, LONGEST)
+        if line == b"hooks\n":
+            known = [stage for stage in STAGES if os.path.lexists(places.folder / stage)]
+            return json.dumps({stage: objection(places.folder / stage, owner) for stage in known})
+        found = _HOOK.fullmatch(line)
+        if not found:
+            raise root_request.Refused("only 'hook STAGE NODE' and 'hooks' are known")
+        stage, node = found[1].decode(), found[2].decode()
+        if not os.path.lexists(places.folder / stage):
+            return json.dumps({"found": False})
+        if not (places.nodes / node).is_dir():
+            raise root_request.Refused(f"there is no node {node}")
+        with _alone(places.lock, connection):
+            if words := objection(places.folder / stage, owner):
+                raise root_request.Refused(words)
+            done = run(places.folder / stage, node, seconds, connection)
+    except root_request.Refused as why:
+        return f"refused: {why}"
     how = "was ended" if done["code"] is None else f"exit status {done['code']}"
     syslog.syslog(syslog.LOG_NOTICE, f"hook {stage} for {node}: {how}")
     return json.dumps(done)
+
+
+@contextmanager
+def _alone(place: Path, connection: socket.socket) -> Iterator[None]:
+    """Hold the lock, which no hook inherits; Refused where another hook goes on, or nobody waits for this one any more."""
+    end, poll = time.monotonic() + TURN, select.poll()
+    poll.register(connection, 0)
+    try:
+        lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise root_request.Refused(f"{place}: {error.strerror}") from None
+    with os.fdopen(lock):
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            if time.monotonic() >= end:
+                raise root_request.Refused("another hook of this site is still running")
+            if poll.poll(200):
+                raise root_request.Refused("nobody waits for it any more")
+        yield
 
 
 def objection(hook: Path, owner: int = 0) -> str:

@@ -10,7 +10,6 @@ systemd starts it per connection, in a unit of its own, because mail and webhook
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import pwd
@@ -60,11 +59,12 @@ PVE::Notify::notify($told->{severity}, $told->{template}, { %$shared, %{$told->{
 
 
 class Places(NamedTuple):
-    """Where things are: Perl, the count of this hour's events, and a template of Proxmox VE's own that stands for all of them."""
+    """Where things are: Perl, the count of this hour's events, a template of Proxmox VE's own that stands for all, one entry per node."""
 
     perl: str = "/usr/bin/perl"
     turns: Path = Path("/run/prs-notify-count")
     known: Path = Path("/usr/share/pve-manager/templates/default/vzdump-body.txt.hbs")
+    nodes: Path = Path("/etc/pve/nodes")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,10 +74,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--perl", default=Places().perl, help="the Perl that knows Proxmox VE's modules")
     parser.add_argument("--turns", type=Path, default=Places().turns, help="file that counts this hour's events")
     parser.add_argument("--known", type=Path, default=Places().known, help="a template of Proxmox VE's own")
+    parser.add_argument("--nodes", type=Path, default=Places().nodes, help="directory with one entry per node")
     options = parser.parse_args(arguments)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
         connection.settimeout(root_request.PATIENCE)
-        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, Places(options.perl, options.turns, options.known))
+        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, Places(options.perl, options.turns, options.known, options.nodes))
         syslog.syslog(syslog.LOG_NOTICE, answer)
         with suppress(OSError):  # nobody waits for it
             connection.sendall(answer.encode() + b"\n")
@@ -86,18 +87,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(connection: socket.socket, uid: int, places: Places) -> str:
     """Judge the request of user `uid` or root and carry it out; the answer begins with `ok`, `refused` or `failed`."""
-    asking = root_request.asker(connection)
-    if asking not in (uid, 0):
-        return f"refused: user {asking} may not ask" if asking >= 0 else "refused: not a local socket"
     try:
-        line = root_request.line_of(connection, LONGEST)
-    except OSError:
-        return "refused: no request came"
+        _, line = root_request.asked(connection, uid, LONGEST)
+    except root_request.Refused as why:
+        return f"refused: {why}"
     found = _REQUEST.fullmatch(line)
     if not found or found[2].decode() not in EVENTS:
         return "refused: only 'tell yes|no EVENT JOB NODE COUNT TOTAL' is known, with an event of the list"
+    if found[4] != b"-" and not (places.nodes / found[4].decode()).is_dir():
+        return f"refused: there is no node {found[4].decode()}"  # its name would be words of whoever asks
     try:
-        if not _turn(places.turns, int(time.time() // 3600)):
+        if not root_request.turn(places.turns, int(time.time() // 3600), MOST):
             return f"refused: {MOST} events in an hour are enough"
     except OSError as error:
         return f"failed: {places.turns}: {error.strerror}"
@@ -118,23 +118,6 @@ def message(event: str, job: str, node: str, count: int, total: int) -> dict[str
     data = {**facts, "host": host, "words": words[0].upper() + words[1:]}
     return {"priority": _PRIORITIES[severity], "words": f"rebalancing: {words}", "severity": severity, "template": TEMPLATE,
             "data": data, "fields": fields}  # fmt: skip
-
-
-def _turn(place: Path, hour: int) -> bool:
-    """Take one of the hour's events, False when there is none left; OSError."""
-    with os.fdopen(os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            last, count = map(int, file.read(100).split())
-        except ValueError:
-            last = count = 0
-        count = count if last == hour else 0
-        if count >= MOST:
-            return False
-        file.seek(0)
-        file.truncate()
-        file.write(f"{hour} {count + 1}\n")
-    return True
 
 
 def _run(perl: str, told: dict[str, object]) -> str:

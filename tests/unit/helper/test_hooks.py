@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import time
@@ -180,7 +181,7 @@ def test_nothing_else_is_done(tmp_path: Path, line: bytes) -> None:
     with ours, theirs:
         ours.sendall(line)
         ours.shutdown(socket.SHUT_WR)
-        assert root_hooks.serve(theirs, os.getuid(), tmp_path, 1.0).startswith("refused: only ")
+        assert root_hooks.serve(theirs, os.getuid(), root_hooks.Places(tmp_path), 1.0).startswith("refused: only ")
 
 
 def test_another_user_is_refused(tmp_path: Path) -> None:
@@ -192,4 +193,54 @@ def test_another_user_is_refused(tmp_path: Path) -> None:
         os.seteuid(was)
     with ours, theirs:
         ours.sendall(b"hooks\n")
-        assert root_hooks.serve(theirs, other + 1, tmp_path, 1.0) == f"refused: user {other} may not ask"
+        assert root_hooks.serve(theirs, other + 1, root_hooks.Places(tmp_path), 1.0) == f"refused: user {other} may not ask"
+
+
+def test_a_node_that_the_cluster_does_not_have_is_refused(house: HookHouse) -> None:
+    house.write("before-drain")
+    with pytest.raises(HelperError, match="there is no node call-0800-12345"):
+        run_hook(house.socket, "before-drain", "call-0800-12345", lambda: False)
+    assert house.ran == []
+
+
+def begin(house: HookHouse) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(house.socket))
+    connection.sendall(b"hook before-drain pve1\n")
+    return connection
+
+
+def test_however_many_are_asked_for_one_runs_at_a_time(house: HookHouse, tmp_path: Path) -> None:
+    """Each says when it begins and when it ends; nobody but the first has begun before the first has ended."""
+    house.write("before-drain", f"echo begin >> {tmp_path}/turns; sleep 0.3; echo end >> {tmp_path}/turns")
+    asked = [begin(house) for _ in range(4)]
+    for connection in asked:
+        with connection:
+            connection.settimeout(60)
+            assert b'"code": 0' in connection.recv(65536)
+    assert (tmp_path / "turns").read_text().split() == ["begin", "end"] * 4
+
+
+def test_one_that_waits_for_its_turn_is_not_begun_when_nobody_waits_for_it_any_more(house: HookHouse, tmp_path: Path) -> None:
+    house.write("before-drain", f"echo $$ >> {tmp_path}/pids; while [ ! -e {tmp_path}/enough ]; do sleep 0.05; done")
+    with begin(house) as first:
+        wait_for((tmp_path / "pids").exists)
+        with begin(house):
+            wait_for(lambda: len(house.running) == 2)
+        house.running[1].wait(60)
+        (tmp_path / "enough").touch()
+        first.settimeout(60)
+        assert b'"code": 0' in first.recv(65536)
+    assert house.ran == ["before-drain pve1"]
+
+
+def test_one_whose_turn_does_not_come_is_refused(house: HookHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(root_hooks, "TURN", 0.0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, house.lock.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        house.write("before-drain")
+        ours.sendall(b"hook before-drain pve1\n")
+        answer = root_hooks.serve(theirs, os.getuid(), root_hooks.Places(house.hooks, house.nodes, house.lock), 1.0, os.getuid())
+    assert answer == "refused: another hook of this site is still running"
+    assert house.ran == []

@@ -16,7 +16,7 @@ import pytest
 
 import pveproxy
 from prs.engine.daemon.notices import SEVERITIES, Notice
-from prs.helper import notify, root_notify
+from prs.helper import notify, root_notify, root_request
 
 ROOT = Path(__file__).parents[3]
 JOB = "0123456789ab"
@@ -31,7 +31,8 @@ def places(tmp_path: Path) -> root_notify.Places:
     perl.write_text(f'#!/bin/sh\n{words} exec {pveproxy.PERL} -I {pveproxy.HERE}/perl5 "$@"\n')
     perl.chmod(0o755)
     (tmp_path / "known").touch()
-    return root_notify.Places(str(perl), tmp_path / "count", tmp_path / "known")
+    (tmp_path / "nodes" / "pve1").mkdir(parents=True)
+    return root_notify.Places(str(perl), tmp_path / "count", tmp_path / "known", tmp_path / "nodes")
 
 
 def ask(line: bytes, places: root_notify.Places) -> str:
@@ -83,7 +84,7 @@ def test_without_a_wish_or_on_an_old_release_it_is_logged(tmp_path: Path, places
     b"tell\n", b"tell yes mine - - 0 0\n", b"tell yes done - - 0\n", b"tell yes done - - 0 0", b"tell perhaps done - - 0 0\n",
     b"tell yes done 0123 - 0 0\n", b"tell yes done - ../pve1 0 0\n", b"tell yes done - - -1 0\n", b"tell yes done - - 1234567 0\n",
     b"tell yes done - - 0 0 and more\n", b"tell yes done - - 0 0\ntell yes done - - 0 0\n", b"tell yes done - p\xc3\xa9 0 0\n",
-    b"tell yes done - " + b"a" * 200 + b" 0 0\n",
+    b"tell yes done - " + b"a" * 200 + b" 0 0\n", b"tell yes done - call-0800-12345 0 0\n",
 ])  # fmt: skip
 def test_the_helper_takes_no_free_text(tmp_path: Path, places: root_notify.Places, line: bytes) -> None:
     assert ask(line, places).startswith("refused: ")
@@ -93,8 +94,9 @@ def test_the_helper_takes_no_free_text(tmp_path: Path, places: root_notify.Place
 
 def test_so_many_an_hour_and_a_broken_count_begins_anew(tmp_path: Path, places: root_notify.Places) -> None:
     places.turns.write_text("no number")
-    assert [root_notify._turn(places.turns, 7) for _ in range(root_notify.MOST + 2)] == [True] * root_notify.MOST + [False] * 2
-    assert root_notify._turn(places.turns, 8)
+    most = root_notify.MOST
+    assert [root_request.turn(places.turns, 7, most) for _ in range(most + 2)] == [True] * most + [False] * 2
+    assert root_request.turn(places.turns, 8, most)
     places.turns.unlink()
     places.turns.symlink_to(tmp_path / "elsewhere")
     assert ask(b"tell yes done - - 0 0\n", places).startswith("failed: ")
@@ -122,7 +124,7 @@ def test_the_service_tells_the_program_and_waits_for_nothing(tmp_path: Path, pla
         sender.join()
         run = f"import sys; sys.path.insert(0, {str(ROOT / 'backend')!r}); from prs.helper.root_notify import main; sys.exit(main())"
         options = ["--user", pwd.getpwuid(os.getuid()).pw_name, "--perl", places.perl]
-        options += ["--turns", str(places.turns), "--known", str(places.known)]
+        options += ["--turns", str(places.turns), "--known", str(places.known), "--nodes", str(places.nodes)]
         with connection:
             program = [sys.executable, "-I", "-c", run, *options]
             done = subprocess.run(program, stdin=connection.fileno(), capture_output=True, timeout=60, check=False)
