@@ -111,11 +111,11 @@ class Cluster:
         assert one is not None
         return one
 
-    def begin(self, *nodes: str, holder: str = "pve1", options: RoundOptions | None = None) -> None:
+    def begin(self, *nodes: str, holder: str = "pve1", options: RoundOptions | None = None, kill_after: int = 0) -> None:
         """Write a new round."""
         shared = self.shared(holder)
         shared.read()
-        policy, chosen = Policy(containers=True), options or RoundOptions()
+        policy, chosen = Policy(containers=True, kill_after=kill_after), options or RoundOptions()
         shared.put(begin("0123456789ab", "root@pam", nodes or tuple(self.world.nodes), policy, chosen, holder, self.clock.time()))
 
     def ask_for(self, verb: Verb, node: str = "", host: str = "pve2") -> None:

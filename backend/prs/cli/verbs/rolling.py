@@ -27,7 +27,6 @@ from prs.errors import JournalError, PlanError
 from prs.helper import hooks
 from prs.helper.client import PVE, SOCKET, shared_round
 from prs.helper.hooks import hook_troubles, run_hook
-from prs.model import Policy
 from prs.pve.act.migration import locate_all
 from prs.pve.act.power import may_reboot, uptimes
 from prs.pve.read.permissions import REBOOT
@@ -59,7 +58,7 @@ def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] =
         if rolling_run is not None:
             worker.say(f"Going on with rolling maintenance {rolling_run.id}, which was interrupted.\n")
         else:
-            shared = _shared(lock, settings.policy)
+            shared = _shared(lock)
             _check(worker, nodes, shared is not None)
             if settings.dry_run:
                 return _preview(call, settings, worker, nodes)
@@ -105,13 +104,9 @@ def _tell(call: Call, settings: Settings, rolling_run: RollingRun) -> int:
     return _EXITS[rolling_run.state]
 
 
-def _shared(lock: ExecutorLock, policy: Policy) -> SharedRound | None:
-    """Where a round of the services is written; None where the service does not run.
-
-    What a round of the services does not know is left to this command: guests that are shut down.
-    """
-    served = not lock.taken and lock.holder.service and not policy.rides
-    return shared_round(PVE, SOCKET) if served else None
+def _shared(lock: ExecutorLock) -> SharedRound | None:
+    """Where a round of the services is written; None where the service does not run: then this command does the work."""
+    return shared_round(PVE, SOCKET) if not lock.taken and lock.holder.service else None
 
 
 def _check(worker: Worker, nodes: Sequence[str], served: bool) -> None:

@@ -6,6 +6,7 @@ import secrets
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from prs.cli import exits
 from prs.cli.call import Call
@@ -32,8 +33,10 @@ def act(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str], sh
     if known is not None and known.open:
         raise PlanError(f"rolling maintenance is under way already: round {known.id} of {known.user}, carried by {known.holder}")
     stages = tuple(hook_troubles(hooks.SOCKET))
-    host, options = socket.gethostname().split(".")[0], RoundOptions(hooks=bool(stages), stages=stages, maintenance=SOCKET.exists())
-    one = begin(secrets.token_hex(6), worker.api.user, nodes, settings.policy, options, host, time.time())
+    policy = settings.policy
+    options = RoundOptions(hooks=bool(stages), rides=policy.rides, maintenance=SOCKET.exists(), stages=stages)
+    host, policy = socket.gethostname().split(".")[0], replace(policy, rides=())  # each turn has its own of them
+    one = begin(secrets.token_hex(6), worker.api.user, nodes, policy, options, host, time.time())
     shared.put(one)
     call.note("rolling", one.id, " ".join(nodes))
     worker.say(f"The services of the nodes carry round {one.id} out; Ctrl-C stops it, a second time leaves it to them.\n\n")

@@ -15,7 +15,7 @@ from prs.engine.clock import Clock
 from prs.engine.journal.automation import suggestion
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
-from prs.engine.rolling.node_steps import ORIGIN
+from prs.engine.rolling.riders import ORIGIN
 from prs.engine.rolling.runs import RollingRun, RollingRuns
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round

@@ -151,7 +151,7 @@ class Service:
         if self._clock.monotonic() < self._next_start or self._settings.endpoint is None:
             return
         self._next_start = self._clock.monotonic() + IDLE
-        if (drains := forgotten(self._holds)) and not other_at_work(self._journal.note(AT_WORK)):
+        if (drains := forgotten(self._holds, self._carrier.at)) and not other_at_work(self._journal.note(AT_WORK)):
             try:
                 self._starts.turn(self._connect(), drains)
             except PveError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -12,6 +14,7 @@ from prs.model import Kind, Stay
 
 RideState = Literal["planned", "stopping", "stopped", "starting", "running", "failed", "skipped"]
 OURS = ("stopping", "stopped", "starting", "failed")  # asked to shut down by us, and not seen running since
+ELSEWHERE = "another host carries the round of maintenance, and starts it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +78,32 @@ def drains_with_rides(journal: Database, node: str = "") -> list[str]:
         node,
     )
     return [str(row["id"]) for row in rows]
+
+
+def adopt(journal: Database, plan_id: str, node: str, user: str, origin: str, now: float, rides: Sequence[Ride]) -> None:
+    """Note guests that another host has shut down, as those of a drain that has ended: from now on this host starts them again."""
+    job = {"id": secrets.token_hex(6), "plan": plan_id, "kind": "drain", "node": node, "state": "cancelled", "user": user, "origin": origin}
+    words = f"what another host has shut down for {node} is started again by this one"
+    with journal.transaction() as db:
+        insert(db, "jobs", {**job, "created": now, "started": now, "ended": now, "message": words})
+        for ride in rides:
+            values = {"job": job["id"], "vmid": ride.vmid, "name": ride.name, "kind": ride.kind, "node": node, "state": ride.state}
+            insert(db, "rides", values)
+        db.execute("UPDATE meta SET value = value + 1 WHERE name = 'revision'")
+        db.execute("UPDATE jobs SET revision = (SELECT value FROM meta WHERE name = 'revision') WHERE id = ?", (job["id"],))
+
+
+def known_rides(journal: Database, node: str, since: float) -> set[int]:
+    """The guests of the node that drains of this journal, begun at or after `since`, were to shut down, and that were not given away."""
+    query = """SELECT rides.vmid FROM rides JOIN jobs ON jobs.id = rides.job
+        WHERE rides.node = ? AND jobs.created >= ? AND rides.message != ?"""
+    return {int(row["vmid"]) for row in journal.rows(query, node, since, ELSEWHERE)}
+
+
+def give_away(journal: Database, origin: str, since: float) -> None:
+    """The guests that drains of this origin have shut down at or after `since` are started by another host."""
+    states = ", ".join(f"'{state}'" for state in OURS)
+    chosen = f"state IN ({states}) AND job IN (SELECT id FROM jobs WHERE origin = ? AND created >= ?)"
+    if journal.rows(f"SELECT 1 FROM rides WHERE {chosen} LIMIT 1", origin, since):
+        with journal.transaction() as db:
+            db.execute(f"UPDATE rides SET state = 'skipped', message = ? WHERE {chosen}", (ELSEWHERE, origin, since))

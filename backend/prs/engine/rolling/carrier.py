@@ -14,12 +14,15 @@ from prs.engine.clock import Clock
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.journal.jobs import Job
+from prs.engine.journal.rides import give_away
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import RunHook, no_hooks
-from prs.engine.rolling.node_steps import ORIGIN, NodeSteps
+from prs.engine.rolling.node_steps import NodeSteps
+from prs.engine.rolling.riders import ORIGIN
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round, broken_off, handed, leaving, left, noted, taken
 from prs.errors import JournalError, NotFound, PrsError, PveError, RoundUnknown
+from prs.pve.act import ceph
 from prs.pve.api import Api
 from prs.pve.read.values import rows, text
 
@@ -46,6 +49,7 @@ class Carrier:
         self._next, self._asked, self._said = 0.0, 0.0, ""
         self._silent = set[str]()  # hosts that have not taken what they were handed
         self.open = False  # whether a round goes on in the cluster, as far as is known
+        self.at = ""  # the node whose turn it is in a round that this host carries
 
     def turn(self) -> list[str]:
         """Go on with the round as far as it is this host's; the jobs of the journal that were ended because another carries it."""
@@ -59,10 +63,11 @@ class Carrier:
         if self._shared.digest != self._seen[0]:
             self._seen = self._shared.digest, self._clock.monotonic()
         self.open = one is not None and one.open
+        self.at = one.turn.node if one and one.turn and one.holder == self._host else ""
         ended = self._fence(one)
-        if one is not None and one.open:
+        if one is not None:
             try:
-                self._carry(one)
+                self._carry(one) if one.open else self._clear(one)
             except JournalError:
                 raise
             except PrsError as error:  # nothing was written: the next turn looks again
@@ -84,6 +89,8 @@ class Carrier:
         mine = turn.job if turn and turn.host == self._host else ""
         if turn is None:
             self._hooks.stop()
+        if one and one.holder != self._host:
+            give_away(self._journal, ORIGIN, one.created)
         ended = [job for job in self._journal.jobs(only_open=True) if job.origin == ORIGIN and job.id != mine]
         for job in ended:
             self._end(job)
@@ -115,6 +122,15 @@ class Carrier:
         elif turn.job or self._clock.monotonic() >= self._next:
             self._next = self._clock.monotonic() + LOOK
             self._go_on(one)
+
+    def _clear(self, one: Round) -> None:
+        """Ceph's flag that could not be taken back while the round went on: it is tried until it can."""
+        if one.holder != self._host or not any(turn.noout for turn in one.turns) or self._clock.monotonic() < self._next:
+            return
+        self._next = self._clock.monotonic() + RENEW
+        ceph.set_noout(self._pve(), False)
+        self._put(replace(one, turns=tuple(replace(turn, noout=False) for turn in one.turns)))
+        log.warning("Ceph's flag noout is taken back, which was set for round %s of maintenance", one.id)
 
     def _leave(self, one: Round) -> None:
         """The user wants no more of this node: its job, or its hook, comes to an end first."""

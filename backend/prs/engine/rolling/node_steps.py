@@ -12,12 +12,14 @@ from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.journal.jobs import Job
+from prs.engine.journal.rides import drains_with_rides
 from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling.emptied import not_empty
 from prs.engine.rolling.filling import Filling
 from prs.engine.rolling.gates import closed_gate
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import Hook, Stage, no_hooks
+from prs.engine.rolling.riders import ORIGIN, Riders
 from prs.engine.rolling.stages import HOOKS, Round, StepName, Visit, broken_off, hooked, noted, passed, waits
 from prs.engine.waits import Waits
 from prs.errors import ApiError, HelperError, JobConflict, NotFound, PlanError, PveError, Unreachable
@@ -34,7 +36,6 @@ SLACK = 60.0  # figures and clocks may be off by this much (s)
 FLAGS = 3600.0  # how long (s) it is tried to take a flag back
 PATIENCE = 900.0  # how long (s) PVE may give no answer
 HOOK = 1800.0  # as long as root lets a hook run (helper.root_hooks)
-ORIGIN = "round"  # of the jobs that a round queues
 HOOK_STAGES: tuple[Stage, ...] = get_args(Stage)
 Work = Callable[[Visit], Round]
 
@@ -48,10 +49,12 @@ class NodeSteps:
     ) -> None:  # fmt: skip
         self.api, self.holds, self.journal, self.clock, self.host = api, holds, holds.journal, clock, host
         self._switch, self._keep, self._waits, self._hooks = switch, keep, Waits(clock), hooks or HookThread(no_hooks)
+        self._riders = Riders(api, self.journal, clock)
         self.one: Round  # as it was written last
         self.works: dict[StepName, Work] = {
             "gates": self._gates, "drain": self._drain, "last-gates": self._last_gates, "reboot": self._reboot, "return": self._return,
             "by-hand": self._by_hand, "gates-again": self._gates_again, "flags": self._flags, "fill": self._fill,
+            "shut-down": self._shut_down, "start-up": self._start_up,
             **dict.fromkeys(HOOKS, self._hook),
         }  # fmt: skip
 
@@ -108,21 +111,24 @@ class NodeSteps:
 
     def _drain(self, turn: Visit) -> Round:
         if turn.job:
-            return self.followed(turn, f"{turn.node} was not emptied") or self._passed()
+            return self.followed(turn, f"{turn.node} was not emptied") or self._passed(rides=self._riders.off(turn))
         if shut := self._shut(turn, f"before {turn.node}"):
             return shut
+        self._riders.adopt(self.one, turn)
         switches, held = self.one.options.maintenance and self._switch is not None, self.holds.held()
-        request = PlanRequest(drain=turn.node, maintenance=switches)
-        _, plan = make_plan(self.api, self.one.policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, turn.node),
+        request, policy = PlanRequest(drain=turn.node, maintenance=switches), replace(self.one.policy, rides=self.one.options.rides)
+        _, plan = make_plan(self.api, policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, turn.node),
                             self.holds.roster)  # fmt: skip
         if not plan.feasible:
             return self._broken("; ".join([plan.summary, *(f"{stay.vmid} ({stay.name}) {stay.reason}" for stay in plan.blockers)]))
         if plan.lacking:
             return self._broken(plan.lacking)
-        here = {vmid for vmid, where in locate_all(self.api).items() if where.node == turn.node and not where.template}
+        places = locate_all(self.api)
+        here = {vmid for vmid, where in places.items() if where.node == turn.node and not where.template}
         ours = turn.mode or (switches and node_state(self.api, turn.node)[0] != "maintenance")
-        self.note(guests=tuple(sorted({*turn.guests, *here})), mode=ours)
-        plan_id = self.journal.add_plan(plan, self.one.policy, self.one.user)
+        rides = self._riders.noted(turn, {stay.vmid for stay in plan.rides}, places)
+        self.note(guests=tuple(sorted({*turn.guests, *here})), mode=ours, rides=rides)
+        plan_id = self.journal.add_plan(plan, policy, self.one.user)
         job = self.journal.add_job(plan_id, self.one.user, ORIGIN, self.clock.time(), maintenance=turn.node if switches else "")
         self.note(job=job, host=self.host, held=True)
         return self.one
@@ -133,6 +139,12 @@ class NodeSteps:
         if job.open:
             return waits(self.one, job.message)
         return None if job.state == "done" else self._broken(f"{words}: {job.message or job.state}")
+
+    def _shut_down(self, turn: Visit) -> Round:
+        """The drain has shut down who rides along; here their node itself says so."""
+        if not (words := self._riders.running(self.one, turn.node)):
+            return self._passed()
+        return self._broken(words) if self.clock.time() - turn.since > SLACK else waits(self.one, words, turn.since + SLACK)
 
     def _last_gates(self, turn: Visit) -> Round:
         if shut := self._shut(turn, f"before the reboot of {turn.node}"):
@@ -226,8 +238,12 @@ class NodeSteps:
                 if self.clock.time() - turn.since < FLAGS:
                     return waits(self.one, f"Ceph's flag noout is still set: {error}", turn.since + FLAGS)
                 return self._broken(f"Ceph's flag noout is still set ({error}): ceph osd unset noout")
+            turn = self.note(noout=False)
+        self._riders.adopt(self.one, turn)
         kept = f"{turn.node} is kept empty (release {turn.node})" if turn.away and turn.node in self.holds.held() else ""
-        return self._passed(noout=False, **({"message": f"{turn.message}; {kept}"} if kept else {}))
+        if kept and turn.rides:
+            kept += f", and until then shut down: {', '.join(map(str, turn.rides))}"
+        return self._passed(**({"message": f"{turn.message}; {kept}"} if kept else {}))
 
     def _fill(self, turn: Visit) -> Round:
         filling = Filling(self.api, self.holds, self._switch, self.one, turn)
@@ -240,7 +256,7 @@ class NodeSteps:
         plan, policy = filling.plan(self.clock.time())
         if plan.lacking:
             return self._broken(plan.lacking)
-        if plan.moves:
+        if plan.moves or drains_with_rides(self.journal, turn.node):
             plan_id = self.journal.add_plan(plan, policy, self.one.user)
             mode = turn.node if turn.mode else ""
             job_id = self.journal.add_job(plan_id, self.one.user, ORIGIN, self.clock.time(), maintenance=mode)
@@ -252,6 +268,13 @@ class NodeSteps:
             return self._broken(f"{turn.node} is kept empty: {error}")
         words = filling.lacking(Job("", "balance", "done", plan, policy))
         return self._broken(words) if words else self._passed(**self._message(turn, filling.elsewhere(plan)))
+
+    def _start_up(self, turn: Visit) -> Round:
+        """See those running that were shut down; most were started on the way back already."""
+        waiting, words = self._riders.start(self.one, turn)
+        if waiting:
+            return waits(self.one, waiting)
+        return self._broken(words) if words else self._passed(rides=())
 
     @staticmethod
     def _message(turn: Visit, words: str) -> dict[str, object]:
