@@ -90,3 +90,6 @@ def test_auditors_see_the_round_and_only_who_may_reboot_goes_on_with_it(under_wa
     assert auditor.refused("POST", f"/rounds/{ROUND}/stop") == (403, "forbidden", "Not allowed: needs Sys.Modify on /.")
     assert modifier.post(f"/rounds/{ROUND}/pause")["may"]["resume"]["reason"] == "needs Sys.PowerMgmt on /nodes/pve2"
     assert modifier.refused("POST", f"/rounds/{ROUND}/resume")[0] == 403
+    access.grants += [Grant("/", "nobody@pve", "Administrator"), Grant("/nodes/pve3", "nobody@pve", "NoAccess")]
+    stranger = under_way.log_in("nobody@pve")
+    assert stranger.refused("POST", f"/rounds/{ROUND}/resume") == (403, "forbidden", "Not allowed: needs Sys.PowerMgmt on /nodes/pve3.")

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _ACTIONS = {
     "make_plan_of_caller": "plan", "start_job_of_caller": "start", "change_policy_of_caller": "policy",
     "apply_suggestion_of_caller": "apply", "dismiss_suggestion_of_caller": "dismiss", "make_account_of_caller": "account",
-    "skip_node_of_round": "skip", "preview_round_of_caller": "preview",
+    "skip_node_of_round": "skip", "preview_round_of_caller": "preview-round", "begin_round_of_caller": "begin-round",
 }  # fmt: skip
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
 

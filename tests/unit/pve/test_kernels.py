@@ -6,6 +6,9 @@ import pytest
 
 from prs.pve.kernels import kernels
 from prs.pve.read.values import Row
+from simcluster import InProcessApi
+from simcluster.scenes import small
+from simcluster.world import Flavour
 
 
 def packages(running: str, *names: str, state: str = "Installed") -> list[Row]:
@@ -31,6 +34,18 @@ def test_a_reboot_is_needed_where_a_newer_kernel_is_installed(running: str, name
     found = kernels(packages(running, *names))
     assert (found.running, found.newest, found.reboot) == (running, newest, reboot)
     assert bool(found.problem) == (reboot == "unknown")
+
+
+def test_a_node_that_has_rebooted_runs_what_was_installed(flavour: Flavour) -> None:
+    world = small(flavour)
+    world.nodes["pve2"].kernel_installed = "6.17.2-1-pve"
+    api = InProcessApi(world, "root@pam")
+    before = kernels(api.get("/nodes/pve2/apt/versions"))
+    world.life.power_off("pve2", reboot=True)
+    world.clock.sleep(900)
+    after = kernels(api.get("/nodes/pve2/apt/versions"))
+    assert (before.running, before.newest, before.reboot) == ("6.14.8-2-pve", "6.17.2-1-pve", "needed")
+    assert (after.running, after.reboot) == ("6.17.2-1-pve", "not-needed")
 
 
 def test_what_is_not_installed_is_no_kernel_to_boot() -> None:

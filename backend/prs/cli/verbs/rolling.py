@@ -29,7 +29,7 @@ from prs.helper.client import PVE, SOCKET, shared_round
 from prs.helper.hooks import hook_troubles, run_hook
 from prs.pve.act.migration import locate_all
 from prs.pve.act.power import may_reboot, uptimes
-from prs.pve.read.permissions import REBOOT
+from prs.pve.read.permissions import lacking_reboot
 from prs.pve.roster import listed, scope, unproven
 from prs.similar import in_brackets
 
@@ -120,7 +120,7 @@ def _check(worker: Worker, nodes: Sequence[str], served: bool) -> None:
         if node == here and not served:
             raise PlanError(f"this command runs on {node} and would end with its reboot: run it on another node")
         if not may_reboot(worker.api, node):
-            raise PlanError(f"{worker.api.user} may not reboot {node}: it needs {REBOOT} on /nodes/{node} (setup --reboot grants it)")
+            raise PlanError(lacking_reboot(worker.api.user, node))
     seen = {vmid: where.node for vmid, where in locate_all(worker.api).items()}
     if scope(worker.api.user, listed(worker.holds.roster, seen)):
         raise PlanError(f"no node is rebooted: {unproven(worker.api.user)}")

@@ -27,6 +27,7 @@ from prs.pve.act import ceph, power
 from prs.pve.act.migration import locate_all
 from prs.pve.api import Api
 from prs.pve.read.ha import node_state
+from prs.pve.read.permissions import lacking_reboot
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +108,9 @@ class NodeSteps:
     def _gates(self, turn: Visit) -> Round:
         if held := self.holds.held().get(turn.node):
             return self._broken(f"{turn.node} is {held.reason}")
+        # Now, and not when the node is empty already.
+        if self.one.options.reboot and not power.may_reboot(self.api, turn.node):
+            return self._broken(lacking_reboot(self.api.user, turn.node))
         return self._shut(turn, f"before {turn.node}") or self._passed()
 
     def _drain(self, turn: Visit) -> Round:

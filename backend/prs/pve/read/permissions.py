@@ -74,6 +74,11 @@ def lacking_power(user: str, held: Row | None, vmids: Iterable[int]) -> str:
     return f"{user} may not carry this plan out: it needs {POWER} on {', '.join(denied[:_NAMED])}." if denied else ""
 
 
+def lacking_reboot(user: str, node: str) -> str:
+    """That an account may not reboot a node, and what to do about it."""
+    return f"{user} may not reboot {node}: it needs {REBOOT} on /nodes/{node} (setup --reboot grants it)"
+
+
 def inherited(held: Row, path: str, privilege: str) -> bool:
     """Whether the privilege is granted on the path so that it holds for everything below it too (value 1)."""
     while path not in held and path != "/":

@@ -94,6 +94,11 @@ def _paths() -> dict[str, Any]:
         "/rules": {"get": _call("Every rule that binds guests, and how each may be moved.", ref("Rules"), "rules", extra=unseen)},
         "/rounds": {
             "get": _call("The last round of rolling maintenance; needs Sys.Audit on /.", ref("RoundState"), "rounds", extra=unseen),
+            "post": _call("Begin a round, which the services carry out with their own account; needs Sys.Modify on /, VM.Migrate and "
+                          "VM.Audit throughout /vms, Sys.PowerMgmt on nodes that reboot, VM.PowerMgmt on rides, Sys.Console for HA's mode.",
+                          ref("Round"), "round", ref("RoundRequest"), status="201",
+                          extra={"409": "one is under way (conflict), a node is not there (plan), or a part of it cannot be done from here "
+                                        "(helper, hook, state)"}),
         },
         "/rounds/nodes": {
             "get": _call("The nodes that a round may take; needs Sys.Audit on /.", ref("RoundNodes"), "round_nodes"),

@@ -346,5 +346,4 @@ SENTENCES = (
     "Nothing can be levelled: {words}",
     "Left out: {words}",
     "{node} ({words})",
-    "{rule} wants it on {list} only, where no guest can go now",
 )

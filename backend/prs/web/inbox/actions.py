@@ -25,7 +25,8 @@ ARGUMENTS: dict[str, Schema] = {
     "undo": record("Plan the way back.", job=ID),
     "release": record("End a hold.", node=NODE),
     "policy": ref("PolicyRequest"),
-    "preview": ref("RoundRequest"),
+    "begin-round": ref("RoundRequest"),
+    "preview-round": ref("RoundRequest"),
     "round": record("Steer a round.", ("node",), round=ID, verb={"type": "string", "enum": list(get_args(Verb))}, node=NODE),
     "maintenance": record("Switch HA maintenance mode.", node=NODE, enabled=FLAG),
 }
@@ -51,7 +52,9 @@ def work_of(name: str) -> Work:
         from prs.web.inbox.undo import undo as work
     elif name == "release":
         from prs.web.inbox.nodes import release as work
-    elif name == "preview":
+    elif name == "begin-round":
+        from prs.web.inbox.rounds.start import begin_round as work
+    elif name == "preview-round":
         from prs.web.inbox.rounds.preview import preview_round as work
     elif name == "round":
         from prs.web.inbox.rounds.steer import steer_round as work

@@ -18,7 +18,8 @@ from prs.web.api.refusal import Refusal
 from prs.web.inbox.message import ANSWER, REQUEST, Message, packed, value_of
 
 SOCKET = Path("/run/prs-inbox.sock")  # where the package has it listen
-PLANNING = frozenset({"plan", "place", "start", "apply", "undo", "preview"})  # what computes for long, of which are carried out at once
+# What computes for long, of which are carried out at once:
+PLANNING = frozenset({"plan", "place", "start", "apply", "undo", "preview-round", "begin-round"})
 AT_ONCE = 2
 OTHERS = 6  # and so many others
 WAITING = 48  # plans at work or waiting for that, of all users, and of each user with all tokens so many:

@@ -118,7 +118,7 @@ def _for_caller(message: Message, asked: Any, settings: Settings, holds: Holds, 
         raise
     finally:
         job = str(asked.get("job") or (done.get("id", "") if name in ("start", "apply") else ""))
-        about = str(done.pop("about", ""))
+        about = str(done.pop("about", "") or ", ".join(asked.get("nodes", ()))[:200])
         audit.note(audit.Deed(name, who.name, _address(message.client), job, str(asked.get("node", "")), why, about))
     return done
 

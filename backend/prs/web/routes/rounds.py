@@ -1,4 +1,4 @@
-"""The cluster's round of rolling maintenance, as every node's file says it: shown to auditors, steered by whoever may."""
+"""The cluster's round of rolling maintenance, as every node's file says it: shown to auditors, begun and steered by who may."""
 
 from __future__ import annotations
 
@@ -35,9 +35,13 @@ def add(api: Blueprint, context: Context) -> None:
         require(who.rights.refusal("Sys.Audit"))
         return answer(*later(context, who, lambda: ({"nodes": round_nodes(context, who)}, 200)))
 
+    @api.post("/rounds")
+    def begin_round_of_caller() -> Response:
+        return carried(context, "begin-round", 201, **body(ref("RoundRequest")))
+
     @api.post("/rounds/preview")
     def preview_round_of_caller() -> Response:
-        return carried(context, "preview", **body(ref("RoundRequest")))
+        return carried(context, "preview-round", **body(ref("RoundRequest")))
 
     @api.post("/rounds/<round_id>/skip")
     def skip_node_of_round(round_id: str) -> Response:

@@ -12,6 +12,8 @@ from prs.engine.rolling.stages import Round
 from prs.engine.rolling.stages import asked as steered
 from prs.errors import HelperError, NotFound, RoundChanged, RoundUnknown
 from prs.helper.client import shared_round
+from prs.pve.api import Api
+from prs.pve.read.permissions import REBOOT, holds
 from prs.web.access.actions import require
 from prs.web.access.auth import Caller
 from prs.web.api.refusal import Refusal
@@ -39,12 +41,18 @@ def steer_round(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any
         one = _read(shared) if shared else None
         if shared is None or one is None or one.id != asked["round"]:
             raise NotFound("there is no such round of maintenance")
-        require(refused_verb(who, one, verb))
+        require(refused_verb(who, one, verb) or (_powerless(desk.api(who), one) if verb == "resume" else ""))
         try:
             return round_json(shared.put(steered(one, verb, str(asked.get("node", "")), desk.now())), who, desk.now())
         except RoundChanged:
             time.sleep(AGAIN * (attempt + 1))
     raise HelperError("the round changes all the time and could not be written: try again")
+
+
+def _powerless(api: Api, one: Round) -> str:
+    """On which of the nodes that are still to reboot the caller may not do that, asked for each: a list of rights shows no NoAccess."""
+    waiting = [turn.node for turn in one.turns if turn.step != "over"] if one.options.reboot else []
+    return next((f"needs {REBOOT} on /nodes/{node}" for node in waiting if not holds(api, f"/nodes/{node}", REBOOT)), "")
 
 
 def _read(shared: SharedRound) -> Round | None:

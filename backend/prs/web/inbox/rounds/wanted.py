@@ -50,8 +50,9 @@ def wanted(desk: Desk, who: Caller, asked: dict[str, Any]) -> Wanted:
     except HelperError as error:
         untold = str(error)
     console = not who.rights.refusal("Sys.Console")
+    runs_hooks = asked.get("hooks", bool(known) or bool(untold))
     options = RoundOptions(
-        reboot=asked.get("reboot", True), hooks=asked.get("hooks", bool(known) or bool(untold)), rides=rides,
+        reboot=asked.get("reboot", True), hooks=runs_hooks, stages=tuple(known) if runs_hooks else (), rides=rides,
         maintenance=asked.get("maintenance", console and desk.helper.exists()),
     )  # fmt: skip
     policy = replace(asked_policy(with_speeds(desk.settings.policy, desk.settings.state_dir), asked), rides=rides, kill_after=kill_after)
