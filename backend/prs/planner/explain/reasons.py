@@ -135,12 +135,13 @@ def _nowhere(problem: Problem, board: Board, unit: int, node: int) -> str:
     item = problem.units[unit]
     memory = label(problem.facts.policy, "memory")
     what = f"needs {gib(item.memory)} of {memory}" if item.memory else f"needs {gib(item.disk)} of local disk"
-    facts = []
+    facts, short = [], False
     for place, name in enumerate(problem.names):
         if place != item.home:
             reason = board.obstacle(unit, place) or f"{name} has room for it, but not for all that have to leave {problem.names[node]}"
             facts.append(reason.removeprefix(what + ", "))
-    return f"{what}; " + ", ".join(facts)
+            short = short or reason.startswith(what + ", ")
+    return (f"{what}; " if short else "") + ", ".join(facts)
 
 
 def refusal(problem: Problem, node: int, fixed: Mapping[int, str], stuck: Sequence[int], sure: bool) -> str:

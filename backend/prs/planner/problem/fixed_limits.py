@@ -242,7 +242,8 @@ class FixedLimits:
             return ""
         if target in best:
             return ""
-        return f"{rule.source} {rule.name} wants it on {', '.join(sorted(best)) or 'no node that is open'}"
+        wanted = f"{rule.source} {rule.name} wants it on {', '.join(sorted(best or names))}"
+        return wanted if best else f"{wanted} only, where no guest can go now"
 
     def _choice(self, rule: Rule) -> tuple[frozenset[str], frozenset[str]]:
         """The nodes of a `nodes` rule, and those of them that are open and of the highest priority."""

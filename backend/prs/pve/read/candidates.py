@@ -14,10 +14,12 @@ from prs.model import PASSING_LOCKS, Cluster, Guest, Move, Node, Volume
 from prs.pve.api import Api, quote
 from prs.pve.read import rrd
 from prs.pve.read.guest_facts import with_config
+from prs.pve.read.ha import kept_apart
 from prs.pve.read.node_facts import NodeFacts
 from prs.pve.read.preconditions import (
     Preconditions,
     as_configured,
+    companions,
     contents,
     forbidden_contents,
     lock_of,
@@ -233,7 +235,8 @@ def _qemu(api: Api, cluster: Cluster, guest: Guest, here: str) -> Preconditions:
 def _judged(cluster: Cluster, guest: Guest, data: Row) -> Preconditions:
     replicated = any(job.vmid == guest.vmid for job in cluster.replications)
     chained = frozenset(storage.name for storage in cluster.storages if storage.chains)
-    return qemu_preconditions(data, _plugins(cluster), replicated, chained, guest.vmid)
+    apart = kept_apart(cluster, {guest.vmid, *companions(data)})
+    return qemu_preconditions(data, _plugins(cluster), replicated, chained, guest.vmid, apart)
 
 
 def _lxc(cluster: Cluster, guest: Guest, config: Row, former: dict[str, str]) -> Preconditions:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from prs.errors import ApiError
-from prs.model import Rule
+from prs.model import Cluster, Rule
 from prs.pve.api import Api
 from prs.pve.read.values import Row, digits, flag, properties, table, text, words
 
@@ -76,6 +77,12 @@ def binding(found: Iterable[Rule], unmanaged: Collection[int]) -> tuple[Rule, ..
     """The rules with the guests that HA manages: of others, such as resources in state ignored, HA looks at none (HA/Config.pm)."""
     left = [replace(rule, guests=tuple(vmid for vmid in rule.guests if vmid not in unmanaged)) for rule in found]
     return tuple(rule for rule in left if len(rule.guests) > (0 if rule.kind == "nodes" else 1))
+
+
+def kept_apart(cluster: Cluster, bundle: AbstractSet[int]) -> set[int]:
+    """The guests that can be seen from which rules keep those of the bundle apart."""
+    bound = {vmid for rule in cluster.rules if rule.kind == "apart" and not bundle.isdisjoint(rule.guests) for vmid in rule.guests}
+    return bound & {guest.vmid for guest in cluster.guests} - bundle
 
 
 def groups(data: Iterable[Row], resources: Iterable[Row]) -> tuple[Rule, ...]:

@@ -57,10 +57,12 @@ def lock_of(error: Exception) -> str:
 
 
 def qemu_preconditions(
-    data: Row, plugins: Mapping[str, str] | None = None, replicated: bool = True, chained: Collection[str] = (), vmid: int = 0
+    data: Row, plugins: Mapping[str, str] | None = None, replicated: bool = True, chained: Collection[str] = (), vmid: int = 0,
+    apart: Collection[int] = (),
 ) -> Preconditions:
     """Read GET .../qemu/{vmid}/migrate. `plugins` gives storage types by storage; `replicated`: its snapshots travel by replication;
-    `chained` are storages that keep snapshots as chains of volumes. A size that PVE does not tell is 0.
+    `chained` are storages that keep snapshots as chains of volumes; `apart` the vmids from which known rules keep it apart: that one of
+    them is on a node now is judged by whoever knows where it will be. A size that PVE does not tell is 0.
     """
     running, listed = flag(data, "running"), rows(data.get("local_disks"))
     blockers = _devices(data, running)
@@ -69,10 +71,10 @@ def qemu_preconditions(
         words = words or (owned_by_other(text(disk, "volid"), vmid) if vmid and not flag(disk, "cdrom") else "")
         blockers += [words] if words else []
     gone = unavailable(data.get("not_allowed_nodes"))
-    refused = refusals(data.get("not_allowed_nodes"))
+    refused = refusals(data.get("not_allowed_nodes"), apart)
     others = {node for node, _ in refused}
-    # What only lacks a storage is judged by the planner, which may know another one.
-    lacking = [node for node, _ in gone if node not in others]
+    # What only lacks a storage, or holds a guest of a known rule, is judged by the planner, which may know another one, or move that guest.
+    lacking = [node for node in {*dict(gone), *_holding(data.get("not_allowed_nodes"))} if node not in others]
     return Preconditions(
         blockers=tuple(blockers),
         volumes=tuple(sorted((_volume(disk) for disk in listed if _travels(disk)), key=lambda volume: volume.name)),
@@ -157,19 +159,28 @@ def _volume(disk: Row) -> Volume:
     return Volume(volid.partition(":")[0], whole(disk, "size"), volid)
 
 
-def refusals(data: Any) -> tuple[tuple[str, str], ...]:
-    """Read (not_)allowed nodes, but for their storages: PVE lists every node there, an empty entry is no refusal."""
+def refusals(data: Any, apart: Collection[int] = ()) -> tuple[tuple[str, str], ...]:
+    """Read (not_)allowed nodes, but for their storages: PVE lists every node there, an empty entry is no refusal.
+
+    Guests from which known rules keep it apart refuse no node here.
+    """
     found = []
     for node, reasons in sorted(table(data).items()):
         words = []
         for key in texts(table(reasons), "unavailable-resources"):
             words.append(f"the device mapped as {key} is not available there")
         for block in rows(table(reasons).get("blocking-ha-resources")):
-            cause = "a node affinity rule" if block.get("cause") == "node-affinity" else f"an affinity rule with {text(block, 'sid')}"
-            words.append(f"HA refuses it because of {cause}")
+            partner = "" if block.get("cause") == "node-affinity" else text(block, "sid")
+            if not partner or not apart or not set(apart).issuperset(vmids(partner)):
+                words.append(f"HA refuses it because of {f'an affinity rule with {partner}' if partner else 'a node affinity rule'}")
         if words:
             found.append((str(node), "; ".join(words)))
     return tuple(found)
+
+
+def _holding(data: Any) -> list[str]:
+    """The nodes on which a guest is from which HA keeps it apart."""
+    return [str(node) for node, reasons in table(data).items() if rows(table(reasons).get("blocking-ha-resources"))]
 
 
 def unavailable(data: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:

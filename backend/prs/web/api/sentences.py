@@ -346,4 +346,5 @@ SENTENCES = (
     "Nothing can be levelled: {words}",
     "Left out: {words}",
     "{node} ({words})",
+    "{rule} wants it on {list} only, where no guest can go now",
 )

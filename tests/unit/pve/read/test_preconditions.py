@@ -199,3 +199,16 @@ def test_a_containers_mounts_and_devices(line: dict[str, str], words: str) -> No
 def test_a_containers_snapshots(plugin: str, blocked: bool) -> None:
     found = lxc_preconditions({"rootfs": "store:subvol-101-disk-0,size=8G", "parent": "before"}, {"store": plugin}, frozenset())
     assert bool(found.blockers) is blocked
+
+
+def test_a_node_that_holds_a_guest_of_a_known_rule_is_left_to_the_planner() -> None:
+    """That guest may make way; one of a rule that nobody can read may not, and other reasons of the node stay."""
+    block = {"blocking-ha-resources": [{"sid": "vm:103", "cause": "resource-affinity"}]}
+    refused = {"pve3": block, "pve4": {**block, "unavailable-resources": ["usb0"]}}
+    data = {"running": 1, "allowed_nodes": ["pve2"], "not_allowed_nodes": refused}
+    known = qemu_preconditions(data, apart={103})
+    assert known.targets == ("pve2", "pve3")
+    assert known.refused == (("pve4", "the device mapped as usb0 is not available there"),)
+    unknown = qemu_preconditions(data, apart={104})
+    assert unknown.targets == ("pve2",)
+    assert [node for node, _ in unknown.refused] == ["pve3", "pve4"]
