@@ -3,6 +3,9 @@ Ext.define('PRS.Readings', {
     // Seconds after which a part is asked for again; a running job itself is asked for at each round.
     ages: { status: 60, cluster: 10, jobs: 6 },
 
+    // After something was changed here it shows within seconds: for so long these parts are asked for every few seconds.
+    hurry: { lasts: 30, age: 3 },
+
     paths: { status: '/status', cluster: '/cluster', jobs: '/jobs?limit=20' },
 
     shapes: {
@@ -32,6 +35,9 @@ Ext.define('PRS.Readings', {
     // Lets the next round ask for all of it, or for the parts named.
     outdate: function (...names) {
         let me = this;
+        if (!names.length) {
+            me.hurried = Date.now() / 1000 + me.hurry.lasts;
+        }
         (names.length ? names : Object.keys(me.paths)).forEach((name) => {
             me.asked[name] = 0;
         });
@@ -40,7 +46,8 @@ Ext.define('PRS.Readings', {
     refresh: async function (name) {
         let me = this;
         let now = Date.now() / 1000;
-        if (now - (me.asked[name] || 0) < me.ages[name]) {
+        let age = now < me.hurried ? Math.min(me.hurry.age, me.ages[name]) : me.ages[name];
+        if (now - (me.asked[name] || 0) < age) {
             return;
         }
         let { data, etag } = await PRS.Api.call('GET', me.paths[name], undefined, me.tags[name]);
