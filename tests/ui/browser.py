@@ -1,17 +1,16 @@
-"""Debian's Chromium with an empty profile, and pages in it as PVE would serve them to a user."""
+"""Debian's Chromium with empty profiles, and pages in it as PVE would serve them to a user."""
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from ui.stage import Stage
 
@@ -24,18 +23,30 @@ OUR_TAB = "#v1:0:18:4:::::::=ha-prs-rebalancing"
 
 
 @contextmanager
-def open_browser(width: int = 1280, height: int = 900) -> Iterator[BrowserContext]:
-    """Chromium without a window; its profile is gone at the end."""
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory(prefix="prs-chromium-", ignore_cleanup_errors=True) as profile:
-        context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=CHROMIUM, headless=True, ignore_https_errors=True, accept_downloads=True,
-            viewport={"width": width, "height": height}, args=list(FLAGS),
-        )  # fmt: skip
-        context.set_default_timeout(PATIENCE)
+def open_chromium() -> Iterator[Browser]:
+    """Chromium without a window."""
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
         try:
-            yield context
+            yield found
         finally:
-            context.close()
+            found.close()
+
+
+def new_profile(chromium: Browser, width: int = 1280, height: int = 900) -> BrowserContext:
+    """An empty profile, which whoever asked for it closes."""
+    context = chromium.new_context(ignore_https_errors=True, accept_downloads=True, viewport={"width": width, "height": height})
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
+@contextmanager
+def open_browser(width: int = 1280, height: int = 900) -> Iterator[BrowserContext]:
+    """Chromium without a window and with an empty profile."""
+    with open_chromium() as chromium:
+        context = new_profile(chromium, width, height)
+        yield context
+        context.close()
 
 
 @dataclass

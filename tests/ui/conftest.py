@@ -1,4 +1,4 @@
-"""What the browser tests share: one stage and one Chromium for each file, and pages that must have shown no error when they are closed."""
+"""What the browser tests share: Chromium, a stage and a profile for each file, and pages that have shown no error when they are closed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from ui.browser import Visit, open_browser, visit_pve
+from ui.browser import Visit, new_profile, open_chromium, visit_pve
 from ui.stage import BUILT, Stage, open_stage
 
 VisitPve = Callable[..., Visit]
@@ -25,10 +25,19 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One for all files that a worker runs."""
+    with open_chromium() as found:
+        yield found
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
-    with open_browser() as context:
-        yield context
+def browser(chromium: Browser) -> Iterator[BrowserContext]:
+    """As good as a new browser for each file: nothing is kept from the one before."""
+    context = new_profile(chromium)
+    yield context
+    context.close()
 
 
 @pytest.fixture
@@ -50,11 +59,13 @@ def visit(stage: Stage, browser: BrowserContext, request: pytest.FixtureRequest)
 
 @pytest.fixture(scope="session")
 def picture() -> Picture:
-    """Keep a picture of the page, light and dark, in build/ui/pictures: picture(page, name)."""
+    """Keep a picture of the page, light and dark, in build/ui/pictures, where UI_PICTURES is set: picture(page, name)."""
     folder = BUILT / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
 
     def take(page: Page, name: str) -> None:
+        if not os.environ.get("UI_PICTURES"):
+            return
         page.emulate_media(color_scheme="dark")
         page.screenshot(path=folder / f"{name}-dark.png")
         page.emulate_media(color_scheme="light")

@@ -96,6 +96,32 @@ def sees(page: Page, pattern: str, seconds: float = PATIENCE) -> re.Match[str]:
     return found
 
 
+def number(cell: str) -> str:
+    """The first number of a cell, such as a guest's."""
+    found = re.search(r"\d+", cell)
+    assert found, cell
+    return found[0]
+
+
+def job_ended(page: Page) -> None:
+    """Wait until the job shown says that all is done."""
+    sees(page, r"(done|is empty), \d+ of \d+ done, .* took")
+
+
+def polled(page: Page) -> None:
+    """Let the tab ask the service for everything once more, and wait until it has shown the answers."""
+    page.evaluate("""async () => {
+        let tab = Ext.ComponentQuery.query('prsPanel')[0].getController();
+        tab.found.outdate();
+        await tab.poll();
+    }""")
+
+
+def at_rest(page: Page) -> None:
+    """Wait until nothing changes its size or colour any more."""
+    page.wait_for_function("() => !document.getAnimations().some(one => one instanceof CSSTransition)")
+
+
 def shown(page: Page, xtype: str, seconds: float = PATIENCE) -> Rows:
     """Wait until an own component has rows."""
     return until(page, lambda: rows(page, xtype), f"rows in {xtype}", seconds)

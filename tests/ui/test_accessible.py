@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from ui.conftest import VisitPve
-from ui.hands import click, enabled, label, rows, sees, shown, until
+from ui.hands import at_rest, click, enabled, label, polled, rows, sees, shown, until
 from ui.stage import Stage
 
 SCENE = "ha"
@@ -104,9 +104,10 @@ def test_drain_job_and_history(visit: VisitPve, stage: Stage) -> None:
     click(page, "Yes")
     shown(page, "prsStepsGrid")
     assert found(page, "prsDrainWindow") == []
-    stage.pace(6)
+    stage.pace(20)
     sees(page, "pve2 is empty", 120)
-    page.wait_for_timeout(2000)  # the bar grows to its end, and its text is judged where it comes to rest
+    stage.pace(6)
+    at_rest(page)  # the bar grows to its end, and its text is judged there
     assert found(page, "prsDrainWindow") == []
     click(page, "Close")
     click(page, "History")
@@ -123,7 +124,7 @@ def test_a_plan_is_made_ticked_and_started_by_keyboard_and_focus_stays(visit: Vi
     sees(page, r"Planned at|Nothing to do")
     if not rows(page, "prsPlanGrid"):
         return
-    page.wait_for_timeout(2500)  # a poll
+    polled(page)
     assert page.evaluate("document.activeElement.closest('.x-btn')?.textContent.trim()") == "Plan"
     box = page.locator("[id^=prsPlanGrid] [role=checkbox]").first
     box.focus()

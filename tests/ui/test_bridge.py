@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Route
 
+from ui import test_drain_flows as drains
 from ui import test_flows as flows
 from ui.conftest import VisitPve
 from ui.hands import menu_entry, sees, shown
@@ -23,18 +24,18 @@ test_rebalance_now_asks_in_numbers_no_moves_nothing_yes_runs_the_ticked_moves_to
     flows.test_rebalance_now_asks_in_numbers_no_moves_nothing_yes_runs_the_ticked_moves_to_their_end
 )
 test_a_job_can_be_paused_goes_on_survives_a_reload_and_cancel_asks_what_shall_become_of_running_ones = (
-    flows.test_a_job_can_be_paused_goes_on_survives_a_reload_and_cancel_asks_what_shall_become_of_running_ones
+    drains.test_a_job_can_be_paused_goes_on_survives_a_reload_and_cancel_asks_what_shall_become_of_running_ones
 )
 test_a_node_left_in_ha_maintenance_mode_can_be_brought_out_of_it = (
-    flows.test_a_node_left_in_ha_maintenance_mode_can_be_brought_out_of_it
+    drains.test_a_node_left_in_ha_maintenance_mode_can_be_brought_out_of_it
 )
 test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_brings_its_guests_back = (
-    flows.test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_brings_its_guests_back
+    drains.test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_brings_its_guests_back
 )
 test_the_history_names_who_when_what_and_how_it_ended_with_the_nodes_before_and_after = (
-    flows.test_the_history_names_who_when_what_and_how_it_ended_with_the_nodes_before_and_after
+    drains.test_the_history_names_who_when_what_and_how_it_ended_with_the_nodes_before_and_after
 )
-test_a_plan_that_no_longer_holds_is_refused_in_words = flows.test_a_plan_that_no_longer_holds_is_refused_in_words
+test_a_plan_that_no_longer_holds_is_refused_in_words = drains.test_a_plan_that_no_longer_holds_is_refused_in_words
 
 
 @pytest.fixture(autouse=True)

@@ -25,5 +25,6 @@ def test_a_rule_in_the_way_of_a_drain_is_broken_when_it_is_ticked(visit: VisitPv
     enabled(page, "Drain")
     click(page, "Drain")
     click(page, "Yes")
+    stage.pace(20)
     sees(page, "pve1 is empty", 120)
     assert [guest for guest, node in stage.homes().items() if node == "pve1" and guest != "900"] == []
