@@ -95,6 +95,8 @@ class Call:
         policy = policy.levelling(method) if (method := getattr(self.options, "method", None)) else policy
         relax = ("*",) if getattr(self.options, "relax", False) else tuple(getattr(self.options, "relax_rule", None) or ())
         policy = replace(policy, relax=relax) if relax else policy
+        avoid, targets = (tuple(getattr(self.options, name, None) or ()) for name in ("avoid", "targets"))
+        policy = replace(policy, avoid=avoid, targets=targets)
         rides, kill_after = getattr(self.options, "shut_down", None) or (), getattr(self.options, "kill_after", None) or 0
         policy = replace(policy, rides=rides, kill_after=kill_after) if rides else policy
         return replace(settings, policy=policy, dry_run=settings.dry_run or bool(getattr(self.options, "dry_run", False)))

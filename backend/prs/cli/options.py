@@ -77,6 +77,7 @@ def common(parser: argparse.ArgumentParser, default: Any) -> None:
 def run(parser: argparse.ArgumentParser) -> None:
     """Add the options of `run`."""
     _levelling(parser)
+    _choice(parser)
     words = "instead of a new plan take the one that this host's service suggests: apply starts it if it still holds, dismiss drops it"
     parser.add_argument("--suggested", choices=("apply", "dismiss"), metavar="apply|dismiss", help=words)
     _dry_run(parser)
@@ -86,6 +87,7 @@ def run(parser: argparse.ArgumentParser) -> None:
 def plan(parser: argparse.ArgumentParser) -> None:
     """Add the options of `plan`."""
     _levelling(parser)
+    _choice(parser)
     parser.add_argument("--drain", metavar="NODE", type=_NODE, help="plan to empty this node")
     _leave(parser)
     _relax(parser)
@@ -150,6 +152,7 @@ def drain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reboot", action="store_true", help="reboot the node when it is empty, then bring its guests back")
     _leave(parser)
     _relax(parser)
+    _choice(parser)
     _rides(parser)
     _containers(parser)
     _dry_run(parser)
@@ -252,6 +255,19 @@ def _vmids(text: str) -> tuple[int, ...]:
 def _relax(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--relax", action="store_true", help="break rules of tags and pools while the node is away, as few as it needs")
     parser.add_argument("--relax-rule", metavar="RULE", type=_RULE, action="append", help="only this one, as 'pool db'; may be repeated")
+
+
+def _choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--avoid", metavar="NODE", type=_NODE, action="append", help="move no guest to this node; may be repeated")
+    words = "where this guest is to go; without a drain exactly the guests named so are moved; may be repeated"
+    target = _value(_target, "VMID=NODE, such as 105=pve2")
+    parser.add_argument("--target", dest="targets", metavar="VMID=NODE", type=target, action="append", help=words)
+
+
+def _target(text: str) -> tuple[int, str]:
+    """The guest and the node of VMID=NODE; ValueError."""
+    vmid, _, node = text.partition("=")
+    return values.count(1, 999999999)(vmid.strip()), values.node_name(node.strip())
 
 
 def _dry_run(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,9 @@ def plan_request_of(call: Call) -> PlanRequest:
         raise UsageError(f"--leave-{'stopped' if stopped else 'blocked'} belongs to a drain: name the node with --drain NODE")
     if not drain and (getattr(options, "relax", False) or getattr(options, "relax_rule", None)):
         raise UsageError("--relax and --relax-rule belong to a drain: name the node with --drain NODE")
+    vmids = [vmid for vmid, _ in getattr(options, "targets", None) or ()]
+    if repeated := sorted({vmid for vmid in vmids if vmids.count(vmid) > 1}):
+        raise UsageError(f"--target names a guest twice: {', '.join(map(str, repeated))}")
     return PlanRequest(drain, not stopped, getattr(options, "goal", "spread"), blocked, SOCKET.exists())
 
 

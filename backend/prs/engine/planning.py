@@ -163,6 +163,7 @@ def what_if(cluster: Cluster, policy: Policy, now: float, request: PlanRequest, 
 
     With a forecast it levels what is expected over the coming day instead of the loads of the moment.
     """
+    known(cluster, policy)
     policy = located(cluster, policy)
 
     def make(cluster: Cluster) -> Plan:

@@ -24,6 +24,8 @@ def act(call: Call) -> int:
         raise UsageError("--reboot empties the node of stopped guests too: leave --leave-stopped away")
     if options.reboot and options.leave_blocked:
         raise UsageError("--reboot takes an empty node only: leave --leave-blocked away")
+    if options.reboot and (options.avoid or options.targets):
+        raise UsageError("--avoid and --target are for one drain: leave them away with --reboot")
     if options.kill_after and not options.shut_down:
         raise UsageError("--kill-after belongs to --shut-down: name the guests that may be shut down")
     if options.reboot:

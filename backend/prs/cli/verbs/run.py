@@ -17,7 +17,7 @@ from prs.engine.journal.lock import ExecutorLock
 from prs.engine.planning import PlanRequest
 from prs.errors import PlanError, UsageError
 
-_ASKED = ("method", "counted", "max_moves", "max_gib", "containers")  # what another plan would be made with
+_ASKED = ("method", "counted", "max_moves", "max_gib", "containers", "avoid", "targets")  # what another plan would be made with
 
 
 def act(call: Call) -> int:

@@ -15,7 +15,7 @@ from prs.cli import main as cli
 from prs.cli.verbs import check, plan, snapshot
 from prs.codec import from_json
 from prs.engine import supposing
-from prs.errors import UsageError
+from prs.errors import PlanError, UsageError
 from prs.model import Cluster, Plan, Policy
 from prs.pve.check.findings import Finding
 from unit import samples
@@ -52,6 +52,32 @@ def test_a_plan_as_json_can_be_read_back(saved: Path, conf: Path) -> None:
     assert len(found.moves) == 2
     assert data["bytes"] == found.bytes == 12 * GIB
     assert data["feasible"] is True
+
+
+def planned(saved: Path, conf: Path, *options: str) -> Plan:
+    """What `plan` makes of the saved cluster with these options."""
+    call = call_of("plan", "--snapshot", str(saved), "-c", str(conf), "--json", *options)
+    plan.act(call)
+    assert isinstance(call.out, Screen)
+    return from_json(Plan, json.loads(call.out.text())["plan"])
+
+
+def test_a_node_is_left_out_and_a_guest_goes_where_it_is_told_to(saved: Path, conf: Path) -> None:
+    targets = {move.target for move in planned(saved, conf).moves}
+    avoided = min(targets)
+    assert avoided not in {move.target for move in planned(saved, conf, "--avoid", avoided).moves}
+    chosen = planned(saved, conf, "--target", "100=pve2", "--target", "101=pve3").moves
+    assert {(move.vmid, move.target) for move in chosen} == {(100, "pve2"), (101, "pve3")}
+    drained = planned(saved, conf, "--drain", "pve1", "--target", "100=pve3").moves
+    assert len(drained) > 1
+    assert [move.target for move in drained if move.vmid == 100] == ["pve3"]
+
+
+def test_all_that_is_unknown_of_a_choice_is_named(saved: Path, conf: Path) -> None:
+    with pytest.raises(PlanError, match=r"there is no node pve8; there is no node pve9; there is no guest 999$"):
+        planned(saved, conf, "--avoid", "pve8", "--target", "999=pve9")
+    with pytest.raises(UsageError, match="--target names a guest twice: 100"):
+        planned(saved, conf, "--target", "100=pve2", "--target", "100=pve3")
 
 
 def test_a_drain_that_cannot_succeed_has_its_own_exit_code(saved: Path, conf: Path) -> None:
