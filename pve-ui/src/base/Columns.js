@@ -52,27 +52,36 @@ Ext.define('PRS.Columns', {
             },
         }),
 
-    // Whether a node may get guests, as a tick; null = it cannot whatever is ticked. `change` is the name of a method.
-    open: (change) => ({
-        xtype: 'checkcolumn',
-        text: gettext('Target'),
-        tooltip: gettext('Nodes without a tick get no guests by this plan'),
-        dataIndex: 'open',
-        itemId: 'open',
-        width: 70,
-        sortable: false,
-        menuDisabled: true,
-        renderer: function (value, meta, record) {
-            let name = `${record.getId()}: ${gettext('Target')}`;
-            return value === null ? '' : PRS.Format.tick(value, name);
-        },
-        // Else ExtJS changes the look of the cell and leaves what screen readers are told.
-        updater: undefined,
-        listeners: {
-            beforecheckchange: (column, index, checked, record) => record.get('open') !== null,
-            checkchange: change,
-        },
-    }),
+    // A tick that is named after its row, as `label(record)` gives it, and its column; null = there is nothing to tick. `change` is
+    // the name of a method.
+    tick: (text, field, change, label, more) =>
+        Ext.apply(
+            {
+                xtype: 'checkcolumn',
+                text: text,
+                dataIndex: field,
+                width: 70,
+                sortable: false,
+                menuDisabled: true,
+                renderer: (value, meta, record) =>
+                    value === null ? '' : PRS.Format.tick(value, `${label(record)}: ${text}`),
+                // Else ExtJS changes the look of the cell and leaves what screen readers are told.
+                updater: undefined,
+                listeners: {
+                    beforecheckchange: (column, index, checked, record) =>
+                        record.get(field) !== null,
+                    checkchange: change,
+                },
+            },
+            more,
+        ),
+
+    // Whether a node may get guests.
+    open: (change) =>
+        PRS.Columns.tick(gettext('Target'), 'open', change, (record) => record.getId(), {
+            tooltip: gettext('Nodes without a tick get no guests by this plan'),
+            itemId: 'open',
+        }),
 
     copy: () => ({
         text: gettext('Copy'),

@@ -46,17 +46,31 @@ Ext.define('PRS.RoundWords', {
 
     // What the answer Yes will do.
     question: function (verb, round, node) {
-        let waiting = round.turns.filter((turn) => turn.stage === 'waiting').map((one) => one.node);
         let words = {
             pause: gettext('Begin no further node until somebody resumes the round?'),
-            resume: round.reboot
-                ? gettext('Go on with the round? These nodes are emptied and rebooted: {1}')
-                : gettext('Go on with the round? These nodes are emptied: {1}'),
             stop: gettext(
                 'Stop the round for good? What is under way is taken back, and no further node begins.',
             ),
             skip: gettext('Skip {0}? What was begun for it is taken back.'),
         };
-        return Ext.String.format(words[verb], node, waiting.join(', '));
+        return verb === 'resume' ? this.resume(round) : Ext.String.format(words[verb], node);
+    },
+
+    // What the round waits with decides what going on means.
+    resume: function (round) {
+        let now = round.turns.find((turn) => turn.step === 'by-hand' || turn.stage === 'hook');
+        let waiting = round.turns.filter((turn) => turn.stage === 'waiting' && turn !== now);
+        let names = waiting.map((turn) => turn.node).join(', ') || '-';
+        if (now) {
+            let words =
+                now.stage === 'hook'
+                    ? gettext('Run the hook of {0} again, and go on? Nodes after it: {1}')
+                    : gettext('Bring the guests of {0} back, and go on? Nodes after it: {1}');
+            return Ext.String.format(words, now.node, names);
+        }
+        let words = round.reboot
+            ? gettext('Go on with the round? These nodes are emptied and rebooted: {0}')
+            : gettext('Go on with the round? These nodes are emptied: {0}');
+        return Ext.String.format(words, names);
     },
 });

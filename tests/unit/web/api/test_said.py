@@ -104,6 +104,20 @@ def test_why_a_drain_is_refused_is_coded_whatever_else_is_said_with_it(why: str,
     assert code_of(f"{why}{also} Nothing is moved.")
 
 
+@pytest.mark.parametrize("text", [
+    "without pve2 only 1 of 3 votes are left, too few for a quorum; the QDevice is not connected",
+    "without pve2 only 1 of 2 nodes are left, too few for a quorum; a QDevice would give the third vote (pvecm qdevice setup)",
+    "pve3 is offline", "pve3 is in HA state fence", "guests are being migrated (101, 102)", "there is no replica of 101 to pve2 yet",
+    "No service of another node is there to carry the round while pve1 reboots.", "a round of maintenance is under way",
+    "Rolling maintenance is under way already: round 0123456789ab of root@pam, carried by pve2.",
+    "needs VM.Migrate on /vms, with propagation, and on every guest", "2 of the guests of pve3 cannot be seen",
+    "is shut down once all others have left, and started again when pve1 is released",
+    "101 (a) is a template, which may stay as it is; there is no guest 4711 that could be shut down",
+])  # fmt: skip
+def test_what_speaks_against_a_round_is_coded(text: str) -> None:
+    assert code_of(text)
+
+
 @pytest.mark.parametrize("state", get_args(JobState))
 def test_what_became_of_a_job_is_coded(state: str) -> None:
     outcome = f"job 0123456789ab is {state}: 2 of 3 migrations done"
