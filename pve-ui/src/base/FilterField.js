@@ -22,6 +22,10 @@ Ext.define('PRS.FilterField', {
     ariaLabel: gettext('Filter'),
     listeners: { change: { fn: 'look', scope: 'this', buffer: 200 } },
 
+    // The browser has placed the cursor. ExtJS would place it once more, after the next drawing, and what a person has selected by then
+    // would be selected no longer.
+    selectText: Ext.emptyFn,
+
     look: function () {
         if (this.destroyed) {
             return;
