@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from prs.planner.objective.level import LEAST
+from prs.planner.search.packing import Landed
 from prs.planner.search.way import Step
 
 
@@ -25,3 +26,4 @@ class Choice:
     floor: float = 0.0  # proven: no plan that levels and repairs as much costs fewer seconds; 0 = nothing is proven
     nothing: str = ""
     guard: str = ""
+    landed: Landed = field(default_factory=dict)  # how disks land, where not on the first storage with room

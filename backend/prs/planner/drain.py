@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
 from prs.model import RESOURCES, Method, Resource
@@ -12,7 +12,7 @@ from prs.planner.objective.level import Level
 from prs.planner.objective.objectives import Room, variances
 from prs.planner.problem.board import Board, Packing
 from prs.planner.problem.problem import UNLIMITED, Problem
-from prs.planner.search import exhaustive, order, way
+from prs.planner.search import exhaustive, order, packing, way
 from prs.planner.search.anneal import Anneal
 from prs.planner.search.schedules import Schedule
 from prs.planner.search.way import Step
@@ -32,10 +32,14 @@ DEPTH = 2  # guests that make way for each other, one after the other, so that a
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """The steps that empty a node, None where none were found; `sure` when it is proven then that there are none."""
+    """The steps that empty a node, None where none were found; `sure` when it is proven then that there are none.
+
+    `landed` says how disks land where they do so on other storages than the first ones with room, by unit and node.
+    """
 
     steps: list[Step] | None
     sure: bool = False
+    landed: packing.Landed = field(default_factory=dict)
 
 
 def empty(problem: Problem, node: int, method: Method) -> Drained:
@@ -45,7 +49,10 @@ def empty(problem: Problem, node: int, method: Method) -> Drained:
         return Drained(None if mine else [], True)
     if exhaustive.small(problem, node) and (found := _looked_at_all(problem, node, mine, method)):
         return found
-    packed = _pack(problem, node, mine)
+    packed = alone = _pack(problem, node, mine, HELPERS[:1])
+    if not packed and (together := _together(problem, mine)):
+        return together
+    packed = packed or _pack(problem, node, mine, HELPERS[1:])
     levelled = [_level(problem, node, method, goal) for goal in packed]
     board, stuck = leftover(problem, node)
     simple = [] if stuck else [{unit: board.where[unit] for unit in mine}]
@@ -54,7 +61,13 @@ def empty(problem: Problem, node: int, method: Method) -> Drained:
             steps, late = order.sequence(problem, goal, method)
             if not late:
                 return Drained(steps)
-    return Drained(None)
+    return (_together(problem, mine) if alone else None) or Drained(None)
+
+
+def _together(problem: Problem, mine: list[int]) -> Drained | None:
+    """A drain without helpers for which all disks are placed together; None where none was found."""
+    found = packing.pack(problem, mine)
+    return Drained(order.patient(problem, found.steps), landed=found.landed) if found else None
 
 
 def _looked_at_all(problem: Problem, node: int, mine: list[int], method: Method) -> Drained | None:
@@ -102,10 +115,10 @@ def _aims(problem: Problem, board: Board, price: float) -> list[Room]:
     return aims
 
 
-def _pack(problem: Problem, node: int, mine: list[int]) -> list[dict[int, int]]:
-    """Different placements that fit with the fewest helpers."""
+def _pack(problem: Problem, node: int, mine: list[int], numbers: Sequence[int]) -> list[dict[int, int]]:
+    """Different placements that fit with the fewest helpers of these numbers."""
     guests = sum(len(problem.units[unit].guests) for unit in mine)
-    for helpers in HELPERS:
+    for helpers in numbers:
         goals = []
         for seed in range(1, (TRIES if len(problem.units) <= SMALL else TRIES // 2) + 1):
             board = _spread_out(problem, node, mine, seed)

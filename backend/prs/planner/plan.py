@@ -16,10 +16,9 @@ from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem, seconds
-from prs.planner.problem.storage_map import Landing
 from prs.planner.quantities import gib, listed, span
 from prs.planner.search import lower_bound, order
-from prs.planner.search.way import Step
+from prs.planner.search.packing import Landed
 from prs.planner.verify.walk import check_plan
 from prs.similar import in_brackets
 
@@ -77,7 +76,7 @@ def _repairs(problem: Problem, now: float, why: str, spread: float = ANY_SPREAD)
     facts = problem.facts
     free = Problem(FixedLimits(facts.cluster, replace(facts.policy, spread=spread, only_over=(), idle_under=0.0)))
     choice, plan = choose(free, "spread"), Plan("balance", facts.policy.method, created=now, warnings=_warnings(free))
-    if not repair.Outcome.of(before, repair.extents(_moves(free, choice.steps, plan)[1])).any:
+    if not repair.Outcome.of(before, repair.extents(_moves(free, choice, plan)[1])).any:
         return None
     if spread < ANY_SPREAD:
         return _build(free, choice, plan, "spread")
@@ -117,7 +116,7 @@ def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped:
         kept = reasons.blockers(problem, place, fixed)
         if fixed and not leave:
             return _refuse(problem, empty, kept, reasons.refusal(problem, place, fixed, (), True))
-        return _build(problem, Choice(found.steps), replace(empty, blockers=kept), "level")
+        return _build(problem, Choice(found.steps, landed=found.landed), replace(empty, blockers=kept), "level")
     board, stuck = drain.leftover(problem, place)
     stuck = stuck or [unit for unit, item in enumerate(problem.units) if item.home == place]
     kept = reasons.blockers(problem, place, fixed, stuck)
@@ -144,11 +143,12 @@ def _warnings(problem: Problem) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Move], Board, dict[tuple[int, int], Landing]]:
+def _moves(problem: Problem, choice: Choice, plan: Plan) -> tuple[list[Move], Board, Landed]:
     """The steps as moves of single guests with their reasons, the board after them, and how disks land, by unit and node."""
-    board, moves, ways = Board(problem), list[Move](), dict[tuple[int, int], Landing]()
-    final = {step.unit: step.target for step in steps}
-    for step in steps:
+    board, moves, ways = Board(problem), list[Move](), Landed()
+    board.decided.update(choice.landed)
+    final = {step.unit: step.target for step in choice.steps}
+    for step in choice.steps:
         unit = problem.units[step.unit]
         if step.parking:
             reason = reasons.parking(board, step.unit, step.target, final[step.unit])
@@ -177,7 +177,7 @@ def _moves(problem: Problem, steps: Sequence[Step], plan: Plan) -> tuple[list[Mo
 def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: bool = True, why: str = "") -> Plan:
     """The finished plan of the chosen steps; without `proofs` nothing is said about the cheapest one. `why` all others stay."""
     policy, method = problem.facts.policy, plan.method
-    plain, board, landed = _moves(problem, choice.steps, plan)
+    plain, board, landed = _moves(problem, choice, plan)
     numbers = order.rounds(problem, plain, landed)
     moves = tuple(replace(move, round=number) for move, number in zip(plain, numbers, strict=True))
     before, after = score.spread(problem, problem.load, method), score.spread(problem, board.load, method)

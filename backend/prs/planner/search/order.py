@@ -23,12 +23,12 @@ def sequence(problem: Problem, goal: Mapping[int, int], method: Method) -> tuple
     for seed in range(TRIES):
         steps, late = _attempt(problem, goal, method, seed)
         if not late and not any(step.parking for step in steps):
-            return _patient(problem, steps), late
+            return patient(problem, steps), late
         if not best[0] or (len(late), len(steps)) < (len(best[1]), len(best[0])):
             best = steps, late
     if safe(Board(problem), goal):
-        return _patient(problem, [Step(unit, target) for unit, target in goal.items()]), []
-    return _patient(problem, best[0]), best[1]
+        return patient(problem, [Step(unit, target) for unit, target in goal.items()]), []
+    return patient(problem, best[0]), best[1]
 
 
 def safe(board: Board, goal: Mapping[int, int]) -> bool:
@@ -45,7 +45,7 @@ def parked(steps: Sequence[Step]) -> set[int]:
     return {step.unit for step in {step.unit: step for step in steps}.values() if step.parking}
 
 
-def _patient(problem: Problem, steps: list[Step]) -> list[Step]:
+def patient(problem: Problem, steps: list[Step]) -> list[Step]:
     """The steps with those last that have to wait for a lock: they leave a drained node, where nobody waits for their room.
 
     Somebody may wait for them to leave the node's failure domain, though: then the order stays as it is.
