@@ -55,7 +55,8 @@ def _stale(row: Row, now: float) -> str:
     """Why the replica is not fresh; "" while it is. The times are Unix seconds (pve-guest-common ReplicationState.pm, pve-manager Jobs)."""
     if failed := whole(row, "fail_count"):
         error = text(row, "error").strip()
-        return f"the replication of {_job(row)} has failed {failed} times" + (f" ({error})" if error else "")
+        often = "once" if failed == 1 else f"{failed} times"
+        return f"the replication of {_job(row)} has failed {often}" + (f" ({error})" if error else "")
     last, due = whole(row, "last_sync") or 0, whole(row, "next_sync") or 0
     if not last:
         return f"there is no replica of {_job(row)} yet"

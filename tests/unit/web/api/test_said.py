@@ -112,6 +112,10 @@ def test_why_a_drain_is_refused_is_coded_whatever_else_is_said_with_it(why: str,
     "Rolling maintenance is under way already: round 0123456789ab of root@pam, carried by pve2.",
     "needs VM.Migrate on /vms, with propagation, and on every guest", "2 of the guests of pve3 cannot be seen",
     "is shut down once all others have left, and started again when pve1 is released",
+    "before pve2: the cluster has no quorum", "after the reboot of pve2: 101 (a), 102 should have started with pve2 and do not run",
+    "before the reboot of pve2: on pve2 run a backup of 101, a clone of 102", "before pve2: replication runs of 101 to pve2, 102 to pve3",
+    "before pve2: the replication of 101 to pve3 has failed once; there is no replica of 102 to pve3 yet", "pve2 reboots",
+    "pve2 was told to reboot and is not back after 30 minutes", "the site's hook before-drain runs for pve2",
     "101 (a) is a template, which may stay as it is; there is no guest 4711 that could be shut down",
 ])  # fmt: skip
 def test_what_speaks_against_a_round_is_coded(text: str) -> None:
