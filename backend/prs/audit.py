@@ -31,6 +31,11 @@ class Deed:
         return f"{what} by {self.caller} from {self.client}: {self.refused or 'allowed'}"
 
 
+def named(action: str, verb: str) -> str:
+    """The word for an action that steers: a job is paused, of a round it is said that it is one."""
+    return f"{verb}-{action}" if action == "round" and verb else verb or action
+
+
 def note(deed: Deed) -> None:
     """Write the line."""
     fields = {name: getattr(deed, name) for name in FIELDS[:-1]}

@@ -177,7 +177,7 @@ def test_a_round_that_was_begun_is_carried_out_by_the_service(home: House) -> No
     assert carer.get("/rounds")["round"]["message"] == words
     assert {vmid: guest.node for vmid, guest in world.guests.items()} == before
     log = home.log("web")
-    assert f"begin-round round {one.id} of pve2, pve1 by carer@pve from" in log
+    assert f"begin-round job {one.id} of pve2, pve1 by carer@pve from" in log
     assert "begin-round pve2 by audit@pve from" in log
 
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _ACTIONS = {
     "make_plan_of_caller": "plan", "start_job_of_caller": "start", "change_policy_of_caller": "policy",
     "apply_suggestion_of_caller": "apply", "dismiss_suggestion_of_caller": "dismiss", "make_account_of_caller": "account",
-    "skip_node_of_round": "skip", "preview_round_of_caller": "preview-round", "begin_round_of_caller": "begin-round",
+    "skip_node_of_round": "skip-round", "preview_round_of_caller": "preview-round", "begin_round_of_caller": "begin-round",
 }  # fmt: skip
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
 
@@ -98,9 +98,9 @@ def _finish(response: Response) -> Response:
 
 def _audit(response: Response) -> None:
     """What did not get as far as the inbox, which writes such a line for all that it is asked."""
-    paths = request.view_args or {}
-    action = str(paths.get("verb") or _ACTIONS.get((request.endpoint or "").rpartition(".")[2], request.endpoint))
-    job, node = str(paths.get("job_id", "")), str(paths.get("node", ""))
+    paths, endpoint = request.view_args or {}, (request.endpoint or "").rpartition(".")[2]
+    action = audit.named("round" if "round_id" in paths else _ACTIONS.get(endpoint, endpoint), str(paths.get("verb", "")))
+    job, node = str(paths.get("job_id") or paths.get("round_id", "")), str(paths.get("node", ""))
     why = "" if response.status_code < 400 else f"refused with {response.status_code}"
     audit.note(audit.Deed(action, g.caller.name, request.remote_addr or "", job, node, why))
 

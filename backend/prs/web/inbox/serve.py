@@ -37,30 +37,41 @@ PATIENCE = 10.0  # seconds for a request to arrive, and for an answer to be take
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve the connection on standard input."""
+    given = parsed(arguments)
+    set_up("info", sys.stderr, daemon=True)
+    tell_cluster(given.helper)
+    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
+        told = answer(connection, given)
+        try:
+            connection.sendall(told)
+        except OSError as error:
+            audit.log.debug("the answer was not taken: %s", error)
+    return 0
+
+
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """What the command line says, as `answer` takes it."""
     parser = argparse.ArgumentParser(prog="prs-inbox", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("-c", "--config", type=Path, default=DEFAULT_PATH, help="configuration file (default %(default)s)")
     parser.add_argument("--user", default="prs-web", help="the only user that may ask")
     parser.add_argument("--node", default=socket.gethostname().partition(".")[0], help="name of this node (default %(default)s)")
     parser.add_argument("--pve", type=Path, default=PVE, help="PVE's configuration file system (default %(default)s)")
     parser.add_argument("--helper", type=Path, default=SOCKET, help="socket of the root helper (default %(default)s)")
-    given = parser.parse_args(arguments)
-    set_up("info", sys.stderr, daemon=True)
-    tell_cluster(given.helper)
-    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
-        connection.settimeout(PATIENCE)
-        try:
-            answer = answered(serve(connection, given))
-        except PrsError as error:
-            answer = refused(refusal(error), isinstance(error, Told))
-        except Exception as error:  # noqa: BLE001 - one line about it instead of a traceback
-            audit.log.error("a request failed: %s", brief(error))
-            answer = b"\n"
-        connection.settimeout(PATIENCE)
-        try:
-            connection.sendall(answer)
-        except OSError as error:
-            audit.log.debug("the answer was not taken: %s", error)
-    return 0
+    return parser.parse_args(arguments)
+
+
+def answer(connection: socket.socket, given: argparse.Namespace) -> bytes:
+    """What the request on the connection gets, PATIENCE to take it included."""
+    connection.settimeout(PATIENCE)
+    try:
+        found = answered(serve(connection, given))
+    except PrsError as error:
+        found = refused(refusal(error), isinstance(error, Told))
+    except Exception as error:  # noqa: BLE001 - one line about it instead of a traceback
+        audit.log.error("a request failed: %s", brief(error))
+        found = b"\n"
+    connection.settimeout(PATIENCE)
+    return found
 
 
 def serve(connection: socket.socket, given: argparse.Namespace) -> Any:
@@ -105,7 +116,7 @@ def _for_caller(message: Message, asked: Any, settings: Settings, holds: Holds, 
     endpoint = own_api(settings.web, given.pve / "local", given.pve / "pve-root-ca.pem", given.node)
     login = read_login(message.authorization, message.csrf, True)
     who = Verifier(endpoint, connect).verify(login, message.client, True)
-    name, why, done = str(asked.get("verb") or message.action), "", dict[str, Any]()
+    name, why, done = audit.named(message.action, str(asked.get("verb", ""))), "", dict[str, Any]()
     try:
         desk = Desk(settings, endpoint, connect, holds.journal, holds, given.node, given.helper, given.pve)
         done |= work_of(message.action)(desk, who, asked)
@@ -117,7 +128,8 @@ def _for_caller(message: Message, asked: Any, settings: Settings, holds: Holds, 
         why = "failed"
         raise
     finally:
-        job = str(asked.get("job") or (done.get("id", "") if name in ("start", "apply") else ""))
+        begun = done.get("id", "") if name in ("start", "apply", "begin-round") else ""
+        job = str(asked.get("job") or asked.get("round") or begun)
         about = str(done.pop("about", "") or ", ".join(asked.get("nodes", ()))[:200])
         audit.note(audit.Deed(name, who.name, _address(message.client), job, str(asked.get("node", "")), why, about))
     return done

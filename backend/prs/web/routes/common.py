@@ -60,8 +60,8 @@ def _asked(context: Context, action: str, who: Caller, client: str, arguments: d
         raise
     finally:
         if why:
-            name, job, node = (str(arguments.get(part, "")) for part in ("verb", "job", "node"))
-            audit.note(audit.Deed(name or action, who.name, client, job, node, why))
+            verb, job, one, node = (str(arguments.get(part, "")) for part in ("verb", "job", "round", "node"))
+            audit.note(audit.Deed(audit.named(action, verb), who.name, client, job or one, node, why))
 
 
 def body(schema: Schema) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def begin_round(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any
         raise Refusal(503, "unavailable", f"{error}.") from None
     except RoundChanged:
         raise Refusal(409, "conflict", "Somebody else has begun rolling maintenance at the same moment: look at it.") from None
-    return {**round_json(made, who, desk.now()), "about": f"round {made.id} of {', '.join(one.nodes)}"[:200]}
+    return {**round_json(made, who, desk.now()), "about": f"of {', '.join(one.nodes)}"[:200]}
 
 
 def _check(one: Wanted, cluster: Cluster) -> None:
