@@ -3,8 +3,7 @@
 
 PRS_VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' backend/prs/__init__.py)
 UI_CACHE = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/prs-test/ui
-UI_EXT = $(UI_CACHE)/ext/ext-all.js
-UI_AXE = $(UI_CACHE)/axe/axe.min.js
+UI_EXT = $(UI_CACHE)/ext/charts.js
 
 ui: ## build the panel for PVE's interface and the stand-alone page
 	@rm -rf build/ui/www build/ui/js
@@ -13,10 +12,8 @@ ui: ## build the panel for PVE's interface and the stand-alone page
 	@mkdir -p build/ui/www
 	@cp build/ui/js/* pve-ui/standalone/* build/ui/www/
 
-# One call fetches all of them.
-$(UI_EXT): $(UI_AXE)
-
-$(UI_AXE):
+# One call fetches all that is in the cache.
+$(UI_EXT):
 	@venv=$$(.ci/venv) && "$$venv/bin/python" tests/ui/fetch-ext $(UI_CACHE)
 
 ui-ext: $(UI_EXT)

@@ -72,8 +72,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "web.pages": ("web.context",),
     "web.openmetrics": (),
     "web.metrics": ("web.openmetrics",),
+    "web.load_history": (),
     "web.routes": (
-        "web.metrics", "web.openmetrics",
+        "web.metrics", "web.openmetrics", "web.load_history",
         "web.round_json",
         "web.inbox", "web.context", "web.later", "web.json_of", "web.visible", "web.peers", "web.access", "web.api", "web.cache",
     ),

@@ -99,82 +99,96 @@ Ext.define('PRS.HistoryWindow', {
             userCls: 'pmx-hint',
         },
         {
-            xtype: 'grid',
-            reference: 'jobs',
-            ariaLabel: gettext('Rebalancing history'),
-            plugins: [{ ptype: 'prsaccessible' }],
-            stateful: true,
-            stateId: 'grid-prs-history',
+            xtype: 'tabpanel',
             flex: 1,
             border: false,
-            enableColumnHide: false,
-            emptyText: gettext('No jobs yet.'),
-            viewConfig: { trackOver: false, deferEmptyText: false },
-            tbar: {
-                border: false,
-                items: [
-                    {
-                        text: gettext('Export'),
-                        iconCls: 'fa fa-download',
-                        listeners: {
-                            // ExtJS names the menu before it is drawn; screen readers would look for it in vain.
-                            afterrender: (button) => button.el.dom.removeAttribute('aria-owns'),
-                        },
-                        menu: [
-                            { text: 'CSV', form: 'csv', handler: 'onExport' },
-                            { text: 'JSON', form: 'json', handler: 'onExport' },
+            items: [
+                {
+                    xtype: 'grid',
+                    reference: 'jobs',
+                    title: gettext('Jobs'),
+                    ariaLabel: gettext('Rebalancing history'),
+                    plugins: [{ ptype: 'prsaccessible' }],
+                    stateful: true,
+                    stateId: 'grid-prs-history',
+                    border: false,
+                    enableColumnHide: false,
+                    emptyText: gettext('No jobs yet.'),
+                    viewConfig: { trackOver: false, deferEmptyText: false },
+                    tbar: {
+                        border: false,
+                        items: [
+                            {
+                                text: gettext('Export'),
+                                iconCls: 'fa fa-download',
+                                listeners: {
+                                    // ExtJS names the menu before it is drawn; screen readers would look for it in vain.
+                                    afterrender: (button) =>
+                                        button.el.dom.removeAttribute('aria-owns'),
+                                },
+                                menu: [
+                                    { text: 'CSV', form: 'csv', handler: 'onExport' },
+                                    { text: 'JSON', form: 'json', handler: 'onExport' },
+                                ],
+                            },
+                            '->',
+                            { xtype: 'prsFilterField', emptyText: gettext('Filter') },
                         ],
                     },
-                    '->',
-                    { xtype: 'prsFilterField', emptyText: gettext('Filter') },
-                ],
-            },
-            store: {
-                fields: [
-                    'id',
-                    'created',
-                    'user',
-                    'what',
-                    'state',
-                    'moved',
-                    'took',
-                    'host',
-                    'summary',
-                    'why',
-                    'find',
-                ],
-            },
-            columns: [
-                {
-                    text: gettext('Time'),
-                    dataIndex: 'created',
-                    width: 125,
-                    renderer: (value) => PRS.Format.when(value),
-                },
-                PRS.Columns.text(gettext('User name'), 'user', 110),
-                PRS.Columns.text(gettext('Action'), 'what', 150),
-                {
-                    text: gettext('Result'),
-                    dataIndex: 'state',
-                    width: 130,
-                    renderer: (value) => PRS.Jobs.state(value),
-                },
-                { text: gettext('Moved'), dataIndex: 'moved', width: 75, align: 'right' },
-                { text: gettext('Duration'), dataIndex: 'took', width: 80, align: 'right' },
-                PRS.Columns.text(gettext('Node'), 'host', 90),
-                PRS.Columns.text(gettext('Summary'), 'summary', undefined, {
-                    flex: 5,
-                    minWidth: 80,
-                    cellWrap: true,
-                    renderer: function (value, meta, record) {
-                        let why = record.data.why.split('\n').filter(Boolean);
-                        meta.tdAttr = PRS.Format.tip([value, ...why].join('\n'));
-                        let lines = why.map((one) => PRS.Format.bad(one));
-                        return [PRS.Format.esc(value), ...lines].join('<br>');
+                    store: {
+                        fields: [
+                            'id',
+                            'created',
+                            'user',
+                            'what',
+                            'state',
+                            'moved',
+                            'took',
+                            'host',
+                            'summary',
+                            'why',
+                            'find',
+                        ],
                     },
-                }),
+                    columns: [
+                        {
+                            text: gettext('Time'),
+                            dataIndex: 'created',
+                            width: 125,
+                            renderer: (value) => PRS.Format.when(value),
+                        },
+                        PRS.Columns.text(gettext('User name'), 'user', 110),
+                        PRS.Columns.text(gettext('Action'), 'what', 150),
+                        {
+                            text: gettext('Result'),
+                            dataIndex: 'state',
+                            width: 130,
+                            renderer: (value) => PRS.Jobs.state(value),
+                        },
+                        { text: gettext('Moved'), dataIndex: 'moved', width: 75, align: 'right' },
+                        { text: gettext('Duration'), dataIndex: 'took', width: 80, align: 'right' },
+                        PRS.Columns.text(gettext('Node'), 'host', 90),
+                        PRS.Columns.text(gettext('Summary'), 'summary', undefined, {
+                            flex: 5,
+                            minWidth: 80,
+                            cellWrap: true,
+                            renderer: function (value, meta, record) {
+                                let why = record.data.why.split('\n').filter(Boolean);
+                                meta.tdAttr = PRS.Format.tip([value, ...why].join('\n'));
+                                let lines = why.map((one) => PRS.Format.bad(one));
+                                return [PRS.Format.esc(value), ...lines].join('<br>');
+                            },
+                        }),
+                    ],
+                    listeners: { itemdblclick: 'onOpen', selectionchange: 'onChosen' },
+                },
+                {
+                    xtype: 'prsLoadsPanel',
+                    title: gettext('Loads over time'),
+                    // Outside of PVE's interface there is no chart of PVE's.
+                    disabled: !Ext.ClassManager.get('Proxmox.widget.RRDChart'),
+                },
             ],
-            listeners: { itemdblclick: 'onOpen', selectionchange: 'onChosen' },
         },
     ],
 

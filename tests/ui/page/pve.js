@@ -32,6 +32,38 @@ Ext.define('PVE.form.CalendarEvent', {
     displayTpl: ['<tpl for=".">', '{value}', '</tpl>'],
 });
 
+// A line for each field over a field `time`; as PVE's, it cannot be without a store and fields.
+Ext.define('Proxmox.widget.RRDChart', {
+    extend: 'Ext.chart.CartesianChart',
+    alias: 'widget.proxmoxRRDChart',
+    width: 770,
+    height: 300,
+    animation: false,
+    interactions: [{ type: 'crosszoom' }],
+    legend: { type: 'dom' },
+    axes: [
+        { type: 'numeric', position: 'left', grid: true, minimum: 0 },
+        { type: 'time', position: 'bottom', grid: true, fields: ['time'] },
+    ],
+    initComponent: function () {
+        let me = this;
+        if (!me.store || !me.fields) {
+            throw new Error('cannot work without store and fields');
+        }
+        me.callParent();
+        me.axes[0].setTitle(me.unit === 'percent' ? '%' : '');
+        let lines = me.fields.map((field, index) => ({
+            type: 'line',
+            xField: 'time',
+            yField: field,
+            title: me.fieldTitles[index],
+            fill: true,
+            style: { lineWidth: 1.5, opacity: 0.6 },
+        }));
+        me.setSeries(lines);
+    },
+});
+
 Ext.define('PVE.Utils', {
     singleton: true,
     isStandaloneNode: () => false,

@@ -176,7 +176,7 @@ class Schedule:
         policy = replace(policy, unattended=settings.level == "on")
         cluster, plan = make_plan(api, policy, now, None, lambda cluster: keep_out(cluster, held), self._holds.roster,
                                   lambda cluster: memory.forecast(cluster, now, moved))
-        self._recorder.made(reading_of(cluster))
+        self._recorder.made(reading_of(cluster), cluster.nodes)
         log.info("scheduled run: %s", plan.summary)
         for warning in dict.fromkeys((*cluster.problems, *plan.warnings)):
             log.warning("%s", warning)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Collection
 
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
@@ -28,6 +29,7 @@ from prs.engine.rolling import noout
 from prs.engine.rolling.carrier import Carrier
 from prs.engine.rolling.runs import AT_WORK
 from prs.errors import ConfigError, CredentialError, HelperError, JournalError, PrsError, PveError
+from prs.planner.problem.names import Ignored
 from prs.pve.api import Api, Renewed
 from prs.pve.http import tally
 
@@ -46,7 +48,7 @@ class Service:
     def __init__(self, host: Host, settings: Settings, journal: Journal, clock: SystemClock, notifier: Notifier) -> None:
         self._host, self._settings, self._journal, self._clock, self._notifier = host, settings, journal, clock, notifier
         memory = LoadMemory(settings.state_dir / FILE)
-        self._recorder = Recorder(memory, clock, self._connect, lambda api: self._schedule.leading(api))
+        self._recorder = Recorder(memory, clock, self._connect, lambda api: self._schedule.leading(api), self._counted)
         self._holds = Holds(journal, clock, host.shared_holds)
         self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._calm)
         self._carrier = Carrier(host.shared_round, self._holds, clock, host.name, self._connect, host.alive, host.switch, host.hook)
@@ -245,6 +247,11 @@ class Service:
         """Report what the schedule does, unless a job that rests has said how things stand."""
         if not self._executors or level > logging.INFO:
             self._say(words, level)
+
+    def _counted(self, nodes: Collection[str]) -> frozenset[str]:
+        """Those of the nodes that take part in balancing."""
+        ignored, held = Ignored(self._settings.policy.ignore_nodes), self._holds.held()
+        return frozenset(name for name in nodes if name not in held and not ignored.has(name))
 
     def _connect(self) -> Api:
         return self._host.connect(self._settings.require_endpoint())

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from prs.engine.clock import SystemClock
+from prs.engine.loads.history import Counted, LoadHistory
 from prs.engine.loads.link_speeds import LinkSpeeds
 from prs.engine.loads.memory import LoadMemory
 from prs.errors import PrsError
-from prs.model import Policy, Reading
+from prs.model import Node, Policy, Reading
 from prs.pve.api import Api
-from prs.pve.read.resources import fullest, reading, uptimes
+from prs.pve.read.resources import fullest, nodes, reading, uptimes
 from prs.pve.read.values import rows
 
 log = logging.getLogger(__name__)
@@ -22,10 +23,13 @@ LEARNS = 3600.0  # seconds between two looks at finished migrations on a node th
 
 
 class Recorder:
-    """Fills the memory of loads; `connect` logs in, `leads` asks who leads and tells it by `told`. Failures wait for the next reading."""
+    """Fills memory and history of loads; failures wait for the next reading."""
 
-    def __init__(self, memory: LoadMemory, clock: SystemClock, connect: Callable[[], Api], leads: Callable[[Api], object]) -> None:
-        self._speeds = LinkSpeeds(memory.path)
+    def __init__(
+        self, memory: LoadMemory, clock: SystemClock, connect: Callable[[], Api], leads: Callable[[Api], object], counted: Counted
+    ) -> None:
+        """`connect` logs in, `leads` asks who leads and tells it by `told`, `counted` says which nodes count for the spread."""
+        self._speeds, self._history, self._counted = LinkSpeeds(memory.path), LoadHistory(memory.path), counted
         self.memory, self._clock, self._connect, self._leads = memory, clock, connect, leads
         self._next, self._asked, self._learned = clock.monotonic(), -EVERY, -LEARNS
         self._leading = False
@@ -47,7 +51,7 @@ class Recorder:
                 self._speeds.learn(api)  # who leads does so before its runs; the tab and the command of any node reckon with them
             if self._leading:
                 data = rows(api.get("/cluster/resources"))
-                self.memory.add(reading(data), self._clock.time())
+                self._take(reading(data), nodes(data, []))
                 self.fullest = fullest(data)
                 self.returned = self._clock.time() - min(uptimes(data).values(), default=self._clock.time())
         except PrsError as error:
@@ -62,8 +66,13 @@ class Recorder:
         """Whether this node leads, as it was asked just now."""
         self._leading, self._asked = leading, self._clock.monotonic()
 
-    def made(self, reading: Reading) -> None:
+    def made(self, reading: Reading, nodes: Collection[Node]) -> None:
         """Take the reading that a plan has made just now; the next one is due five minutes from here."""
-        self.memory.add(reading, self._clock.time())
+        self._take(reading, nodes)
         self.fullest = 0.0
         self._next = self._clock.monotonic() + EVERY
+
+    def _take(self, found: Reading, nodes: Collection[Node]) -> None:
+        now = self._clock.time()
+        self.memory.add(found, now)
+        self._history.add(found, nodes, self._counted, now)

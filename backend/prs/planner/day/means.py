@@ -30,10 +30,11 @@ class HalfHour:
 
     def added(self, reading: Reading) -> HalfHour:
         """These means with one reading more; who is missing in it keeps the mean of those that had it."""
-        return HalfHour(_added(self.guests, reading.guests), _added(self.nodes, reading.nodes), _added(self.hosts, reading.hosts))
+        return HalfHour(added(self.guests, reading.guests), added(self.nodes, reading.nodes), added(self.hosts, reading.hosts))
 
 
-def _added(means: Mapping[Key, Mean], now: Mapping[Key, Pair]) -> dict[Key, Mean]:
+def added(means: Mapping[Key, Mean], now: Mapping[Key, Pair]) -> dict[Key, Mean]:
+    """The means with one reading more of those that are in it."""
     found = dict(means)
     for key, (memory, cpu) in now.items():
         count, old_memory, old_cpu = found.get(key, (0, 0.0, 0.0))

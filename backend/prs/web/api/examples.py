@@ -172,6 +172,12 @@ ANSWERS: dict[str, Any] = {
         }],
         "seconds": 540.0, "possible": True, "problems": [], "hooks": ["before-drain"],
     },
+    "loads": {
+        "start": 1795000200.0, "step": 1800.0, "readings": [6, 6, 0], "spread": {"memory": [0.31, 0.3, None], "cpu": [0.1, 0.12, None]},
+        "nodes": [{"node": "pve1", "memory": [0.71, 0.7, None], "cpu": [0.2, 0.21, None]},
+                  {"node": "pve2", "memory": [0.41, 0.42, None], "cpu": [0.11, 0.1, None]}],
+        "peers": [{"node": "pve2", "reached": True, "message": ""}],
+    },
     "account": {
         "missing": True, "role": "PRS", "privileges": ["Datastore.Audit", "SDN.Audit", "Sys.Audit", "VM.Audit", "VM.Migrate"],
         "user": "prs@pve", "token": "prs@pve!cluster", "folder": "/etc/pve/priv/proxmox-rebalancing-service", "may": {"make": _YES},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prs import __version__
+from prs.engine.loads.history import DAYS
 from prs.web.api import examples
 from prs.web.api.reflect import Schema, ref
 from prs.web.api.schemas import ID, LATER, NODE, components
@@ -27,7 +28,7 @@ COMMON = {
 # What a call gives that may take longer than it waits: a change, and through PVE's own port what only reads as well.
 _LONG: Schema = {"anyOf": [ref(name) for name in (
     "Plan", "Placement", "Job", "Released", "Maintenance", "Status", "Cluster", "ClusterPolicy", "Rules",
-    "Jobs", "Dismissed", "AccountMade", "Round", "RoundState", "RoundNodes", "RoundPreview",
+    "Jobs", "Dismissed", "AccountMade", "Round", "RoundState", "RoundNodes", "RoundPreview", "Loads",
 )]}  # fmt: skip
 OPEN = {"400", "403", "404", "405", "413", "415", "429", "500", "502"}
 
@@ -63,6 +64,7 @@ def _paths() -> dict[str, Any]:
     scope = {"name": "scope", "in": "query", "schema": {"type": "string", "enum": ["cluster", "node"]},
              "description": "node = only what this node's journal holds (default cluster)"}  # fmt: skip
     limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200}}
+    days = {"name": "days", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": DAYS}, "description": "default 1"}
     plans: Schema = {"oneOf": [ref("BalanceRequest"), ref("DrainRequest")]}
     drift = {"409": "the plan no longer holds (code drift), moves nothing (empty), or an open job moves the same guests (conflict)"}
     sense = {"409": "there is no such node, or no quorum (code plan)"}
@@ -82,6 +84,8 @@ def _paths() -> dict[str, Any]:
         },
         "/status": {"get": _call("Caller, rights and warnings.", ref("Status"), "status", params=[scope], extra=unseen)},
         "/cluster": {"get": _call("Nodes, guests and storages with their loads.", ref("Cluster"), "cluster", extra=unseen)},
+        "/loads": {"get": _call("Loads of the nodes over time; needs Sys.Audit on /.", ref("Loads"), "loads", params=[days, scope],
+                                extra=unseen)},
         "/metrics": {"get": _metrics()},
         "/plans": {"post": _call("Make and store a plan; nothing moves.", ref("Plan"), "plan", plans, extra=sense, status="201")},
         "/plans/{id}": {"parameters": job, "get": _call("The stored plan.", ref("Plan"), "plan")},

@@ -273,6 +273,21 @@ def _jobs() -> dict[str, Schema]:
     }
 
 
+def _loads() -> dict[str, Schema]:
+    column = listing({"anyOf": [FRACTION, {"type": "null"}]}, "one a step; null where nothing is remembered")
+    kinds: Any = {"memory": column, "cpu": column}
+    return {
+        "LoadsOfNode": record("Mean load of a node in each step.", node=NODE, **kinds),
+        "Loads": record(
+            "Loads over time in equal steps, the last of which is the one at hand; `spread` is the widest at any moment of a step.",
+            start={**UNIX, "description": "Unix seconds at which the first step begins"},
+            step={**NUMBER, "description": "seconds"}, readings=listing(COUNT, "how many are behind each step"),
+            spread=record("Fullest minus emptiest of the nodes that take part in balancing.", **kinds),
+            nodes=listing(ref("LoadsOfNode")), peers=listing(ref("Peer"), "the nodes that were asked for what they remember"),
+        ),
+    }  # fmt: skip
+
+
 def _rest() -> dict[str, Schema]:
     error = record(
         "What went wrong: a word for programs, a sentence for people, and the single facts behind it.",
@@ -413,4 +428,4 @@ def _one_of(literal: Any) -> Schema:
 
 def components() -> dict[str, Schema]:
     """All named schemas."""
-    return {**_requests(), **_status(), **_cluster(), **_plans(), **_jobs(), **_policy(), **_rounds(), **_rest()}
+    return {**_requests(), **_status(), **_cluster(), **_plans(), **_jobs(), **_policy(), **_rounds(), **_loads(), **_rest()}

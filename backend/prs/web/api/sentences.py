@@ -297,6 +297,8 @@ SENTENCES = (
     "{name} does not see every guest (VM.Audit on /vms, with propagation): what it does not see counts as load of the nodes",
     "Node {node}: {words}",
     "{node} ({name}): does not answer within {n} seconds",
+    "{node} ({name}): refuses to show its loads (status {n})",
+    "the history of loads cannot be read: {words}",
     "the end of the pause",
     "the end of the quiet window",
     "{node} to have been up for {n} minutes",
