@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import floor
 
-from prs.config.calendar import ALL_DAYS, local_time, moment_of, weekdays_of
+from prs.config.calendar import ALL_DAYS, local_time, weekdays_of
 
 DAY = 24 * 60  # minutes
 _TIME = re.compile(r"(\d{1,2})(?::(\d{2}))?-(\d{1,2})(?::(\d{2}))?", re.ASCII)
@@ -62,14 +64,32 @@ def _quiet(found: tuple[Window, ...], minute: int) -> bool:
 
 
 def open_until(found: tuple[Window, ...], moment: float) -> float:
-    """The Unix time at which the last of the windows ends that are open at `moment` or follow without a gap; 0 when none is open."""
-    at, reached = local_time(moment), 0.0
-    for _ in range(8 * len(found)):
+    """The Unix time at which the last of the windows ends that are open at `moment` or follow without a gap; 0 when none is open.
+
+    A window is open whenever the clock shows a time of it: where clocks change, it may end early, and come a second time.
+    """
+    now, reached = float(floor(moment)), 0.0
+    for _ in range(8 * len(found) + 4):
+        at = local_time(now)
         ends = [end for one in found if (end := one.end_at(at))]
         if not ends:
             break
-        at = max(ends)
-        reached = moment_of(at)
-        # Where clocks go back, the end may come a second time.
-        reached = reached if reached > moment else moment_of(at, again=True)
+        now = reached = _unless_the_clock_changes(now, now + (max(ends) - at).total_seconds())
     return reached
+
+
+def _unless_the_clock_changes(begin: float, end: float) -> float:
+    """`end`, or the first second after `begin` at which this host's clock is another one, if that is before."""
+    here = _ahead(begin)
+    if _ahead(end) == here:
+        return end
+    low, high = begin, end
+    while high - low > 1:
+        middle = float(floor((low + high) / 2))
+        low, high = (middle, high) if _ahead(middle) == here else (low, middle)
+    return high
+
+
+def _ahead(moment: float) -> int:
+    """Seconds that local time is ahead of UTC."""
+    return time.localtime(moment).tm_gmtoff
