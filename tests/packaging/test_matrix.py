@@ -235,12 +235,12 @@ def test_a_purge_says_what_is_left_in_proxmox_ve(machine: Machine) -> None:
 
 def test_a_purge_takes_the_mark_of_the_account_unless_another_node_still_serves(machine: Machine) -> None:
     """The mark and the settings of the tab are all nodes' own; of the settings a purge says that they stay."""
-    mine, signs = f"/etc/pve/{CORE}", "/etc/pve/proxmox-rebalancing-alive"
-    machine.run(f"dpkg -i $CORE; mkdir -p {mine} {signs}; touch {mine}/account {mine}/policy.conf {signs}/$(uname -n | cut -d. -f1) {signs}/pve9")
+    mine, signs, own = f"/etc/pve/{CORE}", "/etc/pve/proxmox-rebalancing-alive", "$(uname -n | cut -d. -f1)"
+    machine.run(f"dpkg -i $CORE; mkdir -p {mine} {signs}; touch {mine}/account {mine}/policy.conf {signs}/{own} {signs}/pve9")
     output = machine.run(f"dpkg -P {CORE}")
     assert f"rm -rf {mine}" in output
     assert machine.run(f"ls {mine} {signs}").split() == [f"{signs}:", "pve9", f"{mine}:", "account", "policy.conf"]
-    machine.run(f"dpkg -i $CORE; rm {mine}/policy.conf {signs}/pve9; touch {signs}/$(uname -n | cut -d. -f1)")
+    machine.run(f"dpkg -i $CORE; rm {mine}/policy.conf {signs}/pve9; touch {signs}/{own}")
     assert "Still in /etc/pve" not in machine.run(f"dpkg -P {CORE}")
     assert machine.run(f"ls -d {mine} {signs} 2>/dev/null || :") == ""
 

@@ -56,7 +56,7 @@ def test_none_at_all() -> None:
 
 
 SUMMER, WINTER = datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp(), datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()
-DAYS = "mon tue wed thu fri sat sun".split()
+DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 def minute_of_week(moment: float) -> int:
