@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Locator, Page
@@ -125,17 +127,31 @@ def test_a_round_is_tried_until_it_can_begin_and_begins_as_it_was_confirmed(visi
     click(page, "Yes")
     sees(page, r"The round of root@pam is under way; pve1 carries it\. Nodes done: 0 of 3")
     shared = shared_round(stage._house.pve, stage._house.helper)
-    begun = shared.read() if shared else None
-    assert begun is not None
+    assert shared
+    begun = shared.read()
+    assert begun
     assert [turn.node for turn in begun.turns] == ["pve3", "pve2", "pve1"]
     assert (begun.options.reboot, begun.options.rides) == (False, (105,))
     assert seen.hacks == []
+    shared.put(replace(begun, state="done", ended=time.time()))
+    sees(page, r"The round of root@pam has ended")
+    click(page, "New round")
+    shown(page, "prsRoundNodes")
+    enabled(page, "Last round")
+    click(page, "Last round")
+    sees(page, r"The round of root@pam has ended")
+    assert [one[0] for one in rows(page, "prsRoundGrid")] == ["pve3", "pve2", "pve1"]
 
 
-def test_who_may_not_begin_one_is_told_why(visit: VisitPve) -> None:
-    """While another round goes on it is that one which is seen."""
+def test_who_may_not_begin_one_is_told_why_in_german(visit: VisitPve) -> None:
     page = visit(user="audit@pve", lang="de").page
     shown(page, "prsNodesGrid")
     click(page, "Wartung")
     sees(page, "Die Runde von root@pam")
     assert disabled(page, "Beenden")
+    enabled(page, "Neue Runde")
+    click(page, "Neue Runde")
+    shown(page, "prsRoundNodes")
+    sees(page, "2 Knoten brauchen für ihre neuesten Kernel einen Neustart und sind angehakt")
+    enabled(page, "Probelauf")
+    assert (disabled(page, "Starten"), tooltip(page, "Starten")) == (True, "braucht Sys.Modify auf /")
