@@ -103,6 +103,22 @@ def test_nobody_takes_over_from_a_node_that_is_there(ram: Path) -> None:
     sound(site)
 
 
+@pytest.mark.parametrize(("step", "ending"), [("gates", ""), ("drain", "skipped")])
+def test_a_round_that_nobody_has_carried_for_a_day_is_taken_back(ram: Path, step: str, ending: str) -> None:
+    """The power was off over the weekend, or somebody has put an old file back: nobody counts on reboots any more."""
+    site = Cluster(ram, "9")
+    site.begin("pve2", "pve3")
+    site.until(step)
+    site.off.update(site.world.nodes)
+    site.live(90_000)
+    site.off.clear()
+    one = site.finish()
+    assert (one.state, site.rebooted, site.places) == ("stopped", [], site.before)
+    assert "stopped, as no service has carried it on for a day" in one.message
+    assert one.turns[0].ending == ending
+    sound(site)
+
+
 def test_what_is_handed_to_a_service_that_has_died_goes_elsewhere(ram: Path) -> None:
     site = Cluster(ram, "9")
     site.begin("pve1", holder="pve1")

@@ -44,6 +44,7 @@ _LOG = re.compile(
     rb"log ([a-z-]{1,20}) (%b|-) (%b|-) ([0-9A-Fa-f.:%%]{1,45}|local|schedule) (yes|no) ([^\x00-\x20\x7f]{1,255})\n" % (_JOB, _LABEL)
 )
 LINES, REFUSALS = 60, 30  # of the cluster log, which all nodes share, in a minute; and how many of them may tell of what was refused
+WRITES = 120  # changes of what all nodes share, in a minute, that the service's user may ask for; it needs some ten
 _TELL = 'use PVE::SafeSyslog; use PVE::Cluster; initlog("prs"); PVE::Cluster::log_msg("notice", $ARGV[0], $ARGV[1]);'
 
 
@@ -58,6 +59,7 @@ class Places(NamedTuple):
     host: str = ""  # this node
     perl: str = "/usr/bin/perl"
     turns: Path = Path("/run/prs-cluster-log")  # how many lines this minute has had
+    writes: Path | None = None  # how often the service has changed something this minute; None = nobody counts
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,12 +73,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--alive", type=Path, default=Places._field_defaults["alive"], help="directory of the signs of life")
     parser.add_argument("--perl", default=Places._field_defaults["perl"], help="the Perl that knows Proxmox VE's modules")
     parser.add_argument("--turns", type=Path, default=Places._field_defaults["turns"], help="file that counts lines of the cluster log")
+    parser.add_argument("--writes", type=Path, default=Path("/run/prs-cluster-writes"), help="file that counts changes")
     options = parser.parse_args(arguments)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
         connection.settimeout(root_request.PATIENCE)
         host = socket.gethostname().split(".")[0]
-        given = (options.nodes, options.command, options.held, options.private, options.alive, host, options.perl, options.turns)
-        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, Places(*given))
+        given = (options.nodes, options.command, options.held, options.private, options.alive, host, options.perl)
+        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, Places(*given, options.turns, options.writes))
         if answer != LOGGED:  # PVE's function has written to the system's log as well
             syslog.syslog(syslog.LOG_NOTICE, "ok account" if answer.startswith("ok {") else answer)
         with suppress(ConnectionError):  # who has a line logged does not wait for the answer
@@ -92,6 +95,8 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
         return f"refused: {why}"
     if found := _LOG.fullmatch(line):
         return _log(places, *(part.decode("utf-8", "replace") for part in found.groups()))
+    if asking == uid and line != b"account\n" and (words := _too_often(places.writes)):
+        return words
     if line.startswith(root_policy.WORDS):
         return root_policy.serve(line, places.nodes / places.host, places.held, places.private.parent / "lock")
     if asking != uid:  # root, who does all else by itself
@@ -114,6 +119,15 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
     known = "'enable NODE', 'disable NODE', 'hold ...', 'free NODE JOB', 'policy ...', 'round ...', 'log ...', 'account', 'keep ...'"
     known += ", 'alive', 'gone'"
     return f"refused: only {known} are known"
+
+
+def _too_often(place: Path | None) -> str:
+    """Count a change of what all nodes share; why it is not made, "" when it is. Root, who asks for some of them, is not counted."""
+    try:
+        passes = place is None or root_request.turn(place, int(time.time() // 60), WRITES)
+    except OSError as error:
+        return f"failed: {place}: {error.strerror}"
+    return "" if passes else "refused: the cluster file system has had enough of this minute"
 
 
 def _log(places: Places, action: str, job: str, node: str, client: str, allowed: str, user: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ import pytest
 from prs.cli import exits
 from prs.cli.rolling_view import round_text
 from prs.cli.verbs import service_round
+from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round, RoundOptions, begin, broken_off, passed, waits
@@ -84,6 +87,32 @@ def test_a_round_is_shown_with_the_reason_of_each_node() -> None:
     assert "guests are being migrated (108)" in text
     failed = replace(broken_off(one(), "no room", 5.0))
     assert "pve1: no room" in round_text(failed, Style())
+
+
+UNTRUE: dict[str, Callable[[Round], Round]] = {
+    "two turns of a node": lambda one: replace(one, turns=one.turns * 2),
+    "no turn": lambda one: replace(one, turns=()),
+    "a node of any name": lambda one: replace(one, turns=(replace(one.turns[0], node="../pve1"),)),
+    "a host of any name": lambda one: replace(one, turns=(replace(one.turns[0], host="call 0800"),)),
+    "a holder of any name": lambda one: replace(one, holder="\x1b[2J"),
+    "an id of any form": lambda one: replace(one, id="x"),
+    "a job of any form": lambda one: replace(one, turns=(replace(one.turns[0], job="x" * 12),)),
+    "a moment that no clock shows": lambda one: replace(one, created=9e15),
+    "a moment before 1970": lambda one: replace(one, turns=(replace(one.turns[0], until=-1.0),)),
+}
+
+
+@pytest.mark.parametrize("spoil", UNTRUE.values(), ids=UNTRUE)
+def test_a_round_that_cannot_be_true_is_carried_and_shown_by_nobody(
+    shared: SharedRound, tmp_path: Path, spoil: Callable[[Round], Round],
+) -> None:  # fmt: skip
+    """A service on another node that is no longer itself may have written it."""
+    good = one()
+    (tmp_path / "round.json").write_text(json.dumps(to_json(good)))
+    assert shared.read() == good
+    (tmp_path / "round.json").write_text(json.dumps(to_json(spoil(good))))
+    with pytest.raises(RoundUnknown, match="cannot be understood"):
+        shared.read()
 
 
 def test_what_cannot_be_understood_is_no_round(shared: SharedRound, tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def test_the_client_and_the_program_understand_each_other(tmp_path: Path, nodes:
 
     def start(connection: socket.socket) -> None:
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-        program = [*PROGRAM, "--user", user, "--nodes", str(nodes), "--command", tool]
+        program = [*PROGRAM, "--user", user, "--nodes", str(nodes), "--command", tool, "--writes", str(tmp_path / "writes")]
         assert subprocess.run(program, stdin=connection.fileno(), timeout=20, check=False).returncode == 0
 
     thread = served(tmp_path / "helper", start)
@@ -248,7 +248,7 @@ def test_a_hold_goes_through_the_program_to_other_hosts_and_back(tmp_path: Path,
 
     def start(connection: socket.socket) -> None:
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-        program = [*PROGRAM, "--user", user, "--nodes", str(nodes), "--held", str(tmp_path / FOLDER)]
+        program = [*PROGRAM, "--user", user, "--nodes", str(nodes), "--held", str(tmp_path / FOLDER), "--writes", str(tmp_path / "writes")]
         assert subprocess.run(program, stdin=connection.fileno(), timeout=20, check=False).returncode == 0
 
     held = Hold("pve1", "0123456789ab", "root@pam", 1700000000.0, True, "pve2")
@@ -301,3 +301,22 @@ def test_a_draft_that_another_writer_has_just_renamed_is_no_failure(nodes: Path,
     """Between the list of the folder and the look at what is in it."""
     monkeypatch.setattr(Path, "iterdir", lambda folder: iter([folder / "pve1.0123456789ab.held.0.tmp"]))
     assert ask(b"hold pve1 0123456789ab 1 0 pve2 root@pam\n", nodes, command(tmp_path)).startswith("ok hold")
+
+
+def test_what_all_nodes_share_is_not_kept_busy(nodes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user that has become hostile asks for changes as fast as it can: so many in a minute, then none until the next one."""
+    moment = 60.0 * 1000
+    monkeypatch.setattr(time, "time", lambda: moment)
+    places = root.Places(nodes, "true", tmp_path / "held", writes=tmp_path / "writes")
+
+    def asked(line: bytes) -> str:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.sendall(line)
+            return root.serve(theirs, os.getuid(), places)
+
+    kinds = (b"enable pve1\n", b"hold pve1 0123456789ab 1 0 pve2 root@pam\n", b"free pve1 0123456789ab\n", b"round x y\n")
+    found = [asked(kinds[number % len(kinds)]) for number in range(root.WRITES + 4)]
+    assert [words for words in found if "enough" in words] == found[-4:]
+    moment += 60
+    assert asked(kinds[0]).startswith("ok ")

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 LOOK = 10.0  # seconds between two looks at what is waited for
 RENEW = 60.0  # seconds between two signs of the carrier
 LEASE = 180.0  # seconds without a sign after which another looks whether the carrier's node is there
+FORGOTTEN = 86400.0  # seconds without a sign after which nobody counts on the round any more: it is stopped, not gone on with
 HANDED = 60.0  # seconds within which a service takes what it was handed
 
 
@@ -67,7 +68,7 @@ class Carrier:
         ended = self._fence(one)
         if one is not None:
             try:
-                self._carry(one) if one.open else self._clear(one)
+                self._carry(self._expected(one)) if one.open else self._clear(one)
             except JournalError:
                 raise
             except PrsError as error:  # nothing was written: the next turn looks again
@@ -104,6 +105,12 @@ class Carrier:
                 self._journal.update_step(job.id, step.seq, state="unknown" if step.active else "skipped", message=words, ended=now)
         self._journal.update_job(job.id, state="cancelled", message=words, ended=now)
         log.warning("job %s ends: %s", job.id, words, extra={"job": job.id})
+
+    def _expected(self, one: Round) -> Round:
+        """The round; one whose last sign is of another day, as after days without power, or of an old file, is taken back and ends."""
+        if one.request == "stop" or abs(self._clock.time() - one.renewed) <= FORGOTTEN:
+            return one
+        return replace(one, request="stop", message="stopped, as no service has carried it on for a day")
 
     def _carry(self, one: Round) -> None:
         now, turn = self._clock.time(), one.turn

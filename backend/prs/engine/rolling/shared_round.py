@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,24 @@ from prs.errors import HelperError, ModelError, RoundUnknown
 
 NAME = "round.json"
 LONGEST = 64 * 1024  # bytes, as root's helper takes them
+
+
+_LABEL, _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"), re.compile(r"[0-9a-f]{12}")
+_LATEST = 2.0**32  # Unix time
+
+
+def objection(one: Round) -> str:
+    """Why nobody carries or shows such a round, "" for nothing: the file is written by services, of which one may be no longer itself."""
+    nodes, turns = [turn.node for turn in one.turns], one.turns
+    if not nodes or len(set(nodes)) < len(nodes):
+        return "each of its nodes has one turn"
+    if not all(_LABEL.fullmatch(name) for name in (*nodes, *filter(None, (one.holder, *(turn.host for turn in turns))))):
+        return "its nodes are no names of nodes"
+    if not all(_ID.fullmatch(name) for name in (one.id, *filter(None, (turn.job for turn in turns)))):
+        return "its id and jobs are 12 hexadecimal digits"
+    times = [one.created, one.ended, one.renewed]
+    times += [moment for turn in turns for moment in (turn.since, turn.told, turn.until, turn.uptime)]
+    return "" if all(0 <= moment < _LATEST for moment in times) else "its times cannot be true"
 
 
 class SharedRound:
@@ -47,7 +66,10 @@ class SharedRound:
 
     def _parsed(self, found: bytes) -> Round:
         try:
-            return from_json(Round, json.loads(found), "round")
+            one = from_json(Round, json.loads(found), "round")
+            if words := objection(one):
+                raise ModelError(words)
+            return one
         except (ValueError, RecursionError, ModelError) as error:
             raise RoundUnknown(f"the round of maintenance in {self._file} cannot be understood: {str(error)[:200]}") from None
 

@@ -231,8 +231,8 @@ def left(one: Round, now: float) -> Round:
     if turn.step == "by-hand":
         return passed(one, now)
     if one.request == "stop" and not turn.begun:
-        return replace(one, state="stopped", ended=now, message="stopped by the user")
-    words = f"{'skipped' if turn.skip else 'stopped'} by the user"
+        return replace(one, state="stopped", ended=now, message=one.message or "stopped by the user")
+    words = "skipped by the user" if turn.skip else one.message or "stopped by the user"
     return broken_off(one, f"{turn.message}; {words}" if turn.halted else words, now, "skipped")
 
 

@@ -151,6 +151,7 @@ SENTENCES = (
     "cancelled by the user",
     "skipped by the user",
     "stopped by the user",
+    "stopped, as no service has carried it on for a day",
     "the round has ended",
     "the round is being stopped",
     "the round is not paused",
