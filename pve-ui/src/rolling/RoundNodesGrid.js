@@ -154,7 +154,7 @@ Ext.define('PRS.RoundNodesGrid', {
         PRS.Columns.tick(gettext('Takes part'), 'chosen', 'onTicked', (row) => row.getId(), {
             width: 100,
         }),
-        { text: gettext('Order'), dataIndex: 'place', width: 100, align: 'right' },
+        { text: gettext('Order'), dataIndex: 'place', width: 115, align: 'right' },
         { text: gettext('Node'), dataIndex: 'id', width: 140, renderer: 'renderNode' },
         PRS.Columns.words(gettext('Reboot'), 'why', {
             flex: 4,
