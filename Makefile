@@ -45,7 +45,7 @@ lint: ## look for mistakes in style
 types: ## check the types
 	@$(RUN) -m mypy
 
-bench: ## measure planner, calls to PVE and web service beside the rivals' figures
+bench: ## measure planner, calls to PVE, web service and panel beside the rivals' figures
 	@$(RUN) -m benchmark $(ARGS)
 
 soak: ## 1000 randomised jobs with random faults, in virtual time

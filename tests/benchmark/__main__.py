@@ -9,7 +9,7 @@ from pathlib import Path
 import lifeline
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("bench_command.py", "bench_made.py", "run_bench.py", "calm.py", "bench_calls.py", "bench_web.py")
+BENCHMARKS = ("bench_command.py", "bench_made.py", "run_bench.py", "calm.py", "bench_calls.py", "bench_web.py", "bench_panel.py")
 
 
 def main() -> int:

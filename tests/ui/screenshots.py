@@ -1,4 +1,4 @@
-"""Draws the README's pictures: a tab with a plan, a drain, a running job. Usage: python -m ui.screenshots CACHE FOLDER"""
+"""Draws the README's pictures, light and dark: a tab with a plan, a drain, a running job. Usage: python -m ui.screenshots CACHE FOLDER"""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ def without_peers(route: Route) -> None:
 
 
 def shoot(page: Page, path: Path) -> None:
-    """Take the picture once the page has come to rest, with the mouse out of the way."""
+    """Take the picture once the page has come to rest, with the mouse out of the way: NAME.png and NAME-dark.png."""
     page.mouse.move(5, 5)
     page.wait_for_timeout(500)
     page.screenshot(path=path)
+    page.emulate_media(color_scheme="dark")
+    page.screenshot(path=path.with_stem(f"{path.stem}-dark"))
+    page.emulate_media(color_scheme="light")
 
 
 def draw(page: Page, stage: Stage, folder: Path) -> None:

@@ -4,47 +4,12 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page
-
 from ui.conftest import VisitPve
-from ui.hands import at_rest, click, enabled, polled, rows, sees, shown, until
+from ui.hands import at_rest, click, enabled, rows, sees, shown, until
 from ui.stage import Stage
+from ui.tasks import SEARCH, SMOOTH, WATCH, longest
 
 SCENE = "large"
-SMOOTH = 50.0  # milliseconds that a task may take whatever the machine is
-# As PVE's search: a plain list with a row for each node and guest, filled anew as its store does at each poll.
-SEARCH = """async () => {
-    let rows = Array.from({ length: 2032 }, (none, index) => ({ id: `qemu/${index}`, text: `vm${index}`, node: 'n01', cpu: 0.5 }));
-    let columns = ['id', 'text', 'node', 'cpu'].map(name => ({ text: name, dataIndex: name, flex: 1 }));
-    let store = { fields: ['id', 'text', 'node', 'cpu'], sorters: 'text' };
-    let began = performance.now();
-    let search = Ext.create('Ext.window.Window', { width: 1000, height: 700, layout: 'fit', autoShow: true,
-        items: [{ xtype: 'grid', store: store, columns: columns }] });
-    search.down('grid').getStore().loadData(rows);
-    let took = performance.now() - began;
-    await new Promise(done => setTimeout(done, 300));
-    search.destroy();
-    return took;
-}"""
-WATCH = """() => {
-    window.longTasks = [];
-    new PerformanceObserver(list => list.getEntries().forEach(entry => window.longTasks.push(entry.duration)))
-        .observe({ entryTypes: ['longtask'] });
-}"""
-
-
-def longest(page: Page) -> float:
-    """The longest task of two polls of each kind in milliseconds; of three looks the best, because other programs delay tasks too."""
-    found = []
-    for _ in range(3):
-        page.evaluate("window.longTasks.splice(0)")
-        for _ in range(2):
-            polled(page)
-            page.wait_for_timeout(500)  # what is drawn after the answers, and the watch's own report
-        found.append(max(page.evaluate("window.longTasks.splice(0)"), default=0.0))
-        if found[-1] <= SMOOTH:
-            break
-    return min(found)
 
 
 def test_summary_and_plan_come_first_and_of_the_nodes_those_that_tell_something(visit: VisitPve) -> None:
