@@ -13,6 +13,7 @@ from prs.setup.tools import SetupError, Tools
 
 Keep = Callable[[dict[str, str]], None]  # puts the account, by node, where every node's service reads it
 Try = Callable[[Endpoint], object]  # logs in with it; both raise PrsError
+_THERE = "already exists"  # pve-access-control PVE/API2/Role.pm, User.pm, also of a token
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ def make(tools: Tools, privileges: Collection[str], attempt: Try, keep: Keep) ->
         attempt(endpoint)
         keep(texts(tools, endpoint, {}))
     except PrsError as error:
+        if _THERE in str(error):  # now, and not before: what would be taken back is another's, who goes on with it
+            raise SetupError(f"{str(error).rstrip('.')}: somebody else is making the account just now; look again") from error
         left = _take_back(tools, before)
         words = f"; and could not be taken back: {'; '.join(left)}" if left else "; nothing is left behind"
         raise SetupError(f"{str(error).rstrip('.')}{words}") from error

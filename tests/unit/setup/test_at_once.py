@@ -72,6 +72,31 @@ def test_all_of_it_is_made_and_handed_over(flavour: Any) -> None:
         at_once.make(ApiTools(InProcessApi(world, "root@pam")), PRIVILEGES, tried.append, kept.update)
 
 
+class Overtaken(InProcessApi):
+    """Somebody else makes the whole account right before the n-th change."""
+
+    def __init__(self, world: World, number: int, kept: dict[str, str]) -> None:
+        super().__init__(world, "root@pam")
+        self._world, self._left, self._kept = world, number, kept
+
+    def post(self, path: str, params: Any = None) -> Any:
+        """Change."""
+        self._left -= 1
+        if self._left == 0:
+            at_once.make(ApiTools(InProcessApi(self._world, "root@pam")), PRIVILEGES, lambda endpoint: None, self._kept.update)
+        return super().post(path, params)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3], ids=["role", "user", "token"])
+def test_of_two_who_make_it_at_once_the_slower_one_takes_nothing_from_the_other(flavour: Any, number: int) -> None:
+    """It would have removed, as its own, what the other had given to all nodes a moment before."""
+    world, kept = small(flavour), dict[str, str]()
+    with pytest.raises(SetupError, match="already exists: somebody else is making the account just now"):
+        at_once.make(ApiTools(Overtaken(world, number, kept)), PRIVILEGES, lambda endpoint: pytest.fail("tried"), lambda texts: None)
+    assert f"api_token: prs@pve!cluster={world.access.tokens['prs@pve!cluster'].secret}\n" in kept["account"]
+    assert set(world.access.held("prs@pve!cluster", "/vms/101")) == set(PRIVILEGES)
+
+
 @pytest.mark.parametrize("carried_out", [False, True])
 @pytest.mark.parametrize("number", range(1, CHANGES))
 def test_what_fails_halfway_leaves_nothing_behind(number: int, carried_out: bool) -> None:
