@@ -155,13 +155,19 @@ def test_broken_http_gets_refusals_and_breaks_nothing(home: House) -> None:
             assert b"Traceback" not in answer, (number, data, answer)
             head, _, body = answer.partition(b"\r\n\r\n")
             assert status < 400 or b"\r\nContent-Type: application/json\r\n" in head, (number, data, answer)
-            assert status < 400 or not body or set(json.loads(body)["error"]) == {"code", "message", "details"}, (number, data, answer)
+            assert status < 400 or not body or set(first(body)["error"]) == {"code", "message", "details"}, (number, data, answer)
         if number % 50 == 0:
             assert served_soon(root) < SOON
     assert children(home) == worker, "the worker died"
     assert "Traceback" not in home.log("web")
     assert len(home.log("web").splitlines()) < 20 + MESSAGES
     check_whole(root)
+
+
+def first(body: bytes) -> dict[str, dict[str, object]]:
+    """The JSON that an answer begins with: a message may hold two requests, whose answers come behind one another."""
+    found: dict[str, dict[str, object]] = json.JSONDecoder().raw_decode(body.decode())[0]
+    return found
 
 
 def check_whole(root: Person) -> None:
