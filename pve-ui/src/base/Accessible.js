@@ -12,6 +12,10 @@ Ext.define('PRS.Accessible', {
         `,
     },
 
+    // Pixels beside the words of a header: its edges, and the arrow that opens its menu.
+    edges: 22,
+    arrow: 16,
+
     init: function (component) {
         let me = this;
         component.addCls('prs-clear');
@@ -26,6 +30,7 @@ Ext.define('PRS.Accessible', {
             collapse: soon,
         });
         if (component.getView) {
+            me.widen(component);
             component.on('afterrender', () =>
                 component.getView().on({ refresh: soon, itemadd: soon }),
             );
@@ -50,6 +55,18 @@ Ext.define('PRS.Accessible', {
     mendTabs: function (bar) {
         bar.removeAttribute('role');
         bar.querySelector('.x-box-target').setAttribute('role', 'tablist');
+    },
+
+    // Some languages need more room for a header than English. Before anything is drawn: later ExtJS would no longer share out the rest.
+    widen: function (grid) {
+        grid.headerCt.getGridColumns().forEach((column) => {
+            let { width } = column;
+            if (!column.flex && width && column.text) {
+                let words = Ext.util.TextMetrics.measure(Ext.getBody(), column.text).width;
+                let beside = column.menuDisabled ? this.edges : this.edges + this.arrow;
+                column.width = Math.max(width, Math.ceil(words) + beside);
+            }
+        });
     },
 
     // A grid is its rows with their headers, and not also the title and the toolbar that stand over them.

@@ -98,6 +98,8 @@ Ext.define('PRS.Columns', {
                 text: text,
                 dataIndex: field,
                 flex: 2,
+                // The arrow would take the room of the words.
+                menuDisabled: true,
                 tdCls: 'x-progressbar-default-cell',
                 renderer: function (value, meta, record) {
                     let amount = record.data[`${field}Amount`];

@@ -29,7 +29,7 @@ Ext.define('PRS.NodesAfter', {
     columns: [
         PRS.Columns.text(gettext('Node'), 'id', undefined, {
             itemId: 'name',
-            width: 180,
+            width: 220,
         }),
         PRS.Columns.load(gettext('Before'), 'before', { itemId: 'before' }),
         PRS.Columns.load(gettext('After'), 'after'),

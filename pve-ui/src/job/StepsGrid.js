@@ -73,7 +73,7 @@ Ext.define('PRS.StepsGrid', {
         {
             text: gettext('Progress'),
             dataIndex: 'share',
-            width: 150,
+            width: 130,
             tdCls: 'x-progressbar-default-cell',
             renderer: (value, meta, record) => PRS.Format.bar(value, PRS.Format.label(record.data)),
         },

@@ -55,10 +55,10 @@ Ext.define('PRS.NodesGrid', {
         {
             text: gettext('Node'),
             dataIndex: 'id',
-            width: 120,
+            width: 105,
             renderer: (value, meta, record) => PRS.NodeState.cell(value, meta, record.data),
         },
-        { text: gettext('Guests'), dataIndex: 'guests', width: 90, sortable: false },
+        { text: gettext('Guests'), dataIndex: 'guests', width: 75, sortable: false },
         PRS.Columns.load(gettext('Now'), 'now'),
         PRS.Columns.load(gettext('After'), 'after', { itemId: 'after' }),
         PRS.Columns.load('', 'other', { itemId: 'other' }),

@@ -116,17 +116,17 @@ Ext.define('PRS.PlanGrid', {
         PRS.Columns.text(gettext('Name'), 'name', 120, { hidden: true }),
         PRS.Columns.text(gettext('Tags'), 'tags', 120, { hidden: true }),
         PRS.Columns.text(gettext('Pool'), 'pool', 100, { hidden: true }),
-        PRS.Columns.text(gettext('From'), 'source', 75),
-        PRS.Columns.target(gettext('To'), 85),
+        PRS.Columns.text(gettext('From'), 'source', 65),
+        PRS.Columns.target(gettext('To'), 80),
         PRS.Columns.copy(),
         {
             text: gettext('Time'),
             dataIndex: 'seconds',
-            width: 65,
+            width: 60,
             align: 'right',
             renderer: (value) => PRS.Format.clock(value),
         },
-        PRS.Columns.words(gettext('Why'), 'reason', { renderer: 'renderWhy' }),
+        PRS.Columns.words(gettext('Why'), 'reason', { renderer: 'renderWhy', minWidth: 100 }),
     ],
 
     // Without a plan, or one without migrations, there is nothing to see. `skip`: vmids that are not ticked.

@@ -102,8 +102,9 @@ def _parameter(name: str, value: str) -> object:
 
 def _several(text: str) -> Code | None:
     """The text as templates one after the other, with the same words between them."""
-    for between in BETWEEN:
-        parts, found, rest = text.split(between), list[Code](), 0
+    ways = [*((between, text.split(between)) for between in BETWEEN), (", ", re.split(", | and ", text))]  # "a, b and c" is one list
+    for between, parts in ways:
+        found, rest = list[Code](), 0
         while 1 < len(parts) <= 12 and rest < len(parts):
             ends = (end for end in range(len(parts), rest, -1) if end - rest < len(parts))
             first = next(((end, code) for end in ends if (code := _part(between.join(parts[rest:end]), between))), None)

@@ -128,6 +128,14 @@ def test_what_became_of_a_job_is_coded(state: str) -> None:
     assert set(said({"outcome": outcome})) == {outcome}
 
 
+PLACES = ("new guest on a", "new guest 1 on a and new guest 2 on b", "new guest on a, like 101 on b and like 7 on c")
+
+
+@pytest.mark.parametrize("places", PLACES)
+def test_where_new_guests_are_to_go_is_coded(places: str) -> None:
+    assert code_of(f"Best: {places}")
+
+
 @pytest.mark.parametrize("about", ["drain of pve2 by root@pam", "migrations by ann@pve!t"])
 def test_that_a_run_was_not_started_is_coded(about: str) -> None:
     assert code_of(f"Nothing to do: fewer than two nodes can take part. Not started: {JobConflict('0123456789ab', (101, 102), about)}")

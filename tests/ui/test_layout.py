@@ -1,0 +1,123 @@
+"""The tab and its windows, before and during a job: at three widths, light or dark, English and German; and words in five more."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page
+
+from ui.conftest import Picture, VisitPve
+from ui.hands import click, enabled, label, menu_entry, rows, sees, shown, until
+from ui.layout import LOOK, english_left, looks_wrong, speak, words_in
+from ui.stage import Stage
+
+SCENE = "ha"
+BOTH = ("en", "de")
+FIVE = ("es", "fr", "it", "ja", "zh_CN")
+
+
+class Said:
+    """The words of the page's language by the English ones."""
+
+    def __init__(self, language: str) -> None:
+        self._words = {} if language == "en" else words_in(language)
+
+    def __call__(self, english: str, *values: str) -> str:
+        text = self._words.get(english, english)
+        return re.sub(r"\{(\d)\}", lambda place: values[int(place[1])] if values else place[0], text)
+
+
+def opened(page: Page, say: Said, button: str, xtype: str, ready: str = "") -> None:
+    """Open a window by its button, and wait until it shows what it is ready with, rows or words."""
+    click(page, say(button))
+    until(page, lambda: page.locator(f"[id^={xtype}-].x-window:visible").count(), xtype)
+    if ready:
+        sees(page, re.escape(say(ready)))
+
+
+def closed(page: Page, say: Said, xtype: str) -> None:
+    """Close the window."""
+    click(page, say("Close"))
+    until(page, lambda: not page.locator(f"[id^={xtype}-].x-window:visible").count(), f"{xtype} closed")
+
+
+def test_the_look_sees_what_is_cut_wrapped_or_covered(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    assert page.evaluate(LOOK, ["prsPanel"]) == []
+    page.evaluate("document.querySelector('[id^=prsPanel-] .x-btn-inner').style.cssText += 'width: 10px; display: block; overflow: hidden'")
+    found = page.evaluate(LOOK, ["prsPanel"])
+    assert any(one.startswith("cut off: ") for one in found), found
+    page.evaluate("document.querySelectorAll('[id^=prsPanel-] .x-btn')[1].style.left = '0px'")
+    found = page.evaluate(LOOK, ["prsPanel"])
+    assert any(one.startswith("on one another: ") for one in found), found
+
+
+@pytest.mark.parametrize("language", BOTH)
+def test_before_a_job(visit: VisitPve, language: str, picture: Picture) -> None:
+    page, say = visit(lang=language).page, Said(language)
+    shown(page, "prsNodesGrid")
+    assert looks_wrong(page, language, "prsPanel") == []
+    assert menu_entry(page, say("Rebalancing")).count() == 1
+    enabled(page, say("Plan"))
+    click(page, say("Plan"))
+    shown(page, "prsPlanGrid")
+    page.evaluate("Ext.ComponentQuery.query('prsStaysGrid')[0].expand()")
+    shown(page, "prsStaysGrid")
+    assert looks_wrong(page, language, "prsPanel") == []
+    picture(page, f"plan-{language}")
+    page.evaluate("PRS.openDrain('pve2')")
+    until(page, lambda: rows(page, "prsDrainGrid"), "guests")
+    label(page, say("Containers (restart)")).click()
+    sees(page, re.escape(say("{0} can be emptied.", "pve2")))
+    assert looks_wrong(page, language, "prsDrainWindow") == []
+    closed(page, say, "prsDrainWindow")
+    opened(page, say, "Where should it go?", "prsPlaceWindow")
+    click(page, say("Ask"))
+    shown(page, "prsPlacesGrid")
+    assert looks_wrong(page, language, "prsPlaceWindow") == []
+    closed(page, say, "prsPlaceWindow")
+    opened(page, say, "Settings", "prsSettingsWindow", "Quiet windows")
+    assert looks_wrong(page, language, "prsSettingsWindow") == []
+    closed(page, say, "prsSettingsWindow")
+
+
+def test_tab_and_drain_are_in_the_language_of_pves_page(visit: VisitPve, picture: Picture) -> None:
+    """One page after the other: the plan is made once."""
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    enabled(page, "Plan")
+    click(page, "Plan")
+    shown(page, "prsPlanGrid")
+    left = {}
+    for language in FIVE:
+        speak(page, language)
+        words = words_in(language)
+        enabled(page, words["Plan"])
+        shown(page, "prsPlanGrid")
+        left[language, "tab"] = english_left(page, language)
+        assert menu_entry(page, words["Rebalancing"]).count() == 1
+        picture(page, f"plan-{language}")
+        page.evaluate("PRS.openDrain('pve1')")
+        sees(page, re.escape(words["Drain node {0}"].replace("{0}", "pve1")))
+        until(page, lambda: rows(page, "prsDrainGrid"), "guests")
+        left[language, "drain"] = english_left(page, language)
+    assert {what: found for what, found in left.items() if found} == {}
+
+
+def test_a_running_job(visit: VisitPve, stage: Stage) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    page.evaluate("PRS.openDrain('pve2')")
+    until(page, lambda: rows(page, "prsDrainGrid"), "guests")
+    label(page, "Containers (restart)").click()
+    enabled(page, "Drain")
+    click(page, "Drain")
+    click(page, "Yes")
+    until(page, lambda: any(row[4].endswith("left") for row in rows(page, "prsStepsGrid")), "a migration under way")
+    stage.pace(0.3)
+    assert looks_wrong(page, "en", "prsDrainWindow") == []
+    speak(page, "de")
+    shown(page, "prsStepsGrid")
+    assert looks_wrong(page, "de", "prsPanel") == []
