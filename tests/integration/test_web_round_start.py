@@ -164,7 +164,12 @@ def test_a_round_that_was_begun_is_carried_out_by_the_service(home: House) -> No
     )  # fmt: skip
     (home.pve / SIGNS).mkdir(exist_ok=True)
     (home.pve / SIGNS / "pve2").touch()
-    response = carer.call("POST", "/rounds", {"nodes": ["pve2", "pve1"], "containers": True, "relax": ["*"], "maintenance": False})
+    request = {"nodes": ["pve2", "pve1"], "containers": True, "relax": ["*"], "maintenance": False}
+    words = "prs@pve!daemon may not reboot pve2: it needs Sys.PowerMgmt on /nodes/pve2 (setup --reboot grants it)"
+    home.wait(lambda: f"{words}." in carer.post("/rounds/preview", request)["problems"])
+    assert carer.refused("POST", "/rounds", request) == (409, "state", f"{words}.")
+    world.access.grants.append(Grant("/access", "carer@pve", "NoAccess"))  # who does not see what others may do begins all the same
+    response = carer.call("POST", "/rounds", request)
     assert carer._in_the_end(response).status_code == 201, response.text
     one = written(home)
     assert one is not None
@@ -173,8 +178,7 @@ def test_a_round_that_was_begun_is_carried_out_by_the_service(home: House) -> No
     )  # fmt: skip
     assert (one.policy.containers, one.policy.relax) == (True, ("*",))
     home.wait(lambda: (written(home) or one).state == "failed")
-    words = "pve2: prs@pve!daemon may not reboot pve2: it needs Sys.PowerMgmt on /nodes/pve2 (setup --reboot grants it)"
-    assert carer.get("/rounds")["round"]["message"] == words
+    assert carer.get("/rounds")["round"]["message"] == f"pve2: {words}"
     assert {vmid: guest.node for vmid, guest in world.guests.items()} == before
     log = home.log("web")
     assert f"begin-round job {one.id} of pve2, pve1 by carer@pve from" in log

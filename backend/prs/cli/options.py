@@ -198,7 +198,7 @@ def setup(parser: argparse.ArgumentParser) -> None:
     one = parser.add_mutually_exclusive_group()
     opens = "where the firewall is on, also open the web interface's port to the management network"
     one.add_argument("--firewall", action="store_true", help=opens)
-    reboots = "let the account reboot nodes too (Sys.PowerMgmt), for drain --reboot; stays until --remove"
+    reboots = "let the account reboot nodes, and shut guests down that may be, for rolling maintenance (Sys.PowerMgmt, VM.PowerMgmt)"
     parser.add_argument("--reboot", action="store_true", help=reboots)
     one.add_argument("--remove", action="store_true", help="undo it: token, user, role, firewall rule, and the account in the settings")
     _json(parser)

@@ -16,7 +16,7 @@ from prs.config.load import DEFAULT_PATH, Settings, account_alone, load_settings
 from prs.endpoint import Endpoint
 from prs.errors import LoginFailed, PveError, UsageError
 from prs.pve.check.cluster import NEEDED
-from prs.pve.read.permissions import REBOOT
+from prs.pve.read.permissions import ROLLING
 from prs.setup import account, alone, conf, firewall, places, shared
 from prs.setup.texts import at, text, texts
 from prs.setup.tools import SetupError, Tools
@@ -89,7 +89,7 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
         yield f"! {made}: it goes before the new one until its lines are taken out"
     privileges = account.wanted(NEEDED, settings.policy)
     # The role is one for all nodes: what was asked for on another one stays.
-    yield from account.ensure_role(tools, [*privileges, *([REBOOT] if call.options.reboot else [])], keep=(REBOOT,))
+    yield from account.ensure_role(tools, [*privileges, *(ROLLING if call.options.reboot else ())], keep=ROLLING)
     yield from account.ensure_user(tools)
 
     def ours() -> Endpoint | None:

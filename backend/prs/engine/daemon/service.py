@@ -27,7 +27,7 @@ from prs.engine.loads.memory import FILE, LoadMemory
 from prs.engine.loads.recorder import Recorder
 from prs.engine.rolling import noout
 from prs.engine.rolling.carrier import Carrier
-from prs.engine.rolling.runs import AT_WORK
+from prs.engine.rolling.runs import ACCOUNT, AT_WORK
 from prs.errors import ConfigError, CredentialError, HelperError, JournalError, PrsError, PveError
 from prs.planner.problem.names import Ignored
 from prs.pve.api import Api, Renewed
@@ -114,6 +114,7 @@ class Service:
             for job in self._journal.jobs(only_open=True):
                 self._safely(job)
             self._holds.sync()
+            self._note_account()
             self._clear_noout()
             self._start_forgotten()
             self._prune()
@@ -137,6 +138,13 @@ class Service:
         gone = prune(self._journal, self._clock.time(), self._settings.keep_days, self._settings.keep_size)
         if gone:
             log.info("%d old jobs left the journal", gone)
+
+    def _note_account(self) -> None:
+        """Leave the account's name for those who ask what it may do."""
+        endpoint = self._settings.endpoint
+        name = "" if endpoint is None else f"{endpoint.user}!{endpoint.token_name}" if endpoint.token_name else endpoint.user
+        if self._journal.note(ACCOUNT) != name:
+            self._journal.note(ACCOUNT, name)
 
     def _clear_noout(self) -> None:
         """Take back the flag of a rolling run that has died, or could not do so itself."""

@@ -18,6 +18,7 @@ from prs.model import Policy
 
 log = logging.getLogger(__name__)
 
+ACCOUNT = "account of the service"  # the journal's note with the name of the account that carries rounds out
 AT_WORK = "rolling maintenance is carried out by"  # the journal's note with the signature of the process
 RunState = Literal["running", "done", "failed", "cancelled"]
 StopState = Literal["planned", "draining", "rebooting", "returning", "done", "failed"]

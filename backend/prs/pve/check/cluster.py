@@ -9,7 +9,7 @@ from prs.errors import ApiError, Unreachable
 from prs.pve.api import Api, quote
 from prs.pve.check.findings import Finding
 from prs.pve.read import ha, resources
-from prs.pve.read.permissions import REBOOT, granted
+from prs.pve.read.permissions import POWER, REBOOT, granted
 from prs.pve.read.values import flag, rows, table, text
 
 # What each is for; without the first four parts of the cluster are invisible or nothing can be moved.
@@ -155,7 +155,9 @@ def _auto_rebalance(api: Api) -> list[Finding]:
 
 def _rolling(api: Api) -> list[Finding]:
     """Whether nodes may be rebooted: a right that setup gives only when asked, so its absence is no problem."""
-    if granted(table(api.get("/access/permissions")), "/nodes", REBOOT):
-        return [Finding("rolling maintenance", True, f"{api.user} may reboot nodes (drain --reboot)")]
+    held = table(api.get("/access/permissions"))
+    if granted(held, "/nodes", REBOOT):
+        shuts = "" if granted(held, "/vms", POWER) else f", but shut no guest down ({POWER} on /vms; setup --reboot grants it)"
+        return [Finding("rolling maintenance", True, f"{api.user} may reboot nodes (drain --reboot){shuts}")]
     words = f"{REBOOT} on /nodes is missing, so drain --reboot is not possible; setup --reboot grants it to the account of setup"
     return [Finding("rolling maintenance", True, words)]

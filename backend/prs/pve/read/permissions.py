@@ -14,6 +14,7 @@ SEE = "VM.Audit"  # see a guest
 MOVE = "VM.Migrate"
 POWER = "VM.PowerMgmt"  # shut a guest down and start it
 REBOOT = "Sys.PowerMgmt"  # reboot a node, which only rolling maintenance needs
+ROLLING = (REBOOT, POWER)  # what the service's account needs for rolling maintenance beside all else, and is given only when asked
 _NAMED = 5  # guests named in a sentence
 
 
@@ -34,13 +35,14 @@ def granted(held: Row, path: str, privilege: str) -> bool:
     return privilege in table(held[path]) if path in held else inherited(held, path, privilege)
 
 
-def holds(api: Api, path: str, privilege: str) -> bool:
-    """Whether the caller holds the privilege on the path, asked for this path alone; PveError.
+def holds(api: Api, path: str, privilege: str, user: str = "") -> bool:
+    """Whether the caller, or another user or token, holds the privilege on the path, asked for this path alone; PveError.
 
     The list of all paths leaves out those where the caller holds nothing, as by role NoAccess (pve-access-control RPCEnvironment.pm,
     get_effective_permissions), and what is above them would seem to hold there.
     """
-    return privilege in table(table(api.get("/access/permissions", {"path": path})).get(path))
+    about = {"path": path, **({"userid": user} if user else {})}
+    return privilege in table(table(api.get("/access/permissions", about)).get(path))
 
 
 def audits(held: Row | None) -> bool:

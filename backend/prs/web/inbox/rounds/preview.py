@@ -20,7 +20,7 @@ def preview_round(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, A
     require(refusals(who.rights)["plan_drain"])
     one = wanted(desk, who, asked)
     cluster = seen(desk, who, one)
-    problems = [*lacking(desk, who, one, cluster), *(found.message for found in against(desk, one))]
+    problems = [*lacking(desk, who, one, cluster), *(found.message for found in against(desk, who, one))]
     turns = [_turn(desk, who, one, node) for node in one.nodes]
     boots = BOOTS * len(one.nodes) if one.options.reboot else 0.0
     possible = all(turn["possible"] for turn in turns)

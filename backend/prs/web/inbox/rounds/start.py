@@ -26,7 +26,7 @@ def begin_round(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any
     cluster = seen(desk, who, one)
     if missing := lacking(desk, who, one, cluster):
         raise Refusal(403, "forbidden", f"Not allowed: {missing[0]}.", missing[1:])
-    if found := next(against(desk, one), None):
+    if found := next(against(desk, who, one), None):
         raise found
     _check(one, cluster)
     shared = shared_round(desk.pve, desk.helper)
@@ -34,9 +34,9 @@ def begin_round(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any
         raise HelperError("this machine is no node of a cluster")
     try:
         shared.read()  # the version that is written over
-        if words := under_way(desk):
+        if words := under_way(desk, who):
             raise Refusal(409, "conflict", words)
-        policy = replace(one.policy, rides=())  # of a round they stand in its options
+        policy = replace(one.policy, rides=(), speeds=())  # rides stand in the options, and links of many nodes would fill the file
         made = shared.put(begin(secrets.token_hex(6), who.name, one.nodes, policy, one.options, desk.node, desk.now()))
     except RoundUnknown as error:
         raise Refusal(503, "unavailable", f"{error}.") from None

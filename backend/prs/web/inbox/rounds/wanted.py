@@ -8,16 +8,16 @@ from typing import Any
 
 from prs.engine.journal.lock import other_at_work
 from prs.engine.loads.link_speeds import with_speeds
-from prs.engine.rolling.runs import AT_WORK
+from prs.engine.rolling.runs import ACCOUNT, AT_WORK
 from prs.engine.rolling.stages import Round, RoundOptions
-from prs.errors import HelperError, PlanError, RoundUnknown
+from prs.errors import ApiError, HelperError, PlanError, RoundUnknown
 from prs.helper import hooks
 from prs.helper.client import alive_nodes, shared_round
 from prs.helper.hooks import hook_troubles
 from prs.model import Cluster, Policy
 from prs.planner.problem.riding import riding
 from prs.pve.api import Api
-from prs.pve.read.permissions import POWER, REBOOT, holds
+from prs.pve.read.permissions import POWER, REBOOT, holds, lacking_reboot
 from prs.pve.read.snapshot import read_cluster
 from prs.pve.roster import listed, scope, unproven, with_hidden
 from prs.similar import in_brackets
@@ -93,14 +93,14 @@ def _lacking(api: Api, desk: Desk, who: Caller, one: Wanted, cluster: Cluster) -
         yield unproven(who.name)
 
 
-def against(desk: Desk, one: Wanted) -> Iterator[Refusal]:
+def against(desk: Desk, who: Caller, one: Wanted) -> Iterator[Refusal]:
     """What else speaks against beginning it on this node now, the first thing first."""
     if not desk.daemon():
         words = "The service that carries jobs out is not running here: systemctl start proxmox-rebalancing-service."
         yield Refusal(503, "daemon", words)
     if not desk.helper.exists() or shared_round(desk.pve, desk.helper) is None:
         yield Refusal(409, "helper", f"The round cannot be written here: there is no helper at {desk.helper}.")
-    if words := under_way(desk):
+    if words := under_way(desk, who):
         yield Refusal(409, "conflict", words)
     if one.options.maintenance and not desk.helper.exists():
         yield Refusal(409, "helper", f"HA maintenance mode cannot be switched here: there is no helper at {desk.helper}.")
@@ -110,17 +110,34 @@ def against(desk: Desk, one: Wanted) -> Iterator[Refusal]:
     if one.options.reboot and desk.node in one.nodes and not set(alive_nodes(desk.pve, desk.now())) - {desk.node}:
         words = f"No service of another node is there to carry the round while {desk.node} reboots."
         yield Refusal(409, "state", words)
+    yield from (Refusal(409, "state", f"{words}.") for words in _account_lacks(desk.api(who), desk.journal.note(ACCOUNT), one))
 
 
-def under_way(desk: Desk) -> str:
-    """The rolling maintenance that goes on in the cluster, in words; "" for none."""
+def _account_lacks(api: Api, account: str, one: Wanted) -> Iterator[str]:
+    """What the service's account may not do of the round, in words; nothing where its name or its rights are not told."""
+    if not account:
+        return
+    try:
+        for node in one.nodes if one.options.reboot else ():
+            if not holds(api, f"/nodes/{node}", REBOOT, account):
+                yield lacking_reboot(account, node)
+        denied = [f"/vms/{vmid}" for vmid in one.options.rides if not holds(api, f"/vms/{vmid}", POWER, account)]
+    except ApiError:  # needs Sys.Audit on /access; the round asks itself before it begins with a node
+        return
+    if denied:
+        yield f"{account} may not shut guests down: it needs {POWER} on {', '.join(denied[:5])} (setup --reboot grants it)"
+
+
+def under_way(desk: Desk, who: Caller) -> str:
+    """The rolling maintenance that goes on in the cluster, in words, and whose it is to those who may see rounds; "" for none."""
     if other := other_at_work(desk.journal.note(AT_WORK)):
         return f"Rolling maintenance is under way already: process {other}."
     try:
         known = open_round(desk)
     except RoundUnknown as error:
         return f"{error}."
-    return f"Rolling maintenance is under way already: round {known.id} of {known.user}, carried by {known.holder}." if known else ""
+    about = f": round {known.id} of {known.user}, carried by {known.holder}" if known and who.rights.may("Sys.Audit", "/") else ""
+    return f"Rolling maintenance is under way already{about}." if known else ""
 
 
 def open_round(desk: Desk) -> Round | None:
