@@ -22,6 +22,7 @@ _OF_A_CLUSTER = {
     ("service", name)
     for name in (
         "schedule", "quiet", "wait_for_backups", "after_return", "on_return", "paused_until", "run_at", "dry_run", "automation", "notify",
+        "keep_days", "keep_size",
     )
 }
 

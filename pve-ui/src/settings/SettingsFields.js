@@ -29,6 +29,8 @@ Ext.define('PRS.SettingsFields', {
                 me.text('service.after_return', gettext('Wait after a return (min)')),
                 me.yes('service.on_return', gettext('Run after a return')),
                 me.choice('service.notify', gettext('Notify of'), me.severities()),
+                me.text('service.keep_days', gettext('Keep jobs (days)')),
+                me.text('service.keep_size', gettext('Keep jobs up to')),
             ],
             [
                 gettext('Balancing'),
