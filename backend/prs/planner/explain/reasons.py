@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from math import ceil
 
@@ -80,11 +81,12 @@ def staying(problem: Problem, board: Board, moved: frozenset[int], method: Metho
     spread = score.spread(problem, board.load, method)
     rooms = _rooms(problem, board)
     largest = [max((room for other, room in enumerate(rooms) if other != node), default=0.0) for node in range(len(rooms))]
+    together = {} if problem.facts.drain or problem.facts.policy.targets else _too_close(problem, board)
     rows = []
     for vmid, guest in problem.facts.guests.items():
         if vmid in moved:
             continue
-        reason = problem.stays.get(vmid)
+        reason = problem.stays.get(vmid) or together.get(vmid)
         if reason is None:
             item = problem.units[problem.unit_of[vmid]]
             if item.memory + item.growth > largest[item.home]:
@@ -95,6 +97,21 @@ def staying(problem: Problem, board: Board, moved: frozenset[int], method: Metho
                 reason = why or _level(problem, board, item.home, guest, method, spread)
         rows.append(Stay(vmid, guest.name, guest.node, reason, guest.kind))
     return tuple(rows)
+
+
+def _too_close(problem: Problem, board: Board) -> dict[int, str]:
+    """Of the guests that share a node against an `apart` rule: with whom, and that no way was found to part them; by vmid."""
+    found = dict[int, str]()
+    for name, vmids in problem.groups:
+        here = defaultdict[int, list[int]](list)
+        for vmid in vmids:
+            here[board.place(vmid)].append(vmid)
+        for place, met in here.items():
+            for vmid in met if place >= 0 and len(met) > 1 else ():
+                other = problem.facts.guests[met[1] if vmid == met[0] else met[0]].label
+                words = f"is on {problem.names[place]} with {other}, from which {name} keeps it apart"
+                found.setdefault(vmid, f"{words}; no way was found to part them within the limits and the budget")
+    return found
 
 
 def _rooms(problem: Problem, board: Board) -> list[float]:

@@ -22,7 +22,7 @@ KINDS = {
     "size": r"\d+(?:\.\d+)? [KMGTP]?i?B",
     "node": r"[A-Za-z0-9][A-Za-z0-9-]*",
     "guest": r"\d+(?: \([^()]*\))?",
-    "rule": r"(?:HA rule|HA group|[Tt]ag|[Pp]ool) \S+",
+    "rule": r"(?:HA rule|HA group|[Tt]ag|[Pp]ool) \S+|[Pp]ool \S+ and \S+",
     "resource": r"(?:assigned |reserved )?memory(?:, CPU and local disk)?|CPU|local disk",
     "time": r"\d{4}-\d\d-\d\d \d\d:\d\d UTC",
     "name": r"[^\s;]+",

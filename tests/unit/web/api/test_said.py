@@ -122,6 +122,23 @@ def test_what_speaks_against_a_round_is_coded(text: str) -> None:
     assert code_of(text)
 
 
+@pytest.mark.parametrize("text", [
+    "pool Prod and Test keeps it apart from 101 (t) on pve2, pve3 is excluded: ignored by the configuration",
+    "Nothing is moved: 2 guests that cannot leave stay on pve1.",
+    "pve1 cannot be emptied: 1 guest there is hidden from adm@pve (VM.Audit)",
+    "1 guest of pve1 is hidden from team@pve",
+    "storage src is not available on pve2; storage dst of pve2 does not take content type images",
+    "has snapshots of local disk local-zfs:vm-100-disk-0, which cannot be moved while the VM runs; delete them or shut it down",
+    "mounts directory /srv/data of its node (mp0); mark it as shared if every node has it",
+    "HA group only wants it on pve1 only, where no guest can go now",
+    "ignore_nodes names pve?0, but no node of this cluster is called that (did you mean 'pve2'?).",
+    "is on pve1 with 101 (w1), from which tag plb_anti_affinity_w keeps it apart; "
+    "no way was found to part them within the limits and the budget",
+])  # fmt: skip
+def test_reasons_and_warnings_of_odd_clusters_are_coded(text: str) -> None:
+    assert code_of(text)
+
+
 @pytest.mark.parametrize("state", get_args(JobState))
 def test_what_became_of_a_job_is_coded(state: str) -> None:
     outcome = f"job 0123456789ab is {state}: 2 of 3 migrations done"
