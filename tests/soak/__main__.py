@@ -14,6 +14,7 @@ from collections import Counter
 
 from soak.rounds import play_round
 from soak.run import FLAVOURS, play
+from soak.service_rounds import play_service_round
 
 
 def main() -> int:
@@ -23,12 +24,14 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="N", help="the first one (default: 0)")
     parser.add_argument("--flavour", choices=("8", "9"), help="the release of Proxmox VE (default: 8 and 9 by turns)")
     parser.add_argument("--rounds", action="store_true", help="rolling runs over several nodes instead of jobs")
+    parser.add_argument("--services", action="store_true", help="with --rounds: carried by the services of the nodes")
     parser.add_argument("--quiet", action="store_true", help="breaches without the stories")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    one = (play_service_round if options.services else play_round) if options.rounds else play
     broken, ends, migrations, guests, began = 0, Counter[str](), 0, 0, time.process_time()
     for seed in range(options.first, options.first + options.seeds):
-        breaches, log = (play_round if options.rounds else play)(seed, options.flavour or FLAVOURS[seed % 2])
+        breaches, log = one(seed, options.flavour or FLAVOURS[seed % 2])
         guests += sum(map(int, re.findall(r"(\d+) guests", log[0])))
         ended = [line.split(": ") for line in log if line.startswith("ended: ")]
         ends.update(parts[1 if options.rounds else 2].split(" ")[0] for parts in ended)
