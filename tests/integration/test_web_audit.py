@@ -234,6 +234,7 @@ SCENES: dict[str, Callable[[Here], Deed]] = {
     "POST /suggestion/dismiss": to_suggest("dismiss"),
     "POST /nodes/{node}/release": to_release,
     "POST /nodes/{node}/maintenance": lambda here: Deed("maintenance", {"enabled": False}, node="pve2"),
+    "PUT /nodes/{node}/maintenance": lambda here: Deed("node_state", {"state": "released"}, node="pve2"),
     "PUT /policy": lambda here: Deed(
         "policy", {"digest": here.call("root@pam", "GET", "/policy")[1]["data"]["digest"], "set": {"balancing.max_moves": "3"}}
     ),

@@ -19,7 +19,22 @@ from prs.web.api.openapi import PREFIX
 from prs.web.api.refusal import Refusal, refusal
 from prs.web.context import Context
 from prs.web.pages import pages
-from prs.web.routes import account, answers, jobs, loads, metrics, overview, placements, plans, policy, rounds, rules, session, suggestion
+from prs.web.routes import (
+    account,
+    answers,
+    jobs,
+    loads,
+    metrics,
+    node_state,
+    overview,
+    placements,
+    plans,
+    policy,
+    rounds,
+    rules,
+    session,
+    suggestion,
+)
 
 log = logging.getLogger(__name__)
 _ACTIONS = {
@@ -35,7 +50,7 @@ def create_app(context: Context) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # no redirects to paths that a caller made up
     api = Blueprint("api", __name__, url_prefix=PREFIX)
-    for routes in (session, overview, plans, placements, jobs, answers, policy, rules, rounds, suggestion, account, metrics, loads):
+    for routes in (session, overview, node_state, plans, placements, jobs, answers, policy, rules, rounds, suggestion, account, metrics, loads):
         routes.add(api, context)
     app.register_blueprint(api)
     app.register_blueprint(pages(context))

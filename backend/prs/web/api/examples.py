@@ -153,6 +153,7 @@ ANSWERS: dict[str, Any] = {
     "placement": _placement(),
     "jobs": {"jobs": [_job(False)], "peers": [{"node": "pve2", "reached": False, "message": "pve2 (10.0.0.2): refuses the connection"}]},
     "job": _job(True),
+    "node_state": {"node": "pve2", "state": "draining", "changed": True, "job": _job(True), "message": ""},
     "policy": _policy(),
     "rules": {"rules": [to_json(BindingRule(
         "plb_anti_affinity_db", "apart", "tag", (BoundGuest(102, "db01", "qemu", "pve1"), BoundGuest(103, "db02", "qemu", "pve1")),
@@ -198,5 +199,6 @@ REQUESTS: dict[str, Any] = {
     "RoundRequest": {"nodes": ["pve2", "pve3", "pve1"], "reboot": True, "rides": []},
     "CancelRequest": {"abort": False},
     "MaintenanceRequest": {"enabled": True},
+    "NodeStateRequest": {"state": "drained", "rides": [105]},
     "LoginRequest": {"username": "root", "realm": "pam", "password": "secret"},
 }

@@ -27,7 +27,7 @@ COMMON = {
 }
 # What a call gives that may take longer than it waits: a change, and through PVE's own port what only reads as well.
 _LONG: Schema = {"anyOf": [ref(name) for name in (
-    "Plan", "Placement", "Job", "Released", "Maintenance", "Status", "Cluster", "ClusterPolicy", "Rules",
+    "Plan", "Placement", "Job", "Released", "Maintenance", "NodeState", "Status", "Cluster", "ClusterPolicy", "Rules",
     "Jobs", "Dismissed", "AccountMade", "Round", "RoundState", "RoundNodes", "RoundPreview", "Loads",
 )]}  # fmt: skip
 OPEN = {"400", "403", "404", "405", "413", "415", "429", "500", "502"}
@@ -161,6 +161,9 @@ def _paths() -> dict[str, Any]:
         },
         "/nodes/{node}/maintenance": {
             "parameters": node,
+            "put": _call("Have a node empty, or filled again; asked once more it begins nothing twice.",
+                         ref("NodeState"), "node_state", ref("NodeStateRequest"), [scope],
+                         {"409": f"it cannot be emptied (infeasible), another job is in the way (state), or {drift['409']}"}),
             "post": _call("Switch HA maintenance mode.", ref("Maintenance"), "maintenance", ref("MaintenanceRequest"), extra=helper),
         },
     }  # fmt: skip

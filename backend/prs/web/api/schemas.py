@@ -63,6 +63,14 @@ def _by_resource(item: Schema, words: str) -> Schema:
     return record(words, **_each(RESOURCES, item))
 
 
+RIDING: dict[str, Schema] = {
+    "rides": {**listing(VMID, "guests that may be shut down instead, and are started again on release; needs VM.PowerMgmt on each"),
+              "minItems": 1, "maxItems": 1000, "uniqueItems": True},
+    "kill_after": {"type": "integer", "minimum": 1, "maximum": 86400,
+                   "description": "with `rides`: seconds after which such a guest is killed (default: never); VMs under HA need it"},
+}  # fmt: skip
+
+
 def _requests() -> dict[str, Schema]:
     """What callers send; properties that are left out take the administrator's defaults of prs.conf."""
     limit: Schema = {"type": "integer", "minimum": 1, "maximum": 2**53}
@@ -101,6 +109,7 @@ def _requests() -> dict[str, Schema]:
         "containers": {**FLAG, "description": "move running containers too, each move restarts one"},
         "relax": {**listing({**TEXT, "maxLength": 256}, "rules that may be broken meanwhile (see `relaxable`); * = any"), "maxItems": 200},
     }
+    drain |= RIDING
     short: Schema = {**TEXT, "maxLength": 256}
     disk: Any = {"storage": {**TEXT, "minLength": 1, "maxLength": 100}, "size": {**limit, "description": "bytes"}}
     joins = {**listing(short, "names of HA rules that it joins"), "maxItems": 100}
@@ -120,7 +129,8 @@ def _requests() -> dict[str, Schema]:
         "guests": {**listing(ref("NewGuest"), "guests to be, placed together"), "minItems": 1, "maxItems": 20},
         "vmid": {**VMID, "description": "instead of `guests`: a guest that exists"},
     }
-    later = (*choice, *what_if, "without", "method", "memory", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave", "relax")
+    later = (*choice, *what_if, "without", "method", "memory", "goal", "containers", "max_moves", "max_bytes", "stopped", "leave", "relax",
+             *RIDING)  # fmt: skip
     return {
         "BalanceRequest": record("Level the cluster by one method, or say what if: that is never carried out.", later, **balance),
         "DrainRequest": record("Empty one node.", later, **drain),
@@ -140,6 +150,13 @@ def _requests() -> dict[str, Schema]:
             abort={**FLAG, "description": "stop the running migrations too (default: let them end)"},
         ),
         "MaintenanceRequest": record("HA maintenance mode of a node.", enabled=FLAG),
+        "NodeStateRequest": record(
+            "How a node shall be; what follows is for one that is to be drained.",
+            ("maintenance", "stopped", "containers", *RIDING),
+            state={"type": "string", "enum": ["drained", "released"]},
+            maintenance={**FLAG, "description": "switch HA maintenance mode (default: where that is possible and the caller may)"},
+            stopped=drain["stopped"], containers=drain["containers"], **RIDING,
+        ),
         "LoginRequest": record(
             "Passed to PVE. A second factor: `password` is `totp:123456` or `recovery:CODE`, `challenge` the one of the first answer. "
             "Renewal: `password` is the old ticket.",
@@ -327,6 +344,11 @@ def _rest() -> dict[str, Schema]:
         "AccountMade": record("What was done, one sentence each.", changes=TEXTS),
         "Dismissed": record("The plan is not suggested any more.", plan=ID, dismissed=FLAG),
         "Released": record("The node gets guests again; the message is about hosts not told yet.", node=TEXT, released=FLAG, message=TEXT),
+        "NodeState": record(
+            "How a node is, the job that changes that or did so last, and whether this call has changed anything.",
+            node=TEXT, state={"type": "string", "enum": ["drained", "draining", "released", "releasing"]}, changed=FLAG,
+            job={"anyOf": [ref("Job"), {"type": "null"}]}, message=TEXT,
+        ),
         "Maintenance": record("What the HA manager was told.", node=TEXT, enabled=FLAG, message=TEXT),
     }
 

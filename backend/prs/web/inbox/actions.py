@@ -8,12 +8,15 @@ from typing import Any, get_args
 from prs.engine.rolling.stages import Verb
 from prs.web.access.auth import Caller
 from prs.web.api.reflect import Schema, record, ref
-from prs.web.api.schemas import FLAG, ID, NODE
+from prs.web.api.schemas import FLAG, ID, NODE, RIDING
 from prs.web.inbox.desk import Desk
 
 Work = Callable[[Desk, Caller, dict[str, Any]], dict[str, Any]]  # gives JSON or raises PrsError; the arguments fit the schema
 
 _VERB: Schema = {"type": "string", "enum": ["pause", "resume", "cancel"]}
+_STATE: dict[str, Schema] = {"state": {"type": "string", "enum": ["drained", "released"]}, "maintenance": FLAG, "stopped": FLAG,
+                             "containers": FLAG, **RIDING}  # fmt: skip
+DRAINS = ("maintenance", "stopped", "containers", *RIDING)  # what is of use only for a drain
 ARGUMENTS: dict[str, Schema] = {
     "plan": {"oneOf": [ref("BalanceRequest"), ref("DrainRequest")]},
     "place": ref("PlacementRequest"),
@@ -28,6 +31,7 @@ ARGUMENTS: dict[str, Schema] = {
     "begin-round": ref("RoundRequest"),
     "preview-round": ref("RoundRequest"),
     "round": record("Steer a round.", ("node",), round=ID, verb={"type": "string", "enum": list(get_args(Verb))}, node=NODE),
+    "node_state": record("Have a node drained or released.", DRAINS, node=NODE, **_STATE),
     "maintenance": record("Switch HA maintenance mode.", node=NODE, enabled=FLAG),
 }
 
@@ -58,6 +62,8 @@ def work_of(name: str) -> Work:
         from prs.web.inbox.rounds.preview import preview_round as work
     elif name == "round":
         from prs.web.inbox.rounds.steer import steer_round as work
+    elif name == "node_state":
+        from prs.web.inbox.node_state import set_node_state as work
     elif name == "policy":
         from prs.web.inbox.policy import change_policy as work
     else:

@@ -18,6 +18,7 @@ from prs.planner.supposed import Suppose
 from prs.web.access.actions import refusals, require
 from prs.web.access.auth import Caller
 from prs.web.access.rights import Rights
+from prs.web.api.refusal import Refusal
 from prs.web.inbox.desk import Desk
 from prs.web.json_of import options, plan_json
 
@@ -28,6 +29,8 @@ def make_plan_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[
     """Plan as asked, keep the plan, and give it as JSON; what open jobs are moving counts as arrived, as on the command line."""
     drains = asked["kind"] == "drain" or "without" in asked
     require(refusals(who.rights)["plan_drain" if drains else "plan"])
+    if "kill_after" in asked and "rides" not in asked:
+        raise Refusal(400, "invalid", "The request is not as described.", ["kill_after: only with rides, the guests that may be shut down"])
     policy = asked_policy(with_speeds(desk.settings.policy, desk.settings.state_dir), asked)
     suppose = _supposed(asked)
     node, goal = asked.get("node", suppose.without), asked.get("goal", "spread")
@@ -42,6 +45,8 @@ def make_plan_of_caller(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[
     chosen |= {name: getattr(policy, name) for name in _LIMITS if getattr(policy, name) is not None}
     chosen |= {} if policy.memory == "used" else {"memory": policy.memory}
     chosen["stopped" if request.drain else "goal"] = request.stopped if request.drain else request.goal
+    if policy.kill_after:
+        chosen["kill after"] = f"{policy.kill_after} s"
     if policy.avoid:
         chosen["avoid"] = ", ".join(policy.avoid)
     plan = complete(plan, cluster, chosen)
@@ -60,6 +65,8 @@ def asked_policy(policy: Policy, asked: dict[str, Any]) -> Policy:
     chosen: Any = {name: asked[name] for name in ("memory", "containers") if name in asked}
     targets = tuple((int(one["vmid"]), str(one["target"])) for one in asked.get("targets", ()))
     policy = policy.levelling(asked.get("method", policy.asked))
+    if rides := tuple(sorted(map(int, asked.get("rides", ())))):
+        chosen |= {"rides": rides, "kill_after": int(asked.get("kill_after", 0))}
     return replace(policy, **chosen, **whole, relax=tuple(asked.get("relax", ())), avoid=tuple(asked.get("avoid", ())), targets=targets)
 
 

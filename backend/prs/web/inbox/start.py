@@ -10,10 +10,12 @@ from prs.engine.drain.keep_out import keep_out
 from prs.engine.drain.way_back import home, opened, settled
 from prs.engine.journal import credentials
 from prs.engine.journal.jobs import Job
+from prs.engine.journal.rides import drains_with_rides
 from prs.errors import PrsError
 from prs.model import Move, Plan, Policy
 from prs.planner.ha_choice import taken_back
 from prs.planner.plan import check_plan
+from prs.planner.problem.riding import riding
 from prs.pve.read.snapshot import read_cluster
 from prs.web.access.actions import require
 from prs.web.access.auth import Caller
@@ -29,8 +31,11 @@ def start_job(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
     if plan.supposed:
         raise Refusal(409, "supposed", "This plan is for a cluster as it might become: it cannot be carried out.")
     policy = desk.journal.plan_policy(asked["plan"])
-    moves = chosen_moves(plan, asked.get("moves"))
+    node = filled(plan, policy)
+    off = off_for(desk, node) if node else []
+    moves = chosen_moves(plan, asked.get("moves"), bool(off))
     _check_rights(who, moves)
+    _check_power(who, [ride.vmid for ride in plan.rides] or off)
     node = _maintenance(desk, who, plan, policy, bool(asked.get("maintenance")))
     if not desk.daemon():
         raise Refusal(503, "daemon", "The service that carries jobs out is not running here: systemctl start proxmox-rebalancing-service.")
@@ -41,15 +46,21 @@ def start_job(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
     return job_json(desk.journal.job(job_id), who, desk.node)
 
 
-def chosen_moves(plan: Plan, vmids: Collection[int] | None) -> tuple[Move, ...]:
-    """The moves of the chosen guests (all without a choice), in the plan's order."""
+def off_for(desk: Desk, node: str) -> list[int]:
+    """The guests that drains of the node have shut down, which a way back starts again."""
+    drains = drains_with_rides(desk.journal, node)
+    return sorted({ride.vmid for drain in drains for ride in desk.journal.job(drain).rides if ride.ours})
+
+
+def chosen_moves(plan: Plan, vmids: Collection[int] | None, starts: bool = False) -> tuple[Move, ...]:
+    """The moves of the chosen guests (all without a choice), in the plan's order; `starts`: guests are to be started, too."""
     moves = plan.moves if vmids is None else tuple(move for move in plan.moves if move.vmid in vmids)
     strangers = sorted(set(vmids or ()) - {move.vmid for move in plan.moves})
     if strangers:
         details = [f"moves: the plan does not move guest {int(vmid)}" for vmid in strangers]
         raise Refusal(400, "invalid", "The request is not as described.", details)
     # A drain of a node that is empty already still keeps it empty from now on.
-    if not moves and not (plan.kind == "drain" and plan.feasible):
+    if not moves and not starts and not (plan.kind == "drain" and plan.feasible):
         details = [f"{stay.vmid} ({stay.name}): {stay.reason}" for stay in plan.blockers]
         raise Refusal(409, "empty", plan.summary or "The plan moves nothing.", details)
     return moves
@@ -80,10 +91,17 @@ def _check_rights(who: Caller, moves: tuple[Move, ...]) -> None:
         raise Refusal(403, "forbidden", "The plan moves guests that you may not migrate.", details)
 
 
+def _check_power(who: Caller, vmids: Collection[int]) -> None:
+    denied = [vmid for vmid in vmids if not who.rights.may("VM.PowerMgmt", f"/vms/{vmid}")]
+    if denied:
+        details = [f"needs VM.PowerMgmt on /vms/{vmid}" for vmid in denied]
+        raise Refusal(403, "forbidden", "The plan shuts guests down, or starts them, that you may not switch.", details)
+
+
 def _check_drift(desk: Desk, who: Caller, plan: Plan, moves: tuple[Move, ...], policy: Policy, maintenance: str) -> None:
     """Hold the moves against a fresh reading; a selection is judged by its steps alone, not by whether it empties the node."""
     back = filled(plan, policy)
-    cluster = read_cluster(desk.api(who), desk.now(), plan.method, counts=policy.memory)
+    cluster = riding(read_cluster(desk.api(who), desk.now(), plan.method, counts=policy.memory), policy, plan.node)[0]
     cluster = settled(opened(keep_out(cluster, desk.holds.held(), back or plan.node), back), moves)
     if not cluster.quorate:
         raise Refusal(409, "drift", "The cluster has no quorum: nothing can be migrated.")
