@@ -41,6 +41,7 @@ _ACTIONS = {
     "make_plan_of_caller": "plan", "start_job_of_caller": "start", "change_policy_of_caller": "policy",
     "apply_suggestion_of_caller": "apply", "dismiss_suggestion_of_caller": "dismiss", "make_account_of_caller": "account",
     "skip_node_of_round": "skip-round", "preview_round_of_caller": "preview-round", "begin_round_of_caller": "begin-round",
+    "set_state_of_node": "node_state",
 }  # fmt: skip
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
 
@@ -50,7 +51,9 @@ def create_app(context: Context) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # no redirects to paths that a caller made up
     api = Blueprint("api", __name__, url_prefix=PREFIX)
-    for routes in (session, overview, node_state, plans, placements, jobs, answers, policy, rules, rounds, suggestion, account, metrics, loads):
+    for routes in (
+        session, overview, node_state, plans, placements, jobs, answers, policy, rules, rounds, suggestion, account, metrics, loads,
+    ):  # fmt: skip
         routes.add(api, context)
     app.register_blueprint(api)
     app.register_blueprint(pages(context))
