@@ -26,6 +26,7 @@ HERE = {
     "rules": (exits.DONE, "No rule binds a guest."),
     "snapshot FILE": (exits.DONE, ""),
     "run": (exits.DONE, "Done: 2 of 2 migrations done"),
+    "run --avoid NODE": (exits.DONE, "Nothing to do"),
     "drain --leave-blocked NODE": (exits.DONE, "Dry run: nothing was moved."),
     "drain --relax NODE": (exits.DONE, "Dry run: nothing was moved."),
     "drain --shut-down 101,102 NODE": (exits.DONE, "Dry run: nothing was moved."),
