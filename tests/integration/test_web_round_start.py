@@ -151,14 +151,22 @@ def test_nobody_begins_what_they_may_not_do_themselves(home: House) -> None:
     assert written(home) is None
 
 
-def test_a_round_that_was_begun_is_carried_out_by_the_service(home: House) -> None:
-    """Its account may not reboot nodes, which it says before any guest has moved."""
-    world, account = home.server.world, f"api_token: prs@pve!daemon={home.server.logins['prs@pve!daemon']}\n"
+def with_daemon(home: House) -> None:
+    """Let the service run from now on, with an account, as after `setup`."""
+    if "daemon" in home.processes:
+        return
+    account = f"api_token: prs@pve!daemon={home.server.logins['prs@pve!daemon']}\n"
     text = home.config.read_text().replace("[proxmox]\n", f"[proxmox]\napi_host: {home.address}:{home.server.port}\n{account}")
     home.config.write_text(text.replace("[service]\n", "[service]\ndaemon: 1\nautomation: off\n"))
-    carer, before = home.log_in("carer@pve"), {vmid: guest.node for vmid, guest in world.guests.items()}
     home._start("daemon", home.as_on_node())
     home.wait(lambda: home.log_in("root@pam").get("/status")["daemon"])
+
+
+def test_a_round_that_was_begun_is_carried_out_by_the_service(home: House) -> None:
+    """Its account may not reboot nodes, which it says before any guest has moved."""
+    world = home.server.world
+    carer, before = home.log_in("carer@pve"), {vmid: guest.node for vmid, guest in world.guests.items()}
+    with_daemon(home)
     assert carer.refused("POST", "/rounds", {"nodes": ["pve2", "pve1"]}) == (
         409, "state", "No service of another node is there to carry the round while pve1 reboots.",
     )  # fmt: skip
@@ -188,6 +196,7 @@ def test_a_round_that_was_begun_is_carried_out_by_the_service(home: House) -> No
 def test_there_is_one_round_at_a_time(home: House) -> None:
     """Of two that begin at once one is refused; what a first one does is up to the daemon, which the test has asked to rest."""
     carer, request = home.log_in("carer@pve"), {"nodes": ["pve3"], "reboot": False, "containers": True}
+    with_daemon(home)
     with frozen(home.processes["daemon"].pid):
         first = carer.post("/rounds", request)
         assert carer.refused("POST", "/rounds", request) == (
