@@ -26,6 +26,7 @@ from prs.planner.search.schedules import SMALL
 from prs.planner.search.way import Step
 
 Goal = Literal["spread", "level", "mend"]  # mend: broken rules are repaired, and nothing else
+Unguarded = Mapping[int, int] | None  # the goal found without a guard for other resources, to be gone on from with one
 RUNS = 2  # runs that one plan may stand for: a plan for more would be none to read, and mostly the second one finds nothing
 PORTION = 10  # with the goal `level` and a budget, one move in so many may repair: else the moves asked for would not level
 LAST = 1e12  # puts the dearer choices behind the cheaper ones: seconds that no plan costs
@@ -87,7 +88,7 @@ class Ladder:
         if not fixes:
             return [], 0.0
         after, rest = repair.mended(problem, fixes), self.budget.less(problem, fixes)
-        plain = [] if self.goal == "level" or len(problem.units) > SMALL else self._reaching(problem, self.budget, False)
+        plain = [] if self.goal == "level" or len(problem.units) > SMALL else self._reaching(problem, self.budget)
         found = [one for one in plain if not repair.broken(problem, one.goal)]
         extra, done = sum(problem.units[unit].cost for unit in fixes), Level.of(after, after.load).widest <= self.target.enough
         for find in () if done else (self._levelling,) if self.goal == "level" else (self._reaching, self._nearing):
@@ -107,7 +108,7 @@ class Ladder:
         """A short search, and the proof that nothing is cheaper; nothing where that is not proven."""
         if not branch_and_bound.visits(self.problem):
             return [], 0.0
-        for one in self._reaching(self.problem, self.budget, False, hurry=True)[:1]:
+        for one in self._reaching(self.problem, self.budget, hurry=True)[:1]:
             if steps := self._sound(one.goal):
                 steps, floor = self._cheapened(steps)
                 if floor >= self._cost(steps) * (1 - branch_and_bound.EXACT):
@@ -128,15 +129,15 @@ class Ladder:
 
     # -- what the rungs look for -------------------------------------------------------------------------------------
 
-    def _levelling(self, problem: Problem, budget: Budget, guarded: bool) -> list[Found]:
-        return search.level(problem, self.method, budget, guarded)
+    def _levelling(self, problem: Problem, budget: Budget, unguarded: Unguarded = None) -> list[Found]:
+        return search.level(problem, self.method, budget, unguarded)
 
-    def _reaching(self, problem: Problem, budget: Budget, guarded: bool, hurry: bool = False) -> list[Found]:
+    def _reaching(self, problem: Problem, budget: Budget, unguarded: Unguarded = None, hurry: bool = False) -> list[Found]:
         """Plans that reach the aim, or at least the policy's spread, the cheapest first; in a `hurry` not all searches are made."""
         for width in dict.fromkeys((self.target.aim, self.target.enough)):
             widths, patient = dict.fromkeys(score.resources(self.method), width), width == self.target.enough and not hurry
-            begun = self.hurried.get(width) if problem is self.problem and not guarded else None
-            found = search.cheapest(problem, self.method, widths, guarded, patient, hurry, begun=begun)
+            begun = self.hurried.get(width) if problem is self.problem and unguarded is None else None
+            found = search.cheapest(problem, self.method, widths, unguarded is not None, patient, hurry, begun=begun)
             if hurry:
                 self.hurried[width] = found
             found = [replace(one, value=one.value + _shrunk(problem, one.goal)) for one in found if budget.holds(problem, one.goal)]
@@ -144,16 +145,16 @@ class Ladder:
                 return sorted(found, key=lambda one: one.value)
         return []
 
-    def _nearing(self, problem: Problem, budget: Budget, guarded: bool) -> list[Found]:
+    def _nearing(self, problem: Problem, budget: Budget, unguarded: Unguarded = None) -> list[Found]:
         """The plans near the most level one found, in the one order of aims; those first that are worth their cost most."""
-        aim, guards = self.target.aim, score.guards(problem, self.method) if guarded else {}
-        found = self._levelling(problem, budget, guarded)
+        aim, guards = self.target.aim, {} if unguarded is None else score.guards(problem, self.method)
+        found = self._levelling(problem, budget, unguarded)
         goals = [search.narrowed(problem, goal, budget, aim, guards) for goal in ({}, *(one.goal for one in found[:search.STARTS]))]
         ranked = sorted(goals, key=lambda goal: (_level_of(problem, goal).rank(aim), self._value(problem, goal)))
         best, choices = _level_of(problem, ranked[0]), list[Found]()
         for slack in NEARLY if ranked[0] else ():
             widths = {resource: max(aim, spread + slack / len(best.spreads)) for resource, spread in best.spreads.items()}
-            cheaper = search.cheapest(problem, self.method, widths, guarded, False, True, ranked[0])
+            cheaper = search.cheapest(problem, self.method, widths, bool(guards), False, True, ranked[0])
             choices += [replace(one, value=self._value(problem, one.goal)) for one in cheaper if budget.holds(problem, one.goal)]
         choices = sorted(choices, key=lambda one: one.value) + [Found(LAST + number, goal) for number, goal in enumerate(ranked)]
         now = _level_of(problem, {})
@@ -164,13 +165,13 @@ class Ladder:
         over = sum(max(0.0, spread - self.target.aim) for spread in _level_of(problem, goal).spreads.values())
         return sum(problem.units[unit].cost for unit in goal) + score.WORTH * over + _shrunk(problem, goal)
 
-    def _guarded(self, problem: Problem, find: Callable[[Problem, Budget, bool], list[Found]], budget: Budget) -> list[Found]:
+    def _guarded(self, problem: Problem, find: Callable[[Problem, Budget, Unguarded], list[Found]], budget: Budget) -> list[Found]:
         """What the search finds; it is repeated with a guard on the other resources where its best plan makes one of them too uneven."""
-        found = find(problem, budget, False)
+        found = find(problem, budget, None)
         if found and score.worsened(problem, _after(problem, found[0].goal).load, score.guards(problem, self.method)):
             if problem is self.problem and (self.unguarded is None or found[0].value < self.unguarded.value):
                 self.unguarded = found[0]
-            found = sorted(found + find(problem, budget, True), key=lambda one: one.value)
+            found = sorted(found + find(problem, budget, found[0].goal), key=lambda one: one.value)
         return found
 
     # -- from a goal to steps ----------------------------------------------------------------------------------------

@@ -44,6 +44,14 @@ class Band:
                 self.lowest[node], self.highest[node] = low * self.total[node], (low + self.width) * self.total[node]
             self.refresh()
 
+    def full(self, node: int) -> bool:
+        """True for a node over the band."""
+        return self.load[node] > self.highest[node]
+
+    def lacking(self, node: int) -> float:
+        """Load that has to leave the node, or to come to it."""
+        return self.outside[node]
+
     def follow(self) -> None:
         """Let the band follow the loads."""
         self.center()
@@ -127,20 +135,34 @@ class Variance:
         self.share = [0.0] * len(self.total)
         for node in self.nodes:
             self.share[node] = 1.0 / self.total[node]
-        self.bad: list[int] = []  # the fullest and the emptiest nodes
-        self.highest = [0.0] * len(self.total)
+        self.use: list[float] = []
+        self.ends: list[int] | None = None  # the fullest and the emptiest nodes, once somebody has asked for them
         self.value = self.first = self.second = self.middle = 0.0
         self.center()
 
     def center(self) -> None:
         """Count everything anew from the board's loads."""
-        use = list(map(mul, self.load, self.share))
+        self.use = use = list(map(mul, self.load, self.share))
         self.first, self.second = sum(use), sum(map(mul, use, use))
         self.middle = middle = self.first / self.count
         self.value = self.second / self.count - middle * middle
-        self.highest = [middle * total for total in self.total]
-        ranked = sorted(self.nodes, key=use.__getitem__)
-        self.bad = list(dict.fromkeys([*ranked[:ENDS], *ranked[-ENDS:]]))
+        self.ends = None
+
+    @property
+    def bad(self) -> list[int]:
+        """The fullest and the emptiest nodes."""
+        if self.ends is None:
+            ranked = sorted(self.nodes, key=self.use.__getitem__)
+            self.ends = list(dict.fromkeys([*ranked[:ENDS], *ranked[-ENDS:]]))
+        return self.ends
+
+    def full(self, node: int) -> bool:
+        """True for a node over the mean load."""
+        return self.load[node] > self.middle * self.total[node]
+
+    def lacking(self, node: int) -> float:
+        """Nothing: there is no band."""
+        return 0.0
 
     def follow(self) -> None:
         """Nothing: the variance always counts from the loads as they are."""

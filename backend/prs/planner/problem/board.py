@@ -19,7 +19,7 @@ class Board:
     """Mutable loads over a Problem; `move` applies a step, `fits` and `obstacle` ask about one."""
 
     def __init__(self, problem: Problem) -> None:
-        self.problem, self.units = problem, problem.units
+        self.problem, self.units, self.plain = problem, problem.units, problem.plain
         self.where = [unit.home for unit in problem.units]
         self.load = {resource: list(problem.load[resource]) for resource in RESOURCES}
         self.memory, self.cpu, self.disk = (self.load[resource] for resource in RESOURCES)
@@ -78,9 +78,12 @@ class Board:
         """True when a unit that was moved away fits where it was at first, even if that is over a limit."""
         item, start, cap = self.units[unit], self.problem.load, self.problem.cap
         home = item.home
-        for resource, load in self.load.items():
-            if load[home] + item.size(resource) > max(cap[resource][home], start[resource][home]) + SLACK:
-                return False
+        if self.memory[home] + item.memory > max(cap["memory"][home], start["memory"][home]) + SLACK:
+            return False
+        if self.cpu[home] + item.cpu > max(cap["cpu"][home], start["cpu"][home]) + SLACK:
+            return False
+        if self.disk[home] + item.disk > max(cap["disk"][home], start["disk"][home]) + SLACK:
+            return False
         if item.groups and any(self.occupied[group].get(home, 0) >= self.problem.occupied[group][home] for group in item.groups):
             return False
         if item.wide:
@@ -92,6 +95,8 @@ class Board:
     def swaps(self, one: int, two: int) -> bool:
         """True when two units on different nodes fit in each other's place; never for two that must not meet, not even on the way."""
         here, there = self.where[one], self.where[two]
+        if self.plain[one] and self.plain[two]:
+            return self._instead(one, there, two) and self._instead(two, here, one)
         if not set(self.units[one].groups).isdisjoint(self.units[two].groups):
             return False
         self.book(two, there, -1)
@@ -101,6 +106,18 @@ class Board:
             self.book(one, here, -1)
             fits = self.fits(two, here)
             self.book(one, here, 1)
+        return fits
+
+    def _instead(self, unit: int, target: int, leaving: int) -> bool:
+        """True when the unit fits on the node once the other one, which takes nothing but what `plain` says, has left it."""
+        memory, cpu, disk = self.plain[leaving] or (0, 0.0, 0)
+        self.memory[target] -= memory
+        self.cpu[target] -= cpu
+        self.disk[target] -= disk
+        fits = self.fits(unit, target)
+        self.memory[target] += memory
+        self.cpu[target] += cpu
+        self.disk[target] += disk
         return fits
 
     def obstacle(self, unit: int, target: int) -> str:
@@ -152,6 +169,16 @@ class Board:
 
     def move(self, unit: int, target: int) -> None:
         """Put the unit on the node, whether or not it fits."""
+        if plain := self.plain[unit]:
+            source, (memory, cpu, disk) = self.where[unit], plain
+            self.memory[source] -= memory
+            self.memory[target] += memory
+            self.cpu[source] -= cpu
+            self.cpu[target] += cpu
+            self.disk[source] -= disk
+            self.disk[target] += disk
+            self.where[unit] = target
+            return
         self.book(unit, self.where[unit], -1)
         self.book(unit, target, 1)
         self.where[unit] = target

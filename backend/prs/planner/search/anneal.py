@@ -6,13 +6,14 @@ Effort is bounded by counted steps and the random numbers come from a fixed seed
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log
 from random import Random
 
 from prs.planner.objective.objectives import Band, Variance
 from prs.planner.problem.board import Board, Packing
+from prs.planner.search import order
 from prs.planner.search.schedules import Schedule
 
 # Shares of the kinds of changes: shifts make a plan, swaps reach where nothing fits alone; the rest are exchanges, which make it cheaper.
@@ -23,6 +24,8 @@ BESIDE, BELOW = 8, 4.8  # units around the ideal size, by their order, of which 
 TURN = 8  # steps that one of several leading aims leads: enough for a few accepted changes
 RAMP = 64  # steps between two rises of the prices: a rise costs as much as a change
 MANY, NONE = 10**9, float("inf")
+CLOSING, PARTNERS = 40, 16  # moves that close what is left outside; nodes at either end that are looked at for each
+DEAR = 1e4  # then the prices rise by so much: what is left is too little to pay for a move
 PAUSE = 50  # steps between two looks for a safe order of plans that had none: one look costs as much as all changes between
 BETTER = 1e-12  # by so much a value must be lower than the best one, which rounding cannot be
 
@@ -103,40 +106,49 @@ class Anneal:
             for aim in self.aims:
                 value += aim.worth
             if value < best - BETTER and step >= wait and all(aim.reached for aim in self.aims):
-                if (order := self._order()) is None:
+                if (ordered := self._order()) is None:
                     wait = step + PAUSE
                     if value < loose.value:
                         loose = Found(value, {unit: self.where[unit] for unit in self.moved})
                     continue
-                best, found = value, order
+                best, found = value, ordered
                 if value <= schedule.enough:
                     break
+        if best == loose.value == NONE and self._close() and (ordered := self._order()) is not None:
+            return Found(self.paid, ordered)
         return Found(best, found) if best < NONE else loose if loose.value < NONE else None
 
     def _order(self) -> dict[int, int] | None:
         """The units that have left home with their nodes, in an order in which each fits when its turn comes; None where none was found."""
-        goal, board = {unit: self.where[unit] for unit in self.moved}, self.board
-        if isinstance(board, Packing):
-            return goal
-        loads = [board.memory[:], board.cpu[:], board.disk[:]]
-        for unit in goal:
-            board.move(unit, self.home[unit])
-        left, order = list(goal), dict[int, int]()
-        while left:
-            late = []
-            for unit in left:
-                if board.fits(unit, goal[unit]):
-                    board.move(unit, goal[unit])
-                    order[unit] = goal[unit]
-                else:
-                    late.append(unit)
-            if len(late) == len(left):
+        goal = {unit: self.where[unit] for unit in self.moved}
+        return goal if isinstance(self.board, Packing) else order.of_goal(self.board, goal)
+
+    def _close(self) -> bool:
+        """Bring what little is left outside of the bands inside, by the move that costs least at a time; True when that was possible."""
+        for aim in self.aims:
+            aim.center()
+            aim.price *= DEAR
+        for _ in range(CLOSING):
+            left = [number for number, (aim, _) in enumerate(self.leaders) if not aim.reached]
+            if not left:
                 break
-            left = late
-        for unit in left:
-            board.move(unit, goal[unit])
-        board.memory[:], board.cpu[:], board.disk[:] = loads  # rounding must not add up
-        return None if left else order
+            self._follow(left[0])
+            change, unit, target = min(self._closing(self.lead.bad[0]), default=(0.0, 0, 0))
+            if change >= 0:
+                break
+            self._go(unit, target)
+        return all(aim.reached for aim in self.aims)
+
+    def _closing(self, node: int) -> Iterator[tuple[float, int, int]]:
+        """What moves from or to a node outside of the band would change, with their unit and target; the smallest units that are enough."""
+        ranked = sorted(self.nodes, key=lambda one: (self.load[one] / self.total[one], one))
+        over, others = self.lead.full(node), ranked[:PARTNERS] + ranked[-PARTNERS:]
+        for source, target in [(node, one) if over else (one, node) for one in others if one != node]:
+            row = self.on[source]
+            place = bisect_left(row, (self.lead.lacking(node), -1))
+            for _, unit in row[place: place + BESIDE]:
+                if self.board.fits(unit, target) and not (self.where[unit] == self.home[unit] and self._beyond(unit)):
+                    yield self._change(unit, target), unit, target
 
     def _step(self, chance: float, heat: float) -> bool:
         """Try one change of a kind chosen by `chance`; True when it was made."""
@@ -151,11 +163,11 @@ class Anneal:
 
     def _pair(self) -> tuple[int, int]:
         """A node that has too much and one that may take it, or one that has too little and one that may give."""
-        lead = self.lead
-        if not lead.bad:
+        bad = self.lead.bad
+        if not bad:
             return self._warm(), self._cool()
-        node = lead.bad[int(self.random() * len(lead.bad))]
-        return (node, self._cool()) if self.load[node] > lead.highest[node] else (self._warm(), node)
+        node = bad[int(self.random() * len(bad))]
+        return (node, self._cool()) if self.lead.full(node) else (self._warm(), node)
 
     def _warm(self) -> int:
         """One of two random nodes, the fuller one."""
@@ -192,18 +204,24 @@ class Anneal:
         source, home = self.where[unit], self.home[unit]
         if source == target:
             return False
-        change = self.cost[unit] if source == home else -self.cost[unit] if target == home else 0.0
-        if unit in self.preference:
-            change += self.preference[unit][target] - self.preference[unit][source]
-        for weigh, sizes in self.weighers:
-            if sizes[unit]:
-                change += weigh(sizes[unit], source, target)
+        change = self._change(unit, target)
         if change > 0 and change > -heat * log(self.random()):
             return False
         if (source == home and self._beyond(unit)) or not self.board.fits(unit, target):
             return False
         self._go(unit, target)
         return True
+
+    def _change(self, unit: int, target: int) -> float:
+        """What the value would change by if the unit moved there."""
+        source, home = self.where[unit], self.home[unit]
+        change = self.cost[unit] if source == home else -self.cost[unit] if target == home else 0.0
+        if unit in self.preference:
+            change += self.preference[unit][target] - self.preference[unit][source]
+        for weigh, sizes in self.weighers:
+            if sizes[unit]:
+                change += weigh(sizes[unit], source, target)
+        return change
 
     def _exchange(self, heat: float) -> bool:
         """Try to send a moved unit home, and another one from there in its place."""

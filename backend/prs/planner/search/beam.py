@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop
@@ -16,6 +16,7 @@ Change = tuple[int, int]  # a unit and the node it goes to
 Option = tuple[float, tuple[Change, ...]]  # what the value changes by, and what changes
 Curve = tuple[float, float, list[float]]  # of one aim: the change is (first * size + second) * size; and the sizes of the units
 ENDS = 8  # so many of the fullest and of the emptiest nodes are looked at for moves: those between them change the variance little
+NONE = float("inf")
 SWAP_ENDS = 3  # and so many for swaps, of which there are as many as pairs of units
 CHILDREN = 20  # positions followed up from each one: with more the next ones are near copies
 
@@ -26,6 +27,29 @@ class Position:
 
     value: float
     goal: tuple[Change, ...]  # in an order in which all of them fit
+
+
+class Level:
+    """The positions with one number of guests moved, of which the `width` best are gone on from."""
+
+    def __init__(self, width: int) -> None:
+        self.width, self.met, self.values = width, dict[tuple[Change, ...], Position](), list[float]()
+
+    @property
+    def worst(self) -> float:
+        """The value beyond which a position is not gone on from."""
+        return self.values[self.width - 1] if len(self.values) >= self.width else NONE
+
+    def add(self, position: Position) -> None:
+        """Take the position in; one that is there already, in whatever order, stays."""
+        key = tuple(sorted(position.goal))
+        if key not in self.met:
+            self.met[key] = position
+            insort(self.values, position.value)
+
+    def best(self) -> list[Position]:
+        """Those to go on from, the best first."""
+        return sorted(self.met.values(), key=lambda one: (one.value, one.goal))[: self.width]
 
 
 @dataclass(slots=True)
@@ -52,39 +76,43 @@ class Beam:
         for row in self.on:
             row.sort()
         best = Position(sum(aim.worth for aim in self.aims), ())
-        levels: dict[int, dict[tuple[Change, ...], Position]] = {0: {(): best}}
+        levels = {0: Level(self.width)}
+        levels[0].add(best)
         for count in range(self.moves):
-            ranked = sorted(levels.pop(count, {}).values(), key=lambda one: (one.value, one.goal))[: self.width]
-            for position in ranked:
-                for after in self._expand(position):
-                    guests = sum([self.guest_counts[unit] for unit, _ in after.goal])
-                    levels.setdefault(guests, {}).setdefault(tuple(sorted(after.goal)), after)
-                    best = min(best, after, key=lambda one: (one.value, one.goal))
+            level = levels.pop(count, None)
+            for position in level.best() if level else ():
+                for after in self._expand(position, levels):
+                    if (after.value, after.goal) < (best.value, best.goal):
+                        best = after
             if not levels:
                 break
         return best
 
-    def _expand(self, position: Position) -> list[Position]:
-        """The best positions one move or swap further."""
+    def _expand(self, position: Position, levels: dict[int, Level]) -> list[Position]:
+        """The best positions one move or swap further, put where they belong; none that are behind as many as are kept anyway."""
         for unit, place in position.goal:
             self.board.move(unit, place)
         for aim in self.aims:
             aim.center()
         gone = {unit for unit, _ in position.goal}
-        bytes_left = self.size - sum(self.weight[unit] for unit in gone)
-        guests_left = self.moves - sum(self.guest_counts[unit] for unit in gone)
+        bytes_left = self.size - sum([self.weight[unit] for unit in gone])
+        count = sum([self.guest_counts[unit] for unit in gone])
         now = sum(aim.worth for aim in self.aims)
         options, found = self._options(gone), list[Position]()
         heapify(options)
-        while options:
+        most = CHILDREN if gone else self.width
+        while options and most:
             change, changes = heappop(options)
             guests, size = sum([self.guest_counts[unit] for unit, _ in changes]), sum([self.weight[unit] for unit, _ in changes])
-            if guests > guests_left or size > bytes_left:
+            if count + guests > self.moves or size > bytes_left:
                 continue
-            if self._possible(changes):
+            level = levels.setdefault(count + guests, Level(self.width))
+            if now + change > level.worst:
+                most -= 1
+            elif self._possible(changes):
+                most -= 1
                 found.append(Position(now + change, (*position.goal, *self._ordered(changes))))
-                if len(found) >= (CHILDREN if gone else self.width):
-                    break
+                level.add(found[-1])
         for unit, _ in position.goal:
             self.board.move(unit, self.board.units[unit].home)
         return found

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from prs.model import Method, Move
+from prs.model import RESOURCES, Method, Move
 from prs.planner.objective import score
-from prs.planner.problem.board import Board
+from prs.planner.problem.board import SLACK, Board
 from prs.planner.problem.problem import Problem
 from prs.planner.problem.storage_map import Landing
 from prs.planner.search.way import Step
@@ -38,6 +38,55 @@ def safe(board: Board, goal: Mapping[int, int]) -> bool:
             return False
         board.move(unit, target)
     return True
+
+
+def of_goal(board: Board, goal: Mapping[int, int]) -> dict[int, int] | None:
+    """The goal in an order in which each unit fits when its turn comes; None where none was found. The board has them all there."""
+    if all(map(board.plain.__getitem__, goal)):
+        return _plain(board.problem, goal)
+    loads = [board.memory[:], board.cpu[:], board.disk[:]]
+    for unit in goal:
+        board.move(unit, board.units[unit].home)
+    left, ordered = list(goal), dict[int, int]()
+    while left:
+        late = []
+        for unit in left:
+            if board.fits(unit, goal[unit]):
+                board.move(unit, goal[unit])
+                ordered[unit] = goal[unit]
+            else:
+                late.append(unit)
+        if len(late) == len(left):
+            break
+        left = late
+    for unit in left:
+        board.move(unit, goal[unit])
+    board.memory[:], board.cpu[:], board.disk[:] = loads  # rounding must not add up
+    return None if left else ordered
+
+
+def _plain(problem: Problem, goal: Mapping[int, int]) -> dict[int, int] | None:
+    """The same for units of `Problem.plain`: sums are all there is to look at."""
+    memory, cpu, disk = (problem.load[resource][:] for resource in RESOURCES)
+    room, cores, space = (problem.cap[resource] for resource in RESOURCES)
+    left, ordered = list(goal), dict[int, int]()
+    while left:
+        late = []
+        for unit in left:
+            item, target = problem.units[unit], goal[unit]
+            if (item.allowed[target] and (memory[target] + item.memory <= room[target] or not item.memory)
+                    and (disk[target] + item.disk <= space[target] or not item.disk)
+                    and (cpu[target] + item.cpu <= cores[target] + SLACK or not item.cpu)):
+                for load, size in ((memory, item.memory), (cpu, item.cpu), (disk, item.disk)):
+                    load[target] += size
+                    load[item.home] -= size
+                ordered[unit] = target
+            else:
+                late.append(unit)
+        if len(late) == len(left):
+            return None
+        left = late
+    return ordered
 
 
 def parked(steps: Sequence[Step]) -> set[int]:

@@ -25,6 +25,7 @@ BETTER = 1e-9  # by so much a plan's value must be below that of doing nothing, 
 # Positions that the beam keeps of each length: so many for all units together, within these bounds, and parts of it for longer plans.
 WIDTH_IN_ALL, NARROWEST, WIDEST = 12000, 60, 300
 SHORT, LONG_PART, LARGE_PART = 5, 3, 8  # moves up to which it stays whole; the parts beyond, and beyond in large clusters
+GUARDED_SHORT, GUARDED_LONG = 2, 4  # and parts of these where other resources are guarded: there is a plan to go on from then
 AROUND, AROUND_IN_ALL = 3, 400  # units looked at around the ideal size: these, and more the fewer units there are
 TIE = 1e-12  # price of a second of moving in a search for level: it decides only between plans equally level
 
@@ -81,8 +82,11 @@ def _fences(problem: Problem, board: Board, widths: Mapping[Resource, float], pr
     return aims
 
 
-def level(problem: Problem, method: Method, budget: Budget, guarded: bool = False) -> list[Found]:
-    """Plans within the budget, the most level first; only those better than doing nothing."""
+def level(problem: Problem, method: Method, budget: Budget, unguarded: Mapping[int, int] | None = None) -> list[Found]:
+    """Plans within the budget, the most level first; only those better than doing nothing.
+
+    `unguarded` is the goal of a plan that makes another resource too uneven: those found then do not, or less.
+    """
     moves, size = MANY if budget.moves is None else budget.moves, UNLIMITED if budget.size is None else budget.size
     board = Board(problem)
     aims = variances(problem, board, method)
@@ -91,8 +95,9 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
         return []
     units = len(problem.units)
     around = AROUND + AROUND_IN_ALL // units
-    guards = score.guards(problem, method) if guarded else {}
-    best = Beam(board, aims, min(moves, LONGEST), size, _width(units, moves), around, guards).run()
+    guards = {} if unguarded is None else score.guards(problem, method)
+    width = _width(units, moves) // (1 if unguarded is None else GUARDED_SHORT if moves <= SHORT else GUARDED_LONG)
+    best = Beam(board, aims, min(moves, LONGEST), size, width, around, guards).run()
     found = [Found(best.value, dict(best.goal))]
 
     def anneal(goal: Mapping[int, int], schedule: Schedule) -> list[Found]:
@@ -101,15 +106,18 @@ def level(problem: Problem, method: Method, budget: Budget, guarded: bool = Fals
             board.move(unit, place)
         every: list[Band | Variance] = [*variances(problem, board, method)]
         leads = len(every)
-        if guarded:
-            every += _fences(problem, board, score.guards(problem, method), start * units)
+        if guards:
+            every += _fences(problem, board, guards, start * units)
         costs = [unit.cost * TIE for unit in problem.units]
         one = Anneal(board, every, costs, moves, size, leads, start * score.PREFERENCE_SHARE).run(schedule)
         return [one] if one else []
 
     beam = found[0].goal
     for from_best, schedule in schedules.to_level(units, start, best.value):
-        found += anneal(beam if from_best else {}, schedule)
+        if unguarded is None:
+            found += anneal(beam if from_best else {}, schedule)
+        elif from_best:
+            found += anneal(beam, schedule) + anneal(unguarded, schedule)
     if last := schedules.polishing(units, start):
         found += anneal(min(found, key=lambda one: one.value).goal, last)
     return sorted((one for one in found if one.value < start - BETTER), key=lambda one: one.value)
