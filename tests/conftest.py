@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ from simcluster.world import Flavour
 # How fast an example is says how busy the machine is, and nothing of the product.
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any speed")
+
+# Under nohup all programs that the tests start would ignore it, also where a test is about how they end by it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(params=["8", "9"], ids=["PVE 8", "PVE 9"])
