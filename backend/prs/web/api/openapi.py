@@ -8,7 +8,8 @@ from prs import __version__
 from prs.engine.loads.history import DAYS
 from prs.web.api import examples
 from prs.web.api.reflect import Schema, ref
-from prs.web.api.schemas import ID, LATER, NODE, components
+from prs.web.api.schemas import components
+from prs.web.api.values import ID, LATER, NODE
 
 PREFIX = "/api/v1"
 # Every refusal that any call with a caller may get.

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from prs.engine.rolling.stages import Verb
 from prs.web.access.auth import Caller
 from prs.web.api.reflect import Schema, record, ref
-from prs.web.api.schemas import FLAG, ID, NODE, RIDING
+from prs.web.api.values import FLAG, ID, NODE, RIDING
 from prs.web.inbox.desk import Desk
 
 Work = Callable[[Desk, Caller, dict[str, Any]], dict[str, Any]]  # gives JSON or raises PrsError; the arguments fit the schema

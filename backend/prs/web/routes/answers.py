@@ -6,8 +6,8 @@ from flask import Blueprint, Response
 
 from prs.errors import NotFound
 from prs.web.api.answers import answer
-from prs.web.api.schemas import LATER
 from prs.web.api.validate import mistakes
+from prs.web.api.values import LATER
 from prs.web.context import Context
 from prs.web.routes.common import caller, patience
 

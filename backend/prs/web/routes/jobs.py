@@ -13,8 +13,8 @@ from prs.web.api.answers import answer, tagged
 from prs.web.api.openapi import PREFIX
 from prs.web.api.reflect import ref
 from prs.web.api.refusal import Refusal
-from prs.web.api.schemas import ID
 from prs.web.api.validate import mistakes
+from prs.web.api.values import ID
 from prs.web.context import Context
 from prs.web.json_of import brief_json, job_json
 from prs.web.peers import Reply

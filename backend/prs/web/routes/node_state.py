@@ -11,8 +11,8 @@ from prs.web.api.answers import answer
 from prs.web.api.openapi import PREFIX
 from prs.web.api.reflect import ref
 from prs.web.api.refusal import Refusal
-from prs.web.api.schemas import NODE
 from prs.web.api.validate import mistakes
+from prs.web.api.values import NODE
 from prs.web.context import Context
 from prs.web.routes.common import SCOPES, body, caller, carried, later, query
 
