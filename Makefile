@@ -22,6 +22,7 @@ test: ## run all tests but those of the packages; every part, then a summary
 	@MAKE="$(MAKE)" .ci/parts lint ui-lint types test-python test-ui
 
 test-python: ## run the Python tests
+	@tests/ui/need curl
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 ON_TRIXIE = venv=$$(.ci/venv) && export PYTHONPATH=backend:tests && exec unshare --mount --propagation private "$$venv/bin/python" \

@@ -43,7 +43,7 @@ def layer(release: str, name: str, packages: Sequence[str]) -> tuple[Path, ...]:
 
 def tools(release: str, requirements: str) -> tuple[Path, ...]:
     """The lower directories, uppermost first, of a system with that release's own Python and, at TOOLS, these packages of PyPI for it."""
-    below = layer(release, "python", ("ca-certificates", "git", "python3-venv"))
+    below = layer(release, "python", ("ca-certificates", "curl", "git", "python3-venv"))
 
     def install(target: Path) -> None:
         with _overlay(below, target, target.with_name(target.name + ".work")) as root:
