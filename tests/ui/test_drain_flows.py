@@ -173,7 +173,7 @@ def test_the_history_names_who_when_what_and_how_it_ended_with_the_nodes_before_
     picture(page, "history")
     field = page.locator("[id^=prsHistoryWindow] input[type=text]:visible").first
     field.fill("pve2 cancelled")
-    until(page, lambda: all(row[2] == "Drain pve2" for row in rows(page, "prsHistoryWindow")), "only what fits")
+    until(page, lambda: all(row[2:3] == ["Drain pve2"] for row in rows(page, "prsHistoryWindow")), "only what fits")
     field.fill("")
     until(page, lambda: len(rows(page, "prsHistoryWindow")) == len(jobs), "all again")
     with page.expect_download() as told:
