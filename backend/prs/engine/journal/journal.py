@@ -29,6 +29,7 @@ _OPEN_STEPS = ", ".join(f"'{state}'" for state in STEP_OPEN)
 _ACTIVE_STEPS = ", ".join(f"'{state}'" for state in STEP_ACTIVE)
 LATEST = 1e11  # Unix seconds that a calendar still has a date for
 PLANS_OF_A_USER = 20  # plans without a job that are kept of one user; the oldest makes room
+_OWNER = "substr(jobs.user, 1, instr(jobs.user || '!', '!') - 1)"  # as in the index by which a user's newest jobs are found
 _SURPLUS = f"""DELETE FROM plans WHERE user = ? AND id IN (
     SELECT id FROM plans WHERE user = ? AND id <> {SUGGESTED} AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.plan = plans.id)
     ORDER BY created DESC, rowid DESC LIMIT -1 OFFSET ?)"""
@@ -177,13 +178,14 @@ class Journal(Database):
     def brief_jobs(self, limit: int, user: str = "") -> list[Job]:
         """The newest jobs first (of `user` and of the user's tokens, "" = everybody's), of their plans only kind, method and summary."""
         # Tokens are user!name: in the order of bytes between user! and user" (the next character).
-        own = """WHERE jobs.user = :user OR (jobs.user > :user || '!' AND jobs.user < :user || '"')""" if user else ""
+        mine = """(+jobs.user = :user OR (+jobs.user > :user || '!' AND +jobs.user < :user || '"'))"""
+        own = f"WHERE {_OWNER} = :owner AND {mine}" if user else ""
         rows = self.rows(
             f"""SELECT jobs.*, plans.policy, plans.method, plans.summary,
             CASE WHEN json_valid(plans.body) THEN json_extract(plans.body, '$.options') END AS options
             FROM jobs JOIN plans ON plans.id = jobs.plan {own}
             ORDER BY jobs.created DESC, jobs.rowid LIMIT :limit""",
-            {"user": user, "limit": limit},
+            {"user": user, "owner": user.partition("!")[0], "limit": limit},
         )
         return self._readable(rows, lambda row: self._fill(row, brief_plan(row)))
 

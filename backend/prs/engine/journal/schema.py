@@ -69,6 +69,12 @@ MIGRATIONS = (
         node TEXT NOT NULL, state TEXT NOT NULL, upid TEXT NOT NULL DEFAULT '', posted REAL NOT NULL DEFAULT 0,
         message TEXT NOT NULL DEFAULT '', PRIMARY KEY (job, vmid));
     """,
+    """
+    CREATE INDEX jobs_by_ended ON jobs (ended);
+    CREATE INDEX jobs_by_node ON jobs (node, created);
+    CREATE INDEX plans_by_created ON plans (created);
+    CREATE INDEX jobs_by_owner ON jobs (substr(user, 1, instr(user || '!', '!') - 1), created);
+    """,
 )
 
 
