@@ -6,7 +6,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
 from integration.web_house import PREFIX, House, Person
@@ -44,6 +45,16 @@ def crowd(home: House, size: int, data: bytes, source: str = "", tls: bool = Tru
                 sock.sendall(data)
                 found.append(sock)
         yield found
+
+
+@contextmanager
+def under_way(*attacks: Callable[[], object]) -> Iterator[None]:
+    """Attacks that go on meanwhile, each in a thread of its own; what one of them finds wrong is raised when all are over."""
+    with ThreadPoolExecutor(len(attacks)) as pool:
+        running = [pool.submit(attack) for attack in attacks]
+        yield
+        for one in running:
+            one.result()
 
 
 def exchange(home: House, data: bytes, seconds: float = 15.0) -> bytes:

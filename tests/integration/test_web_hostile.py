@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from integration.hostile import SOON, SlowReader, api, crowd, exchange, plain, request, secure, served_soon
+from full_journal import fill
+from integration.hostile import SOON, SlowReader, api, crowd, exchange, plain, request, secure, served_soon, under_way
 from integration.web_house import House, Person, house
+from prs.engine.journal.journal import Journal
+from prs.engine.journal.retention import prune
 from simcluster.scenes import small
 
 JSON = "Content-Type: application/json"
@@ -271,3 +274,21 @@ def test_no_client_makes_the_log_grow_beyond_a_bounded_rate(home: House, root: P
         thread.join()
     assert soon < SOON
     assert len(home.log("web").splitlines()) - before < min(sent, 200)
+
+
+def test_ten_thousand_jobs_and_plans_hold_up_nobody_nor_does_their_leaving(home: House, root: Person) -> None:
+    with Journal(home.state / "journal.sqlite") as journal:
+        fill(journal, 10_000)
+        for path in ("/status", "/jobs?scope=node", "/metrics"):
+            assert served_soon(root, path) < SOON, path
+        assert len(root.get("/jobs?scope=node&limit=200")["jobs"]) == 200
+
+        def pruned() -> None:
+            with Journal(home.state / "journal.sqlite") as other:
+                assert prune(other, time.time(), 1.0, 2**30) > 8000
+
+        with under_way(pruned):
+            for path in ("/status", "/jobs?scope=node"):
+                assert served_soon(root, path) < SOON, path
+        prune(journal, time.time() + 1e6, 1.0, 2**30)
+        assert root.get("/jobs?scope=node")["jobs"] == []

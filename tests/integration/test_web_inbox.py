@@ -9,12 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
 
+from integration.hostile import SOON, served_soon, under_way
 from integration.web_house import FakeHelper, House, Person, house
+from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.journal.journal import Journal
+from prs.helper import root as root_helper
 from simcluster.scenes import small
 
 SECRET = "3f0e7f1c-5b0c-4b57-a6b1-000000000007"
@@ -114,6 +119,47 @@ def test_broken_requests_are_refused(home: House, line: bytes) -> None:
 def test_a_request_without_end_is_not_read_to_its_end(home: House) -> None:
     with pytest.raises(ConnectionError):
         sent(home, b"x" * 4_000_000 + b"\n")
+
+
+def test_requests_that_do_not_come_hold_up_no_other(home: House) -> None:
+    """Of the sixteen that systemd lets through at once."""
+    root = home.log_in("root@pam")
+    with ExitStack() as stack:
+        for line in [b"", b'{"action": '] * 6:
+            link = stack.enter_context(socket.socket(socket.AF_UNIX))
+            link.connect(str(home.inbox))
+            link.sendall(line)
+        assert asked(home, "settings")["value"]["web"]["port"] == home.port
+        assert served_soon(root, "/jobs?scope=node") < SOON
+        assert root.post("/plans", {"kind": "balance"})["id"]
+
+
+def test_holds_without_end_fill_nothing_and_hold_up_nobody(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service's user that is no longer itself, and several of root's helpers that write at once."""
+    nodes, held, opened, true_open = ("pve1", "pve2"), home.pve / FOLDER, list[str](), os.open
+    places = root_helper.Places(home.pve / "nodes", "false", held)
+
+    def note(path: Any, *arguments: Any) -> int:
+        opened.extend([os.fspath(path)] if str(path).endswith(".tmp") else [])
+        return true_open(path, *arguments)
+
+    def fill(first: int) -> None:
+        for number in range(first, first + 60):
+            node, host = nodes[number % 2], nodes[number // 2 % 2]
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                ours.sendall(f"hold {node} {number:012x} 1700000000 0 {host} root@pam\n".encode())
+                answer = root_helper.serve(theirs, os.getuid(), places)
+            assert answer.startswith("ok hold "), answer
+
+    monkeypatch.setattr(os, "open", note)
+    with under_way(*(partial(fill, first) for first in range(0, 240, 60))):
+        assert served_soon(home.log_in("root@pam"), "/cluster") < SOON
+    assert len(opened) == len(set(opened)) == 240, "two drafts of one name"
+    assert len(list(held.iterdir())) <= len(nodes) ** 2
+    for path in held.iterdir():
+        assert json.loads(path.read_text())["user"] == "root@pam"
+        path.unlink()
 
 
 def test_what_the_web_is_told_holds_no_secret(home: House) -> None:

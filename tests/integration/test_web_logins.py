@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.hostile import SOON, api, exchange, request, secure, served_soon
+from integration.hostile import SOON, api, crowd, exchange, request, secure, served_soon, under_way
 from integration.web_house import FakeHelper, House, Person, house
 from simcluster.scenes import small
 
@@ -114,9 +114,16 @@ def test_a_disabled_user_changes_nothing_from_that_moment_on(home: House) -> Non
         assert root.get("/status")["user"] == "root@pam"
         home.server.world.access.users["root@pam"].enabled = False
         calls: dict[str, object] = {f"/jobs/{job}/pause": None, f"/jobs/{job}/cancel": {}, "/nodes/pve2/release": None, "/jobs": plan["id"]}
-        calls |= {"/nodes/pve1/maintenance": {"enabled": True}, "/plans": {"kind": "balance"}}
-        for path, body in calls.items():
-            assert root.refused("POST", path, body)[0] == 401, path
+        calls |= {"/nodes/pve1/maintenance": {"enabled": True}, "/plans": {"kind": "balance"}, "/rounds": {"nodes": ["pve1"]}}
+
+        def tried() -> None:
+            """Each takes PVE a second to refuse."""
+            for path, body in calls.items():
+                assert root.refused("POST", path, body)[0] == 401, path
+            assert root.refused("PUT", "/nodes/pve1/maintenance", {"state": "drained"})[0] == 401
+
+        with under_way(tried):
+            assert served_soon(audit, "/jobs?scope=node") < SOON
         assert not [asked for asked in helper.asked if asked.startswith(("enable", "disable", "free"))]
         assert audit.get("/status")["user"] == "audit@pve"
     finally:
@@ -165,3 +172,6 @@ def test_what_is_polled_is_packed_and_not_sent_twice(home: House) -> None:
     assert b"content-encoding" not in plain.lower()
     assert gzip.decompress(packed.partition(b"\r\n\r\n")[2]) == plain.partition(b"\r\n\r\n")[2]
     assert len(packed) < len(plain) / 3
+    # Who asks for what is packed, again and again, and takes none of it: another client is served meanwhile.
+    with crowd(home, 30, request(home, "GET", api("/cluster"), *head, "Accept-Encoding: gzip")):
+        assert served_soon(home.log_in("audit@pve"), "/cluster") < SOON
