@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from prs import audit
 from simcluster.world import Flavour
 
 # How fast an example is says how busy the machine is, and nothing of the product.
@@ -25,6 +26,14 @@ def flavour(request: pytest.FixtureRequest) -> Flavour:
     """The release of Proxmox VE that the simulated cluster plays: a test that asks for it runs on both."""
     release: Flavour = request.param
     return release
+
+
+@pytest.fixture(autouse=True)
+def audit_as_it_was() -> Iterator[None]:
+    """The command sends its audit lines elsewhere for the rest of its process, which here has other tests to run."""
+    handlers, propagate = list(audit.log.handlers), audit.log.propagate
+    yield
+    audit.log.handlers[:], audit.log.propagate = handlers, propagate
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from prs import audit, snapshot_file
+from prs import snapshot_file
 from prs.model import Cluster, Guest
 from unit import samples
 
@@ -19,10 +19,9 @@ GIB = 2**30
 @pytest.fixture(autouse=True)
 def clean_root() -> Iterator[None]:
     root = logging.getLogger()
-    before, level, noted = list(root.handlers), root.level, list(audit.log.handlers)
+    before, level = list(root.handlers), root.level
     yield
     root.handlers[:] = before
-    audit.log.handlers[:] = noted
     root.setLevel(level)
 
 
