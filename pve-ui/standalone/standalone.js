@@ -6,7 +6,7 @@
     let cookie = 'PVEAuthCookie';
     let gettext = (text) => PRS.gettext(text);
 
-    let load = (src) =>
+    let fetchScript = (src) =>
         new Promise((resolve, reject) => {
             let tag = document.createElement('script');
             tag.src = src;
@@ -15,12 +15,25 @@
             document.head.appendChild(tag);
         });
 
-    let lacking = function (err) {
+    // Without any of its scripts there is no page, and a connection may break once: hence a second try.
+    let load = (src) => fetchScript(src).catch(() => fetchScript(src));
+
+    // Why a script did not come is not told by its tag: only where the service says so itself the file is not there.
+    let absent = async function (src) {
+        try {
+            return (await fetch(src, { method: 'HEAD', cache: 'no-store' })).status === 404;
+        } catch {
+            return false;
+        }
+    };
+
+    let lacking = async function ({ message: src }) {
         let text = document.createElement('p');
         text.className = 'prs-lacking';
-        text.textContent =
-            `This page is built on the ExtJS library of a Proxmox VE node, and this machine does not offer it ` +
-            `(${err.message}). The command line does the same: proxmox-rebalancing-service --help`;
+        text.textContent = (await absent(src))
+            ? `This page is built on the ExtJS library of a Proxmox VE node, and this machine does not offer it ` +
+              `(${src}). The command line does the same: proxmox-rebalancing-service --help`
+            : `A part of this page did not arrive (${src}). Please load it again.`;
         document.body.appendChild(text);
     };
 
@@ -216,7 +229,7 @@
             await load('/ui/prs-rebalancing.js');
             await PRS.speak();
         } catch (err) {
-            lacking(err);
+            await lacking(err);
             return;
         }
         PRS.standalone = true;

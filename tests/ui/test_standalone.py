@@ -116,3 +116,13 @@ def test_without_extjs_on_the_machine_the_page_says_what_is_missing(visit: Visit
     page.route("**/pve2/ext6/**", lambda route: route.fulfill(status=404, body=""))
     page.reload()
     sees(page, "built on the ExtJS library of a Proxmox VE node")
+
+
+def test_a_script_that_does_not_arrive_is_asked_for_once_more_and_not_taken_for_one_that_is_not_there(visit: Visit) -> None:
+    page = visit().page
+    page.route("**/pve2/ext6/ext-all.js", lambda route: route.abort(), times=1)
+    page.reload()
+    sees(page, "User name")
+    page.route("**/pve2/ext6/ext-all.js", lambda route: route.abort())
+    page.reload()
+    sees(page, r"did not arrive \(/pve2/ext6/ext-all.js\)")
