@@ -1,7 +1,7 @@
 """Finds the codes and parameters of the service's own sentences, so that each can be worded in the language of whoever reads it.
 
 Sentences cross the journal, processes and nodes as English text. A sentence is coded as a whole or not at all: what one part of it does
-not fit stays English, never half of it.
+not fit stays English, never half of it. Only what others have told, such as PVE or a hook, is quoted as it is.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from prs.web.api.sentences import SENTENCES
 
 Code = dict[str, Any]  # {code, with} of a template, {all, by} of several one after the other; `end` is what stands behind
 LONGEST = 800  # characters
+DEEPEST = 8  # sentences within one another
 _TOLD = "reason summary message sentence problem lacking warnings problems details waiting result outcome withdrawn"
 FIELDS = frozenset(_TOLD.split())
 KINDS = {
@@ -29,6 +30,7 @@ KINDS = {
     "path": r"/\S*",
     "list": r"[^;:]+?",
     "words": r".+?",
+    "told": r".+",
 }
 ITEM = re.compile(rf"{KINDS['guest']}|{KINDS['rule']}|[^\s,;()]+|(?P<more>\d+) more")
 BETWEEN = ("; ", ". ", ", ", " and ", " or ")
@@ -59,55 +61,61 @@ def code_of(text: str) -> Code | None:
     """Give the code of a sentence, None for one that is not known as a whole."""
     if not text or len(text) > LONGEST:
         return None
-    return _whole(text) or (_ended(text.removesuffix(".")) if text.endswith(".") else None)
+    return _whole(text, 0) or (_ended(text.removesuffix(".")) if text.endswith(".") else None)
 
 
 def _ended(text: str) -> Code | None:
-    found = _whole(text)
+    found = _whole(text, 0)
     return {**found, "end": "."} if found else None
 
 
 @lru_cache(4096)
-def _whole(text: str) -> Code | None:
-    found = _one(text) or _several(text)
+def _whole(text: str, depth: int) -> Code | None:
+    if depth > DEEPEST:
+        return None
+    # What is a quotation may be anything, so that it comes last.
+    found = _one(text, depth) or _several(text, depth) or _one(text, depth, quoting=True)
     if found is None and text[:1].islower():
-        return _one(text[:1].upper() + text[1:])
+        upper = text[:1].upper() + text[1:]
+        return _one(upper, depth) or _one(upper, depth, quoting=True)
     return found
 
 
 @lru_cache(4096)
-def _one(text: str) -> Code | None:
-    """The text as one template with its parameters."""
-    for template, pattern in _patterns():
+def _one(text: str, depth: int, quoting: bool = False) -> Code | None:
+    """The text as one template with its parameters, of those with a quotation or of those without."""
+    for template, pattern in _patterns(quoting):
         if match := pattern.fullmatch(text):
-            values = {name: _parameter(name, value) for name, value in match.groupdict().items()}
+            values = {name: _parameter(name, value, depth) for name, value in match.groupdict().items()}
             if None not in values.values():
                 return {"code": template, "with": values}
     return None
 
 
-def _parameter(name: str, value: str) -> object:
+def _parameter(name: str, value: str, depth: int) -> object:
     """A parameter as it is sent: a sentence in it as a code, a list as one of words; None for what is no such thing."""
     kind = name.rstrip("0123456789")
     if kind in ("words", "resource"):
-        return _whole(value)
+        return _whole(value, depth + 1)
+    if kind == "told":
+        return _whole(value, depth + 1) or value
     if kind != "list":
         return value
     items = re.split(r", | and ", value)
     matches = [ITEM.fullmatch(item) for item in items]
     if not all(matches):
         return None
-    return [_one(item) if match and match["more"] else item for item, match in zip(items, matches, strict=True)]
+    return [_one(item, depth) if match and match["more"] else item for item, match in zip(items, matches, strict=True)]
 
 
-def _several(text: str) -> Code | None:
+def _several(text: str, depth: int) -> Code | None:
     """The text as templates one after the other, with the same words between them."""
     ways = [*((between, text.split(between)) for between in BETWEEN), (", ", re.split(", | and ", text))]  # "a, b and c" is one list
     for between, parts in ways:
         found, rest = list[Code](), 0
         while 1 < len(parts) <= 12 and rest < len(parts):
             ends = (end for end in range(len(parts), rest, -1) if end - rest < len(parts))
-            first = next(((end, code) for end in ends if (code := _part(between.join(parts[rest:end]), between))), None)
+            first = next(((end, code) for end in ends if (code := _part(between.join(parts[rest:end]), between, depth))), None)
             if first is None:
                 break
             rest = first[0]
@@ -117,15 +125,17 @@ def _several(text: str) -> Code | None:
     return None
 
 
-def _part(text: str, between: str) -> Code | None:
-    """One of several: where sentences follow each other it may be several itself."""
-    return _whole(text) if between == ". " else _one(text)
+def _part(text: str, between: str, depth: int) -> Code | None:
+    """One of several: where sentences follow each other it may be several itself, and a quotation does not reach over its neighbours."""
+    if between == ". ":
+        return _whole(text, depth)
+    return _one(text, depth) or (_one(text, depth, quoting=True) if between not in text else None)
 
 
 @cache
-def _patterns() -> list[tuple[str, re.Pattern[str]]]:
-    """Each template and what fits it; those with the most words of their own come first."""
-    ordered = sorted(SENTENCES, key=lambda one: -len(_PLACE.sub("", one)))
+def _patterns(quoting: bool) -> list[tuple[str, re.Pattern[str]]]:
+    """Each template with a quotation, or without, and what fits it; those with the most words of their own come first."""
+    ordered = sorted((one for one in SENTENCES if ("{told" in one) == quoting), key=lambda one: -len(_PLACE.sub("", one)))
     return [(one, re.compile(_pattern(one), re.DOTALL)) for one in ordered]
 
 

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pytest
 
 from prs.engine.journal.jobs import JobState
+from prs.engine.rolling.hooks import Hook
 from prs.errors import JobConflict
 from prs.model import Plan, Policy
 from prs.planner.plan import plan_balance, plan_day, plan_drain
@@ -19,6 +20,7 @@ from prs.planner.supposed import Suppose, supposed
 from prs.pve.read.resources import UNLISTED, UNTRUE
 from prs.web.api.said import FIELDS, KINDS, code_of, said
 from prs.web.api.sentences import SENTENCES
+from prs.web.server import unread
 from unit.planner.test_coming_day import scene
 
 ROOT = Path(__file__).parents[4]
@@ -139,6 +141,54 @@ def test_reasons_and_warnings_of_odd_clusters_are_coded(text: str) -> None:
     assert code_of(text)
 
 
+HOOK = "the site's hook after-drain"
+OUTPUTS = ("", "E: no disk; none: at all")
+HOOKS = [*(Hook("after-drain", "failed", code, said_there) for code in (3, None) for said_there in OUTPUTS),
+         *(Hook("after-drain", "hung", None, said_there, seconds=1800.0) for said_there in OUTPUTS),
+         *(Hook("after-drain", "stopped", None, said_there) for said_there in OUTPUTS)]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [
+    *(f"{hook.trouble} (resume runs it again)" for hook in HOOKS),
+    Hook("after-drain", "unknown", host="pve2").trouble, f"{HOOK} could not be run: pve2, which carries the round, has no such hook",
+    f"{HOOK} could not be run: no hook was run: /etc/h/after-drain is not executable: chmod +x /etc/h/after-drain, or remove it",
+    "A hook of this site cannot be run: /etc/h/a belongs to user 33, and has to belong to root; the helper gave no answer.",
+    f"pve2: {HOOK} ended with exit status 1: boom; skipped by the user",
+    "waiting: 105 (gpu) and 106 are shut down, at most 7 minutes", "waiting: 105 (gpu) is started again, at most 10 minutes",
+    "2 of 3 migrations done; 105 (gpu) did not shut down: it still runs after 5 minutes; 106 is shut down until pve2 is released",
+    "105 (gpu) was off already", "105 (gpu) PVE does not shut it down: VM is locked (backup)",
+    "pve2 is empty but for 105, 106, which are shut down until then: the cluster shows no other guest on it",
+    "pve2 was not emptied: 105 (gpu) did not shut down: timeout", "pve2 is not rebooted: 105 (gpu), 107 are on it again",
+    "not every guest is back on pve2: 1 of 2 migrations done; not home: 105 (gpu) is on pve3: is locked (backup), 106 is on pve1",
+    "before pve2: Ceph reports HEALTH_ERR: OSD_DOWN (1 osds down)", "before pve2: Ceph cannot do without osd.1 (unsafe), mon.a of pve2 now",
+    "before pve2: on pve2 services of PVE do not run: pvestatd (dead)", "before pve2: the HA manager is at work (101 (a): migrate)",
+    "before pve2: PVE does not answer: timed out", "PVE does not reboot pve2: Permission check failed (/nodes/pve2, Sys.PowerMgmt)",
+    "prs@pve!daemon may not reboot pve2: it needs Sys.PowerMgmt on /nodes/pve2 (setup --reboot grants it)",
+    "the helper takes too long; pve2 is kept empty (release pve2), and until then shut down: 105, 106",
+    "pve2 is kept empty: the helper does not answer: Connection refused", "pve2 is empty, and waits until the round is resumed",
+    "The request cannot be understood.", *unread._LIMITS.values(), unread._BROKEN,
+    "Not possible: job 0123456789ab is still at work on pve2: wait for it or cancel it.", "pve2 takes guests.",
+    "pve2 is kept empty since its drain (job 0123456789ab by root@pam on pve1, 2026-01-02 03:04 UTC) until it is released",
+])  # fmt: skip
+def test_hooks_rides_helpers_and_refusals_are_coded(text: str) -> None:
+    code = code_of(text)
+    assert code
+    again, plain = (re.sub(" and |, |: ", " ", one) for one in (worded(code), text))
+    assert again == plain
+
+
+@pytest.mark.parametrize("deep", ["a: ", "1 ", "1 (a) ", "PVE does not answer: ", "before a: "])
+def test_sentences_within_one_another_without_end_are_no_sentence_of_ours(deep: str) -> None:
+    code_of(deep * (790 // len(deep)) + "offline")
+
+
+def test_a_quotation_takes_nothing_along_that_is_not_part_of_it() -> None:
+    code = code_of("before pve2: PVE does not answer: it is late; the cluster has no quorum")
+    assert code
+    assert code["with"]["words"] == {"by": "; ", "all": [{"code": "PVE does not answer: {told}", "with": {"told": "it is late"}},
+                                                       {"code": "the cluster has no quorum", "with": {}}]}  # fmt: skip
+
+
 @pytest.mark.parametrize("state", get_args(JobState))
 def test_what_became_of_a_job_is_coded(state: str) -> None:
     outcome = f"job 0123456789ab is {state}: 2 of 3 migrations done"
@@ -190,7 +240,7 @@ def texts() -> str:
     """All that the service's modules but the table may say, one constant a line."""
     found = list[str]()
     for path in sorted((ROOT / "backend" / "prs").rglob("*.py")):
-        if path.name != "sentences.py":
+        if path.parent.name != "sentences":
             nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             found += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     return "\n".join(found)
