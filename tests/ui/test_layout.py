@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page
 
 from ui.conftest import Picture, VisitPve
-from ui.hands import click, enabled, label, menu_entry, rows, sees, shown, until
+from ui.hands import button as find_button
+from ui.hands import click, enabled, label, menu_entry, menu_item, rows, sees, shown, until
 from ui.layout import LOOK, english_left, looks_wrong, speak, words_in
 from ui.stage import Stage
 
@@ -29,8 +30,12 @@ class Said:
 
 
 def opened(page: Page, say: Said, button: str, xtype: str, ready: str = "") -> None:
-    """Open a window by its button, and wait until it shows what it is ready with, rows or words."""
-    click(page, say(button))
+    """Open a window by its button, which a narrow toolbar has in a menu, and wait until it shows what it is ready with, rows or words."""
+    if find_button(page, say(button)).count():
+        click(page, say(button))
+    else:
+        page.locator("[id^=prsPanel-] .x-toolbar-more-icon:visible").first.click()
+        menu_item(page, say(button)).click()
     until(page, lambda: page.locator(f"[id^={xtype}-].x-window:visible").count(), xtype)
     if ready:
         sees(page, re.escape(say(ready)))
@@ -81,6 +86,28 @@ def test_before_a_job(visit: VisitPve, language: str, picture: Picture) -> None:
     opened(page, say, "Settings", "prsSettingsWindow", "Quiet windows")
     assert looks_wrong(page, language, "prsSettingsWindow") == []
     closed(page, say, "prsSettingsWindow")
+    opened(page, say, "Rules", "prsRulesWindow")
+    shown(page, "prsRulesGrid")
+    assert looks_wrong(page, language, "prsRulesWindow") == []
+    page.locator(".x-tab:visible").filter(has_text=say("Guests")).click()
+    shown(page, "prsGuestsGrid")
+    assert looks_wrong(page, language, "prsRulesWindow") == []
+    closed(page, say, "prsRulesWindow")
+    opened(page, say, "Maintenance", "prsRoundWindow")
+    shown(page, "prsRoundNodes")
+    assert looks_wrong(page, language, "prsRoundWindow") == []
+    click(page, say("Tick all"))
+    enabled(page, say("Dry run"))
+    click(page, say("Dry run"))
+    until(page, lambda: rows(page, "prsRides"), "guests in the way")
+    assert looks_wrong(page, language, "prsRoundWindow") == []
+    picture(page, f"maintenance-{language}")
+    closed(page, say, "prsRoundWindow")
+    opened(page, say, "History", "prsHistoryWindow")
+    assert looks_wrong(page, language, "prsHistoryWindow") == []
+    page.locator(".x-tab:visible").filter(has_text=say("Loads over time")).click()
+    assert looks_wrong(page, language, "prsHistoryWindow") == []
+    closed(page, say, "prsHistoryWindow")
 
 
 def test_tab_and_drain_are_in_the_language_of_pves_page(visit: VisitPve, picture: Picture) -> None:
@@ -106,7 +133,7 @@ def test_tab_and_drain_are_in_the_language_of_pves_page(visit: VisitPve, picture
     assert {what: found for what, found in left.items() if found} == {}
 
 
-def test_a_running_job(visit: VisitPve, stage: Stage) -> None:
+def test_a_running_job_and_the_end_of_its_drain(visit: VisitPve, stage: Stage, picture: Picture) -> None:
     page = visit().page
     shown(page, "prsNodesGrid")
     page.evaluate("PRS.openDrain('pve2')")
@@ -121,3 +148,18 @@ def test_a_running_job(visit: VisitPve, stage: Stage) -> None:
     speak(page, "de")
     shown(page, "prsStepsGrid")
     assert looks_wrong(page, "de", "prsPanel") == []
+    stage.pace(20)
+    for language in ("de", "en"):
+        say = Said(language)
+        if language == "en":
+            speak(page, language)
+        enabled(page, say("End drain"))
+        assert looks_wrong(page, language, "prsPanel") == []
+        click(page, say("End drain"))
+        sees(page, re.escape(say("End the drain of {0}? It may have guests again.", "pve2")))
+        assert looks_wrong(page, language, "messagebox") == []
+        picture(page, f"end-of-drain-{language}")
+        click(page, say("Cancel"))
+    click(page, "End drain")
+    click(page, "Leave them where they are")
+    until(page, lambda: page.evaluate("PRS.Api.get('/cluster').then(found => !found.nodes.some(node => node.held))"), "no hold any more")

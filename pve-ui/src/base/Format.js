@@ -181,10 +181,22 @@ Ext.define('PRS.Format', {
         }
     },
 
-    // Gives a window that is not drawn yet its size, less where the screen is smaller.
+    // Gives a window that is not drawn yet its size, less where the screen is smaller; it follows the screen unless somebody sizes it.
     within: function (view, width, height) {
-        view.width = Math.min(width, Ext.Element.getViewportWidth() - 20);
-        view.height = Math.min(height, Ext.Element.getViewportHeight() - 20);
+        let fit = (wide, high) => [
+            Math.min(wide, Ext.Element.getViewportWidth() - 20),
+            Math.min(high, Ext.Element.getViewportHeight() - 20),
+        ];
+        let made = fit(width, height);
+        [view.width, view.height] = made;
+        view.mon(Ext.GlobalEvents, 'resize', () => {
+            if (view.rendered) {
+                let now = [view.getWidth(), view.getHeight()];
+                made = now.join() === made.join() ? fit(width, height) : fit(...now);
+                view.setSize(...made);
+                view.center();
+            }
+        });
     },
 
     right: (allowed, reason) => ({ allowed: allowed, reason: allowed ? '' : reason }),

@@ -14,7 +14,7 @@ Ext.define('PRS.HistoryWindow', {
         xclass: 'Ext.app.ViewController',
 
         init: function (view) {
-            PRS.Format.within(view, 960, 560);
+            PRS.Format.within(view, 1060, 560);
         },
 
         onShow: function () {
@@ -167,10 +167,10 @@ Ext.define('PRS.HistoryWindow', {
                         },
                         { text: gettext('Moved'), dataIndex: 'moved', width: 75, align: 'right' },
                         { text: gettext('Duration'), dataIndex: 'took', width: 80, align: 'right' },
-                        PRS.Columns.text(gettext('Node'), 'host', 90),
+                        PRS.Columns.text(gettext('Node'), 'host', 85),
                         PRS.Columns.text(gettext('Summary'), 'summary', undefined, {
                             flex: 5,
-                            minWidth: 80,
+                            minWidth: 160,
                             cellWrap: true,
                             renderer: function (value, meta, record) {
                                 let why = record.data.why.split('\n').filter(Boolean);
