@@ -35,8 +35,8 @@ SUBJECTS = {
 }
 
 
-def survivors(module: str, tests: tuple[str, ...], sample: int, chance: random.Random, folder: Path) -> tuple[int, list[str]]:
-    """(how many changes were tried, those that survived as diffs) of one module."""
+def survivors(module: str, tests: tuple[str, ...], sample: int, chance: random.Random, folder: Path) -> tuple[int, int, list[str]]:
+    """(how many changes were tried, how many of them had the tests run out of time, those that survived as diffs) of one module."""
     command = f"{sys.executable} -m pytest -x -q -n 0 -p no:cacheprovider {' '.join(tests)}"
     config = folder / "cosmic-ray.toml"
     lines = ["[cosmic-ray]", f"module-path = {json.dumps(f'backend/prs/{module}')}", "timeout = 120.0", "excluded-modules = []"]
@@ -54,7 +54,8 @@ def survivors(module: str, tests: tuple[str, ...], sample: int, chance: random.R
     subprocess.run([*run, "exec", config.name, session.name], cwd=folder, check=True, capture_output=True)
     with closing(sqlite3.connect(session)) as db:
         found = db.execute("SELECT diff FROM work_results WHERE test_outcome = 'SURVIVED' AND worker_outcome = 'NORMAL'").fetchall()
-    return len(jobs) - len(dropped), [row[0] for row in found]
+        (late,) = db.execute("SELECT COUNT(*) FROM work_results WHERE output = 'timeout'").fetchone()
+    return len(jobs) - len(dropped), late, [row[0] for row in found]
 
 
 def main() -> int:
@@ -73,8 +74,9 @@ def main() -> int:
         for module, tests in SUBJECTS.items():
             if given.modules and not any(word in module for word in given.modules):
                 continue
-            tried, found = survivors(module, tests, given.sample, random.Random(given.seed), folder)
-            print(f"{module}: {tried - len(found)} of {tried} changes noticed")
+            tried, late, found = survivors(module, tests, given.sample, random.Random(given.seed), folder)
+            noticed = f"{tried - len(found)} of {tried} changes noticed, {late} of them as the tests did not end"
+            print(f"{module}: {noticed}", flush=True)
             for diff in found:
                 print("\n".join(f"    {line}" for line in diff.splitlines() if line[:1] in "+-@" and line[:3] not in ("+++", "---")))
     return 0
