@@ -13,7 +13,9 @@ log.setLevel(logging.INFO)  # whatever log_level says: these lines are not for r
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One action that changes something. `client` is the address it came from, or `local`, or `schedule`; `refused` says why."""
+    """One action that changes something. `client` is the address it came from, `local` (a command), `schedule`
+    or `round`; `refused` says why.
+    """
 
     action: str
     caller: str

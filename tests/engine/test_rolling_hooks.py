@@ -10,6 +10,7 @@ import pytest
 from engine.test_rolling import Killed, Site
 from engine.test_rolling_gates import with_ceph
 from hook_house import HookHouse
+from prs import audit
 from prs.cli.job_view import rolling_text
 from prs.engine.rolling.hooks import Hook, Stage
 from prs.engine.rolling.rolling import Actions, Rolling
@@ -47,13 +48,18 @@ def site(ram: Path, tmp_path: Path) -> Iterator[HookedSite]:
     found.house.close()
 
 
-def test_each_stage_has_its_hook_in_order_around_each_node(site: HookedSite) -> None:
+def test_each_stage_has_its_hook_in_order_around_each_node(site: HookedSite, caplog: pytest.LogCaptureFixture) -> None:
+    """And each thing that is done is one audit line, beside that of whoever called the command."""
     for stage in STAGES:
         site.house.write(stage, f"echo {stage} is fine")
     run = site.go(site.begin("pve3", "pve1"))
     assert (run.state, run.message) == ("done", "")
     assert site.house.ran == [f"{stage} {node}" for node in ("pve3", "pve1") for stage in STAGES]
     assert [(hook.stage, hook.state, hook.code) for hook in run.stops[1].hooks] == [(stage, "done", 0) for stage in STAGES]
+    kept = [vars(record) for record in caplog.records if record.name == audit.NAME]
+    lines = [(one["action"], one["node"], one["client"]) for one in kept]
+    done = ["hook-before-drain", "drain", "hook-after-drain", "hook-before-reboot", "reboot", "hook-after-boot", "release"]
+    assert lines == [(action, node, "local") for node in ("pve3", "pve1") for action in done]
     text = rolling_text(run, Style(100))
     assert "Hook after-boot for pve1: exit status 0" in text
     assert "  after-boot is fine\n" in text

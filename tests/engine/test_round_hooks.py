@@ -12,6 +12,7 @@ import pytest
 from engine.rounds import Cluster
 from engine.test_rounds import sound
 from hook_house import HookHouse
+from prs import audit
 from prs.engine.rolling.hooks import Hook, Stage
 from prs.engine.rolling.stages import RoundOptions
 from prs.helper.hooks import run_hook
@@ -54,6 +55,38 @@ def test_each_runs_once_around_its_node_on_the_node_that_carries(ram: Path, flav
     assert hooks.noted == [True] * 8
     assert [(hook.stage, hook.state, hook.output) for hook in one.turns[0].hooks] == [(stage, "done", "well") for stage in STAGES]
     sound(site)
+
+
+def deeds(caplog: pytest.LogCaptureFixture) -> list[tuple[str, ...]]:
+    """The audit lines so far, without the ids of jobs of the journal."""
+    kept = [vars(record) for record in caplog.records if record.name == audit.NAME]
+    assert {(one["caller"], one["client"], len(one["job"])) for one in kept} == {("root@pam", "round", 12)}
+    caplog.clear()
+    return [(one["action"], one["node"], one["allowed"]) for one in kept]
+
+
+def test_each_thing_that_is_done_for_it_is_one_audit_line(ram: Path, flavour: Flavour, caplog: pytest.LogCaptureFixture) -> None:
+    """Beside the line of whoever began it; in the name of that user."""
+    site = Cluster(ram, flavour)
+    site.world.ceph = Ceph(osds={"pve2": [1]}, mons=("pve1",))
+    Hooks(site, "after-boot", "hung")
+    site.begin("pve2", options=HOOKED)
+    site.until("after-boot")
+    site.live(60)
+    before = ["hook-before-drain", "drain", "hook-after-drain", "hook-before-reboot", "set-noout", "reboot", "unset-noout"]
+    assert deeds(caplog) == [(action, "pve2", "yes") for action in (*before, "hook-after-boot")]
+    site.ask_for("skip", "pve2")
+    site.finish()
+    assert deeds(caplog) == [("release", "pve2", "yes")]
+
+
+def test_what_is_refused_is_a_line_that_says_so(ram: Path, caplog: pytest.LogCaptureFixture) -> None:
+    site = Cluster(ram, "9")
+    site.begin("pve2")
+    site.until("reboot")
+    site.world.faults.add({"on": "POST /nodes/{node}/status", "do": "answer", "status": 403, "words": "Permission check failed"})
+    site.finish()
+    assert deeds(caplog)[:2] == [("drain", "pve2", "yes"), ("reboot", "pve2", "no")]
 
 
 @pytest.mark.parametrize(("stage", "state"), [("before-drain", "failed"), ("before-reboot", "hung"), ("after-boot", "failed")])
@@ -114,7 +147,7 @@ def test_one_that_runs_is_ended_when_the_user_stops(ram: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", ["before-reboot", "after-boot"])
-def test_after_a_crash_it_is_not_run_again_unasked(ram: Path, stage: str) -> None:
+def test_after_a_crash_it_is_not_run_again_unasked(ram: Path, stage: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whether it had its effect nobody knows: that is said, and a user decides."""
     site = Cluster(ram, "9")
     hooks = Hooks(site, stage, "hangs")
@@ -122,9 +155,11 @@ def test_after_a_crash_it_is_not_run_again_unasked(ram: Path, stage: str) -> Non
     site.begin("pve2", options=HOOKED)
     site.until(stage)
     site.live(30)
+    caplog.clear()
     site.service("pve1")
-    hooks.go.set()
     site.live(300)
+    assert deeds(caplog) == [(f"hook-{stage}", "pve2", "yes")], "whoever had begun it left no line"
+    hooks.go.set()
     one = site.round()
     assert one.paused
     words = f"the site's hook {stage} was begun on pve1, and nobody has seen how it ended (resume runs it again)"

@@ -13,7 +13,7 @@ from prs import audit
 PROPOSALS = frozenset({"plan", "place", "undo", "preview-round"})
 SECONDS = 2.0  # for the helper to take the line
 _JOB, _NODE = re.compile(r"[0-9a-f]{12}"), re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_CLIENT = re.compile(r"[0-9A-Fa-f.:%]{1,45}|local|schedule")
+_CLIENT = re.compile(r"[0-9A-Fa-f.:%]{1,45}|local|schedule|round")
 
 
 class ClusterLog(logging.Handler):

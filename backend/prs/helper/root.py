@@ -41,7 +41,7 @@ _SWITCH = re.compile(rb"(enable|disable) (%b)\n" % _LABEL)
 _HOLD = re.compile(rb"hold (%b) (%b) ([0-9]{1,11}) ([01]) (%b) ([^\x00-\x20\x7f]{1,255})\n" % (_LABEL, _JOB, _LABEL))
 _FREE = re.compile(rb"free (%b) (%b)\n" % (_LABEL, _JOB))
 _LOG = re.compile(
-    rb"log ([a-z-]{1,20}) (%b|-) (%b|-) ([0-9A-Fa-f.:%%]{1,45}|local|schedule) (yes|no) ([^\x00-\x20\x7f]{1,255})\n" % (_JOB, _LABEL)
+    rb"log ([a-z-]{1,20}) (%b|-) (%b|-) ([0-9A-Fa-f.:%%]{1,45}|local|schedule|round) (yes|no) ([^\x00-\x20\x7f]{1,255})\n" % (_JOB, _LABEL)
 )
 LINES, REFUSALS = 60, 30  # of the cluster log, which all nodes share, in a minute; and how many of them may tell of what was refused
 WRITES = 120  # changes of what all nodes share, in a minute, that the service's user may ask for; it needs some ten

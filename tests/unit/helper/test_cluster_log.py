@@ -61,6 +61,8 @@ def record(deed: Deed) -> logging.LogRecord:
     (Deed("setup --remove", "root", "local", node="pve1"), "<root> rebalancing: setup-remove node pve1 by root from local: allowed"),
     (Deed("start", "prs@pve!node", "schedule", "0123456789ab"),
      "<prs@pve!node> rebalancing: start job 0123456789ab by prs@pve!node from schedule: allowed"),
+    (Deed("hook-before-reboot", "ops@pve", "round", "0123456789ab", "pve2"),
+     "<ops@pve> rebalancing: hook-before-reboot job 0123456789ab node pve2 by ops@pve from round: allowed"),
     (Deed("cancel", "x\u202e\x1b[31m\n@pve", "1.2.3.4\nrelease by root", "../../etc", "a b"),
      "<x??[31m?@pve> rebalancing: cancel by x??[31m?@pve from local: allowed"),
     (Deed("pause", "%s%n\"'$(id)@pve", "1.2.3.4"), "<%s%n\"'$(id)@pve> rebalancing: pause by %s%n\"'$(id)@pve from 1.2.3.4: allowed"),

@@ -15,6 +15,7 @@ from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.rides import give_away
+from prs.engine.rolling.deeds import Asked
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import RunHook, no_hooks
 from prs.engine.rolling.node_steps import NodeSteps
@@ -136,6 +137,7 @@ class Carrier:
             return
         self._next = self._clock.monotonic() + RENEW
         ceph.set_noout(self._pve(), False)
+        Asked(one.user, "round", one.id).note("unset-noout", next(turn.node for turn in one.turns if turn.noout))
         self._put(replace(one, turns=tuple(replace(turn, noout=False) for turn in one.turns)))
         log.warning("Ceph's flag noout is taken back, which was set for round %s of maintenance", one.id)
 

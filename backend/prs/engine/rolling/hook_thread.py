@@ -7,6 +7,7 @@ import logging
 from dataclasses import replace
 from threading import Event, Thread
 
+from prs.engine.rolling.deeds import Asked
 from prs.engine.rolling.hooks import Hook, RunHook, Stage
 
 log = logging.getLogger(__name__)
@@ -17,19 +18,20 @@ KEPT = 200  # bytes of a hook's output that stay in the round's file, the last o
 class _Run:
     """One hook at work; `found` is how it ended once it is `over`, None where there is no such hook."""
 
-    def __init__(self, run: RunHook, stage: Stage, node: str) -> None:
+    def __init__(self, run: RunHook, stage: Stage, node: str, asked: Asked) -> None:
         self.found: Hook | None = None
         self.over, self.end = Event(), Event()
         # Not waited for at the end of the process: root ends the hook of a caller that has gone.
-        Thread(target=self._go, args=(run, stage, node), name=f"hook {stage}", daemon=True).start()
+        Thread(target=self._go, args=(run, stage, node, asked), name=f"hook {stage}", daemon=True).start()
 
-    def _go(self, run: RunHook, stage: Stage, node: str) -> None:
+    def _go(self, run: RunHook, stage: Stage, node: str, asked: Asked) -> None:
         try:
             self.found = run(stage, node, self.end.is_set)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is a gate that stays shut
             self.found = Hook(stage, "failed", output=str(error) or type(error).__name__)
         found = self.found
         if found is not None:
+            asked.hook(node, found)
             level = logging.WARNING if found.trouble else logging.INFO
             log.log(level, "hook %s for %s: %s, exit status %s: %s", stage, node, found.state, found.code, found.output or "no output")
         self.over.set()
@@ -48,23 +50,25 @@ class HookThread:
         """Whether one is at work."""
         return self._at is not None and not self._at.over.is_set()
 
-    def begin(self, round_id: str, node: str, noted: Hook) -> None:
+    def begin(self, asked: Asked, node: str, noted: Hook) -> None:
         """Run it; the note is written already."""
-        self._key, self._at = (round_id, node, noted), _Run(self._run, noted.stage, node)
+        self._key, self._at = (asked.run, node, noted), _Run(self._run, noted.stage, node, asked)
 
     def stop(self) -> None:
         """Have it ended: the user wants that, or the round is another's."""
         if self._at is not None:
             self._at.end.set()
 
-    def seen(self, round_id: str, node: str, noted: Hook) -> Hook | None:
+    def seen(self, asked: Asked, node: str, noted: Hook) -> Hook | None:
         """How the hook of a note stands: as noted while it runs, None when there is none; "unknown" where no thread of ours runs it."""
-        if self._at is None or self._key != (round_id, node, noted):
-            return replace(noted, state="unknown")
+        if self._at is None or self._key != (asked.run, node, noted):
+            found = replace(noted, state="unknown")
+            asked.hook(node, found)  # whose process has died left no line
+            return found
         if not self._at.over.is_set():
             return noted
-        found = self._at.found
-        return None if found is None else replace(found, output=_last(found.output), started=noted.started, host=noted.host)
+        ended = self._at.found
+        return None if ended is None else replace(ended, output=_last(ended.output), started=noted.started, host=noted.host)
 
 
 def _last(text: str) -> str:

@@ -14,6 +14,7 @@ from prs.engine.drain.keep_out import keep_out
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.rides import drains_with_rides
 from prs.engine.planning import PlanRequest, make_plan
+from prs.engine.rolling.deeds import REFUSED, Asked
 from prs.engine.rolling.emptied import not_empty
 from prs.engine.rolling.filling import Filling
 from prs.engine.rolling.gates import closed_gate
@@ -91,6 +92,10 @@ class NodeSteps:
         assert turn is not None, "a note ends no turn"
         return turn
 
+    @property
+    def _asked(self) -> Asked:
+        return Asked(self.one.user, "round", self.one.id)
+
     def _passed(self, **changes: object) -> Round:
         return passed(self.one, self.clock.time(), **changes)
 
@@ -134,6 +139,7 @@ class NodeSteps:
         self.note(guests=tuple(sorted({*turn.guests, *here})), mode=ours, rides=rides)
         plan_id = self.journal.add_plan(plan, policy, self.one.user)
         job = self.journal.add_job(plan_id, self.one.user, ORIGIN, self.clock.time(), maintenance=turn.node if switches else "")
+        self._asked.note("drain", turn.node, job=job)
         self.note(job=job, host=self.host, held=True)
         return self.one
 
@@ -172,9 +178,11 @@ class NodeSteps:
         try:
             power.reboot(self.api, turn.node)
         except ApiError as error:
+            self._asked.note("reboot", turn.node, REFUSED)
             return self._broken(f"PVE does not reboot {turn.node}: {error}")
         except Unreachable as error:
             log.warning("no answer to the reboot request, which may have been carried out all the same: %s", error)
+        self._asked.note("reboot", turn.node)
         return self._passed(told=self.clock.time())
 
     def _set_noout(self, turn: Visit, up: float) -> None:
@@ -185,7 +193,9 @@ class NodeSteps:
             return
         try:
             ceph.set_noout(self.api, True)
+            self._asked.note("set-noout", turn.node)
         except ApiError as error:
+            self._asked.note("set-noout", turn.node, REFUSED)
             self.note(noout=False)
             log.warning("Ceph's flag noout is not set (%s): if %s stays away for long, Ceph copies its data elsewhere", error, turn.node)
 
@@ -221,8 +231,8 @@ class NodeSteps:
             noted_one = Hook(stage, started=self.clock.time(), host=self.host)
             # Before it begins: whoever finds this note without having seen the end does not run it once more.
             self.note(hooks=hooked(turn, noted_one))
-            self._hooks.begin(self.one.id, turn.node, noted_one)
-        found = self._hooks.seen(self.one.id, turn.node, noted_one) if noted_one.state == "running" else noted_one
+            self._hooks.begin(self._asked, turn.node, noted_one)
+        found = self._hooks.seen(self._asked, turn.node, noted_one) if noted_one.state == "running" else noted_one
         if found is None and turn.step in self.one.options.stages:
             found = replace(noted_one, state="failed", output=f"{self.host}, which carries the round, has no such hook")
         if found is None:
@@ -242,6 +252,7 @@ class NodeSteps:
                 if self.clock.time() - turn.since < FLAGS:
                     return waits(self.one, f"Ceph's flag noout is still set: {error}", turn.since + FLAGS)
                 return self._broken(f"Ceph's flag noout is still set ({error}): ceph osd unset noout")
+            self._asked.note("unset-noout", turn.node)
             turn = self.note(noout=False)
         self._riders.adopt(self.one, turn)
         kept = f"{turn.node} is kept empty (release {turn.node})" if turn.away and turn.node in self.holds.held() else ""
@@ -264,12 +275,15 @@ class NodeSteps:
             plan_id = self.journal.add_plan(plan, policy, self.one.user)
             mode = turn.node if turn.mode else ""
             job_id = self.journal.add_job(plan_id, self.one.user, ORIGIN, self.clock.time(), maintenance=mode)
+            self._asked.note("release", turn.node, job=job_id)
             self.note(job=job_id, host=self.host)
             return self.one
         try:
             filling.release()
         except HelperError as error:
             return self._broken(f"{turn.node} is kept empty: {error}")
+        if turn.held:
+            self._asked.note("release", turn.node)
         words = filling.lacking(Job("", "balance", "done", plan, policy))
         return self._broken(words) if words else self._passed(**self._message(turn, filling.elsewhere(plan)))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from prs.engine.clock import Clock
 from prs.engine.journal.journal import Journal
+from prs.engine.rolling.deeds import REFUSED, Asked
 from prs.errors import ApiError, PveError
 from prs.pve.act import ceph
 from prs.pve.api import Api
@@ -23,7 +24,9 @@ def put_on(api: Api, journal: Journal, node: str, say: Callable[[str], None]) ->
     journal.note(NOTE, node)
     try:
         ceph.set_noout(api, True)
+        _asked(api).note("set-noout", node)
     except ApiError as error:
+        _asked(api).note("set-noout", node, REFUSED)
         journal.note(NOTE, "")
         say(f"Ceph's flag noout is not set ({error}): if {node} stays away for long, Ceph copies its data elsewhere.")
 
@@ -33,6 +36,7 @@ def take_back(api: Api, journal: Journal) -> str:
     node = journal.note(NOTE)
     if node:
         ceph.set_noout(api, False)
+        _asked(api).note("unset-noout", node)
         journal.note(NOTE, "")
     return node
 
@@ -50,3 +54,7 @@ def surely_taken_back(api: Api, journal: Journal, clock: Clock) -> str:
         if attempt + 1 < TRIES:
             clock.sleep(AGAIN)
     return words
+
+
+def _asked(api: Api) -> Asked:
+    return Asked(api.user, "local", "")

@@ -15,6 +15,7 @@ from prs.engine.journal.jobs import Job
 from prs.engine.journal.rides import drains_with_rides
 from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling import gates, noout
+from prs.engine.rolling.deeds import REFUSED, Asked
 from prs.engine.rolling.emptied import not_empty
 from prs.engine.rolling.hooks import Hook, RunHook, Stage, no_hooks
 from prs.engine.rolling.runs import RollingRun, RollingRuns, Stop
@@ -61,6 +62,7 @@ class Rolling:
     def __init__(self, api: Api, runs: RollingRuns, clock: Clock, run_id: str, actions: Actions) -> None:
         self.api, self.runs, self.journal, self.clock, self.run_id, self.actions = api, runs, runs.journal, clock, run_id, actions
         self._waiting = ""
+        self._asked = Asked(api.user, "local", run_id)
 
     def go(self) -> RollingRun:
         """Carry the rolling_run out; its end is in the journal, and true."""
@@ -92,7 +94,7 @@ class Rolling:
                 # Before the first node a person is told at once; later ones wait until the cluster has come to rest.
                 self._pass(stop.node, stop.seq > 1, f"before {stop.node}")
                 self._hook(stop, "before-drain")
-                stop = self._set(stop, state="draining", job=self._queue(*self._drain(stop)))
+                stop = self._set(stop, state="draining", job=self._queue("drain", stop, *self._drain(stop)))
             if stop.state == "draining":
                 self._end(stop.job, f"{stop.node} was not emptied")
                 uptime = power.uptimes(self.api).get(stop.node, 0.0)
@@ -160,9 +162,11 @@ class Rolling:
             raise Halted(plan.lacking)
         return plan, rolling_run.policy, stop.node if self.actions.maintenance else ""
 
-    def _queue(self, plan: Plan, policy: Policy, maintenance: str) -> str:
+    def _queue(self, action: str, stop: Stop, plan: Plan, policy: Policy, maintenance: str) -> str:
         plan_id = self.journal.add_plan(plan, policy, self.api.user)
-        return self.journal.add_job(plan_id, self.api.user, "cli", self.clock.time(), maintenance=maintenance)
+        job = self.journal.add_job(plan_id, self.api.user, "cli", self.clock.time(), maintenance=maintenance)
+        self._asked.note(action, stop.node, job=job)
+        return job
 
     def _end(self, job_id: str, words: str) -> None:
         job = self.actions.work(job_id)
@@ -193,9 +197,11 @@ class Rolling:
             try:
                 power.reboot(self.api, stop.node)
             except ApiError as error:
+                self._asked.note("reboot", stop.node, REFUSED)
                 raise Halted(f"PVE does not reboot {stop.node}: {error}") from error
             except Unreachable as error:
                 self.actions.say(f"no answer to the reboot request, which may have been carried out all the same: {error}")
+            self._asked.note("reboot", stop.node)
             stop = self._set(stop, told=self.clock.time())
         began = self.clock.monotonic()
         while not self._is_back(stop):
@@ -224,6 +230,8 @@ class Rolling:
             done = self.actions.hook(stage, stop.node, self.actions.stopped)
         except HelperError as error:
             done = Hook(stage, "failed", output=str(error))
+        if done is not None:
+            self._asked.hook(stop.node, done)
         self._set(stop, hooks=(*others, *([replace(done, started=began)] if done else [])))
         self._waits("")
         if done and done.trouble:
@@ -258,8 +266,9 @@ class Rolling:
             if plan.lacking:
                 raise Halted(plan.lacking)
             if plan.moves or drains_with_rides(self.journal, stop.node):
-                stop = self._set(stop, back=self._queue(plan, policy, stop.node if held.maintenance else ""))
+                stop = self._set(stop, back=self._queue("release", stop, plan, policy, stop.node if held.maintenance else ""))
                 self._end(stop.back, f"not every guest is back on {stop.node}")
             else:
                 release_node(self.actions.holds, held, self.actions.switch)
+                self._asked.note("release", stop.node)
         self._set(stop, state="done")
