@@ -37,7 +37,7 @@ SUBJECTS = {
 
 def survivors(module: str, tests: tuple[str, ...], sample: int, chance: random.Random, folder: Path) -> tuple[int, int, list[str]]:
     """(how many changes were tried, how many of them had the tests run out of time, those that survived as diffs) of one module."""
-    command = f"{sys.executable} -m pytest -x -q -n 0 -p no:cacheprovider {' '.join(tests)}"
+    command = f"exec {sys.executable} -m pytest -x -q -n 0 -p no:cacheprovider {' '.join(tests)}"
     config = folder / "cosmic-ray.toml"
     lines = ["[cosmic-ray]", f"module-path = {json.dumps(f'backend/prs/{module}')}", "timeout = 120.0", "excluded-modules = []"]
     lines += [f"test-command = {json.dumps(command)}", "[cosmic-ray.distributor]", 'name = "local"']
