@@ -10,8 +10,10 @@ import sys
 import time
 from collections import Counter
 
-from truth.clusters import case, counted, named
+from truth.clusters import case, counted, named, weighed
 from truth.play import play
+
+KINDS = (counted, named, weighed, case, case)
 
 
 def main() -> int:
@@ -22,7 +24,7 @@ def main() -> int:
     options = parser.parse_args()
     kinds, false, began = Counter[str](), 0, time.process_time()
     for seed in range(options.first, options.first + options.clusters):
-        plan, claims = play((counted, named, case, case)[seed % 4](seed))  # half of them where memory counts otherwise, or names are nested
+        plan, claims = play(KINDS[seed % len(KINDS)](seed))
         kinds[f"{plan.kind}: {'refused' if plan.blockers else 'with moves' if plan.moves else 'nothing to do'}"] += 1
         false += bool(claims)
         for text in claims:

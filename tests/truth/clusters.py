@@ -65,6 +65,14 @@ def named(seed: int) -> Case:
     return replace(plain, cluster=replace(plain.cluster, guests=guests), policy=policy)
 
 
+def weighed(seed: int) -> Case:
+    """The same cluster, levelled by all three resources of which some count for more or less than once."""
+    chance, plain = Random(f"weighed {seed}"), case(seed)
+    weights = tuple((r, chance.choice((0.0, 0.3, 1.5, 4.0))) for r in RESOURCES if chance.random() < 0.6)
+    weights = weights if any(dict(weights).get(r, 1.0) for r in RESOURCES) else weights[1:]
+    return replace(plain, policy=replace(plain.policy, method="all", weights=weights))
+
+
 def _nodes(chance: Random, names: list[str]) -> list[Node]:
     """Nodes of one size or of several, some with local disks, now and then one that takes no part."""
     alike, disks = chance.random() < 0.5, chance.random() < 0.5

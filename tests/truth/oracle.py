@@ -281,9 +281,11 @@ class Truth:
         return [loads[place] / total[place] for place in self.open if total[place] > 0]
 
     def spreads(self, where: Placement) -> dict[Resource, float]:
-        """Fullest less emptiest node, by each resource that the method levels."""
-        resources: tuple[Resource, ...] = RESOURCES if self.policy.method == "all" else (self.policy.method,)
-        return {r: max(use) - min(use) if (use := self.usage(where, r)) else 0.0 for r in resources}
+        """Fullest less emptiest node, by each resource that the method levels, and times its weight where there are weights."""
+        weights: dict[Resource, float] = dict.fromkeys(RESOURCES, 1.0) | dict(self.policy.weights)
+        if self.policy.method != "all":
+            weights = {self.policy.method: 1.0}
+        return {r: (max(use) - min(use) if (use := self.usage(where, r)) else 0.0) * weight for r, weight in weights.items() if weight}
 
     def spread(self, where: Placement) -> float:
         """The widest of them: the figure that a plan shows."""

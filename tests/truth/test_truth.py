@@ -13,13 +13,14 @@ from prs.model import Cluster, Plan, Policy
 from prs.planner.plan import plan_balance
 from prs.planner.search import exhaustive
 from truth.claims import false_claims
-from truth.clusters import Case, case, counted, named
+from truth.clusters import Case, case, counted, named, weighed
 from truth.oracle import Truth
 from truth.play import play
 
 CLUSTERS = 400
 COUNTED = 120
 NAMED = 80
+WEIGHED = 120
 PARTS = 8
 CASES = Path(__file__).parent / "cases"
 
@@ -42,6 +43,12 @@ def test_no_claim_is_false_with_pools_in_pools_and_ignore_lists(part: int) -> No
     assert false == {}
 
 
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_claim_is_false_where_resources_have_weights(part: int) -> None:
+    false = {seed: claims for seed in range(part, WEIGHED, PARTS) if (claims := play(weighed(seed))[1])}
+    assert false == {}
+
+
 def test_a_guard_that_costs_hardly_anything_is_named() -> None:
     scene = counted(1781)
     plan, claims = play(replace(scene, cluster=replace(scene.cluster, rules=scene.cluster.rules[:1])))
@@ -56,7 +63,8 @@ def known(name: str) -> Case:
     return Case(0, from_json(Cluster, data), policy, drain)
 
 
-@pytest.mark.parametrize("name", ["apart-on-drain-1", "apart-on-drain-2", "apart-on-drain-3", "cpu-by-a-little", "parked-for-ever"])
+@pytest.mark.parametrize("name", ["apart-on-drain-1", "apart-on-drain-2", "apart-on-drain-3", "cpu-by-a-little", "parked-for-ever",
+                                  "guard-beyond-the-budget"])
 def test_what_was_once_said_wrongly(name: str) -> None:
     plan, claims = play(known(name))
     assert claims == []

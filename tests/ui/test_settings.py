@@ -55,7 +55,7 @@ def test_what_is_saved_stands_in_the_policy_and_in_the_strip(visit: VisitPve, po
     picture(page, "settings")
     for name, text in (
         ("balancing-spread", "8"), ("service-automation", "suggest"), ("service-quiet", "mon..fri 08:00-18:00"),
-        ("balancing-memory", "assigned"), ("balancing-overcommit", "120"), ("balancing-idle_under", "10"),
+        ("balancing-memory", "assigned"), ("balancing-weights", "cpu 0.5"), ("balancing-overcommit", "120"), ("balancing-idle_under", "10"),
         ("service-schedule", "sat 03:00"), ("service-keep_days", "30"), ("service-keep_size", "1GiB"),
         ("domains", "Rack1: pve1,pve2\n"),
         ("balancing-ignore_nodes", ["pve3"]), ("balancing-ignore_vms", ["101", "200-299"]), ("pools", ["db"]),
@@ -66,7 +66,8 @@ def test_what_is_saved_stands_in_the_policy_and_in_the_strip(visit: VisitPve, po
     text = policy.read_text()
     assert text.startswith("# ours\n[balancing]\nspread: 8\n")
     lists = ("rack1: pve1,pve2", "ignore_nodes: pve3", "ignore_vms: 101,200-299", "[pool db]")
-    plain = ("memory: assigned", "overcommit: 120", "idle_under: 10", "schedule: sat 03:00", "keep_days: 30", "keep_size: 1GiB")
+    plain = ("memory: assigned", "weights: cpu 0.5",
+             "overcommit: 120", "idle_under: 10", "schedule: sat 03:00", "keep_days: 30", "keep_size: 1GiB")
     for line in ("automation: suggest", "quiet: mon..fri 08:00-18:00", *plain, *lists):
         assert f"\n{line}\n" in text, line
     sees(page, "Automatic balancing suggests plans")

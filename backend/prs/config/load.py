@@ -244,6 +244,7 @@ def _policy(found: Found) -> Policy:
         ignore_guests=found.get("balancing", "ignore_vms"),
         tags=found.get("balancing", "tags"),
         spread=found.get("balancing", "spread"),
+        weights=found.get("balancing", "weights"),
         only_over=found.get("balancing", "only_over"),
         idle_under=found.get("balancing", "idle_under"),
         hot=found.get("balancing", "hot"),

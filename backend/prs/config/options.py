@@ -69,6 +69,12 @@ OPTIONS = (
         "What is levelled: memory, local disk, CPU, all three, or what a node's tasks wait for (Proxmox VE 9).",
     ),
     Option(
+        "balancing", "weights", values.weights, "",
+        "a weight from 0 to 100 for each resource (memory 1, cpu 0.5, disk 0), one of them above 0",
+        "With method all: how much a point of each resource's spread counts; 1 where nothing is said, and with 0 it is not levelled.",
+        "memory 1, cpu 0.5, disk 0",
+    ),
+    Option(
         "balancing", "memory", values.choice("used", "assigned", "reserved"), "used", "used, assigned or reserved",
         "What counts of a guest's memory: what it uses, all that it is assigned, or what its balloon leaves it at least.",
     ),

@@ -15,6 +15,7 @@ from prs.similar import similar
 GIB = 2**30
 _SIZES = {"": GIB, "g": GIB, "gb": GIB, "gib": GIB, "m": 2**20, "mb": 2**20, "mib": 2**20, "t": 2**40, "tb": 2**40, "tib": 2**40}
 _SECONDS = {"": 3600.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+MOST_WEIGHT = 100.0
 NUMBER = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 _NODE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -165,6 +166,24 @@ def thresholds(value: str) -> tuple[tuple[Resource, float], ...]:
         share = number(0, 100, 0.01, "%")(words[2])
         found.update({words[1]: share} if words[1] else dict.fromkeys(RESOURCES, share))
     return tuple((resource, found[resource]) for resource in RESOURCES if resource in found)
+
+
+def weights(value: str) -> tuple[tuple[Resource, float], ...]:
+    """Read weights by resource (memory 1, cpu 0.5), in the order of the resources; those not named weigh 1, and are left out."""
+    found = dict[str, float]()
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        words = re.fullmatch(r"([a-z]+)\s*[:=]?\s*([\d.]+)", part.lower())
+        if not words or words[1] not in RESOURCES:
+            raise ValueError(f"{part!r:.60} is no weight of memory, cpu or disk")
+        if words[1] in found:
+            raise ValueError(f"{words[1]} is weighed twice")
+        try:
+            found[words[1]] = number(0, MOST_WEIGHT)(words[2])
+        except ValueError:
+            raise ValueError(f"{part!r:.60} is not from 0 to {MOST_WEIGHT:g}") from None
+    if found and not any(found.get(resource, 1.0) for resource in RESOURCES):
+        raise ValueError("nothing has a weight above 0")
+    return tuple((resource, found[resource]) for resource in RESOURCES if found.get(resource, 1.0) != 1.0)
 
 
 def node_pattern(value: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from prs.model.cluster import Kind, Memory, Method
+from prs.model.cluster import Kind, Memory, Method, Resource
 from prs.model.forecast import Outlook
 
 
@@ -103,6 +103,7 @@ class Plan:
     reckoned: str = ""  # which speed of copying the times are reckoned with, in words
     supposed: bool = False  # made for a cluster as it might become: never carried out
     memory: Memory = "used"  # which memory the loads and spreads are of
+    weights: tuple[tuple[Resource, float], ...] = ()  # method all: what a point of each resource's spread counts in the spreads here
     options: tuple[tuple[str, str], ...] = field(default=())  # options it was made with, as shown to the user
     stopped: bool = True  # drain: stopped guests have to leave too
     headroom: Headroom | None = None  # None = not worked out

@@ -47,6 +47,7 @@ class Policy:
     dirty_rate: float = 2.0**25  # bytes per second of memory that a guest writes anew, and so has copied again, for each core it uses
     aim: float = 0.8  # share of `spread` that a plan aims at; much lower, and plans would follow the jitter of the loads
     only_over: tuple[tuple[Resource, float], ...] = ()  # levelled only when a node uses more than this of the resource (fraction)
+    weights: tuple[tuple[Resource, float], ...] = ()  # method all: what a point of a resource's spread counts; 1 if not named
     idle_under: float = 0.0  # left alone while every node uses less than this of what is levelled (fraction)
     hot: float = 0.85  # a node that uses more of its memory is acted on whatever else is expected
     guard: float = 0.05  # a plan may not raise the spread of another resource by more than this
@@ -78,6 +79,11 @@ class Policy:
     def asked(self) -> Levelled:
         """The method as it was asked for."""
         return "pressure" if self.by_pressure else self.method
+
+    @property
+    def weighed(self) -> tuple[tuple[Resource, float], ...]:
+        """The weights where the method levels by them; () for every other method."""
+        return self.weights if self.method == "all" else ()
 
     def levelling(self, method: Levelled) -> Policy:
         """The policy with this method; drains and placements, which pressure says nothing to, level memory then."""

@@ -135,7 +135,7 @@ class Ladder:
     def _reaching(self, problem: Problem, budget: Budget, unguarded: Unguarded = None, hurry: bool = False) -> list[Found]:
         """Plans that reach the aim, or at least the policy's spread, the cheapest first; in a `hurry` not all searches are made."""
         for width in dict.fromkeys((self.target.aim, self.target.enough)):
-            widths, patient = dict.fromkeys(score.resources(self.method), width), width == self.target.enough and not hurry
+            widths, patient = score.widths(self.policy, self.method, width), width == self.target.enough and not hurry
             begun = self.hurried.get(width) if problem is self.problem and unguarded is None else None
             found = search.cheapest(problem, self.method, widths, unguarded is not None, patient, hurry, begun=begun)
             if hurry:
@@ -153,7 +153,7 @@ class Ladder:
         ranked = sorted(goals, key=lambda goal: (_level_of(problem, goal).rank(aim), self._value(problem, goal)))
         best, choices = _level_of(problem, ranked[0]), list[Found]()
         for slack in NEARLY if ranked[0] else ():
-            widths = {resource: max(aim, spread + slack / len(best.spreads)) for resource, spread in best.spreads.items()}
+            widths = best.widths(self.policy, aim, slack / len(best.spreads))
             cheaper = search.cheapest(problem, self.method, widths, bool(guards), False, True, ranked[0])
             choices += [replace(one, value=self._value(problem, one.goal)) for one in cheaper if budget.holds(problem, one.goal)]
         choices = sorted(choices, key=lambda one: one.value) + [Found(LAST + number, goal) for number, goal in enumerate(ranked)]
@@ -227,7 +227,7 @@ class Ladder:
             found = sound[tuple(sorted(goal.items()))] = self._sound(goal) if self._level(goal).breaches <= ends.breaches else []
             return bool(found) and self._cost(found) <= sum(self.problem.units[unit].cost for unit in goal) * (1 + branch_and_bound.EXACT)
 
-        widths = {resource: max(spread, self.target.enough if self._calm else self.target.aim) for resource, spread in ends.spreads.items()}
+        widths = ends.widths(self.policy, self.target.enough if self._calm else self.target.aim)
         found = branch_and_bound.Exact(self.problem, widths, self.guards, self._cost(steps), visits, usable).run()
         if found.unguarded and not order.sequence(self.problem, found.unguarded.goal, self.method)[1]:
             self.unguarded = found.unguarded

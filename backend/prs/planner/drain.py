@@ -76,7 +76,7 @@ def _looked_at_all(problem: Problem, node: int, mine: list[int], method: Method)
     found: list[exhaustive.Seen] = []
     for helpers in (*HELPERS, UNLIMITED):
         limits = exhaustive.Limits(moves=guests + helpers)
-        if found := search.best(limits, lambda seen: (*Level(0, seen.spreads).rank(0.0), seen.cost)):
+        if found := search.best(limits, lambda seen: (*Level.weighed(problem.facts.policy, seen.spreads).rank(0.0), seen.cost)):
             break
     for seen in found:
         steps, late = order.sequence(problem, seen.goal(problem), method)

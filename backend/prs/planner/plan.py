@@ -41,7 +41,7 @@ def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spr
     if policy.by_pressure and not policy.targets and problem.active:
         policy, calm, said = thresholds.pressed(problem)
         problem = Problem(FixedLimits(cluster, policy))
-    plan = Plan("balance", policy.method, created=now, warnings=(*_warnings(problem), *said), memory=policy.memory)
+    plan = Plan("balance", policy.method, created=now, warnings=(*_warnings(problem), *said))
     if policy.targets:
         return _build(problem, chosen.choice(problem), plan, goal, proofs=False)
     if words := calm or (thresholds.quiet(policy, score.fullest(problem, problem.load)) if goal == "spread" else ""):
@@ -64,7 +64,7 @@ def _mended(problem: Problem, now: float) -> Plan:
     if plan := _repairs(problem, now, ONLY_RULES):
         return plan
     why = "Nothing to do: no move was found that repairs a broken rule" if repair.standing(Board(problem)) else NO_RULE
-    plan = Plan("balance", problem.facts.policy.method, created=now, warnings=_warnings(problem), memory=problem.facts.policy.memory)
+    plan = Plan("balance", problem.facts.policy.method, created=now, warnings=_warnings(problem))
     return _build(problem, Choice(nothing=f"{why}."), plan, "spread", proofs=False, why=ONLY_RULES)
 
 
@@ -108,7 +108,7 @@ def plan_drain(cluster: Cluster, policy: Policy, node: str, now: float, stopped:
     if node not in {one.name for one in cluster.nodes}:
         raise PlanError(f"There is no node {node} in this cluster{in_brackets(node, [one.name for one in cluster.nodes])}.")
     problem = Problem(FixedLimits(cluster, policy, node, stopped))
-    empty = Plan("drain", policy.method, node, now, warnings=_warnings(problem), stopped=stopped, memory=policy.memory)
+    empty = Plan("drain", policy.method, node, now, warnings=_warnings(problem), stopped=stopped)
     fixed = {v: r for v, r in problem.stays.items() if problem.facts.guests[v].node == node and _blocks(problem, v)}
     place = problem.index[node]
     found = drain.empty(problem, place, policy.method)
@@ -193,7 +193,7 @@ def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: boo
     plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *broken))
     plan = replace(plan, moves=moves, stays=stays, before=_loads(problem, Board(problem)), after=_loads(problem, board),
                    spread_before=before, spread_after=after, spread_reachable=score.reachable(problem, method),
-                   reckoned=reasons.reckoned(policy, moves),
+                   reckoned=reasons.reckoned(policy, moves), memory=policy.memory, weights=policy.weighed,
                    seconds=sum(longest.values()), cost=sum(move.seconds for move in moves),
                    cost_bound=_bound(problem, plan, after, choice.floor) if proofs else None,
                    terms=score.terms(problem, board, method, goal, sum(move.seconds for move in moves), policy.spread * policy.aim))
@@ -262,6 +262,8 @@ def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...], summary: s
     loads = _loads(problem, board)
     spread = score.spread(problem, problem.load, plan.method)
     warnings = (*plan.warnings, *_broken(problem, repair.standing(board), plan.node))
-    return replace(plan, warnings=warnings, blockers=blockers, before=loads, after=loads, spread_before=spread, spread_after=spread,
+    policy = problem.facts.policy
+    return replace(plan, warnings=warnings, blockers=blockers, memory=policy.memory, weights=policy.weighed, before=loads, after=loads,
+                 spread_before=spread, spread_after=spread,
                  stays=reasons.staying(problem, board, frozenset(), plan.method, f"{plan.node} cannot be emptied, so nothing is moved"),
                  terms=score.terms(problem, board, plan.method, "level", 0.0, 0.0), summary=summary)

@@ -230,7 +230,7 @@ def _fullness(problem: Problem, board: Board, unit: int, place: int) -> float:
     """The highest load of the node with the unit on it."""
     item, loads = board.units[unit], board.load
     return max((loads[r][place] + item.size(r)) / (problem.total[r][place] or score.NONE)
-               for r in score.resources(problem.facts.policy.method))
+               for r in score.resources(problem.facts.policy, problem.facts.policy.method))
 
 
 def mended(problem: Problem, fixes: Mapping[int, int]) -> Problem:

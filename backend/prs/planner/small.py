@@ -69,7 +69,7 @@ class Small:
         """The cheapest plan to the target, or as near to it as can be; None where that could not be decided."""
         enough, widest = target.enough, max(target.enough, self.start.widest)
         aim = enough if self.start.widest <= enough else target.aim  # only repairs are asked for then
-        limits = self._limits(dict.fromkeys(score.resources(self.policy.method), widest))
+        limits = self._limits(score.widths(self.policy, self.policy.method, widest))
 
         def rank(seen: Seen) -> Rank:
             return (*self._level(seen).rank(aim), seen.cost)
@@ -85,7 +85,8 @@ class Small:
         if level.breaches == self.start.breaches and not better:
             return Choice(nothing=reasons.nothing(self.problem, self.start, level, enough))
         limits.breaches = level.breaches
-        limits.widths = {r: self._width(spread, level.widest, aim, target) for r, spread in level.spreads.items()}
+        limits.widths = {r: self._width(spread, level.widest, aim, target) / score.weight(self.policy, self.policy.method, r)
+                         for r, spread in level.spreads.items()}
         self.final = limits
         return self._cheapest(limits)
 
@@ -106,13 +107,14 @@ class Small:
         return Limits(widths, moves=score.NONE if moves is None else moves, size=score.NONE if size is None else size, guards=self.guards)
 
     def _level(self, seen: Seen) -> Level:
-        return Level(seen.breaches, seen.spreads)
+        return Level.weighed(self.policy, seen.spreads, seen.breaches)
 
     def _at_once(self, aim: float, limits: Limits) -> Choice | None:
         """The cheapest plan that reaches the aim and leaves no rule broken, if there is one: no other is more level than that."""
         if self.start.widest <= aim and not self.start.breaches:
             return None
-        widths = {resource: min(aim, width) for resource, width in limits.widths.items()}
+        aims = score.widths(self.policy, self.policy.method, aim)
+        widths = {resource: min(aims[resource], width) for resource, width in limits.widths.items()}
         self.final = replace(limits, widths=widths, breaches=0)
         return self._cheapest(self.final)
 
@@ -131,7 +133,7 @@ class Small:
             return aim
         if widest <= target.enough + ROUNDING:
             return target.enough
-        return min(spread + WITHIN * target.least / len(score.resources(self.policy.method)), self.start.widest)
+        return min(spread + WITHIN * target.least / len(score.resources(self.policy, self.policy.method)), self.start.widest)
 
     def _cheapest(self, limits: Limits) -> Choice | None:
         """The plan within the limits that costs least, guests off the nodes that rules prefer counted in."""
@@ -162,8 +164,13 @@ class Small:
         return max(0.0, score.block(self.problem, self.problem.load) - score.block(self.problem, board.load))
 
     def _floor(self, limits: Limits) -> float:
-        """What the cheapest placement within the limits costs, whether or not it can be reached and within the budget (seconds)."""
-        found = self.search.best(replace(limits, moves=score.NONE, size=score.NONE), lambda seen: (seen.cost,), by="cost")
+        """What the cheapest placement within the limits costs, whether or not it can be reached and within the budget (seconds).
+
+        Where there is a budget, guards count for nothing either: what they cost beyond it is not said.
+        """
+        guards = limits.guards if self.budget.moves is None and self.budget.size is None else {}
+        free = replace(limits, moves=score.NONE, size=score.NONE, guards=guards)
+        found = self.search.best(free, lambda seen: (seen.cost,), by="cost")
         return found[0].cost if found else 0.0
 
     def _pick(

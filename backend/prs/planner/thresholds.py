@@ -17,7 +17,7 @@ FELT: tuple[Resource, ...] = ("memory", "cpu")  # moving guests takes no pressur
 
 def quiet(policy: Policy, fullest: Mapping[Resource, float]) -> str:
     """Why nothing is levelled, in words, by the load of the fullest node of each resource (fraction); "" when something may be."""
-    levelled = [resource for resource in score.resources(policy.method) if resource in fullest]
+    levelled = [resource for resource in score.resources(policy, policy.method) if resource in fullest]
     limits = dict(policy.only_over)
     if levelled and all(resource in limits and fullest[resource] <= limits[resource] for resource in levelled):
         shown = " or ".join(f"more than {limits[resource] * 100:g}% of its {label(policy, resource)}" for resource in levelled)

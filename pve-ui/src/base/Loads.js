@@ -33,9 +33,7 @@ Ext.define('PRS.Loads', {
         });
         return {
             nodes: nodes,
-            spread: skip.size
-                ? me.spread(Object.values(nodes), plan.method, totals)
-                : plan.spread_after,
+            spread: skip.size ? me.spread(Object.values(nodes), plan, totals) : plan.spread_after,
             bytes: Ext.Array.sum(moves.map((move) => move.bytes)),
             seconds: me.seconds(plan, moves),
             count: moves.length,
@@ -52,15 +50,18 @@ Ext.define('PRS.Loads', {
         });
     },
 
-    // Fullest less emptiest of the nodes that take part; of all resources the widest, without nodes that have none of it.
-    spread: function (loads, method, totals) {
+    // Fullest less emptiest of the nodes that take part; of all resources the widest by weight, without nodes that have none of it.
+    spread: function (loads, plan, totals) {
+        let weights = Object.fromEntries(plan.weights);
         let has = (load, resource) => {
             let node = totals[load.node];
             return load.active && (!node || !node[resource] || node[resource].total > 0);
         };
-        let spreads = (method === 'all' ? this.resources : [method]).map((resource) => {
+        let levelled = plan.method === 'all' ? this.resources : [plan.method];
+        let spreads = levelled.map((resource) => {
             let use = loads.filter((load) => has(load, resource)).map((load) => load[resource]);
-            return use.length ? Math.max(...use) - Math.min(...use) : 0;
+            let spread = use.length ? Math.max(...use) - Math.min(...use) : 0;
+            return spread * Ext.valueFrom(weights[resource], 1);
         });
         return Math.max(...spreads);
     },

@@ -35,6 +35,7 @@ Ext.define('PRS.SettingsFields', {
             [
                 gettext('Balancing'),
                 me.choice('balancing.method', gettext('Level by'), PRS.Format.levelled()),
+                me.text('balancing.weights', gettext('Weights of all three'), 'memory 1, cpu 0.5'),
                 me.text('balancing.spread', gettext('Spread (%)')),
                 me.choice('balancing.memory', gettext('Memory that counts'), memories),
                 me.text('balancing.overcommit', gettext('Overcommit (%)')),

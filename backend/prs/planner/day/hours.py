@@ -30,7 +30,8 @@ class Hours:
                     self._book(resource, problem.index[guest.node], self._unit(resource, place, [vmid]), 1)
             for unit, item in enumerate(problem.units):
                 self._book(resource, item.home, self.size[resource][unit], 1)
-        self.levelled = [resource for resource in score.resources(problem.facts.policy.method) if resource in LEVELLED]
+        policy = problem.facts.policy
+        self.levelled = [resource for resource in score.resources(policy, policy.method) if resource in LEVELLED]
 
     def _host(self, resource: Resource, place: int, node: int) -> list[float]:
         known = self.forecast.hosts.get(self.problem.names[node])
@@ -88,8 +89,8 @@ class Hours:
         """The widest spread of the resources that are levelled in each half hour."""
         widest = [0.0] * self.count
         for resource in self.levelled:
-            rows = self.usage(resource)
-            widest = [max(was, max(use) - min(use)) for was, use in zip(widest, zip(*rows, strict=True), strict=True)]
+            rows, weight = self.usage(resource), score.weight(self.problem.facts.policy, self.problem.facts.policy.method, resource)
+            widest = [max(was, (max(use) - min(use)) * weight) for was, use in zip(widest, zip(*rows, strict=True), strict=True)]
         return widest
 
     def peaks(self) -> list[float]:

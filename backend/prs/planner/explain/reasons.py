@@ -26,7 +26,10 @@ BROKEN = "is broken and stays so"
 def move(board: Board, unit: int, target: int, method: Method) -> str:
     """What this step improves, asked before it is made."""
     problem, item, source = board.problem, board.units[unit], board.where[unit]
-    resource = max(score.resources(method), key=lambda r: item.size(r) / (problem.total[r][source] or score.NONE))
+    policy = problem.facts.policy
+    shares = {r: score.weight(policy, method, r) * item.size(r) / (problem.total[r][source] or score.NONE)
+              for r in score.resources(policy, method)}
+    resource = max(shares, key=lambda r: shares[r])
     load, total, size = board.load[resource], problem.total[resource], item.size(resource)
     before = score.spread(problem, board.load, method)
     board.move(unit, target)
@@ -121,7 +124,7 @@ def _rooms(problem: Problem, board: Board) -> list[float]:
 
 
 def _level(problem: Problem, board: Board, home: int, guest: Guest, method: Method, spread: float) -> str:
-    resource = score.resources(method)[0]
+    resource = score.resources(problem.facts.policy, method)[0]
     load = percent(board.load[resource][home], problem.total[resource][home])
     place = f"{guest.node} is at {load} {label(problem.facts.policy, resource)} with this plan, in a spread of {points(spread)}"
     return f"{place}; moving it too would cost more than it brings"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prs.model import Resource
+from prs.model import Policy, Resource
 from prs.planner.objective import score
 from prs.planner.problem.problem import Problem
 
@@ -16,7 +16,7 @@ ROUNDED = 2e-9  # by so much two ranks may differ for having been rounded
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Breaches of rules that moves can repair, and the spread (fraction) of each resource that the method levels."""
+    """Breaches of rules that moves can repair, and the spread (fraction), times its weight, of each resource that the method levels."""
 
     breaches: int
     spreads: Mapping[Resource, float]
@@ -24,8 +24,17 @@ class Level:
     @classmethod
     def of(cls, problem: Problem, load: score.Loads, breaches: int = 0) -> Level:
         """The level of these loads."""
-        method = problem.facts.policy.method
-        return cls(breaches, {resource: score.spread(problem, load, resource) for resource in score.resources(method)})
+        policy = problem.facts.policy
+        return cls.weighed(policy, {one: score.spread(problem, load, one) for one in score.resources(policy, policy.method)}, breaches)
+
+    @classmethod
+    def weighed(cls, policy: Policy, spreads: Mapping[Resource, float], breaches: int = 0) -> Level:
+        """The level of these spreads, which nothing has weighed yet."""
+        return cls(breaches, {one: spread * score.weight(policy, policy.method, one) for one, spread in spreads.items()})
+
+    def widths(self, policy: Policy, least: float, more: float = 0.0) -> dict[Resource, float]:
+        """How wide each spread, before it is weighed, may be for none to count for more than here and `more`; at least `least`."""
+        return {one: max(least, spread + more) / score.weight(policy, policy.method, one) for one, spread in self.spreads.items()}
 
     @property
     def widest(self) -> float:

@@ -208,6 +208,7 @@ class Variance:
 
 
 def variances(problem: Problem, board: Board, method: Method) -> list[Variance]:
-    """The variance of each resource that the method levels and that any unit can change."""
-    used = [resource for resource in score.resources(method) if any(problem.sizes[resource])]
-    return [Variance(board, resource, 1.0) for resource in used]
+    """The variance of each resource that the method levels and any unit can change, the weightiest first: searches begin at its ends."""
+    policy = problem.facts.policy
+    weights = {one: score.weight(policy, method, one) for one in score.resources(policy, method) if any(problem.sizes[one])}
+    return [Variance(board, one, weights[one] ** 2) for one in sorted(weights, key=lambda one: -weights[one])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import sqrt
 
-from prs.model import RESOURCES, Method, NodeLoad, Resource, Term
+from prs.model import RESOURCES, Method, NodeLoad, Policy, Resource, Term
 from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
@@ -24,9 +24,19 @@ ROUNDING = 1e-9  # share of a load that rounding may hide
 PREFERENCE_SHARE = 0.05  # price of a guest off those nodes in a search for the most level cluster: this share of the variance at the start
 
 
-def resources(method: Method) -> tuple[Resource, ...]:
-    """The resources that the method levels."""
-    return RESOURCES if method == "all" else (method,)
+def weight(policy: Policy, method: Method, resource: Resource) -> float:
+    """How much a point of the resource's spread counts with this method."""
+    return dict(policy.weights).get(resource, 1.0) if method == "all" else 1.0
+
+
+def resources(policy: Policy, method: Method) -> tuple[Resource, ...]:
+    """The resources that the method levels: with `all` those whose weight is not 0."""
+    return tuple(resource for resource in RESOURCES if weight(policy, method, resource)) if method == "all" else (method,)
+
+
+def widths(policy: Policy, method: Method, width: float) -> dict[Resource, float]:
+    """How wide the spread of each resource may be for the method's own, in which it counts by its weight, to be at most `width`."""
+    return {resource: width / weight(policy, method, resource) for resource in resources(policy, method)}
 
 
 def usage(problem: Problem, load: Loads, resource: Resource) -> list[float]:
@@ -36,12 +46,12 @@ def usage(problem: Problem, load: Loads, resource: Resource) -> list[float]:
 
 
 def spread(problem: Problem, load: Loads, method: Method) -> float:
-    """Fullest minus emptiest active node; for `all` the widest of the three resources."""
-    widest = 0.0
-    for resource in resources(method):
+    """Fullest minus emptiest active node; for `all` the widest of the three resources, each times its weight."""
+    widest, policy = 0.0, problem.facts.policy
+    for resource in resources(policy, method):
         use = usage(problem, load, resource)
         if use:
-            widest = max(widest, max(use) - min(use))
+            widest = max(widest, (max(use) - min(use)) * weight(policy, method, resource))
     return widest
 
 
@@ -51,19 +61,19 @@ def fullest(problem: Problem, load: Loads) -> dict[Resource, float]:
 
 
 def deviation(problem: Problem, load: Loads, method: Method) -> float:
-    """Standard deviation of the active nodes' loads; for `all` the root of the summed variances."""
-    total = 0.0
-    for resource in resources(method):
+    """Standard deviation of the active nodes' loads; for `all` the root of the summed variances, each deviation times its weight."""
+    total, policy = 0.0, problem.facts.policy
+    for resource in resources(policy, method):
         use = usage(problem, load, resource)
         if use:
             middle = sum(use) / len(use)
-            total += sum((one - middle) ** 2 for one in use) / len(use)
+            total += sum((one - middle) ** 2 for one in use) / len(use) * weight(policy, method, resource) ** 2
     return sqrt(total)
 
 
 def guards(problem: Problem, method: Method) -> dict[Resource, float]:
     """The widest spread that a plan may give each resource which the method does not level."""
-    others: list[Resource] = [resource for resource in RESOURCES if resource not in resources(method)]
+    others: list[Resource] = [resource for resource in RESOURCES if resource not in resources(problem.facts.policy, method)]
     widest = {other: spread(problem, problem.load, other) + problem.facts.policy.guard for other in others}
     return {**widest, **problem.widest}
 
@@ -89,7 +99,9 @@ def node_loads(problem: Problem, load: Loads, guests: Mapping[int, int]) -> tupl
 
 def reachable(problem: Problem, method: Method) -> float:
     """A proven lower bound of the spread, whatever is moved: the highest node's bound less the mean load."""
-    return max(max(0.0, peak(problem, resource) - mean(problem, resource)) for resource in resources(method))
+    policy = problem.facts.policy
+    return max((max(0.0, peak(problem, resource) - mean(problem, resource)) * weight(policy, method, resource)
+                for resource in resources(policy, method)), default=0.0)
 
 
 def mean(problem: Problem, resource: Resource) -> float:

@@ -31,4 +31,5 @@ def unproven(policy: Policy) -> bool:
 
 def label(policy: Policy, method: Method) -> str:
     """What is levelled, in words."""
-    return LABEL[method] if policy.memory == "used" else LABEL[method].replace("memory", f"{policy.memory} memory")
+    what = LABEL[method] if policy.memory == "used" else LABEL[method].replace("memory", f"{policy.memory} memory")
+    return f"weighted {what}" if method == "all" and policy.weights else what

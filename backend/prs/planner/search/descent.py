@@ -74,7 +74,7 @@ class Descent:
         for unit, place in enumerate(self.board.where):
             if place in on:
                 on[place].append(unit)
-        for resource in score.resources(problem.facts.policy.method):
+        for resource in score.resources(problem.facts.policy, problem.facts.policy.method):
             load, total, sizes = self.board.load[resource], problem.total[resource], problem.sizes[resource]
             ranked = sorted((node for node in active if total[node] > 0), key=lambda node: (load[node] / total[node], node))
             if len(ranked) < 2:

@@ -15,6 +15,7 @@ from typing import Literal
 from prs.model import RESOURCES, Resource
 from prs.planner.objective import score
 from prs.planner.objective.breaches import Breaches
+from prs.planner.objective.level import Level
 from prs.planner.problem.board import SLACK, Board
 from prs.planner.problem.problem import UNLIMITED, Problem, Unit
 from prs.planner.problem.storage_map import MOST_LANDINGS
@@ -50,11 +51,6 @@ class Seen:
     breaches: int  # what it leaves broken of the rules, see `Breaches`
     spreads: Mapping[Resource, float]
 
-    @property
-    def widest(self) -> float:
-        """The widest of the spreads."""
-        return max(self.spreads.values(), default=0.0)
-
     def goal(self, problem: Problem) -> dict[int, int]:
         """The units that are not at home, with their nodes."""
         return {unit: place for unit, place in enumerate(self.where) if place != problem.units[unit].home}
@@ -88,7 +84,7 @@ class Exhaustive:
 
     def __init__(self, problem: Problem, drained: int = -1) -> None:
         self.problem, self.drained = problem, drained
-        self.method = score.resources(problem.facts.policy.method)
+        self.method = score.resources(problem.facts.policy, problem.facts.policy.method)
         self.measured = [r for r in RESOURCES if any(problem.sizes[r]) and any(problem.total[r][node] for node in problem.active)]
         self.shares: dict[Resource, list[float]] = {r: [1.0 / total if total else 0.0 for total in problem.total[r]] for r in self.measured}
         self.nodes = {r: [node for node in problem.active if problem.total[r][node] > 0] for r in self.measured}
@@ -113,7 +109,7 @@ class Exhaustive:
         is within the `aim` is equally level.
         """
         ranked: list[tuple[Rank, tuple[int, ...], Seen]] = []
-        bounds = replace(limits)
+        bounds, policy = replace(limits), self.problem.facts.policy
         for one in self.all(bounds):
             row = (rank(one), one.where, one)
             if (len(ranked) == KEPT and row[:2] >= ranked[-1][:2]) or (among is not None and one.where not in among):
@@ -127,7 +123,8 @@ class Exhaustive:
                 if by == "cost":
                     bounds.cost = last.cost
                 elif by == "level" and not last.breaches:
-                    bounds.widths = {r: min(width, max(aim, last.widest)) for r, width in limits.widths.items()}
+                    most = score.widths(policy, policy.method, max(aim, Level.weighed(policy, last.spreads).widest))
+                    bounds.widths = {r: min(width, most[r]) for r, width in limits.widths.items()}
         return [one for _, _, one in ranked]
 
     def all(self, limits: Limits) -> Iterator[Seen]:

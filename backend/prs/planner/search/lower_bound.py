@@ -96,7 +96,8 @@ class Needs:
 
 def to_spread(problem: Problem, method: Method, width: float) -> float | None:
     """Seconds that any moves cost after which the spread of the method is at most `width`; None when nothing reaches that."""
-    found = max((_one(problem, resource, width) for resource in score.resources(method)), default=0.0)
+    widths = score.widths(problem.facts.policy, method, width)
+    found = max((_one(problem, resource, width) for resource, width in widths.items()), default=0.0)
     return None if found == UNLIMITED else found
 
 

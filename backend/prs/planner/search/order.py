@@ -132,13 +132,14 @@ def _attempt(problem: Problem, goal: Mapping[int, int], method: Method, seed: in
 def _level(board: Board, unit: int, target: int, method: Method) -> float:
     """The change of the nodes' squared loads when the unit moves: the lower, the more the step helps."""
     item, source, change = board.units[unit], board.where[unit], 0.0
-    for resource in score.resources(method):
+    for resource in score.resources(board.problem.facts.policy, method):
         size = item.size(resource)
         for place, sign in ((source, -1), (target, 1)):
             total = board.problem.total[resource][place]
             if total and place in board.problem.active:
                 load = board.load[resource][place]
-                change += ((load + sign * size) / total) ** 2 - (load / total) ** 2
+                weight = score.weight(board.problem.facts.policy, method, resource) ** 2
+                change += (((load + sign * size) / total) ** 2 - (load / total) ** 2) * weight
     return change
 
 

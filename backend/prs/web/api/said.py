@@ -24,7 +24,7 @@ KINDS = {
     "node": r"[A-Za-z0-9][A-Za-z0-9-]*",
     "guest": r"\d+(?: \([^()]*\))?",
     "rule": r"(?:HA rule|HA group|[Tt]ag|[Pp]ool) \S+|[Pp]ool \S+ and \S+",
-    "resource": r"(?:assigned |reserved )?memory(?:, CPU and local disk)?|CPU|local disk",
+    "resource": r"(?:weighted )?(?:assigned |reserved )?memory(?:, CPU and local disk)?|CPU|local disk",
     "time": r"\d{4}-\d\d-\d\d \d\d:\d\d UTC",
     "name": r"[^\s;]+",
     "path": r"/\S*",

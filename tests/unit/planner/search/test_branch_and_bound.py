@@ -23,7 +23,7 @@ MANY = 10**6
 def search(
     problem: Problem, method: Method, width: float, cost: float, visits: int = MANY, guards: Mapping[Resource, float] | None = None
 ) -> branch_and_bound.Exact:
-    widths = dict.fromkeys(score.resources(method), width)
+    widths = score.widths(problem.facts.policy, method, width)
     return branch_and_bound.Exact(problem, widths, guards or {}, cost, visits, lambda goal: True).run()
 
 
