@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
-from prs.engine.rolling.stages import RoundOptions, asked, begin
+from prs.engine.rolling.gates import BACKUPS, Gate
+from prs.engine.rolling.hooks import Hook
+from prs.engine.rolling.stages import Round, RoundOptions, asked, begin, hooked, noted, passed, waits
 from prs.helper.client import shared_round
 from prs.model import Policy
 from ui.conftest import Picture, VisitPve
 from ui.hands import click, disabled, enabled, rows, sees, shown, tooltip, until
+from ui.layout import speak
 from ui.stage import Stage
 from ui.test_accessible import found
 
@@ -54,6 +59,58 @@ def test_a_round_is_shown_and_steered_by_clicks(visit: VisitPve, stage: Stage, p
     sees(page, r"The round of root@pam is being stopped")
     assert disabled(page, "Resume")
     assert tooltip(page, "Pause after this node") == "the round is being stopped"
+
+
+def written(stage: Stage, change: Callable[[Round], Round]) -> Round:
+    """Write into the round's file what whoever carries it would."""
+    shared = shared_round(stage._house.pve, stage._house.helper)
+    assert shared
+    one = shared.read()
+    assert one
+    return shared.put(change(one))
+
+
+def test_hooks_and_gates_are_told_in_words_and_a_hook_that_failed_waits_for_somebody(
+    visit: VisitPve, stage: Stage, picture: Picture
+) -> None:
+    begun(stage, "c")
+    now = time.time()
+    options = RoundOptions(hooks=True, maintenance=False, stages=("before-drain",))
+    shut = Gate("backups", "on pve2 runs a backup of 101", BACKUPS)
+    written(stage, lambda one: waits(replace(one, request="", options=options), f"before pve2: {shut.reason}", now + shut.limit))
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    click(page, "Maintenance")
+    sees(page, r"pve2 Waiting .* before pve2: on pve2 runs a backup of 101 \(at most about [34]\.\d h more\)")
+    note = Hook("before-drain", started=now, host="pve1")
+
+    def runs(one: Round) -> Round:
+        one = noted(passed(one, now), hooks=(note,))
+        return waits(one, "the site's hook before-drain runs for pve2", now + 1800.0)
+
+    written(stage, runs)
+    sees(page, r"pve2 Hook of this site .* the site's hook before-drain runs for pve2 \(at most about \d\d min more\)")
+    failed = replace(note, state="failed", code=3, output="reading\nE: <b>not</b> signed")
+
+    def fails(one: Round) -> Round:
+        turn = one.turn
+        assert turn
+        return waits(noted(one, hooks=hooked(turn, failed)), f"{failed.trouble} (resume runs it again)")
+
+    written(stage, fails)
+    sees(page, r"The round of root@pam is paused")
+    sees(page, r"the site's hook before-drain ended with exit status 3: E: <b>not</b> signed \(resume runs it again\)")
+    assert found(page, "prsRoundWindow") == []
+    picture(page, "round-hook")
+    speak(page, "de")
+    shown(page, "prsNodesGrid")
+    click(page, "Wartung")
+    sees(page, r"der Hook before-drain dieses Standorts endete mit Status 3: E: <b>not</b> signed \(Fortsetzen führt ihn noch einmal aus\)")
+    picture(page, "round-hook-de")
+    click(page, "Fortsetzen")
+    sees(page, r"Hook.*pve2.*pve3")
+    click(page, "Yes")
+    until(page, lambda: not written(stage, lambda one: one).turns[0].hooks, "the hook is to run again")
 
 
 def test_a_node_that_does_not_answer_is_told_and_asked_again(visit: VisitPve, stage: Stage) -> None:

@@ -114,6 +114,7 @@ def test_a_round_is_tried_until_it_can_begin_and_begins_as_it_was_confirmed(visi
     page.locator("[id^=prsRides] [role=checkbox]").focus()
     page.keyboard.press("Space")
     sees(page, "This has changed since the dry run: do it again")
+    page.get_by_label("Kill what does not shut down after (min)").fill("5")
     said = tried(page)
     assert said.strip().startswith("The whole round: 3 nodes")
     assert rows(page, "prsRoundNodes")[0][5].endswith("there and back")
@@ -122,6 +123,7 @@ def test_a_round_is_tried_until_it_can_begin_and_begins_as_it_was_confirmed(visi
     click(page, "Start")
     sees(page, r"Empty these nodes, one after the other, and wait at each for you: pve3, pve2, pve1\?")
     sees(page, r"Shut down meanwhile, and started again: 105 \(<img src=x onerror=hacked\(\)>")
+    sees(page, r"What has not shut down after 5 min is killed")
     sees(page, "Running containers that move are restarted")
     picture(page, "round-confirm")
     click(page, "Yes")
@@ -131,7 +133,7 @@ def test_a_round_is_tried_until_it_can_begin_and_begins_as_it_was_confirmed(visi
     begun = shared.read()
     assert begun
     assert [turn.node for turn in begun.turns] == ["pve3", "pve2", "pve1"]
-    assert (begun.options.reboot, begun.options.rides) == (False, (105,))
+    assert (begun.options.reboot, begun.options.rides, begun.policy.kill_after) == (False, (105,), 300)
     assert seen.hacks == []
     shared.put(replace(begun, state="done", ended=time.time()))
     sees(page, r"The round of root@pam has ended")

@@ -56,6 +56,7 @@ Ext.define('PRS.NodesGrid', {
             text: gettext('Node'),
             dataIndex: 'id',
             width: 105,
+            cellWrap: true, // the word of a special state would be cut
             renderer: (value, meta, record) => PRS.NodeState.cell(value, meta, record.data),
         },
         { text: gettext('Guests'), dataIndex: 'guests', width: 75, sortable: false },

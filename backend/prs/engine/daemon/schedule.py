@@ -70,7 +70,7 @@ class Schedule:
     def busy(self, paused: bool = False) -> None:
         """A job is carried out, or paused: the next run waits for its end."""
         if not self._told_why:
-            self._told(waiting="a paused job to be resumed or cancelled" if paused else "a job is being carried out")
+            self._told(waiting="a paused job to be resumed or cancelled" if paused else "a job that is being carried out")
 
     def turn(self, settings: Settings) -> None:
         """Plan the periodic run when it is due and this daemon leads."""

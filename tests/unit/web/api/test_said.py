@@ -165,7 +165,9 @@ HOOKS = [*(Hook("after-drain", "failed", code, said_there) for code in (3, None)
     "before pve2: PVE does not answer: timed out", "PVE does not reboot pve2: Permission check failed (/nodes/pve2, Sys.PowerMgmt)",
     "prs@pve!daemon may not reboot pve2: it needs Sys.PowerMgmt on /nodes/pve2 (setup --reboot grants it)",
     "the helper takes too long; pve2 is kept empty (release pve2), and until then shut down: 105, 106",
-    "pve2 is kept empty: the helper does not answer: Connection refused", "pve2 is empty, and waits until the round is resumed",
+    "the other hosts could not be told that pve2 is kept empty: refused: there is no node pve2",
+    "pve2 is kept empty: refused: only 'hold ...' are known", "pve2 is kept empty: the helper does not answer: Connection refused",
+    "pve2 is empty, and waits until the round is resumed",
     "The request cannot be understood.", *unread._LIMITS.values(), unread._BROKEN,
     "Not possible: job 0123456789ab is still at work on pve2: wait for it or cancel it.", "pve2 takes guests.",
     "pve2 is kept empty since its drain (job 0123456789ab by root@pam on pve1, 2026-01-02 03:04 UTC) until it is released",
@@ -175,6 +177,12 @@ def test_hooks_rides_helpers_and_refusals_are_coded(text: str) -> None:
     assert code
     again, plain = (re.sub(" and |, |: ", " ", one) for one in (worded(code), text))
     assert again == plain
+
+
+def test_what_the_helper_refuses_is_not_taken_for_the_name_of_a_node() -> None:
+    code = code_of("pve2 is kept empty: refused: there is no node pve3")
+    assert code
+    assert code["with"]["words"]["code"] == "refused: {words}"
 
 
 @pytest.mark.parametrize("deep", ["a: ", "1 ", "1 (a) ", "PVE does not answer: ", "before a: "])

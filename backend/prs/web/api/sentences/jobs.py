@@ -66,7 +66,7 @@ JOBS = (
     "{node} to have been up for {n} minutes",
     "the end of the backup on {list}",
     "backup job {name}, which is due within half an hour",
-    "a job is being carried out",
+    "a job that is being carried out",
     "a paused job to be resumed or cancelled",
     "an account, which `proxmox-rebalancing-service setup` makes on any node",
     "automatic balancing no longer suggests plans",

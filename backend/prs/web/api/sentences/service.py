@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 SERVICE = (
+    "refused: {words}",
+    "refused: {told}",
+    "failed: {told}",
     "needs VM.Migrate on at least one guest",
     "needs Sys.Audit on /nodes to see how full the nodes are",
     "needs VM.Audit on /vms, with propagation, so that no guest is overlooked",
