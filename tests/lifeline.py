@@ -17,13 +17,16 @@ _waiting: list[int] | None = None  # signals that have come while nothing may be
 
 def end_in_order() -> None:
     """Let SIGTERM and SIGHUP (a closed terminal) end this process as an error would: every `finally` and `with` is left in order."""
-    for number in ENDS:
+    for number in (*ENDS, signal.SIGINT):
         signal.signal(number, _end)
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put off the end while a process is born: before its parent holds it, nobody would end it. For the main thread."""
+    """Put off the end while a process is born: before its parent holds it, nobody would end it. For the main thread.
+
+    What a signal raises between fork and exec is lost, too: Python calls functions there whose errors it passes over.
+    """
     global _waiting
     _waiting = []
     try:
@@ -38,6 +41,8 @@ def _end(number: int, _: FrameType | None) -> None:
     if _waiting is not None:
         _waiting.append(number)
         return
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     for further in ENDS:
         signal.signal(further, signal.SIG_IGN)  # the end itself must not be ended halfway
     raise SystemExit(128 + number)
@@ -56,12 +61,15 @@ def _with(parent: int) -> Callable[[], None]:
 
 def run(command: Sequence[str]) -> int:
     """Run a program that ends in order itself, and end it so when this process is to end, or is gone; its exit code."""
-    with subprocess.Popen(command, preexec_fn=_with(os.getpid())) as process:  # this one has one thread
-        try:
-            return process.wait()
-        except BaseException:
+    process = None
+    try:
+        with undisturbed():
+            process = subprocess.Popen(command, preexec_fn=_with(os.getpid()))  # this one has one thread
+        return process.wait()
+    except BaseException:
+        if process:
             _end_it(process)
-            raise
+        raise
 
 
 def _end_it(process: subprocess.Popen[bytes]) -> None:
@@ -72,3 +80,4 @@ def _end_it(process: subprocess.Popen[bytes]) -> None:
             process.wait(1)
             return
     process.kill()
+    process.wait()

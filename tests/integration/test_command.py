@@ -179,7 +179,7 @@ def test_live_progress_on_a_terminal(site: Site) -> None:
     reader = threading.Thread(target=read)
     reader.start()
     assert process.wait(timeout=100) == 0
-    reader.join(timeout=10)
+    reader.join(timeout=120)
     os.close(master)
     text = seen.decode()
     assert re.search(r"\d+%, [\d.]+ of [\d.]+ GiB, [\d.]+ [KMG]iB/s, \d+:\d\d left", text), text[-3000:]
@@ -208,7 +208,7 @@ def test_the_daemon_takes_a_command_lines_job(site: Site) -> None:
     time.sleep(0.5)
     code, text = site.run("drain", "pve1")
     daemon.send_signal(signal.SIGTERM)
-    out, err = daemon.communicate(timeout=30)
+    out, err = daemon.communicate(timeout=300)
     assert code == 0, (text, out, err)
     assert "The service of this host carries the plan out" in text
     assert daemon.returncode == 0, (out, err)

@@ -178,7 +178,7 @@ def test_a_terminal_that_is_closed(site: Site) -> None:
         except BlockingIOError:
             time.sleep(0.02)
     os.close(master)
-    assert process.wait(timeout=60) == 5
+    assert process.wait(timeout=300) == 5
     job = the_job(site)
     assert (job.state, job.count("planned") > 0, job.count("starting", "running", "verifying")) == ("paused", True, 0)
     assert site.run("resume", job.id)[0] == 0
@@ -231,7 +231,7 @@ def test_a_service_waits_for_a_command(site: Site) -> None:
 def test_what_only_tells_says_that_it_could_not(site: Site, arguments: tuple[str, ...]) -> None:
     with open("/dev/full", "w") as full:
         process = site.start(*arguments, stdout=full)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (1, "error: the output could not be written: No space left on device\n")
 
 
@@ -243,7 +243,7 @@ def test_errors_are_json_for_programs(site: Site) -> None:
         (("status", "nosuch", "--json"), 1, "there is no job nosuch"),
     ):
         process = site.start(*arguments)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert json.loads(out) == {"error": {"exit": code, "messages": [words]}}, (out, err)
         assert (process.returncode, words in err) == (code, True)
 

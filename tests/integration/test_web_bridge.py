@@ -161,7 +161,7 @@ def test_only_pveproxys_user_and_root_are_answered(tmp_path_factory: pytest.Temp
         for name, user in (("www-data", 33), ("nobody", 65534)):
             other = multiprocessing.Process(target=speak_as, args=(found.socket, user, told))
             other.start()
-            answers[name] = told.get(timeout=20)
+            answers[name] = told.get(timeout=120)
             other.join()
     assert json.loads(answers["www-data"])["data"]["status"] == 200
     assert answers["nobody"] == b""

@@ -246,7 +246,7 @@ class House:
             return Person(self.url, self.ca_file, {"Authorization": f"PVEAPIToken={user}={secret}"})
         form = {"username": user, "password": secret}
         place = f"https://{self.address}:{self.server.port}/api2/json/access/ticket"
-        found = requests.post(place, data=form, verify=self.server.ca_file, timeout=20).json()["data"]
+        found = requests.post(place, data=form, verify=self.server.ca_file, timeout=120).json()["data"]
         headers = {"Authorization": f"PVEAuthCookie={found['ticket']}", "CSRFPreventionToken": found["CSRFPreventionToken"]}
         return Person(self.url, self.ca_file, headers)
 

@@ -57,7 +57,7 @@ class PveProxy:
         asked = {"method": method, "path": path, "params": params, "auth": auth or {}, "client": client, "socket": str(self.socket)}
         done = subprocess.run(
             [PERL, "-T", "-I", str(self.perl5), "-I", str(HERE / "perl5"), str(program)], input=json.dumps(asked).encode(),
-            capture_output=True, env={"PVE_RELEASE": str(self.release)}, timeout=60, check=False,
+            capture_output=True, env={"PVE_RELEASE": str(self.release)}, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         head, _, stream = done.stdout.partition(b"\n")

@@ -161,7 +161,7 @@ class Stage:
             return None
         headers = {"Cookie": f"PVEAuthCookie={quote(ticket, safe='')}", "CSRFPreventionToken": csrf}
         place = f"{self._house.server.url}/api2/json/version"
-        if requests.request(method, place, headers=headers, verify=self._house.server.ca_file, timeout=20).status_code == 401:
+        if requests.request(method, place, headers=headers, verify=self._house.server.ca_file, timeout=120).status_code == 401:
             return Answer(401, {}, b"", "")
         self.passed.append(f"{method} {path}")
         return self.proxy.ask(method, path.removeprefix("/api2/json"), {"ticket": ticket, "token": csrf}, **params)
@@ -170,7 +170,7 @@ class Stage:
         """Log the user in at PVE."""
         place = f"{self._house.server.url}/api2/json/access/ticket"
         form = {"username": user, "password": self._house.server.logins[user]}
-        data = requests.post(place, data=form, verify=self._house.server.ca_file, timeout=20).json()["data"]
+        data = requests.post(place, data=form, verify=self._house.server.ca_file, timeout=120).json()["data"]
         return {"user": user, "ticket": data["ticket"], "csrf": data["CSRFPreventionToken"]}
 
     def pace(self, speed: float) -> None:
