@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from prs.engine.drain.release import left_by_release, plan_release
@@ -12,6 +13,7 @@ from prs.engine.journal.jobs import Job
 from prs.errors import JobConflict
 from prs.pve.act.migration import locate_all
 from prs.pve.read.quorum import member_nodes
+from prs.pve.roster import listed, scope
 from prs.web.access.actions import refusals, require
 from prs.web.access.auth import Caller
 from prs.web.api.refusal import Refusal
@@ -21,6 +23,7 @@ from prs.web.inbox.nodes import release
 from prs.web.inbox.plans import make_plan_of_caller
 from prs.web.inbox.start import off_for, start_job
 from prs.web.json_of import job_json
+from prs.web.visible import visible_job
 
 
 def set_node_state(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def _drained(desk: Desk, who: Caller, node: str, chosen: dict[str, Any]) -> dict
     if drains and drains[-1].open:
         return _told(desk, who, node, "draining", drains[-1])
     if drains and drains[-1].state == "done":
-        empty, words = verdict(drains[-1], locate_all(desk.api(who)))
+        empty, words = _empty(desk, who, drains[-1])
         if empty:
             return _told(desk, who, node, "drained", drains[-1], words)
     switches = chosen.pop("maintenance", desk.helper.exists() and not who.rights.refusal("Sys.Console"))
@@ -57,6 +60,14 @@ def _drained(desk: Desk, who: Caller, node: str, chosen: dict[str, Any]) -> dict
         raise Refusal(409, "infeasible", plan["summary"], details)
     require(plan["lacking"].removesuffix("."))
     return _begun(desk, who, node, "draining", plan["id"], switches)
+
+
+def _empty(desk: Desk, who: Caller, drain: Job) -> tuple[bool, str]:
+    """Whether the drained node is empty, as far as the cluster's own list and the caller's sight go, in words. PveError."""
+    places = locate_all(desk.api(who))
+    known = listed(desk.holds.roster, {vmid: where.node for vmid, where in places.items()})
+    hidden = {vmid for vmid, node in (known or {}).items() if node == drain.node and vmid not in places}
+    return verdict(replace(drain, user=who.name), places, hidden, scope(who.name, known))
 
 
 def _released(desk: Desk, who: Caller, node: str) -> dict[str, Any]:
@@ -99,7 +110,9 @@ def _begun(desk: Desk, who: Caller, node: str, state: str, plan_id: str, switche
 
 
 def _told(desk: Desk, who: Caller, node: str, state: str, job: Job | None, words: str = "") -> dict[str, Any]:
-    shown = job_json(job, who, desk.node) if job else None
+    shown = job_json(job, who, desk.node) if job and visible_job(job, who) else None
+    if job and not shown and not words:
+        words = f"job {job.id} of another user is at work on {node}"
     return {"node": node, "state": state, "changed": False, "job": shown, "message": f"{words}." if words else ""}
 
 
