@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ SOCKET = Path("/run/prs-inbox.sock")  # where the package has it listen
 # What computes for long, of which are carried out at once:
 PLANNING = frozenset({"plan", "place", "start", "apply", "undo", "preview-round", "begin-round"})
 AT_ONCE = 2
+# Of these one at a time, so that a place is left for plans: it plans a drain for each node, a second each where there are 2000 guests.
+LONG = "preview-round"
 OTHERS = 6  # and so many others
 WAITING = 48  # plans at work or waiting for that, of all users, and of each user with all tokens so many:
 WAITING_USER = 3
@@ -34,6 +36,7 @@ class Inbox:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock, self._turns, self._others = threading.Lock(), threading.Semaphore(AT_ONCE), threading.Semaphore(OTHERS)
+        self._long = threading.Semaphore(1)
         self._inside: Counter[str] = Counter()
 
     def ask(self, action: str, login: Login, client: str, arguments: dict[str, Any]) -> Any:
@@ -42,7 +45,7 @@ class Inbox:
         if action not in PLANNING:
             with self._others:
                 return self._send(message, SOON)
-        with self._place(login.user), self._turns:
+        with self._place(login.user), self._long if action == LONG else nullcontext(), self._turns:
             return self._send(message, LONGEST)
 
     def look(self, action: str) -> Any:

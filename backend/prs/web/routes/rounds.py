@@ -14,11 +14,12 @@ from prs.web.context import Context
 from prs.web.json_of import right
 from prs.web.round_json import refused_begin, round_json
 from prs.web.routes.common import body, caller, carried, later
-from prs.web.routes.round_nodes import round_nodes
+from prs.web.routes.round_nodes import KnownKernels, round_nodes
 
 
 def add(api: Blueprint, context: Context) -> None:
     """Register the calls."""
+    known = KnownKernels()
 
     @api.get("/rounds")
     def show_round() -> Response:
@@ -33,7 +34,7 @@ def add(api: Blueprint, context: Context) -> None:
     def show_nodes() -> Response:
         who = caller()
         require(who.rights.refusal("Sys.Audit"))
-        return answer(*later(context, who, lambda: ({"nodes": round_nodes(context, who)}, 200)))
+        return answer(*later(context, who, lambda: ({"nodes": round_nodes(context, who, known)}, 200)))
 
     @api.post("/rounds")
     def begin_round_of_caller() -> Response:
