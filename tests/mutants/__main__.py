@@ -31,15 +31,16 @@ SUBJECTS = {
     "web/access/guesses.py": ("tests/unit/web/access/test_guesses.py", "tests/unit/web/test_app.py"),
     "web/access/pace.py": ("tests/unit/web/access/test_pace.py",),
     "web/server/places.py": ("tests/unit/web/server/test_places.py",),
-    "web/access/rights.py": ("tests/unit/web/access/test_guard.py",),
+    "web/access/rights.py": ("tests/unit/web/access/test_rights.py", "tests/unit/web/access/test_guard.py", "tests/unit/web/test_shown.py"),
 }
 
 
-def survivors(module: str, tests: tuple[str, ...], sample: int, chance: random.Random, folder: Path) -> tuple[int, int, list[str]]:
+def survivors(module: str, tests: tuple[str, ...], given: argparse.Namespace, folder: Path) -> tuple[int, int, list[str]]:
     """(how many changes were tried, how many of them had the tests run out of time, those that survived as diffs) of one module."""
+    chance = random.Random(given.seed)
     command = f"exec {sys.executable} -m pytest -x -q -n 0 -p no:cacheprovider {' '.join(tests)}"
     config = folder / "cosmic-ray.toml"
-    lines = ["[cosmic-ray]", f"module-path = {json.dumps(f'backend/prs/{module}')}", "timeout = 120.0", "excluded-modules = []"]
+    lines = ["[cosmic-ray]", f"module-path = {json.dumps(f'backend/prs/{module}')}", f"timeout = {given.seconds}", "excluded-modules = []"]
     lines += [f"test-command = {json.dumps(command)}", "[cosmic-ray.distributor]", 'name = "local"']
     config.write_text("\n".join(lines) + "\n")
     session = folder / "session.sqlite"
@@ -48,7 +49,7 @@ def survivors(module: str, tests: tuple[str, ...], sample: int, chance: random.R
     subprocess.run([*run, "init", config.name, session.name], cwd=folder, check=True, capture_output=True)
     with closing(sqlite3.connect(session)) as db, db:
         jobs = [row[0] for row in db.execute("SELECT job_id FROM work_items ORDER BY job_id")]
-        dropped = chance.sample(jobs, max(0, len(jobs) - sample))
+        dropped = chance.sample(jobs, max(0, len(jobs) - given.sample))
         for table in ("mutation_specs", "work_items"):
             db.executemany(f"DELETE FROM {table} WHERE job_id = ?", [(job,) for job in dropped])
     subprocess.run([*run, "exec", config.name, session.name], cwd=folder, check=True, capture_output=True)
@@ -63,6 +64,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants ARGS=...", description=(__doc__ or "").strip())
     parser.add_argument("modules", nargs="*", help="only modules whose path holds one of these words")
     parser.add_argument("--sample", type=int, default=60, help="changes of each module (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=120.0, help="for the tests of each change, after which they count as not ending")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="prs-mutants-") as name:
@@ -74,7 +76,7 @@ def main() -> int:
         for module, tests in SUBJECTS.items():
             if given.modules and not any(word in module for word in given.modules):
                 continue
-            tried, late, found = survivors(module, tests, given.sample, random.Random(given.seed), folder)
+            tried, late, found = survivors(module, tests, given, folder)
             noticed = f"{tried - len(found)} of {tried} changes noticed, {late} of them as the tests did not end"
             print(f"{module}: {noticed}", flush=True)
             for diff in found:
