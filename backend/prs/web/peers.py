@@ -152,7 +152,8 @@ class Peers:
         seconds, began = _seconds(method, path), time.monotonic()
         try:
             api, place = self._pve(login, seconds), f"/prs{place}"
-            found = api.get(place, params) if method == "GET" else api.post(place, {**params, "body": json.dumps(body or {})})
+            send = {"POST": api.post, "PUT": api.put}.get(method)
+            found = send(place, {**params, "body": json.dumps(body or {})}) if send else api.get(place, params)
         except PveError as error:
             if isinstance(error, Unreachable) and time.monotonic() >= began + seconds:
                 raise TimeoutError from None  # of the other node: this one's pveproxy only waits for it

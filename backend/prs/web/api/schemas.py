@@ -173,16 +173,19 @@ def _jobs() -> dict[str, Schema]:
 
 
 def _loads() -> dict[str, Schema]:
-    column = listing({"anyOf": [FRACTION, {"type": "null"}]}, "one a step; null where nothing is remembered")
+    # Another node's answer is made one with this one's, which grows with steps times nodes.
+    steps, nodes = {"maxItems": 400}, {"maxItems": 256}
+    column = {**listing({"anyOf": [FRACTION, {"type": "null"}]}, "one a step; null where nothing is remembered"), **steps}
     kinds: Any = {"memory": column, "cpu": column}
     return {
         "LoadsOfNode": record("Mean load of a node in each step.", node=NODE, **kinds),
         "Loads": record(
             "Loads over time in equal steps, the last of which is the one at hand; `spread` is the widest at any moment of a step.",
             start={**UNIX, "description": "Unix seconds at which the first step begins"},
-            step={**NUMBER, "description": "seconds"}, readings=listing(COUNT, "how many are behind each step"),
+            step={**NUMBER, "description": "seconds"}, readings={**listing(COUNT, "how many are behind each step"), **steps},
             spread=record("Fullest minus emptiest of the nodes that take part in balancing.", **kinds),
-            nodes=listing(ref("LoadsOfNode")), peers=listing(ref("Peer"), "the nodes that were asked for what they remember"),
+            nodes={**listing(ref("LoadsOfNode")), **nodes},
+            peers={**listing(ref("Peer"), "the nodes that were asked for what they remember"), **nodes},
         ),
     }  # fmt: skip
 
