@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from engine.house import House
+from prs.config.load import Settings
+from prs.endpoint import Endpoint
 from prs.engine.daemon.service import Service
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.journal.automation import automation, balancing
 from prs.engine.journal.retention import prune
 from prs.model import Policy
+from prs.pve.api import Api
 from simcluster import InProcessApi
 from simcluster.world import Flavour
 
@@ -211,3 +214,30 @@ def test_what_it_tells_of_its_runs(ram: Path, flavour: Flavour) -> None:
     other.live(900)
     state = automation(other.journal)
     assert (state.leader, state.waiting, state.next_run) == ("pve1", "", 0.0)
+
+
+class Saved(House):
+    """Somebody saves other settings just when the daemon has begun to plan."""
+
+    saved: Settings | None = None
+
+    def _connect(self, endpoint: Endpoint) -> Api:
+        if self.saved is not None:
+            self.settings, self.saved = self.saved, None
+            self.written += 1
+        return super()._connect(endpoint)
+
+
+def test_what_is_saved_while_a_run_is_planned_counts_for_that_run(ram: Path, flavour: Flavour) -> None:
+    """Who switches automatic balancing off sees nothing begin afterwards; other limits make another plan, without a wait."""
+    house = Saved(ram, flavour)
+    house.saved = replace(house.settings, automation="off")
+    house.live(900)
+    assert (house.journal.jobs(), +house.world.started) == ([], Counter())
+    assert house.service._status == "serving jobs of the web interface; automatic balancing is off"
+    house.settings = replace(house.settings, automation="on")
+    house.saved = replace(house.settings, policy=replace(Policy(), max_moves=1))
+    house.written += 1
+    house.live(60)
+    (job,) = house.journal.jobs()
+    assert len(job.steps) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.daemon.host import Host
 from prs.engine.journal import credentials
+from prs.engine.journal.automation import automation
 from prs.engine.planning import make_plan
 from prs.errors import ConfigError
 from prs.model import Policy
@@ -31,6 +33,12 @@ def test_without_credentials_nothing_is_scheduled(ram: Path, flavour: Flavour) -
     house.live(7200)
     assert house.requests == 0
     assert "api_host is not set" in house.service._status
+    assert automation(house.journal).lacks_account
+    house.settings = replace(house.settings, mistakes=("policy.conf line 2: wrong.",))
+    house.service._reload()
+    house.live(60)
+    told = automation(house.journal)
+    assert (told.lacks_account, told.waiting) == (False, "settings of the cluster that can be read and have no mistakes")
 
 
 def test_settings_that_a_program_writes_are_read_by_themselves(ram: Path, flavour: Flavour) -> None:
@@ -175,3 +183,26 @@ def test_a_job_that_somebody_has_paused_keeps_the_schedule_from_running(ram: Pat
     (job,) = house.journal.jobs()
     assert (job.state, job.message) == ("paused", "no scheduled run of this host begins before it has ended")
     assert house.service._status.endswith("; no scheduled run of this host begins before it has ended")
+
+
+class Dead(House):
+    """From some moment on its settings cannot be read, nor looked for, as below a pmxcfs that has died."""
+
+    dead = False
+
+    def _load(self) -> Settings:
+        if self.dead:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        return super()._load()
+
+
+def test_settings_that_cannot_be_read_end_no_service(ram: Path, flavour: Flavour) -> None:
+    house = Dead(ram, flavour)
+    house.live(60)
+    house.dead, house.written = True, 1
+    house.live(900)
+    assert [job.state for job in house.journal.jobs()] == ["done"]
+    house.dead, house.written = False, 2
+    house.settings = replace(house.settings, automation="off")
+    house.live(60)
+    assert house.service._status.endswith("automatic balancing is off")

@@ -43,7 +43,18 @@ def files_over(path: Path) -> list[Path]:
 def shared_files(path: Path, pve: Path | None) -> list[tuple[Path, bool]]:
     """The files beside the one at `path` that exist, lowest first, each with whether it speaks for the whole cluster."""
     over = [(file, False) for file in files_over(path)]
-    return [(pve / POLICY, True), *over] if pve is not None and (pve / POLICY).exists() else over
+    return [(pve / POLICY, True), *over] if pve is not None and _may_exist(pve / POLICY) else over
+
+
+def _may_exist(file: Path) -> bool:
+    """False only where it is certain that there is none: below a pmxcfs that has died not even a look is answered."""
+    try:
+        os.stat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass  # whoever reads it says why that fails
+    return True
 
 
 def read_layers(path: Path, pve: Path | None, account: str = "", instead: Mapping[Path, Path | None] | None = None) -> list[Layer]:
@@ -74,7 +85,7 @@ def unmounted(pve: Path) -> bool:
     """True on a node whose /etc/pve is there and empty: what the cluster wants cannot be known then."""
     try:
         return pve.is_dir() and not any(pve.iterdir())
-    except PermissionError:
+    except OSError:
         return False
 
 

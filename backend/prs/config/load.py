@@ -69,6 +69,7 @@ class Settings:
     web: Web = field(default_factory=Web)
     mistakes: tuple[str, ...] = ()  # in files that others write: those are not in force, their last good versions are
     missing: tuple[str, ...] = ()  # why there is no endpoint, one sentence each
+    unmounted: bool = False  # /etc/pve is: what the cluster wants, and its account, cannot be known
     warnings: tuple[str, ...] = ()
     origins: tuple[Origin, ...] = field(default=(), compare=False)  # of every option of the table, in its order
 
@@ -76,6 +77,11 @@ class Settings:
     def level(self) -> Literal["off", "suggest", "on"]:
         """What becomes of a run by schedule; with dry_run none is started."""
         return "suggest" if self.dry_run and self.automation == "on" else self.automation
+
+    @property
+    def lacks_account(self) -> bool:
+        """True when there is no endpoint because nobody has made an account, as far as that can be known."""
+        return self.endpoint is None and not self.mistakes and not self.unmounted
 
     @property
     def credentials_dir(self) -> Path:
@@ -136,7 +142,8 @@ def cluster_of(path: Path, pve: Path | None = None) -> Path | None:
 def _load(path: Path, cluster: Path | None, account: str, instead: Mapping[Path, Path | None]) -> Settings:
     layers, mistakes = read_layers(path, cluster, account, instead), Mistakes()
     found = resolve(layers, mistakes)
-    missing = [] if cluster is None or not unmounted(cluster) else [f"{cluster} is not mounted: what the cluster wants is not known"]
+    absent = cluster is not None and unmounted(cluster)
+    missing = [f"{cluster} is not mounted: what the cluster wants is not known"] if absent else []
     missing += [f"{path}: {sentence}" for sentence in _credentials(found, mistakes)]
     if mistakes:
         where = [(layers[number].source, line, sentence) for (number, line), sentence in sorted(mistakes)]
@@ -157,6 +164,7 @@ def _load(path: Path, cluster: Path | None, account: str, instead: Mapping[Path,
         keep_days=found.get("service", "keep_days"),
         keep_size=found.get("service", "keep_size"),
         web=_web(found),
+        unmounted=absent,
         missing=tuple(f"{sentence}." for sentence in (*missing, *([_SETUP] if missing and PVE.is_dir() else []))),
         warnings=tuple(_warnings(layers, found)),
         origins=tuple(_origins(layers, found)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +45,9 @@ class PolicyView:
 
 def policy_file(pve: Path) -> Path:
     """Where the policy is; ConfigError on a machine that has no /etc/pve."""
-    if not pve.is_dir():
-        raise ConfigError([f"there is no {pve} here: the policy of a cluster is written on one of its nodes, or in its web interface"])
+    with suppress(OSError):  # of a pmxcfs that has died, which reading tells
+        if not pve.is_dir():
+            raise ConfigError([f"there is no {pve} here: the policy of a cluster is written on one of its nodes, or in its web interface"])
     return pve / POLICY
 
 
@@ -70,11 +72,19 @@ def view(path: Path, pve: Path) -> PolicyView:
     try:
         text, version = read_policy(pve)
     except ConfigError as error:
-        text, wrong, version = "", tuple(error.mistakes), digest(policy_file(pve).read_bytes() if policy_file(pve).exists() else b"")
+        text, wrong, version = "", tuple(error.mistakes), digest(_bytes(policy_file(pve)))
     entries = {key_of(entry): entry.value for entry in parse(text).entries}
     over = _over(path)
     options = [*_plain(settings, entries), *_named(str(policy_file(pve)), text, over)]
     return PolicyView(str(policy_file(pve)), version, tuple(options), tuple(dict.fromkeys((*settings.mistakes, *wrong))))
+
+
+def _bytes(file: Path) -> bytes:
+    """What is in the file, nothing where that cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _plain(settings: Settings, entries: Mapping[str, str]) -> Iterator[PolicyOption]:

@@ -1,4 +1,4 @@
-"""Which figures of the cluster and of this node's service a monitoring system gets (docs/metrics.md)."""
+"""Which figures of the cluster and of this node's service a monitoring system gets (docs/monitoring/README.md)."""
 
 from __future__ import annotations
 

@@ -169,6 +169,13 @@ Ext.define('PRS.SettingsFields', {
     // `name: value` in each line, as in the file.
     lines: function (section, label, example) {
         let begin = `${section}.`;
+        let pair = (line) => line.split(/[:=](.*)/s, 2).map((part) => part.trim());
+        let pairs = (value) =>
+            (value || '')
+                .split('\n')
+                .filter((line) => line.trim())
+                .map(pair)
+                .map(([name, text]) => [name.toLowerCase(), text || '']);
         return {
             field: {
                 xtype: 'textarea',
@@ -183,13 +190,12 @@ Ext.define('PRS.SettingsFields', {
                     .filter((name) => name.startsWith(begin))
                     .map((name) => `${name.slice(begin.length)}: ${policy[name]}`)
                     .join('\n'),
-            to: (value) => {
-                let lines = (value || '').split('\n').filter((line) => line.trim());
-                let pair = (line) => line.split(/[:=](.*)/s, 2).map((part) => part.trim());
-                let pairs = lines.map(pair);
-                return Object.fromEntries(
-                    pairs.map(([name, text]) => [begin + name.toLowerCase(), text || '']),
-                );
+            to: (value) =>
+                Object.fromEntries(pairs(value).map(([name, text]) => [begin + name, text])),
+            // A name with two lines, of which only one would be saved.
+            twice: (value) => {
+                let names = pairs(value).map(([name]) => name);
+                return names.find((name, at) => names.indexOf(name) !== at);
             },
         };
     },

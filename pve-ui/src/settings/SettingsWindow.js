@@ -115,8 +115,25 @@ Ext.define('PRS.SettingsWindow', {
             return { set: set, unset: unset };
         },
 
+        // Why the form cannot be saved as it is, without losing a line of it.
+        twice: function () {
+            let me = this;
+            for (let one of me.fields.filter((each) => each.twice)) {
+                let name = one.twice(me.of(one).getValue());
+                if (name) {
+                    let words = gettext('{0}: {1} has two lines. Put both into one.');
+                    return Ext.String.format(words, one.field.fieldLabel, name);
+                }
+            }
+            return '';
+        },
+
         onSave: async function () {
             let me = this;
+            let twice = me.twice();
+            if (twice) {
+                return me.say(PRS.Format.warning(twice));
+            }
             let asked = me.changes();
             if (!Object.keys(asked.set).length && !asked.unset.length) {
                 return me.getView().close();

@@ -9,6 +9,7 @@ import pytest
 
 from prs.config.layers import signature
 from prs.config.load import keep_good, load_settings
+from prs.config.policy_edit import digest
 from prs.config.policy_view import view
 from prs.errors import ConfigError
 
@@ -120,6 +121,7 @@ def test_without_etc_pve_nothing_is_scheduled(machine: Machine) -> None:
     settings = load_settings(machine.conf, ACCOUNT, machine.pve)
     assert settings.endpoint is None
     assert settings.missing[0] == f"{machine.pve} is not mounted: what the cluster wants is not known."
+    assert not settings.lacks_account, "whether there is one is not known"
     machine.pve.rmdir()
     assert load_settings(machine.conf, ACCOUNT, machine.pve).endpoint is not None
 
@@ -178,6 +180,16 @@ def test_a_file_that_cannot_be_read_counts_as_it_last_was(kept: Machine) -> None
     assert settings.mistakes[0].startswith(f"{path}: cannot be read")
 
 
+def test_below_a_pmxcfs_that_has_died_the_last_good_version_counts(kept: Machine) -> None:
+    """Every look there fails, also at whether there is a file: here because the name is too long."""
+    dead = kept.pve.with_name("x" * 300)
+    settings = load_settings(kept.conf, ACCOUNT, dead)
+    assert (settings.policy.max_moves, settings.policy.ignore_guests, settings.endpoint is not None) == (3, ("100",), True)
+    assert settings.mistakes[0].endswith("policy.conf: cannot be read: File name too long.")
+    seen = view(kept.conf, dead)
+    assert (seen.digest, seen.mistakes) == (digest(b""), settings.mistakes)
+
+
 def test_without_a_good_version_nothing_is_scheduled(machine: Machine) -> None:
     """The defaults may allow what the policy forbids."""
     machine.policy.write_text("[balancing]\nspread: x\n")
@@ -185,6 +197,7 @@ def test_without_a_good_version_nothing_is_scheduled(machine: Machine) -> None:
     assert settings.endpoint is None
     assert settings.missing[0].startswith(f"{machine.policy} line 2: [balancing] spread = 'x'")
     assert settings.missing[1] == f"{machine.policy} cannot be used, and no good version of it is known."
+    assert not settings.lacks_account
 
 
 def test_what_is_gone_is_not_kept(kept: Machine) -> None:

@@ -72,7 +72,7 @@ def act(call: Call) -> int:
 def signs(settings: Settings, pve: Path, now: float) -> object:
     """What changes when the settings are to be read again: with what programs write, and by the clock while there is an account for
     all nodes that could not be had, because its helper was busy or not up yet."""
-    lacking = settings.endpoint is None and not settings.mistakes and (pve / ACCOUNT_MARK).exists()
+    lacking = settings.lacks_account and (pve / ACCOUNT_MARK).exists()
     return signature(settings.source, pve), now // AGAIN if lacking else 0.0
 
 

@@ -32,6 +32,7 @@ from prs.pve.read.quorum import member_nodes
 log = logging.getLogger(__name__)
 
 NEVER = "idle; the schedule names no moment that is still to come"
+UNKNOWN = "settings of the cluster that can be read and have no mistakes"  # waited for
 STANDING_BY = "standing by"  # begins the status of a daemon that does not lead
 DAY = 86_400.0
 HOT_AGAIN = 1800.0  # seconds between two runs that a node with hardly any free memory calls for
@@ -44,9 +45,12 @@ Say = Callable[..., None]  # what the service shows as its state; the level of t
 
 
 class Schedule:
-    """One daemon's runs by schedule; `say` shows the daemon's state, `status` gives what is shown."""
+    """One daemon's runs by schedule; `say` shows the daemon's state, `outdated` tells whether other settings are to be read by now."""
 
-    def __init__(self, host: Host, journal: Journal, clock: SystemClock, recorder: Recorder, holds: Holds, say: Say) -> None:
+    def __init__(
+        self, host: Host, journal: Journal, clock: SystemClock, recorder: Recorder, holds: Holds, say: Say, outdated: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self._outdated = outdated
         self._host, self._journal, self._clock, self._recorder, self._holds, self._say = host, journal, clock, recorder, holds, say
         self._suggested = Suggested(host, journal, clock, holds)
         self.next_look = self._next_hot = 0.0  # of the monotonic clock
@@ -78,8 +82,8 @@ class Schedule:
         self._suggested.turn(settings)
         if settings.endpoint is None:
             self._say(f"serving jobs of the web interface; no scheduled runs: {' '.join(settings.missing)}")
-            self._told(leader="", why="", waiting="an account, which `proxmox-rebalancing-service setup` makes on any node", next_run=0.0,
-                       lacks_account=True)
+            lacks = "an account, which `proxmox-rebalancing-service setup` makes on any node" if settings.lacks_account else UNKNOWN
+            self._told(leader="", why="", waiting=lacks, next_run=0.0, lacks_account=settings.lacks_account)
             return
         self._told(lacks_account=False)
         last = float(self._journal.note("last_run") or 0)
@@ -177,6 +181,10 @@ class Schedule:
         cluster, plan = make_plan(api, policy, now, None, lambda cluster: keep_out(cluster, held), self._holds.roster,
                                   lambda cluster: memory.forecast(cluster, now, moved))
         self._recorder.made(reading_of(cluster), cluster.nodes)
+        if self._outdated():  # who has switched it off, or said what is to stay, meanwhile, must not see it begin all the same
+            log.info("the settings were changed while the scheduled run was planned: it is looked at again with the new ones")
+            self.next_look = 0.0
+            return False
         log.info("scheduled run: %s", plan.summary)
         for warning in dict.fromkeys((*cluster.problems, *plan.warnings)):
             log.warning("%s", warning)

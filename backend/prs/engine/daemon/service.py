@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
@@ -50,7 +50,8 @@ class Service:
         memory = LoadMemory(settings.state_dir / FILE)
         self._recorder = Recorder(memory, clock, self._connect, lambda api: self._schedule.leading(api), self._counted)
         self._holds = Holds(journal, clock, host.shared_holds)
-        self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._calm)
+        outdated: Callable[[], bool] = lambda: self._reloading or host.written() != self._written  # noqa: E731
+        self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._calm, outdated)
         self._carrier = Carrier(host.shared_round, self._holds, clock, host.name, self._connect, host.alive, host.switch, host.hook)
         self._notices = Notices(journal, clock, host.name, host.shared_round, host.notify)
         self._executors: dict[str, Executor] = {}
@@ -282,6 +283,8 @@ class Service:
             for mistake in error.mistakes:
                 log.error("%s", mistake)
             log.error("the old configuration stays in force")
+        except OSError as error:  # also a look at a file fails below a pmxcfs that has died, until it is started again
+            log.error("the configuration cannot be read, the old one stays in force: %s", error)
         self._carrier.forget()
         self._schedule.put_off(0.0)
         self._notifier.ready(self._with_mistakes(self._status) if self._status else "")

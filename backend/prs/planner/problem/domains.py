@@ -36,7 +36,8 @@ class Domains:
                     found.add(rule)
                 else:
                     what = f"{rule.source[:1].upper()}{rule.source[1:]} {rule.name}"
-                    words.append(f"{what} keeps {placed} guests apart, but there are {domains} domains for them: it holds by node only.")
+                    there = "is 1 domain" if domains == 1 else f"are {domains} domains"
+                    words.append(f"{what} keeps {placed} guests apart, but there {there} for them: it holds by node only.")
         return frozenset(found), tuple(dict.fromkeys(words))
 
     def _wanting(self, rule: Rule, guests: Mapping[int, Guest]) -> tuple[int, int]:

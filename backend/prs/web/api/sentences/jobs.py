@@ -69,6 +69,7 @@ JOBS = (
     "a job that is being carried out",
     "a paused job to be resumed or cancelled",
     "an account, which `proxmox-rebalancing-service setup` makes on any node",
+    "settings of the cluster that can be read and have no mistakes",
     "automatic balancing no longer suggests plans",
     "{node} leads now, and suggests plans of its own",
     "the cluster has changed so that it no longer holds: {words}",
