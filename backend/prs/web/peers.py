@@ -249,7 +249,9 @@ def _judged(peer: Peer, status: int, answer: Any, schema: str) -> Reply:
     envelope = record("", data=ref(schema)) if good else ref("Error")
     wrong = mistakes(envelope, answer) or ([] if good or 400 <= status < 600 else ["status: is none of an answer"])
     if not wrong and good:
-        claimed = {job["host"] for job in answer["data"].get("jobs", [answer["data"]]) if "host" in job}
+        told = answer["data"]
+        jobs = told.get("jobs", [told.get("job") if schema == "NodeState" else told])
+        claimed = {job["host"] for job in jobs if job and "host" in job}
         wrong = [] if claimed <= {peer.node} else ["it speaks for another node"]
     if wrong:
         words = "answers otherwise than this version knows (is another version installed there?)"

@@ -10,6 +10,7 @@ import pytest
 from prs.endpoint import Endpoint
 from prs.errors import ApiError, Unreachable
 from prs.web.access.login import Login
+from prs.web.api.examples import ANSWERS
 from prs.web.peers import Peer, Peers
 
 JOBS: dict[str, Any] = {"jobs": [], "peers": []}
@@ -66,6 +67,15 @@ def test_a_node_is_set_as_it_shall_be_by_the_same_call() -> None:
     (reply,) = peers(pve).ask([PEER], LOGIN, "PUT", "/api/v1/nodes/pve3/maintenance?scope=node", "NodeState", {"state": "released"})
     assert (reply.data, reply.error) == (state, "")
     assert [asked[:2] for asked in pve.asked] == [("PUT", "/prs/nodes/pve3/maintenance")]
+
+
+@pytest.mark.parametrize("host", ["pve2", "pve3"])
+def test_a_node_speaks_only_for_its_own_job_also_where_it_tells_how_a_node_is(host: str) -> None:
+    state = {**ANSWERS["node_state"], "job": {**ANSWERS["job"], "host": host}}
+    pve = Pve({"status": 200, "headers": {}, "answer": {"data": state}})
+    (reply,) = peers(pve).ask([PEER], LOGIN, "PUT", "/api/v1/nodes/pve3/maintenance?scope=node", "NodeState", {"state": "drained"})
+    assert bool(reply.data) == (host == "pve2")
+    assert ("speaks for another node" in reply.error) == (host == "pve3")
 
 
 @pytest.mark.parametrize("nodes", [256, 257])
