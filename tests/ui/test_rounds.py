@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+from playwright.sync_api import BrowserContext
+
+from integration.web_house import House
+from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.rolling.gates import BACKUPS, Gate
 from prs.engine.rolling.hooks import Hook
 from prs.engine.rolling.stages import Round, RoundOptions, asked, begin, hooked, noted, passed, waits
 from prs.helper.client import shared_round
 from prs.model import Policy
+from ui.browser import visit_pve
 from ui.conftest import Picture, VisitPve
 from ui.hands import click, disabled, enabled, rows, sees, shown, tooltip, until
 from ui.layout import speak
@@ -111,6 +118,38 @@ def test_hooks_and_gates_are_told_in_words_and_a_hook_that_failed_waits_for_some
     sees(page, r"Hook.*pve2.*pve3")
     click(page, "Yes")
     until(page, lambda: not written(stage, lambda one: one).turns[0].hooks, "the hook is to run again")
+
+
+def test_a_round_is_seen_and_steered_from_another_nodes_tab(
+    visit: VisitPve, stage: Stage, browser: BrowserContext, tmp_path: Path
+) -> None:
+    """The other node has its own services; of what is below /etc/pve they share the round."""
+    begun(stage, "d")
+    written(stage, lambda one: asked(one, "resume", "", time.time()))
+    here = visit().page
+    shown(here, "prsNodesGrid")
+    click(here, "Maintenance")
+    sees(here, r"The round of root@pam is under way; pve1 carries it")
+    house = House(tmp_path, stage._house.server, "pve2")
+    (house.pve / FOLDER).symlink_to(stage._house.pve / FOLDER)
+    other = Stage(house, Path(os.environ["UI_CACHE"]))
+    other.open()
+    try:
+        seen = visit_pve(browser, other)
+        there = seen.page
+        shown(there, "prsNodesGrid")
+        click(there, "Maintenance")
+        sees(there, r"The round of root@pam is under way; pve1 carries it\. Nodes done: 0 of 2")
+        assert rows(there, "prsRoundGrid") == rows(here, "prsRoundGrid")
+        click(there, "Pause after this node")
+        click(there, "Yes")
+        sees(there, r"The round of root@pam is paused; pve1 carries it")
+        sees(here, r"The round of root@pam is paused; pve1 carries it")
+        assert seen.errors == []
+        seen.close()
+    finally:
+        other.close()
+        house.close()
 
 
 def test_a_node_that_does_not_answer_is_told_and_asked_again(visit: VisitPve, stage: Stage) -> None:
