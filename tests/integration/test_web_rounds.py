@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from integration.web_house import FakeHelper, House, house
-from prs.engine.rolling.stages import RoundOptions, begin
+from prs.engine.drain.shared_holds import FOLDER
+from prs.engine.rolling.stages import RoundOptions, begin, noted
 from prs.helper.client import shared_round
 from prs.model import Policy
 from simcluster.access import Grant
@@ -93,3 +95,38 @@ def test_auditors_see_the_round_and_only_who_may_reboot_goes_on_with_it(under_wa
     access.grants += [Grant("/", "nobody@pve", "Administrator"), Grant("/nodes/pve3", "nobody@pve", "NoAccess")]
     stranger = under_way.log_in("nobody@pve")
     assert stranger.refused("POST", f"/rounds/{ROUND}/resume") == (403, "forbidden", "Not allowed: needs Sys.PowerMgmt on /nodes/pve3.")
+
+
+def test_a_node_that_has_its_turn_is_nobody_elses_to_drain_or_release(under_way: House) -> None:
+    """The round would find other guests than it has left, or reboot what somebody fills; a node that waits is still anybody's."""
+    root, shared = under_way.log_in("root@pam"), shared_round(under_way.pve, under_way.helper)
+    plans = {node: root.post("/plans", {"kind": "drain", "node": node, "containers": True})["id"] for node in ("pve2", "pve3")}
+    assert shared is not None
+    one = shared.read()
+    assert one is not None
+    shared.put(noted(one, step="drain", held=True))
+    words = f"Not possible: pve2 has its turn in round {ROUND} of maintenance: wait until that is over, or stop the round."
+    for state in ("drained", "released"):
+        assert root.refused("PUT", "/nodes/pve2/maintenance", {"state": state}) == (409, "state", words)
+    assert root.refused("POST", "/nodes/pve2/maintenance", {"enabled": False}) == (409, "state", words)
+    assert root.refused("POST", "/jobs", {"plan": plans["pve2"]}) == (409, "state", words)
+    assert root.refused("POST", "/jobs", {"plan": plans["pve3"]})[:2] == (503, "daemon"), "no round stands in its way"
+    folder = under_way.pve / FOLDER
+    (folder / f"pve2.{ROUND}.held").write_text('{"host": "pve1", "since": 1700000000, "maintenance": false, "user": "root@pam"}')
+    try:
+        under_way.wait(lambda: root.refused("POST", "/nodes/pve2/release")[0] != 404)
+        assert root.refused("POST", "/nodes/pve2/release") == (409, "state", words)
+    finally:
+        (folder / f"pve2.{ROUND}.held").unlink()
+    assert root.call("PUT", "/nodes/pve3/maintenance", {"state": "released"}).status_code in (200, 202)
+
+
+def test_a_flag_of_the_last_round_is_taken_back_before_another_begins(under_way: House) -> None:
+    root, shared = under_way.log_in("root@pam"), shared_round(under_way.pve, under_way.helper)
+    assert shared is not None
+    one = shared.read()
+    assert one is not None
+    shared.put(replace(noted(one, step="over", noout=True, ending="failed"), state="failed", ended=time.time()))
+    assert "Ceph's flag noout is still set by the last round of maintenance, and is taken back first." in root.post(
+        "/rounds/preview", {"nodes": ["pve2"], "reboot": False, "containers": True}
+    )["problems"]  # fmt: skip

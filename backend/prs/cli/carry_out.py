@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -25,8 +26,10 @@ from prs.engine.journal.jobs import Job
 from prs.engine.journal.lock import ExecutorLock
 from prs.engine.loads.link_speeds import with_speeds
 from prs.engine.planning import PlanRequest, make_plan, what_if
+from prs.engine.rolling.others import in_turn
 from prs.engine.waits import at_most
-from prs.errors import PlanError
+from prs.errors import PlanError, RoundUnknown
+from prs.helper import client
 from prs.helper.client import SOCKET, set_maintenance
 from prs.model import Cluster, Plan, Policy
 from prs.pve.api import Api
@@ -52,6 +55,7 @@ def plan_and_do(call: Call, request: PlanRequest) -> int:
     worker = Worker(call, settings, call.connect(settings.require_endpoint()))
     with ExecutorLock(settings.state_dir, call.options.verb) as lock:
         worker.begin(lock)
+        not_in_round(request.drain)
         held = worker.holds.held()
         jobs = worker.journal.jobs(only_open=True)
 
@@ -69,6 +73,14 @@ def plan_and_do(call: Call, request: PlanRequest) -> int:
         if refused or idle or settings.dry_run or worker.interrupts.any:
             return without_moves(call, settings, plan, worker)
         return worker.do(plan, settings.policy, request, plan.node if SOCKET.exists() else "")
+
+
+def not_in_round(node: str) -> None:
+    """PlanError while a round of the services has its turn with the node, which moves its guests and reboots it."""
+    shared = client.shared_round(client.PVE, client.SOCKET)
+    with suppress(RoundUnknown):  # nobody carries such a round, so it stands in nobody's way
+        if words := in_turn(shared.read() if shared else None, node):
+            raise PlanError(words)
 
 
 def without_moves(call: Call, settings: Settings, plan: Plan, worker: Worker) -> int:

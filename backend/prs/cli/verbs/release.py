@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from prs.cli import exits
 from prs.cli.call import Call
-from prs.cli.carry_out import SWITCH, Worker
+from prs.cli.carry_out import SWITCH, Worker, not_in_round
 from prs.cli.planned import show
 from prs.codec import to_json
 from prs.engine.drain.release import left_by_release, plan_release, release_node
@@ -26,6 +26,7 @@ def act(call: Call) -> int:
     worker = Worker(call, settings, call.connect(settings.require_endpoint()))
     with ExecutorLock(settings.state_dir, call.options.verb) as lock:
         worker.begin(lock)
+        not_in_round(node)
         held = worker.holds.held().get(node) or left_by_release(worker.holds, node)
         if held is None:
             _refuse_unknown(worker, node)

@@ -19,6 +19,7 @@ from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
 from prs.engine.journal.lock import ExecutorLock, other_at_work, signature
+from prs.engine.rolling.others import no_other
 from prs.engine.rolling.preview import preview
 from prs.engine.rolling.rolling import Actions, Rolling
 from prs.engine.rolling.runs import AT_WORK, RollingRun, RollingRuns
@@ -64,6 +65,9 @@ def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] =
                 return _preview(call, settings, worker, nodes)
             if shared is not None:
                 return service_round.act(call, settings, worker, nodes, shared)
+            around = shared_round(PVE, SOCKET)
+            if words := no_other(around.read() if around else None):
+                raise PlanError(words)
             rolling_run = runs.get(runs.add(nodes, settings.policy, worker.api.user, time.time()))
         call.note("rolling", rolling_run.id, " ".join(stop.node for stop in rolling_run.stops))
         actions = Actions(

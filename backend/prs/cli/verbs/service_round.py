@@ -15,6 +15,7 @@ from prs.cli.rolling_view import round_text, visit_line
 from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
+from prs.engine.rolling.others import no_other
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round, RoundOptions, asked, begin
 from prs.errors import PlanError, PrsError, RoundChanged, RoundUnknown
@@ -29,9 +30,8 @@ _EXITS = {"done": exits.DONE, "failed": exits.PARTIAL, "stopped": exits.CANCELLE
 
 def act(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str], shared: SharedRound) -> int:
     """Begin a round of the services and follow it; the exit code tells whether every node has had its turn."""
-    known = shared.read()
-    if known is not None and known.open:
-        raise PlanError(f"rolling maintenance is under way already: round {known.id} of {known.user}, carried by {known.holder}")
+    if words := no_other(shared.read()):
+        raise PlanError(words)
     stages = tuple(hook_troubles(hooks.SOCKET))
     policy = settings.policy
     options = RoundOptions(hooks=bool(stages), rides=policy.rides, maintenance=SOCKET.exists(), stages=stages)

@@ -132,12 +132,18 @@ class Carrier:
             self._go_on(one)
 
     def _clear(self, one: Round) -> None:
-        """Ceph's flag that could not be taken back while the round went on: it is tried until it can."""
-        if one.holder != self._host or not any(turn.noout for turn in one.turns) or self._clock.monotonic() < self._next:
+        """Take back Ceph's flag, which the round could not, until that is done; where its carrier is gone, another does."""
+        now = self._clock.monotonic()
+        if not one.flagged or now < self._next:
             return
-        self._next = self._clock.monotonic() + RENEW
-        ceph.set_noout(self._pve(), False)
-        Asked(one.user, "round", one.id).note("unset-noout", next(turn.node for turn in one.turns if turn.noout))
+        if one.holder != self._host:
+            if now - self._seen[1] >= LEASE and one.holder not in self._alive(self._clock.time()):
+                self._put(taken(one, self._host, self._clock.time()))
+            return
+        self._next = now + RENEW
+        if ceph.noout(self._pve()):
+            ceph.set_noout(self._pve(), False)
+            Asked(one.user, "round", one.id).note("unset-noout", next(turn.node for turn in one.turns if turn.noout))
         self._put(replace(one, turns=tuple(replace(turn, noout=False) for turn in one.turns)))
         log.warning("Ceph's flag noout is taken back, which was set for round %s of maintenance", one.id)
 

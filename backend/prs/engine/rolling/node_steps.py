@@ -187,7 +187,8 @@ class NodeSteps:
 
     def _set_noout(self, turn: Visit, up: float) -> None:
         """Write down that the node goes down, which only the round's carrier can, and keep Ceph from copying its data meanwhile."""
-        wanted = not turn.noout and ceph.has_osds(self.api, turn.node) and not ceph.noout(self.api)
+        # Whoever noted it may have died, or have had no answer, before it was set.
+        wanted = ceph.has_osds(self.api, turn.node) and not ceph.noout(self.api)
         self.note(uptime=up, noout=turn.noout or wanted)
         if not wanted:
             return

@@ -123,6 +123,11 @@ class Round:
         return self.state == "running"
 
     @property
+    def flagged(self) -> bool:
+        """Whether Ceph's flag noout is, or may be, set because of it; also of one that has ended while the flag could not be taken back."""
+        return any(turn.noout for turn in self.turns)
+
+    @property
     def turn(self) -> Visit | None:
         """Whose turn it is: the first node that has not ended; None when all have."""
         return next((turn for turn in self.turns if turn.step != "over"), None) if self.open else None

@@ -19,7 +19,7 @@ from prs.web.access.auth import Caller
 from prs.web.api.refusal import Refusal
 from prs.web.inbox.actions import DRAINS
 from prs.web.inbox.desk import Desk
-from prs.web.inbox.nodes import release
+from prs.web.inbox.nodes import not_in_round, release
 from prs.web.inbox.plans import make_plan_of_caller
 from prs.web.inbox.start import off_for, start_job
 from prs.web.json_of import job_json
@@ -32,6 +32,7 @@ def set_node_state(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, 
     require(refusals(who.rights)["drain"])
     if node not in {found.name for found in member_nodes(desk.api(who))}:
         raise Refusal(404, "not_found", f"there is no node {node}")
+    not_in_round(desk, node)
     if asked["state"] == "drained":
         return _drained(desk, who, node, chosen)
     if chosen:

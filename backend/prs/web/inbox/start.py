@@ -21,6 +21,7 @@ from prs.web.access.actions import require
 from prs.web.access.auth import Caller
 from prs.web.api.refusal import Refusal
 from prs.web.inbox.desk import Desk
+from prs.web.inbox.nodes import not_in_round
 from prs.web.json_of import job_json
 from prs.web.visible import visible_plan
 
@@ -32,6 +33,7 @@ def start_job(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any]:
         raise Refusal(409, "supposed", "This plan is for a cluster as it might become: it cannot be carried out.")
     policy = desk.journal.plan_policy(asked["plan"])
     node = filled(plan, policy)
+    not_in_round(desk, node or plan.node)
     off = off_for(desk, node) if node else []
     moves = chosen_moves(plan, asked.get("moves"), bool(off))
     _check_rights(who, moves)

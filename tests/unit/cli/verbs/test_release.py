@@ -14,12 +14,16 @@ import pytest
 
 from prs.cli import exits
 from prs.cli.call import Call
-from prs.cli.verbs import check, plan, release, status
+from prs.cli.verbs import check, drain, plan, release, status
+from prs.codec import to_json
 from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.execution.foreground import Interrupts
 from prs.engine.journal.journal import Journal
+from prs.engine.rolling.shared_round import NAME
+from prs.engine.rolling.stages import RoundOptions, begin, noted
 from prs.errors import PlanError
 from prs.helper import client, root
+from prs.model import Policy
 from simcluster import InProcessApi
 from simcluster.scenes import small
 from simcluster.world import World
@@ -128,6 +132,19 @@ def test_release_here_of_a_drain_made_elsewhere(node: Node) -> None:
     again = node.call("release", "pve3", "--stay")
     release.act(again)
     assert text_of(again) == "Nothing to do: pve3 is not kept empty by a drain."
+
+
+@pytest.mark.parametrize("arguments", [("release", "pve3"), ("release", "pve3", "--stay"), ("drain", "pve3")], ids=" ".join)
+def test_a_node_that_has_its_turn_in_a_round_is_left_to_it(node: Node, arguments: tuple[str, ...]) -> None:
+    path = node.hold()
+    one = begin("ba9876543210", "root@pam", ("pve3", "pve1"), Policy(), RoundOptions(), "pve2", 1700000000.0)
+    (node.pve / FOLDER / NAME).write_text(json.dumps(to_json(noted(one, step="drain", held=True))))
+    verb = drain if arguments[0] == "drain" else release
+    words = r"pve3 has its turn in round ba9876543210 of maintenance: wait until that is over, or stop the round"
+    with pytest.raises(PlanError, match=words):
+        verb.act(node.call(*arguments))
+    assert path.exists()
+    assert not node.world.started
 
 
 def test_release_without_the_helper_says_what_is_missing(node: Node) -> None:

@@ -109,6 +109,8 @@ ROUNDS = (
     "Somebody else has begun rolling maintenance at the same moment: look at it",
     "{list} are offline",
     "this machine is no node of a cluster",
+    "{node} has its turn in round {name} of maintenance: wait until that is over, or stop the round",
+    "Ceph's flag noout is still set by the last round of maintenance, and is taken back first",
     "{node} is not part of the round",
     "another host has changed the round of maintenance meanwhile",
     "{node}: {words}",

@@ -8,8 +8,9 @@ from typing import Any
 
 from prs.engine.journal.lock import other_at_work
 from prs.engine.loads.link_speeds import with_speeds
+from prs.engine.rolling.others import no_other
 from prs.engine.rolling.runs import ACCOUNT, AT_WORK
-from prs.engine.rolling.stages import Round, RoundOptions
+from prs.engine.rolling.stages import RoundOptions
 from prs.errors import ApiError, HelperError, PlanError, RoundUnknown
 from prs.helper import hooks
 from prs.helper.client import alive_nodes, shared_round
@@ -133,15 +134,11 @@ def under_way(desk: Desk, who: Caller) -> str:
     if other := other_at_work(desk.journal.note(AT_WORK)):
         return f"Rolling maintenance is under way already: process {other}."
     try:
-        known = open_round(desk)
+        shared = shared_round(desk.pve, desk.helper)
+        known = shared.read() if shared else None
     except RoundUnknown as error:
         return f"{error}."
+    if known is not None and not known.open:
+        return f"{words}." if (words := no_other(known)) else ""
     about = f": round {known.id} of {known.user}, carried by {known.holder}" if known and who.rights.may("Sys.Audit", "/") else ""
     return f"Rolling maintenance is under way already{about}." if known else ""
-
-
-def open_round(desk: Desk) -> Round | None:
-    """The cluster's round that has not ended. RoundUnknown."""
-    shared = shared_round(desk.pve, desk.helper)
-    known = shared.read() if shared else None
-    return known if known is not None and known.open else None

@@ -1,0 +1,123 @@
+"""No flag of Ceph's is left behind by a round, wherever its carrier dies for good, and none is lost to the next round."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from engine.rounds import Cluster
+from prs.engine.rolling.others import no_other
+from simcluster.ceph import Ceph
+from simcluster.inprocess import InProcessApi
+
+FLAG = "/cluster/ceph/flags/noout"
+NO = {"on": f"PUT {FLAG}", "times": 0, "do": "answer", "status": 500, "words": "mon_command failed"}
+
+
+class Death(BaseException):
+    """The carrier's node loses its power."""
+
+
+def lab(folder: Path) -> tuple[Cluster, Ceph]:
+    """The small lab, where the node of the round holds data of Ceph."""
+    site = Cluster(folder, "9")
+    site.world.ceph = ceph = Ceph(osds={"pve2": [1]}, mons=("pve3",))
+    site.begin("pve2")
+    return site, ceph
+
+
+def dies_after(site: Cluster, monkeypatch: pytest.MonkeyPatch, changes: int) -> None:
+    """Let pve1 die for good after so many changes that it makes from now on: writes of the round's file, and requests to PVE."""
+    made = 0
+
+    def one_more(host: str) -> None:
+        nonlocal made
+        made += host == "pve1"
+        if made == changes and site.world.nodes["pve1"].alive:
+            site.world.life.kill("pve1")
+            raise Death
+
+    ask, tick = site.ask, site.tick
+    requests = {name: getattr(InProcessApi, name) for name in ("put", "post")}
+
+    def asked(host: str, line: str) -> str:
+        words = ask(host, line)
+        if line.startswith("round "):
+            one_more(host)
+        return words
+
+    def ticked() -> None:
+        with suppress(Death):
+            tick()
+
+    for name, request in requests.items():
+
+        def carried(api: InProcessApi, path: str, params: object = None, request: object = request) -> object:
+            answer = request(api, path, params)  # type: ignore[operator]
+            one_more(api.node)
+            return answer
+
+        monkeypatch.setattr(InProcessApi, name, carried)
+    site.ask, site.tick = asked, ticked  # type: ignore[method-assign]
+
+
+# From these steps on the carrier changes: the step, the note of the flag, the flag, the node's power; and the step, the flag, the note.
+DEATHS = [("last-gates", 2), ("last-gates", 3), ("last-gates", 4), ("gates-again", 1), ("gates-again", 2), ("gates-again", 3)]
+
+
+@pytest.mark.parametrize(("step", "changes"), DEATHS)
+def test_wherever_its_carrier_dies_for_good_the_flag_is_taken_back(
+    ram: Path, monkeypatch: pytest.MonkeyPatch, step: str, changes: int
+) -> None:
+    site, ceph = lab(ram)
+    site.until(step)
+    dies_after(site, monkeypatch, changes)
+    one = site.finish()
+    assert not site.world.nodes["pve1"].alive, "it has died"
+    assert one.holder != "pve1"
+    assert bool(site.rebooted) == ((step, changes) not in DEATHS[:2])
+    assert any("noout is set" in line for line in site.world.story("ceph")) == ((step, changes) != DEATHS[0])
+    site.live(60)
+    assert (ceph.flags, site.round().flagged) == (set(), False)
+
+
+def test_a_flag_that_outlives_its_round_is_taken_back_by_another_when_the_carrier_is_gone(ram: Path) -> None:
+    """And no round begins before, as the next one would take it for the administrator's."""
+    site, ceph = lab(ram)
+    site.until("return")
+    site.world.faults.add(NO)
+    one = site.finish()
+    assert (one.state, one.flagged, ceph.flags) == ("failed", True, {"noout"})
+    assert "Ceph's flag noout is still set" in one.message
+    assert no_other(one) == "Ceph's flag noout is still set by the last round of maintenance, and is taken back first"
+    site.world.life.kill("pve1")
+    site.world.faults.clear()
+    site.live(150)
+    assert ceph.flags == {"noout"}, "its carrier may only be slow"
+    site.live(150)
+    assert (site.round().flagged, ceph.flags, site.round().state) == (False, set(), "failed")
+    assert no_other(site.round()) == ""
+
+
+def test_while_its_carrier_gives_signs_nobody_else_does(ram: Path) -> None:
+    site, ceph = lab(ram)
+    site.until("return")
+    site.world.faults.add(NO)
+    one = site.finish()
+    site.live(600)
+    assert (site.round().holder, ceph.flags) == (one.holder, {"noout"})
+    site.world.faults.clear()
+    site.live(120)
+    assert (site.round().flagged, ceph.flags) == (False, set())
+
+
+def test_a_flag_of_which_nobody_knows_whether_it_was_set_is_set_before_the_reboot(ram: Path) -> None:
+    """The request was lost: it is noted as ours, and the node does not go down without it."""
+    site, ceph = lab(ram)
+    site.world.faults.add({"on": f"PUT {FLAG}", "do": "answer", "status": 596, "words": "Connection timed out"})
+    site.until("return")
+    assert ceph.flags == {"noout"}
+    assert site.finish().state == "done"
+    assert ceph.flags == set()
