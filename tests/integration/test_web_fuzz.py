@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.hostile import SOON, secure, served_soon
+from integration.hostile import SOON, api, request, secure, served_soon
 from integration.web_house import House, Person, house
 from simcluster.scenes import small
 
@@ -154,6 +154,9 @@ def test_broken_http_gets_refusals_and_breaks_nothing(home: House) -> None:
             assert status < 500 or status in (501, 505), (number, data, answer)
             assert b"Traceback" not in answer, (number, data, answer)
             head, _, body = answer.partition(b"\r\n\r\n")
+            if data.startswith(b"HEAD ") and body.startswith(b"HTTP/1.1 "):  # its answer has no body: this is that to what came behind it
+                head, _, body = body.partition(b"\r\n\r\n")
+                status = int(head.split(b" ", 2)[1])
             assert status < 400 or b"\r\nContent-Type: application/json\r\n" in head, (number, data, answer)
             assert status < 400 or not body or set(first(body)["error"]) == {"code", "message", "details"}, (number, data, answer)
         if number % 50 == 0:
@@ -162,6 +165,14 @@ def test_broken_http_gets_refusals_and_breaks_nothing(home: House) -> None:
     assert "Traceback" not in home.log("web")
     assert len(home.log("web").splitlines()) < 20 + MESSAGES
     check_whole(root)
+
+
+def test_an_answer_to_head_has_no_body_also_where_it_is_a_refusal(home: House) -> None:
+    """So that nobody takes the answer to the next request for it; found by chance."""
+    answer = answer_to(home, request(home, "HEAD", api("/status")) + request(home, "GET", api("/healthz"), "Content-Length : 5"))
+    assert [part[:3] for part in answer.split(b"HTTP/1.1 ")] == [b"", b"401", b"400"], answer
+    assert set(first(answer.rpartition(b"\r\n\r\n")[2])["error"]) == {"code", "message", "details"}
+    assert answer.count(b'"error"') == 1
 
 
 def first(body: bytes) -> dict[str, dict[str, object]]:
