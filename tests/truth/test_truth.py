@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from prs.codec import from_json
-from prs.model import Cluster, Plan, Policy
+from prs.model import Cluster, Plan, Policy, Stay
 from prs.planner.plan import plan_balance
 from prs.planner.search import exhaustive
+from truth import mapped
 from truth.claims import false_claims
 from truth.clusters import Case, case, counted, named, weighed
 from truth.oracle import Truth
@@ -21,6 +22,7 @@ CLUSTERS = 400
 COUNTED = 120
 NAMED = 80
 WEIGHED = 120
+MAPPED = 160
 PARTS = 8
 CASES = Path(__file__).parent / "cases"
 
@@ -47,6 +49,28 @@ def test_no_claim_is_false_with_pools_in_pools_and_ignore_lists(part: int) -> No
 def test_no_claim_is_false_where_resources_have_weights(part: int) -> None:
     false = {seed: claims for seed in range(part, WEIGHED, PARTS) if (claims := play(weighed(seed))[1])}
     assert false == {}
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_claim_is_false_where_disks_land_by_a_map(part: int) -> None:
+    false = {seed: claims for seed in range(part, MAPPED, PARTS) if (claims := mapped.play(mapped.mapped(seed))[1])}
+    assert false == {}
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_nothing_is_called_impossible_by_a_map_in_clusters_that_are_not_looked_at_whole(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exhaustive, "LARGEST", 0)
+    for scene in map(mapped.mapped, range(part, MAPPED // 4, PARTS)):
+        plan, claims = mapped.play(scene)
+        found = plan.summary.startswith("No way was found") or "no way was found" in plan.summary
+        assert not claims or found, (scene, claims)
+
+
+def test_a_drain_with_a_map_that_is_refused_though_it_can_be_done_is_found_out() -> None:
+    scene = next(scene for scene in map(mapped.mapped, range(MAPPED)) if scene.drain and mapped.play(scene)[0].moves)
+    plan = mapped.play(scene)[0]
+    refused = replace(plan, moves=(), blockers=plan.stays[:1] or (Stay(100, "", scene.drain, "", "qemu"),), summary="it cannot be emptied")
+    assert any("can be emptied" in text for text in mapped.drained(mapped.Reached(scene), refused))
 
 
 def test_a_guard_that_costs_hardly_anything_is_named() -> None:

@@ -20,7 +20,7 @@ CONTENT = {"qemu": "images", "lxc": "rootdir"}
 MOST_LANDINGS = 64  # of the ways to spread guests' disks over the storages of a node, so many are looked at
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Landing:
     """One way to put guests' disks on a node: bytes by storage there, and (vmid, from, to) of each storage that they leave."""
 
