@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Plans on instances made here by a seed, so that a clone has something to measure: spreads, moves, broken limits, drains, CPU seconds.
+"""Plans on instances made here by a seed, so that a clone has something to measure: spreads, moves, broken limits, drains, CPU seconds;
+and how even nodes get beside what a plain steepest descent makes of them.
 
 They say nothing beside the rivals' figures: those belong to the benchmark's own instances (run_bench.py).
 """
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import statistics
 import sys
@@ -16,13 +18,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "backend")]
 
 import lifeline  # noqa: E402
-from benchmark import drains, generate, plan_instance  # noqa: E402
+from benchmark import drains, generate, plan_instance, roadef  # noqa: E402
 from benchmark.walk import walk  # noqa: E402
 from prs.model import Plan, Policy  # noqa: E402
 from prs.planner.plan import plan_balance, plan_drain  # noqa: E402
 
 SIZES, SEEDS = ("s1", "s2", "s3", "s4"), (1, 2)
 LARGE = "s5"
+BUDGETS = (5, 20, 40)  # moves, with which the most level cluster is looked for
 
 
 def policy(instance: dict[str, Any]) -> Policy:
@@ -70,11 +73,31 @@ def draining() -> bool:
     return right == len(done) and said == len(refused)
 
 
+def beside_descent() -> bool:
+    """Deviations beside those of a plain steepest descent on clusters of ROADEF's shape; whether none of ours is worse."""
+    print(f"\n{'standard deviation, points':28}" + "".join(f" {head:>9}" for head in ("moves", "start", "descent", "ours", "CPU s")))
+    whole = True
+    for (nodes, guests), most in itertools.product(roadef.SIZES, BUDGETS):
+        made = roadef.instance(nodes, guests, 1)
+        start, plain = roadef.Descent(made), roadef.Descent(made).run(most)
+        began = time.process_time()
+        wish = Policy(max_moves=most, spread=0.0, aim=1.0, dirty_rate=0.0)
+        plan = plan_balance(plan_instance.cluster(made), wish, 0.0, "level")
+        seconds, ours = time.process_time() - began, roadef.Descent(made)
+        for move in plan.moves:
+            ours.move(move.vmid, ours.names.index(move.target))
+        figures = "".join(f" {100 * one.deviation:>9.3f}" for one in (start, plain, ours))
+        print(f"{f'{nodes} machines/{guests} processes':28} {most:>9}{figures} {seconds:>9.2f}", flush=True)
+        whole &= ours.deviation <= plain.deviation + 1e-9 and not walk(made, [(move.vmid, move.target) for move in plan.moves])[0]
+    return whole
+
+
 def main() -> int:
     """Print the figures; 1 if a limit was broken or a drain answered wrongly."""
     print("Instances made by a seed, not those of the README's figures beside rivals (--instances DIR runs these).")
     good = levelling()
     good &= draining()
+    good &= beside_descent()
     plan, seconds, broken = planned(generate.instance(LARGE, "over", 1))
     nodes, guests = generate.SIZES[LARGE]
     print(f"{nodes} nodes and {guests} guests, over: {seconds:.2f} CPU seconds, {len(plan.moves)} moves, "
