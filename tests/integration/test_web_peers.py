@@ -6,10 +6,12 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from integration.web_house import House
+from prs.engine.drain.shared_holds import FOLDER
 from simcluster.scenes import small
 from simcluster.simserver import SimServer
 
@@ -85,3 +87,34 @@ def test_a_caller_who_may_not_see_the_nodes_is_told_so(homes: tuple[House, House
     peers = one.log_in("nobody@pve").get("/jobs")["peers"]
     assert len(peers) == 1
     assert "Permission check failed (/, Sys.Audit)" in peers[0]["message"]
+
+
+def test_the_state_of_a_node_is_asked_for_where_its_drain_is(homes: tuple[House, House]) -> None:
+    """The other service's answer and its refusal reach the caller as they are; one that cannot be asked is named."""
+    one, two = homes
+    here, there = one.log_in("root@pam"), two.log_in("root@pam")
+    job = there._in_the_end(there.call("PUT", "/nodes/pve1/maintenance", {"state": "drained", "containers": True})).json()["data"]["job"]
+    there.post(f"/jobs/{job['id']}/pause")
+    folder = one.pve / FOLDER
+    folder.mkdir(exist_ok=True)
+    told = '{"host": "%s", "since": 1700000000, "maintenance": false, "user": "root@pam"}'
+
+    def asked(state: str) -> tuple[int, dict[str, Any]]:
+        response = here._in_the_end(here.call("PUT", "/nodes/pve1/maintenance", {"state": state}))
+        return response.status_code, response.json()
+
+    (folder / f"pve1.{job['id']}.held").write_text(told % "pve2")
+    try:
+        one.wait(lambda: asked("drained")[0] == 200)
+        status, answer = asked("drained")
+        assert (status, answer["data"]["state"], answer["data"]["changed"]) == (200, "draining", False)
+        assert (answer["data"]["job"]["id"], answer["data"]["job"]["host"]) == (job["id"], "pve2")
+        status, answer = asked("released")
+        assert (status, answer["error"]["code"]) == (409, "state")
+        assert f"job {job['id']} is still at work on pve1" in answer["error"]["message"]
+        (folder / f"pve1.{job['id']}.held").write_text(told % "pve3")
+        one.wait(lambda: asked("released")[0] == 502)
+        assert "pve3" in asked("released")[1]["error"]["message"]
+    finally:
+        (folder / f"pve1.{job['id']}.held").unlink()
+        there.post(f"/jobs/{job['id']}/cancel", {"abort": True})

@@ -13,7 +13,7 @@ from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.rolling.stages import RoundOptions, begin, noted
 from prs.helper.client import shared_round
 from prs.model import Policy
-from simcluster.access import Grant
+from simcluster.access import Grant, User
 from simcluster.scenes import small
 
 ROUND = "0123456789ab"
@@ -130,3 +130,15 @@ def test_a_flag_of_the_last_round_is_taken_back_before_another_begins(under_way:
     assert "Ceph's flag noout is still set by the last round of maintenance, and is taken back first." in root.post(
         "/rounds/preview", {"nodes": ["pve2"], "reboot": False, "containers": True}
     )["problems"]  # fmt: skip
+
+
+def test_a_drain_asked_for_as_a_state_shuts_no_guest_down_that_the_caller_may_not(home: House) -> None:
+    access, rider = home.server.world.access, home.server.world.guests[105]
+    access.roles["Mover"] = frozenset({"Sys.Audit", "VM.Audit", "VM.Migrate", "Datastore.Audit"})
+    access.add(User("mover@pve", "mover-secret"), ("/", "Mover"))
+    rider.config["hostpci0"] = "0000:01:00.0"
+    asked = {"state": "drained", "rides": [105], "containers": True, "maintenance": False}
+    status, code, words = home.log_in("mover@pve").refused("PUT", f"/nodes/{rider.node}/maintenance", asked)
+    assert (status, code) == (403, "forbidden")
+    assert "needs VM.PowerMgmt on /vms/105" in words
+    assert not home.server.world.started
