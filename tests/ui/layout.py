@@ -30,15 +30,20 @@ LOOK = """xtypes => {
     let wrong = [];
     let once = '.x-btn-inner, .x-toolbar-text, .x-tab-inner, .x-title-text, .x-column-header-text-inner';
     let whole = `${once}, .x-form-item-label-text, .x-form-cb-label, [role=status]`;
+    let grids = Ext.ComponentQuery.query(xtypes.map(one => `${one} grid`).join()).filter(one => one.isVisible(true) && !one.collapsed);
+    // As PVE's own lists, those that are narrower than PVE's least screen leaves them are moved sideways.
+    let narrow = grids.filter(one => one.getWidth() < 600);
+    let aside = narrow.map(one => one.headerCt.el.dom);
     within(whole).filter(words).forEach(one => {
         let mine = box(one);
-        if (mine.right > innerWidth + 1) { wrong.push(`reaches out of the page: ${words(one)}`); }
+        let header = aside.find(header => header.contains(one));
+        if (mine.right > innerWidth + 1 && !header) { wrong.push(`reaches out of the page: ${words(one)}`); }
         for (let above = one; above && above !== document.body; above = above.parentElement) {
             let { overflowX } = getComputedStyle(above);
             let { left, right } = above.getBoundingClientRect();
             let cut = mine.right > right + 1 || mine.left < left - 1;
             if (overflowX !== 'visible' && cut) { wrong.push(`cut off: ${words(one)}`); break; }
-            if (above.matches('.x-window, .x-grid-view')) { break; }
+            if (above.matches('.x-window, .x-grid-view') || (header && above.matches('.x-column-header'))) { break; }
         }
     });
     within(once).filter(words).forEach(one => {
@@ -65,8 +70,7 @@ LOOK = """xtypes => {
         let high = Math.min(mine.bottom, its.bottom) - Math.max(mine.top, its.top);
         if (wide > 2 && high > 2) { wrong.push(`on one another: ${words(one)} and ${words(other)}`); }
     }));
-    let grids = Ext.ComponentQuery.query(xtypes.map(one => `${one} grid`).join()).filter(one => one.isVisible(true) && !one.collapsed);
-    grids.filter(one => one.getWidth() + 1 <
+    grids.filter(one => !narrow.includes(one) && one.getWidth() + 1 <
         one.getColumns().filter(column => column.isVisible()).reduce((sum, column) => sum + column.getWidth(), 0))
         .forEach(one => wrong.push(`columns wider than their list: ${one.xtype}`));
     return [...new Set(wrong)];

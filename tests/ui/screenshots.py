@@ -58,7 +58,7 @@ def main(cache: Path, folder: Path) -> None:
     """Draw all of them."""
     folder.mkdir(parents=True, exist_ok=True)
     with open_stage("ha", 1.0, cache) as stage, open_browser(1100, 560) as context:
-        found = visit_pve(context, stage, tree=False)
+        found = visit_pve(context, stage, frame="none")
         try:
             draw(found.page, stage, folder)
         finally:

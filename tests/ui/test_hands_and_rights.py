@@ -42,7 +42,7 @@ def test_the_keyboard_reaches_everything_and_bars_and_states_have_names(visit: V
 
 
 def test_a_narrow_window_shows_all_of_it(visit: VisitPve) -> None:
-    page = visit(tree=False).page
+    page = visit(frame="none").page
     page.set_viewport_size({"width": 480, "height": 640})
     shown(page, "prsNodesGrid")
     page.evaluate("PRS.openDrain('pve1')")

@@ -61,7 +61,7 @@ def test_the_look_sees_what_is_cut_wrapped_or_covered(visit: VisitPve) -> None:
 
 @pytest.mark.parametrize("language", BOTH)
 def test_before_a_job(visit: VisitPve, language: str, picture: Picture) -> None:
-    page, say = visit(lang=language).page, Said(language)
+    page, say = visit(lang=language, frame="pve").page, Said(language)
     shown(page, "prsNodesGrid")
     assert looks_wrong(page, language, "prsPanel") == []
     assert menu_entry(page, say("Rebalancing")).count() == 1

@@ -135,10 +135,11 @@ Ext.define('PRS.Format', {
         let look = !warn || value < 0.8 ? '' : value < 0.9 ? 'warning' : 'critical';
         return [
             '<div style="display: flex; flex-wrap: wrap; gap: 0 6px; height: 20px; overflow: hidden">',
+            '<div style="display: flex; flex: 1 1 104px; gap: 6px; height: 20px; min-width: 0">',
             `<span style="flex: none; width: 38px; text-align: right">${percent}%</span>`,
-            `<div class="x-progress x-progress-default ${look}" style="flex: 1 1 60px" role="progressbar"`,
+            `<div class="x-progress x-progress-default ${look}" style="flex: 1; min-width: 0" role="progressbar"`,
             ` aria-label="${PRS.Format.esc(name)}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${percent}">`,
-            `<div class="x-progress-bar x-progress-bar-default" style="width: ${percent}%"></div></div>`,
+            `<div class="x-progress-bar x-progress-bar-default" style="width: ${percent}%"></div></div></div>`,
             amount ? `<span style="flex: none">${PRS.Format.esc(amount)}</span>` : '',
             '</div>',
         ].join('');

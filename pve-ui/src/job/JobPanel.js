@@ -77,6 +77,7 @@ Ext.define('PRS.JobPanel', {
     items: [
         {
             xtype: 'toolbar',
+            border: false,
             overflowHandler: 'scroller',
             items: [
                 {

@@ -9,7 +9,7 @@ Ext.define('PRS.RidesGrid', {
     enableColumnHide: false,
     sortableColumns: false,
     hidden: true,
-    viewConfig: { trackOver: false },
+    viewConfig: { trackOver: false, markDirty: false },
 
     controller: {
         xclass: 'Ext.app.ViewController',

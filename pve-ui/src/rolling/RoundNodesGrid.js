@@ -155,7 +155,13 @@ Ext.define('PRS.RoundNodesGrid', {
             width: 100,
         }),
         { text: gettext('Order'), dataIndex: 'place', width: 115, align: 'right' },
-        { text: gettext('Node'), dataIndex: 'id', width: 140, renderer: 'renderNode' },
+        {
+            text: gettext('Node'),
+            dataIndex: 'id',
+            width: 140,
+            cellWrap: true,
+            renderer: 'renderNode',
+        },
         PRS.Columns.words(gettext('Reboot'), 'why', {
             flex: 4,
             minWidth: 140,

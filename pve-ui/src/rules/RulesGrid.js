@@ -38,6 +38,8 @@ Ext.define('PRS.RulesGrid', {
 
         source: (rule) => {
             let words = {
+                'HA rule': gettext('HA rule'),
+                'HA group': gettext('HA group'),
                 tag: gettext('Tag'),
                 pool: gettext('Pool'),
                 configuration: gettext('Configuration'),
@@ -61,7 +63,7 @@ Ext.define('PRS.RulesGrid', {
                 return `${PRS.Format.icon(icon, cls)} ${PRS.Format.esc(words)}`;
             },
         },
-        PRS.Columns.text(gettext('Rule'), 'name', 150),
+        PRS.Columns.text(gettext('Rule'), 'name', 190),
         PRS.Columns.text(gettext('Source'), 'source', 100),
         PRS.Columns.text(gettext('Wants'), 'what', 140),
         PRS.Columns.text(gettext('Guests'), 'guests', undefined, {

@@ -126,7 +126,7 @@ Ext.define('PRS.PlanGrid', {
             align: 'right',
             renderer: (value) => PRS.Format.clock(value),
         },
-        PRS.Columns.words(gettext('Why'), 'reason', { renderer: 'renderWhy', minWidth: 100 }),
+        PRS.Columns.words(gettext('Why'), 'reason', { renderer: 'renderWhy', minWidth: 180 }),
     ],
 
     // Without a plan, or one without migrations, there is nothing to see. `skip`: vmids that are not ticked.

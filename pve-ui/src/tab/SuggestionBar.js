@@ -1,44 +1,36 @@
 // The plan that automatic balancing suggests, with what can be done about it.
 Ext.define('PRS.SuggestionBar', {
-    extend: 'Ext.container.Container',
+    extend: 'PRS.Row',
     xtype: 'prsSuggestionBar',
 
     hidden: true,
-    layout: { type: 'hbox', align: 'middle' },
-    defaults: { margin: '0 5 0 0' },
 
     items: [
-        {
-            xtype: 'component',
+        PRS.Row.words({
             itemId: 'words',
-            flex: 1,
             padding: '5 10',
             autoEl: { tag: 'div', role: 'status' },
-        },
-        {
-            xtype: 'button',
-            ui: 'default-toolbar',
-            itemId: 'show',
-            text: gettext('Show'),
-            iconCls: 'fa fa-fw fa-list',
-            handler: (button) => button.up('prsSuggestionBar').showPlan(),
-        },
-        {
-            xtype: 'button',
-            ui: 'default-toolbar',
-            itemId: 'apply',
-            text: gettext('Apply'),
-            iconCls: 'fa fa-fw fa-play',
-            handler: (button) => button.up('prsSuggestionBar').apply(),
-        },
-        {
-            xtype: 'button',
-            ui: 'default-toolbar',
-            itemId: 'dismiss',
-            text: gettext('Dismiss'),
-            iconCls: 'fa fa-fw fa-times',
-            handler: (button) => button.up('prsSuggestionBar').dismiss(),
-        },
+        }),
+        PRS.Row.buttons([
+            {
+                itemId: 'show',
+                text: gettext('Show'),
+                iconCls: 'fa fa-fw fa-list',
+                handler: (button) => button.up('prsSuggestionBar').showPlan(),
+            },
+            {
+                itemId: 'apply',
+                text: gettext('Apply'),
+                iconCls: 'fa fa-fw fa-play',
+                handler: (button) => button.up('prsSuggestionBar').apply(),
+            },
+            {
+                itemId: 'dismiss',
+                text: gettext('Dismiss'),
+                iconCls: 'fa fa-fw fa-times',
+                handler: (button) => button.up('prsSuggestionBar').dismiss(),
+            },
+        ]),
     ],
 
     // `balancing` and `may` are those of the status answer.

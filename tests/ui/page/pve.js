@@ -78,7 +78,8 @@ Ext.define('PVE.panel.Config', {
         {
             xtype: 'treelist',
             dock: 'left',
-            width: 180,
+            // In a frame as PVE's own, tree and menu take 505 pixels of the page's width.
+            width: (window.test || {}).frame === 'pve' ? 195 : 180,
             itemId: 'menu',
             expanderOnly: true,
         },
@@ -253,7 +254,7 @@ Ext.define('PVE.StdWorkspace', {
                 region: 'west',
                 xtype: 'treepanel',
                 itemId: 'tree',
-                width: (window.test || {}).tree === false ? 0 : 180,
+                width: { pve: 310, none: 0 }[(window.test || {}).frame] ?? 180,
                 store: {
                     fields: ['node'],
                     root: {

@@ -33,5 +33,6 @@ def _unfit(vmid: int, guest: Guest | None, policy: Policy) -> str:
         return f"there is no guest {vmid} that could be shut down"
     if guest.ha and guest.kind == "qemu" and not policy.kill_after:
         # pve-ha-manager HA/Resources/PVEVM.pm sends forceStop with every shutdown.
-        return f"{guest.label}: the HA manager kills a VM that does not shut down in time, so agree to that with --kill-after SECONDS"
+        words = "the HA manager kills a VM that does not shut down in time, so agree to that, with --kill-after SECONDS or in its field"
+        return f"{guest.label}: {words}"
     return f"{guest.label} is a template, which may stay as it is" if guest.template else ""

@@ -32,7 +32,7 @@ KINDS = {
     "words": r".+?",
     "told": r".+",
 }
-ITEM = re.compile(rf"{KINDS['guest']}|{KINDS['rule']}|[^\s,;()]+|(?P<more>\d+) more")
+ITEM = re.compile(rf"{KINDS['guest']}|(?P<rule>{KINDS['rule']})|[^\s,;()]+|(?P<more>\d+) more")
 BETWEEN = ("; ", ". ", ", ", " and ", " or ")
 _PLACE = re.compile(r"\{([a-z]+)(\d?)\}")
 
@@ -99,13 +99,16 @@ def _parameter(name: str, value: str, depth: int) -> object:
         return _whole(value, depth + 1)
     if kind == "told":
         return _whole(value, depth + 1) or value
+    if kind == "rule":
+        return _one(value, depth) or value
     if kind != "list":
         return value
     items = re.split(r", | and ", value)
     matches = [ITEM.fullmatch(item) for item in items]
     if not all(matches):
         return None
-    return [_one(item, depth) if match and match["more"] else item for item, match in zip(items, matches, strict=True)]
+    coded = (_one(item, depth) if match and (match["more"] or match["rule"]) else None for item, match in zip(items, matches, strict=True))
+    return [code or item for code, item in zip(coded, items, strict=True)]
 
 
 def _several(text: str, depth: int) -> Code | None:

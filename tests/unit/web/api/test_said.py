@@ -220,6 +220,15 @@ def test_that_a_run_was_not_started_is_coded(about: str) -> None:
     assert code_of(f"Nothing to do: fewer than two nodes can take part. Not started: {JobConflict('0123456789ab', (101, 102), about)}")
 
 
+def test_what_kind_of_rule_it_is_is_worded_too() -> None:
+    code = code_of("tag plb_affinity_x keeps it apart from 108 (web02) on pve2")
+    assert code
+    assert code["with"]["rule"] == {"code": "tag {name}", "with": {"name": "plb_affinity_x"}}
+    code = code_of("pool a and b keeps it apart from 108 (web02) on pve2")
+    assert code
+    assert code["with"]["rule"] == {"code": "pool {name} and {name2}", "with": {"name": "a", "name2": "b"}}
+
+
 @pytest.mark.parametrize("text", [
     "", "PVE refuses pve1: no such luck", "is locked (backup); and something that nobody knows", "waiting: " + "x; " * 400,
     "101 (a) cannot leave (is locked (x)) and more", "needs 1 GiB of memory, pve1 has <b>2</b> free", "Best: pve1; drop table",

@@ -36,7 +36,7 @@ def _turn(desk: Desk, who: Caller, one: Wanted, node: str) -> dict[str, Any]:
     except PlanError as error:
         return {**_empty(node), "summary": _sentence(str(error))}
     if held := desk.holds.held().get(node):
-        return {**_of(found), "possible": False, "summary": _sentence(f"{node} is {held.reason}")}
+        return {**_of(found), "possible": False, "summary": f"{node} is {held.reason}."}
     return _of(found)
 
 
