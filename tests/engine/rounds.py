@@ -44,10 +44,10 @@ class Node:
 
 
 class Cluster:
-    """The small lab; each node runs the service, which dies with the node and comes back with it."""
+    """The small lab, or another world; each node runs the service, which dies with the node and comes back with it."""
 
-    def __init__(self, folder: Path, flavour: Flavour, ha: Collection[int] = ()) -> None:
-        self.world: World = small(flavour)
+    def __init__(self, folder: Path, flavour: Flavour, ha: Collection[int] = (), world: World | None = None) -> None:
+        self.world: World = world or small(flavour)
         for vmid in ha:
             self.world.ha.add(Resource(self.world.guests[vmid].sid))
         for guest in self.world.guests.values():
@@ -111,11 +111,14 @@ class Cluster:
         assert one is not None
         return one
 
-    def begin(self, *nodes: str, holder: str = "pve1", options: RoundOptions | None = None, kill_after: int = 0) -> None:
+    def begin(
+        self, *nodes: str, holder: str = "pve1", options: RoundOptions | None = None, kill_after: int = 0,
+        domains: tuple[tuple[str, tuple[str, ...]], ...] = (),
+    ) -> None:  # fmt: skip
         """Write a new round."""
         shared = self.shared(holder)
         shared.read()
-        policy, chosen = Policy(containers=True, kill_after=kill_after), options or RoundOptions()
+        policy, chosen = Policy(containers=True, kill_after=kill_after, domains=domains), options or RoundOptions()
         shared.put(begin("0123456789ab", "root@pam", nodes or tuple(self.world.nodes), policy, chosen, holder, self.clock.time()))
 
     def ask_for(self, verb: Verb, node: str = "", host: str = "pve2") -> None:
