@@ -32,4 +32,4 @@ test-ui: ui ui-ext ## click through the panel in Chromium
 screenshots: ui ui-ext ## draw the pictures of the README
 	@tests/ui/need $(NEEDED_BY_BROWSER)
 	@$(RUN) -m ui.screenshots $(UI_CACHE) docs
-	@tests/ui/palette $(foreach name,plan drain job,docs/$(name).png docs/$(name)-dark.png)
+	@tests/ui/palette $(foreach name,plan drain job strip settings rules loads,docs/$(name).png docs/$(name)-dark.png)

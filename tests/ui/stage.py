@@ -42,7 +42,10 @@ def make_world(scene: str) -> World:
         data["guests"]["101"]["name"] = HOSTILE
         data["guests"]["104"]["name"] = "\u202egnp.exe\u202d" + "x" * 200
         data["guests"]["104"]["tags"] = [HOSTILE]
-    if scene == "ha":
+    if scene == "rules":
+        for vmid, tag in (("102", APART), ("108", APART), ("103", "plb_affinity_mail"), ("104", "plb_affinity_mail")):
+            data["guests"][vmid]["tags"] = [*data["guests"][vmid].get("tags", ()), tag]
+    if scene in ("ha", "rules"):
         rules = {"apart": {"resources": ["vm:101", "vm:107"], "affinity": "negative"}}
         data["ha"] = {"resources": ["vm:101", "vm:102", "vm:107"], "rules": rules}
     if scene == "apart":
