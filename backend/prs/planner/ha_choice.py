@@ -96,11 +96,14 @@ def told(cluster: Cluster, plan: Plan) -> tuple[str, ...]:
         stay = "stays" if len(stays) == 1 else "stay"
         return (f"HA maintenance mode of {plan.node} stays off, because {names}, under HA, {stay} there.",)
     theirs, moved = taken_back(cluster, plan.node), {move.vmid for move in plan.moves}
-    return tuple(
-        f"{guest.label} leaves last, by HA maintenance mode, because {theirs[guest.vmid].source} {theirs[guest.vmid].name} would take it "
-        f"back: the HA manager chooses among {', '.join(choices(cluster, guest, plan.node))}, and it fits on each of them."
-        for guest in cluster.guests if guest.vmid in theirs and guest.vmid in moved
-    )  # fmt: skip
+    found = list[str]()
+    for guest in cluster.guests:
+        if guest.vmid in theirs and guest.vmid in moved:
+            nodes, rule = choices(cluster, guest, plan.node), theirs[guest.vmid]
+            chosen = f"among {', '.join(nodes)}, and it fits on each of them" if len(nodes) > 1 else f"{nodes[0]}, and it fits there"
+            found.append(f"{guest.label} leaves last, by HA maintenance mode, because {rule.source} {rule.name} would take it back: "
+                         f"the HA manager chooses {chosen}.")
+    return tuple(found)
 
 
 def _after(cluster: Cluster, policy: Policy, plan: Plan, moves: Iterable[Move]) -> Walk:

@@ -12,6 +12,7 @@ from prs.planner import chosen, coming_day, drain, repair, thresholds
 from prs.planner.balance import Goal, choose
 from prs.planner.choice import Choice
 from prs.planner.explain import reasons
+from prs.planner.explain.stays import staying
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
@@ -187,7 +188,7 @@ def _build(problem: Problem, choice: Choice, plan: Plan, goal: Goal, proofs: boo
     moved = frozenset(move.vmid for move in moves)
     why = reasons.bystander(plan.node) if plan.node else why or choice.nothing.removeprefix("Nothing to do: ")
     kept = {row.vmid: row for row in plan.blockers}  # they know best why they stay
-    stays = tuple(kept.get(row.vmid, row) for row in reasons.staying(problem, board, moved, method, why))
+    stays = tuple(kept.get(row.vmid, row) for row in staying(problem, board, moved, method, why))
     outcome = repair.Outcome.of(repair.extents(Board(problem)), repair.extents(board))
     broken = _broken(problem, repair.standing(board), plan.node)
     plan = replace(plan, warnings=(*plan.warnings, *problem.facts.cautions(moves), *broken))
@@ -262,8 +263,9 @@ def _refuse(problem: Problem, plan: Plan, blockers: tuple[Stay, ...], summary: s
     loads = _loads(problem, board)
     spread = score.spread(problem, problem.load, plan.method)
     warnings = (*plan.warnings, *_broken(problem, repair.standing(board), plan.node))
-    policy = problem.facts.policy
+    policy, theirs = problem.facts.policy, {row.vmid: row for row in blockers}
+    stays = staying(problem, board, frozenset(), plan.method, f"{plan.node} cannot be emptied, so nothing is moved")
     return replace(plan, warnings=warnings, blockers=blockers, memory=policy.memory, weights=policy.weighed, before=loads, after=loads,
                  spread_before=spread, spread_after=spread,
-                 stays=reasons.staying(problem, board, frozenset(), plan.method, f"{plan.node} cannot be emptied, so nothing is moved"),
+                 stays=tuple(theirs.get(row.vmid, row) for row in stays),
                  terms=score.terms(problem, board, plan.method, "level", 0.0, 0.0), summary=summary)

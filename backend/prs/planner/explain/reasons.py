@@ -1,8 +1,7 @@
-"""The plan in words: why each guest moves or stays, why a drain cannot be done, and the plan in one sentence."""
+"""The plan in words: why each guest moves, why a drain cannot be done, and the plan in one sentence."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from math import ceil
 
@@ -12,7 +11,7 @@ from prs.planner.objective.level import Level
 from prs.planner.problem.board import Board
 from prs.planner.problem.counted_memory import label
 from prs.planner.problem.fixed_limits import FixedLimits
-from prs.planner.problem.problem import Problem
+from prs.planner.problem.problem import Problem, Unit
 from prs.planner.quantities import gib, listed, percent, points, rate
 
 SHOWN = 0.0005  # fraction from which a change of the spread is seen in a figure with one decimal
@@ -79,55 +78,9 @@ def bystander(node: str) -> str:
     return f"is not on {node}, and all that leaves fits elsewhere without moving it"
 
 
-def staying(problem: Problem, board: Board, moved: frozenset[int], method: Method, why: str) -> tuple[Stay, ...]:
-    """Every guest that the plan leaves where it is, with the reason. `why` is the reason of those that could go but need not."""
-    spread = score.spread(problem, board.load, method)
-    rooms = _rooms(problem, board)
-    largest = [max((room for other, room in enumerate(rooms) if other != node), default=0.0) for node in range(len(rooms))]
-    together = {} if problem.facts.drain or problem.facts.policy.targets else _too_close(problem, board)
-    rows = []
-    for vmid, guest in problem.facts.guests.items():
-        if vmid in moved:
-            continue
-        reason = problem.stays.get(vmid) or together.get(vmid)
-        if reason is None:
-            item = problem.units[problem.unit_of[vmid]]
-            if item.memory + item.growth > largest[item.home]:
-                free, most = gib(largest[item.home]), gib(item.memory + item.growth)
-                size = f"the {most} of memory it may grow to" if item.growth else f"its {most} of {label(problem.facts.policy, 'memory')}"
-                reason = f"no other node has room for {size}; the most that is free elsewhere is {free}"
-            else:
-                reason = why or _level(problem, board, item.home, guest, method, spread)
-        rows.append(Stay(vmid, guest.name, guest.node, reason, guest.kind))
-    return tuple(rows)
-
-
-def _too_close(problem: Problem, board: Board) -> dict[int, str]:
-    """Of the guests that share a node against an `apart` rule: with whom, and that no way was found to part them; by vmid."""
-    found = dict[int, str]()
-    for name, vmids in problem.groups:
-        here = defaultdict[int, list[int]](list)
-        for vmid in vmids:
-            here[board.place(vmid)].append(vmid)
-        for place, met in here.items():
-            for vmid in met if place >= 0 and len(met) > 1 else ():
-                other = problem.facts.guests[met[1] if vmid == met[0] else met[0]].label
-                words = f"is on {problem.names[place]} with {other}, from which {name} keeps it apart"
-                found.setdefault(vmid, f"{words}; no way was found to part them within the limits and the budget")
-    return found
-
-
-def _rooms(problem: Problem, board: Board) -> list[float]:
-    """Free memory of each node that may receive guests, 0 for the others."""
-    active = set(problem.active)
-    return [max(0.0, problem.cap["memory"][n] - board.load["memory"][n]) if n in active else 0.0 for n in range(len(problem.names))]
-
-
-def _level(problem: Problem, board: Board, home: int, guest: Guest, method: Method, spread: float) -> str:
-    resource = score.resources(problem.facts.policy, method)[0]
-    load = percent(board.load[resource][home], problem.total[resource][home])
-    place = f"{guest.node} is at {load} {label(problem.facts.policy, resource)} with this plan, in a spread of {points(spread)}"
-    return f"{place}; moving it too would cost more than it brings"
+def others(item: Unit, vmid: int) -> str:
+    """The guests that it must be with, as a list; "" for one that goes alone."""
+    return listed([guest.label for guest in item.guests if guest.vmid != vmid])
 
 
 def landing(storages: Sequence[tuple[str, str]]) -> str:
@@ -141,7 +94,8 @@ def blockers(problem: Problem, node: int, fixed: Mapping[int, str], stuck: Seque
     rows = [_stay(problem, vmid, reason) for vmid, reason in fixed.items()]
     for unit in stuck:
         for guest in problem.units[unit].guests:
-            rows.append(_stay(problem, guest.vmid, _nowhere(problem, board, unit, node)))
+            kept, why = others(problem.units[unit], guest.vmid), _nowhere(problem, board, unit, node)
+            rows.append(_stay(problem, guest.vmid, f"together with {kept}: {why}" if kept else why))
     return tuple(sorted(rows, key=lambda row: row.vmid))
 
 

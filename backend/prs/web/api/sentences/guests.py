@@ -8,6 +8,7 @@ GUESTS = (
     "needs {size} of {resource}, {node} has {size2} free",
     "needs {size} of {resource}; {words}",
     "needs {size} of local disk; {words}",
+    "together with {list}: {words}",
     "{node} has {size} free",
     "may grow to {size} of {resource}, {node} has {size2} free",
     "needs {size} of local disk, {node} has {size2} free",

@@ -36,7 +36,11 @@ PLANS = (
     "moves together with {list}",
     "no other node has room for its {size} of {resource}; the most that is free elsewhere is {size2}",
     "no other node has room for the {size} of memory it may grow to; the most that is free elsewhere is {size2}",
+    "no other node has room for the {size} of {resource} that it needs together with {list}; the most that is free elsewhere is {size2}",
     "{node} is at {share} {resource} with this plan, in a spread of {n} points; moving it too would cost more than it brings",
+    "{node} is at {share} {resource} with this plan, in a spread of {n} points; "
+    "moving it too would cost more than it brings, or go over the budget",
+    "{node} is at {share} {resource} with this plan, in a spread of {n} points; no move of it that is allowed would lower that",
     "is not on {node}, and all that leaves fits elsewhere without moving it",
     "the {resource} spread is {n} points, within the {n2} points that count as balanced",
     "Nothing to do: {words}",
