@@ -79,7 +79,10 @@ def test_all_three_and_pressure_can_be_levelled_by(visit: VisitPve) -> None:
     box = "Ext.ComponentQuery.query('prsPanel #method')[0]"
     offered = page.evaluate(f"() => {box}.getStore().getRange().map((row) => row.get({box}.displayField))")
     assert offered == ["Memory", "CPU", "Local disk", "All three", "Pressure"]
+    choose(page, "pressure")
+    until(page, lambda: not re.search(r"Spread \d+ points", words_of(page)), "no spread, as none is known before a plan")
     choose(page, "all")
+    sees(page, r"Memory: Spread 65 points\. CPU: Spread \d+ points\. Local disk: Spread \d+ points\.")
     enabled(page, "Plan")
     click(page, "Plan")
     shown(page, "prsPlanGrid")

@@ -141,7 +141,7 @@ Ext.define('PRS.PanelController', {
             me.current.sum(cluster),
             me.current.avoid,
         );
-        let words = PRS.PlanWords.summary(cluster, method, me.current, may);
+        let words = PRS.PlanWords.summary(cluster, chosen, me.current, may);
         PRS.Format.html(me.lookup('summary'), words);
     },
 

@@ -21,8 +21,14 @@ Ext.define('PRS.PlanWords', {
     },
 
     ofNow: function (cluster, method) {
-        let now = PRS.Format.points(cluster.spread[method]);
-        return PRS.Format.esc(Ext.String.format(gettext('Spread {0} points.'), now));
+        let words = function (resource) {
+            let now = PRS.Format.points(cluster.spread[resource]);
+            return Ext.String.format(gettext('Spread {0} points.'), now);
+        };
+        let each = PRS.Format.methods().map(([resource, label]) => `${label}: ${words(resource)}`);
+        // How unevenly nodes are pressed only a plan tells.
+        let known = method in cluster.spread ? words(method) : '';
+        return PRS.Format.esc(method === 'all' ? each.join(' ') : known);
     },
 
     ofPlan: function (plan, current, cluster) {
