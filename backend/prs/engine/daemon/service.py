@@ -50,7 +50,7 @@ class Service:
         memory = LoadMemory(settings.state_dir / FILE)
         self._recorder = Recorder(memory, clock, self._connect, lambda api: self._schedule.leading(api), self._counted)
         self._holds = Holds(journal, clock, host.shared_holds)
-        outdated: Callable[[], bool] = lambda: self._reloading or host.written() != self._written  # noqa: E731
+        outdated: Callable[[], bool] = lambda: self._reloading or self._host.written() != self._written  # noqa: E731
         self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._calm, outdated)
         self._carrier = Carrier(host.shared_round, self._holds, clock, host.name, self._connect, host.alive, host.switch, host.hook)
         self._notices = Notices(journal, clock, host.name, host.shared_round, host.notify)
