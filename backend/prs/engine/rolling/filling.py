@@ -49,7 +49,9 @@ class Filling:
         left = left_out(job)
         if job.state == "done" and not left:
             return ""
-        return f"not every guest is back on {self._turn.node}: {job.message or self.elsewhere(job.plan) or job.state}"
+        # Guests first: the job's own words may be long, and name one that stays for many.
+        words = "; ".join(filter(None, (self.elsewhere(job.plan), job.message))) or job.state
+        return f"not every guest is back on {self._turn.node}: {words}"
 
     def elsewhere(self, plan: Plan) -> str:
         """Which guests are not home, and why; "" for none. PveError."""

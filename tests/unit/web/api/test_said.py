@@ -159,7 +159,7 @@ HOOKS = [*(Hook("after-drain", "failed", code, said_there) for code in (3, None)
     "105 (gpu) was off already", "105 (gpu) PVE does not shut it down: VM is locked (backup)",
     "pve2 is empty but for 105, 106, which are shut down until then: the cluster shows no other guest on it",
     "pve2 was not emptied: 105 (gpu) did not shut down: timeout", "pve2 is not rebooted: 105 (gpu), 107 are on it again",
-    "not every guest is back on pve2: 1 of 2 migrations done; not home: 105 (gpu) is on pve3: is locked (backup), 106 is on pve1",
+    "not every guest is back on pve2: not home: 105 (gpu) is on pve3: is locked (backup), 106 is on pve1; 1 of 2 migrations done",
     "before pve2: Ceph reports HEALTH_ERR: OSD_DOWN (1 osds down)", "before pve2: Ceph cannot do without osd.1 (unsafe), mon.a of pve2 now",
     "before pve2: on pve2 services of PVE do not run: pvestatd (dead)", "before pve2: the HA manager is at work (101 (a): migrate)",
     "before pve2: PVE does not answer: timed out", "PVE does not reboot pve2: Permission check failed (/nodes/pve2, Sys.PowerMgmt)",
