@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from prs.model import Method, Stay
+from prs.model import RESOURCES, Method, Resource, Stay
 from prs.planner.explain import reasons
 from prs.planner.objective import score
 from prs.planner.problem.board import Board
@@ -12,10 +12,12 @@ from prs.planner.problem.counted_memory import label
 from prs.planner.problem.problem import Problem
 from prs.planner.quantities import gib, percent, points
 
+EDGE = 3  # nodes: two of them may be those of the move
+
 
 def staying(problem: Problem, board: Board, moved: frozenset[int], method: Method, why: str) -> tuple[Stay, ...]:
     """Every guest that the plan leaves where it is, with the reason. `why` is the reason of those that could go but need not."""
-    ends = _ends(problem, board, method)
+    edges = _Edges(problem, board, method)
     rooms = _rooms(problem, board)
     largest = [max((room for other, room in enumerate(rooms) if other != node), default=0.0) for node in range(len(rooms))]
     together = {} if problem.facts.drain or problem.facts.policy.targets else _too_close(problem, board)
@@ -34,7 +36,7 @@ def staying(problem: Problem, board: Board, moved: frozenset[int], method: Metho
                     size = f"the {most} of {memory} that it needs together with {kept}"
                 reason = f"no other node has room for {size}; the most that is free elsewhere is {free}"
             else:
-                reason = why or _level(problem, board, vmid, method, ends)
+                reason = why or _level(edges, vmid, method)
         rows.append(Stay(vmid, guest.name, guest.node, reason, guest.kind))
     return tuple(rows)
 
@@ -60,40 +62,58 @@ def _rooms(problem: Problem, board: Board) -> list[float]:
     return [max(0.0, problem.cap["memory"][n] - board.load["memory"][n]) if n in active else 0.0 for n in range(len(problem.names))]
 
 
-def _ends(problem: Problem, board: Board, method: Method) -> tuple[set[int], set[int]]:
-    """The fullest and the emptiest active nodes, by the resource that is spread widest: a lower spread needs a move between these."""
-    full, empty, widest = set[int](), set[int](), 0.0
-    for resource in score.resources(problem.facts.policy, method):
-        total = problem.total[resource]
-        use = {node: board.load[resource][node] / total[node] for node in problem.active if total[node] > 0}
-        width = (max(use.values()) - min(use.values())) * score.weight(problem.facts.policy, method, resource) if use else 0.0
-        if width > widest:
-            most, least, widest = max(use.values()), min(use.values()), width
-            full, empty = {node for node in use if use[node] == most}, {node for node in use if use[node] == least}
-    return full, empty
+class _Edges:
+    """The loads after the plan as far as one more move can change their spreads: it changes two nodes, so the ends are among these and the
+    three fullest and the three emptiest of each resource. `spread` (fraction) is that of the method, `full` and `empty` are the nodes at
+    the ends of the resource that is spread widest: a lower spread needs a move between these.
+    """
+
+    def __init__(self, problem: Problem, board: Board, method: Method) -> None:
+        self.problem, self.board, self.spread = problem, board, score.spread(problem, board.load, method)
+        self.full, self.empty, widest = set[int](), set[int](), 0.0
+        self._active, self._guards = set(problem.active), score.guards(problem, method)
+        self._weights = {one: score.weight(problem.facts.policy, method, one) for one in score.resources(problem.facts.policy, method)}
+        self._edges = dict[Resource, list[tuple[float, int]]]()
+        for resource in RESOURCES:
+            total = problem.total[resource]
+            use = sorted((board.load[resource][node] / total[node], node) for node in problem.active if total[node] > 0)
+            self._edges[resource] = use if len(use) <= 2 * EDGE else use[:EDGE] + use[-EDGE:]
+            if use and (width := (use[-1][0] - use[0][0]) * self._weights.get(resource, 0.0)) > widest:
+                widest = width
+                self.full, self.empty = ({node for one, node in use if one == end} for end in (use[-1][0], use[0][0]))
+
+    def lower(self, unit: int, target: int) -> bool:
+        """Whether this move is within the limits, lowers the spread, and widens that of no other resource by more than may be."""
+        for resource, weight in self._weights.items():
+            low, high = self._ends(resource, unit, target)
+            if (high - low) * weight >= self.spread - score.ROUNDING:
+                return False
+        for resource, width in self._guards.items():
+            low, high = self._ends(resource, unit, target)
+            if high > score.CALM and high - low > width + score.ROUNDING:
+                return False
+        return self.board.fits(unit, target)
+
+    def _ends(self, resource: Resource, unit: int, target: int) -> tuple[float, float]:
+        """The lowest and the highest load of an active node after the move; 0 where none has the resource."""
+        pair, size = (self.board.where[unit], target), self.problem.sizes[resource][unit]
+        load, total = self.board.load[resource], self.problem.total[resource]
+        use = [one for one, node in self._edges[resource] if node not in pair]
+        for node, change in zip(pair, (-size, size), strict=True):
+            if node in self._active and total[node] > 0:
+                use.append((load[node] + change) / total[node])
+        return (min(use), max(use)) if use else (0.0, 0.0)
 
 
-def _level(problem: Problem, board: Board, vmid: int, method: Method, ends: tuple[set[int], set[int]]) -> str:
+def _level(edges: _Edges, vmid: int, method: Method) -> str:
     """Why a guest that may move stays in a plan that levels: what one more move would bring is asked of the state after the plan."""
+    problem, board = edges.problem, edges.board
     policy, guest, unit = problem.facts.policy, problem.facts.guests[vmid], problem.unit_of[vmid]
     home, resource = board.where[unit], score.resources(policy, method)[0]
     load = percent(board.load[resource][home], problem.total[resource][home])
-    spread = points(score.spread(problem, board.load, method))
-    place = f"{guest.node} is at {load} {label(policy, resource)} with this plan, in a spread of {spread}"
-    targets = set(problem.active) if home in ends[0] else ends[1]
-    if not any(_lowers(problem, board, unit, target, method) for target in targets - {home}):
+    place = f"{guest.node} is at {load} {label(policy, resource)} with this plan, in a spread of {points(edges.spread)}"
+    targets = set(problem.active) if home in edges.full else edges.empty
+    if not any(edges.lower(unit, target) for target in targets - {home}):
         return f"{place}; no move of it that is allowed would lower that"
     within = "" if policy.max_moves is None and policy.max_bytes is None else ", or go over the budget"
     return f"{place}; moving it too would cost more than it brings{within}"
-
-
-def _lowers(problem: Problem, board: Board, unit: int, target: int, method: Method) -> bool:
-    """Whether this one move is allowed on the board and lowers the spread."""
-    if not board.fits(unit, target):
-        return False
-    before, source = score.spread(problem, board.load, method), board.where[unit]
-    board.move(unit, target)
-    after = score.spread(problem, board.load, method)
-    worse = score.worsened(problem, board.load, score.guards(problem, method))
-    board.move(unit, source)
-    return after < before - score.ROUNDING and not worse
