@@ -114,15 +114,15 @@ def test_an_open_journal_without_room_changes_nothing_and_goes_on_later(tmp_path
 def test_good_settings_that_cannot_be_kept_leave_no_drafts_and_the_old_copy(tmp_path: Path) -> None:
     (tmp_path / "prs.conf.d").mkdir()
     file = tmp_path / "prs.conf.d" / "x.conf"
-    file.write_text("first")
+    file.write_text("# first\n")
     last_good.keep(tmp_path / "prs.conf", None, tmp_path)
-    file.write_text("second")
+    file.write_text("# second\n")
     for _ in range(3):
         with no_room(), pytest.raises(OSError, match="too large"):
             last_good.keep(tmp_path / "prs.conf", None, tmp_path)
-    assert [path.read_text() for path in (tmp_path / last_good.FOLDER).iterdir()] == ["first"]
+    assert [path.read_text() for path in (tmp_path / last_good.FOLDER).iterdir()] == ["# first\n"]
     last_good.keep(tmp_path / "prs.conf", None, tmp_path)
-    assert [path.read_text() for path in (tmp_path / last_good.FOLDER).iterdir()] == ["second"]
+    assert [path.read_text() for path in (tmp_path / last_good.FOLDER).iterdir()] == ["# second\n"]
 
 
 def test_the_memory_of_loads_without_room_fails_nobody_and_says_so_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,31 +9,36 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from prs.config.layers import POLICY, shared_files
+from prs.config.ini import parse
+from prs.config.layers import POLICY, Layer, shared_files
+from prs.config.resolve import Mistakes, resolve
 
 FOLDER = "last-good-settings"  # below state_dir; only the service writes it
 
 
 def keep(path: Path, pve: Path | None, state_dir: Path) -> None:
-    """Copy the shared files of prs.conf at `path`, all of which are good, and forget those that are gone. OSError."""
+    """Copy the shared files of prs.conf at `path`, all of which were good when read, and forget those that are gone. OSError."""
     folder = state_dir / FOLDER
-    files = {_name(file): file for file, _ in shared_files(path, pve)}
+    files = {_name(file): (file, policy) for file, policy in shared_files(path, pve)}
     if not files and not folder.is_dir():
         return
     folder.mkdir(mode=0o700, exist_ok=True)
     for old in folder.iterdir():
         if old.name not in files:
             old.unlink()
-    for name, file in files.items():
-        _copy(file, folder / name)
+    for name, (file, policy) in files.items():
+        _copy(file, folder / name, policy)
 
 
-def _copy(file: Path, target: Path) -> None:
-    """In one step, with the time of the original; readable for its owner alone, because it may hold a secret."""
+def _copy(file: Path, target: Path, policy: bool) -> None:
+    """In one step, with the time of the original; readable for its owner alone, because it may hold a secret. Somebody may have
+    written another version since it was read, whose mistakes are not to take the place of the last good one."""
     text, when = file.read_bytes(), file.stat().st_mtime
     with suppress(FileNotFoundError):
         if target.read_bytes() == text:
             return
+    if not _good(text, policy):
+        return
     handle, draft = tempfile.mkstemp(prefix=".", dir=target.parent)
     try:
         with open(handle, "wb") as out:
@@ -43,6 +48,16 @@ def _copy(file: Path, target: Path) -> None:
     except OSError:
         os.unlink(draft)
         raise
+
+
+def _good(data: bytes, policy: bool) -> bool:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return False
+    wrong: Mistakes = []
+    resolve([Layer("", parse(text), policy)], wrong)
+    return not wrong
 
 
 def in_place_of(broken: Iterable[Path], state_dir: Path) -> dict[Path, Path | None]:

@@ -200,6 +200,15 @@ def test_without_a_good_version_nothing_is_scheduled(machine: Machine) -> None:
     assert not settings.lacks_account
 
 
+def test_a_version_written_between_reading_and_keeping_takes_no_good_ones_place(kept: Machine) -> None:
+    """An administrator saves while the service is still at it: the last good version would be a broken one."""
+    settings = load_settings(kept.conf, ACCOUNT, kept.pve)
+    for text in (b"[balancing]\nspread: x\n", b"[balacing]\n", b"[balancing]\nmeth", b"\xff\xfe\x00"):
+        kept.policy.write_bytes(text)
+        keep_good(settings, kept.pve)
+        assert load_settings(kept.conf, ACCOUNT, kept.pve).policy.ignore_guests == ("100",)
+
+
 def test_what_is_gone_is_not_kept(kept: Machine) -> None:
     more = kept.more("10-a.conf", "")
     more.unlink()
