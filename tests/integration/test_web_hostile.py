@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
+import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from full_journal import fill
 from integration.hostile import SOON, SlowReader, api, crowd, exchange, plain, request, secure, served_soon, under_way
-from integration.web_house import House, Person, house
+from integration.web_house import BACKEND, House, Person, house
+from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.retention import prune
 from simcluster.scenes import small
@@ -292,3 +299,61 @@ def test_ten_thousand_jobs_and_plans_hold_up_nobody_nor_does_their_leaving(home:
                 assert served_soon(root, path) < SOON, path
         prune(journal, time.time() + 1e6, 1.0, 2**30)
         assert root.get("/jobs?scope=node")["jobs"] == []
+
+
+def test_dry_runs_of_a_round_hold_up_nobody_and_one_caller_gets_three_places(home: House, root: Person) -> None:
+    """Of a large cluster one takes minutes: here five are asked for at once, and anew as each ends, until the others have been served."""
+    over, answers = threading.Event(), Counter[str]()
+    body = {"nodes": ["pve1", "pve2", "pve3"], "containers": True}
+
+    def attack() -> None:
+        auditor = home.log_in("audit@pve")
+        while not over.is_set():
+            answer = auditor._in_the_end(auditor.call("POST", "/rounds/preview", body))
+            told = answer.json()
+            answers["turns" if answer.status_code == 200 else told["error"]["message"]] += 1
+            over.wait(0.3 if answer.status_code == 429 else 0)
+
+    with under_way(*[attack] * 5):
+        try:
+            home.wait(lambda: len(answers) > 1, 120)
+            for path in ("/healthz", "/status", "/jobs?scope=node", "/cluster"):
+                assert served_soon(root, path) < SOON, path
+            assert root.post("/plans", {"kind": "balance"})["kind"] == "balance"
+        finally:
+            over.set()
+    assert set(answers) == {"turns", "Other plans are being made: try again in 5 seconds."}
+
+
+HELPER = f"import sys; sys.path.insert(0, {str(BACKEND)!r}); from prs.helper.root import main; sys.exit(main())"
+
+
+def test_two_of_roots_helpers_that_write_a_hold_of_one_node_at_once_leave_one(home: House, root: Person, tmp_path: Path) -> None:
+    """As systemd starts them, one for each connection: the last one's hold stands, nobody is told of a failure, no draft is left."""
+    held, me = home.pve / FOLDER, pwd.getpwuid(os.getuid()).pw_name
+    places = {"user": me, "nodes": home.pve / "nodes", "held": held, "turns": tmp_path / "turns", "lock": tmp_path / "lock"}
+    command = [sys.executable, "-I", "-c", HELPER, *(f"--{name}={place}" for name, place in places.items())]
+
+    def race(turn: int) -> None:
+        with ExitStack() as stack:
+            ends = [stack.enter_context(end) for _ in range(2) for end in socket.socketpair()]
+            ours, theirs = ends[::2], ends[1::2]
+            helper = [*command, f"--writes={tmp_path / str(turn)}"]
+            running = [stack.enter_context(subprocess.Popen(helper, stdin=end.fileno(), stderr=subprocess.PIPE)) for end in theirs]
+            names = [f"{2 * turn + number:012x}" for number in range(2)]
+            for end, name in zip(ours, names, strict=True):
+                end.sendall(f"hold pve1 {name} 1700000000 0 pve1 root@pam\n".encode())
+            assert [end.recv(500) for end in ours] == [f"ok hold pve1.{name}.held\n".encode() for name in names]
+            assert [process.communicate()[1] for process in running] == [b"", b""]
+        (left,) = held.iterdir()
+        assert left.name in {f"pve1.{name}.held" for name in names}
+        assert json.loads(left.read_text())["user"] == "root@pam"
+
+    def races() -> None:
+        for turn in range(25):
+            race(turn)
+
+    with under_way(races):
+        for path in ("/cluster", "/status"):
+            assert served_soon(root, path) < SOON, path
+    shutil.rmtree(held)

@@ -39,6 +39,9 @@ def survivors(module: str, tests: tuple[str, ...], given: argparse.Namespace, fo
     """(how many changes were tried, how many of them had the tests run out of time, those that survived as diffs) of one module."""
     chance = random.Random(given.seed)
     command = f"exec {sys.executable} -m pytest -x -q -n 0 -p no:cacheprovider {' '.join(tests)}"
+    unchanged = subprocess.run(command, shell=True, cwd=folder, stdout=subprocess.PIPE, text=True)
+    if unchanged.returncode:  # else every change would count as noticed
+        raise SystemExit(f"{module}: the tests do not even pass on the unchanged tree\n{unchanged.stdout}")
     config = folder / "cosmic-ray.toml"
     lines = ["[cosmic-ray]", f"module-path = {json.dumps(f'backend/prs/{module}')}", f"timeout = {given.seconds}", "excluded-modules = []"]
     lines += [f"test-command = {json.dumps(command)}", "[cosmic-ray.distributor]", 'name = "local"']

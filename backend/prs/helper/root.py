@@ -27,7 +27,8 @@ import subprocess
 import sys
 import syslog
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +61,7 @@ class Places(NamedTuple):
     perl: str = "/usr/bin/perl"
     turns: Path = Path("/run/prs-cluster-log")  # how many lines this minute has had
     writes: Path | None = None  # how often the service has changed something this minute; None = nobody counts
+    lock: Path | None = None  # whose holder alone writes holds; None = there is no other writer
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,12 +76,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--perl", default=Places._field_defaults["perl"], help="the Perl that knows Proxmox VE's modules")
     parser.add_argument("--turns", type=Path, default=Places._field_defaults["turns"], help="file that counts lines of the cluster log")
     parser.add_argument("--writes", type=Path, default=Path("/run/prs-cluster-writes"), help="file that counts changes")
+    parser.add_argument("--lock", type=Path, default=Path("/run/prs-holds.lock"), help="file that whoever writes a hold locks")
     options = parser.parse_args(arguments)
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection:
         connection.settimeout(root_request.PATIENCE)
         host = socket.gethostname().split(".")[0]
         given = (options.nodes, options.command, options.held, options.private, options.alive, host, options.perl)
-        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, Places(*given, options.turns, options.writes))
+        answer = serve(connection, pwd.getpwnam(options.user).pw_uid, Places(*given, options.turns, options.writes, options.lock))
         if answer != LOGGED:  # PVE's function has written to the system's log as well
             syslog.syslog(syslog.LOG_NOTICE, "ok account" if answer.startswith("ok {") else answer)
         with suppress(ConnectionError):  # who has a line logged does not wait for the answer
@@ -193,16 +196,28 @@ def _hold(places: Places, node: bytes, job: bytes, since: bytes, maintenance: by
         places.held.mkdir(mode=0o755, exist_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640), "w") as file:
             file.write(json.dumps(facts) + "\n")
-        draft.rename(places.held / name)
-        # One hold of a node and a host: pmxcfs is small, and a service that is no longer itself must not fill it.
-        for path in _older(places.held, node.decode(), name, host.decode()):
-            with suppress(OSError):  # whatever another node has put there, the new hold stands
-                path.unlink()
+        with _alone(places.lock):
+            draft.rename(places.held / name)
+            # One hold of a node and a host: pmxcfs is small, and a service that is no longer itself must not fill it.
+            for path in _older(places.held, node.decode(), name, host.decode()):
+                with suppress(OSError):  # whatever another node has put there, the new hold stands
+                    path.unlink()
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)  # a service that tries again for ever must not leave one each time
         return _failed(places.held, error)
     return f"ok hold {name}"
+
+
+@contextmanager
+def _alone(place: Path | None) -> Iterator[None]:
+    """No other helper of this node writes a hold: of two that put theirs down at once each would take away the other's. OSError."""
+    if place is None:
+        yield
+        return
+    with os.fdopen(os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _older(folder: Path, node: str, name: str, host: str) -> list[Path]:

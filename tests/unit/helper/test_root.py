@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -119,6 +120,32 @@ def test_whatever_a_hostile_node_puts_into_the_list_a_hold_is_written(tmp_path: 
     assert ask(b"hold pve1 0123456789ab 1 0 pve2 root@pam\n", nodes, "false") == "ok hold pve1.0123456789ab.held"
     assert '"host": "pve2"' in (held / "pve1.0123456789ab.held").read_text()
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("hosts", [("pve2", "pve2"), ("pve1", "pve2")])
+def test_of_two_who_write_a_hold_at_once_neither_takes_away_the_others(
+    tmp_path: Path, nodes: Path, monkeypatch: pytest.MonkeyPatch, hosts: tuple[str, str]
+) -> None:
+    """Each puts its own in the place of what it finds: between the two steps the other one must not find anything."""
+    met, rename = threading.Barrier(2), Path.rename
+    places = root.Places(nodes, "false", tmp_path / "held", lock=tmp_path / "lock")
+
+    def late(draft: Path, name: Path) -> Path:
+        done = rename(draft, name)
+        with suppress(threading.BrokenBarrierError):  # the other one waits for us instead
+            met.wait(0.5)
+        return done
+
+    def hold(number: int) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.sendall(b"hold pve1 %012x 1700000000 1 %b root@pam\n" % (number, hosts[number].encode()))
+            assert root.serve(theirs, os.getuid(), places).startswith("ok")
+
+    monkeypatch.setattr(Path, "rename", late)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(hold, range(2)))
+    assert len(list((tmp_path / "held").iterdir())) == len(set(hosts))
 
 
 def test_drafts_have_names_that_nobody_can_guess(tmp_path: Path, nodes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
