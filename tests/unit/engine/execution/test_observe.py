@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from prs.engine.execution.observe import ATTEMPTS, NODE_RETURNS, POST_SETTLES, SHOWS_UP, advance
+from prs.engine.drain.ha_maintenance import HA_MOVES
+from prs.engine.execution.observe import ATTEMPTS, GIVES_UP, LOST, NODE_RETURNS, POST_SETTLES, SHOWS_UP, advance, silent
 from prs.engine.journal.jobs import Step
-from prs.errors import ApiError
+from prs.errors import ApiError, Unreachable
 from prs.pve.act.migration import Location
 from unit.fakeapi import FakeApi
 
@@ -82,3 +85,52 @@ def test_who_may_not_see_a_guest_learns_nothing_of_its_absence() -> None:
     hidden: dict[str, object] = {"/nodes/pve1/qemu/101/status/current": ApiError(403, "Permission check failed (/vms/101, VM.Audit)")}
     with pytest.raises(ApiError):
         verifying(hidden)
+
+
+@pytest.mark.parametrize("node", ["pve0", "pve3"])
+def test_a_guest_on_a_third_node_is_never_taken_for_one_that_has_arrived(node: str) -> None:
+    """Whatever its name is beside those of the two nodes; nothing is sent again meanwhile."""
+    assert changes(0.0, node=node) == {}
+    step = Step(1, 101, "web", "qemu", "pve1", "pve2", state="verifying", message="migration problems", upid=UPID)
+    where = Location(node, "running", "", "", True, "qemu", "web", False)
+    found = advance(FakeApi({}), step, {101: where}, 0.0, frozenset())
+    assert found == {"state": "failed", "message": f"is on {node}, not on pve2: something else moved it"}
+
+
+@pytest.mark.parametrize("ha", ["migrate", "relocate"])
+def test_a_move_of_the_ha_manager_is_waited_for_an_hour(ha: str) -> None:
+    step = Step(1, 101, "web", "qemu", "pve1", "pve2", state="verifying", message="OK", upid=UPID, ha=True)
+    where = Location("pve1", "running", "", ha, True, "qemu", "web", False)
+    assert advance(FakeApi({}), step, {101: where}, HA_MOVES - 1, frozenset()) == {}
+    assert advance(FakeApi({}), step, {101: where}, HA_MOVES + 1, frozenset())["state"] == "failed"
+
+
+DEAF = Unreachable("no route to host")
+
+
+def unheard(waited: float, *, node: str = "pve2", status: str = "running", online: bool = True, running: bool = True) -> dict[str, object]:
+    """What becomes of a step to be verified when the cluster shows its guest there and the target's API does not answer."""
+    step = Step(1, 101, "web", "qemu", "pve1", "pve2", running=running, state="verifying", total=7)
+    return silent(step, Location(node, status, "", "", online, "qemu", "web", False), waited, DEAF)
+
+
+def test_of_a_target_that_does_not_answer_the_clusters_word_counts_after_a_while() -> None:
+    assert unheard(SHOWS_UP - 1) == {}
+    done = {"state": "done", "done": 7, "seconds_left": 0.0, "message": "the cluster shows it running on pve2, whose API does not answer"}
+    assert unheard(SHOWS_UP + 1) == done
+    assert unheard(SHOWS_UP + 1, status="stopped", running=False)["state"] == "done"
+    for other in ({"status": "stopped"}, {"status": "paused"}, {"status": ""}, {"online": False}, {"running": False}):
+        assert unheard(SHOWS_UP + 1, **other)["state"] == "unknown", other
+
+
+@pytest.mark.parametrize("node", ["pve0", "pve1", "pve3"])
+def test_a_guest_that_has_not_reached_a_target_is_never_called_done_by_the_clusters_word(node: str) -> None:
+    assert unheard(SHOWS_UP + 1, node=node)["message"] == "no word from pve1, given up after 15 minutes: no route to host"
+    assert unheard(GIVES_UP + 1, node=node)["state"] == "unknown"
+    assert unheard(NODE_RETURNS - 1, node=node, online=False).keys() == {"message", "speed", "seconds_left"}
+    assert unheard(NODE_RETURNS + 1, node=node, online=False)["state"] == "unknown"
+
+
+def test_a_task_that_cannot_be_read_is_verified_where_the_guest_is() -> None:
+    step, where = replace(STEP, state="running"), Location("pve2", "running", "", "", True, "qemu", "web", False)
+    assert silent(step, where, 0.0, DEAF) == {"state": "verifying", "message": LOST}

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from prs.engine.execution.preflight import SECOND_LOOK, Preflight
+from prs.engine.drain.ha_maintenance import HA_MOVES
+from prs.engine.execution.preflight import FIGURES_LAG, SECOND_LOOK, Preflight, PreflightResult
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.waits import Waits
 from prs.errors import ApiError
-from prs.model import LOCK_PATIENCE, Cluster, Guest, Node, Plan, Policy
+from prs.model import LOCK_PATIENCE, Cluster, Guest, Node, Plan, Policy, Replication, Rule, Storage
 from unit.fakeapi import FakeApi
 
 GIB = 2**30
@@ -129,3 +130,90 @@ def test_what_pve_refuses_is_not_started(bench: Bench, answer: Any) -> None:
     state, words = bench.look()
     assert state == "planned"
     assert "fast" in words
+
+
+@pytest.mark.parametrize("ha", ["migrate", "relocate"])
+def test_a_guest_that_the_ha_manager_moves_is_waited_for_an_hour_whoever_looks_how_often(bench: Bench, ha: str) -> None:
+    moving = replace(GUEST, ha=ha)
+    assert bench.look(moving) == ("planned", "waiting: the HA manager moves it, at most 60 minutes")
+    bench.clock.sleep(HA_MOVES - 1)
+    assert bench.look(moving)[0] == "planned"
+    bench.clock.sleep(1)
+    assert bench.look(moving) == ("skipped", "the HA manager has been moving it for 60 minutes")
+    bench.clock.sleep(100)
+    assert bench.look(moving)[0] == "skipped"
+
+
+def verdict(bench: Bench, *others: Step, step: Step = STEP, target: int = 64, rules: tuple[Rule, ...] = (), **more: Any) -> PreflightResult:
+    """What is said to a step beside others of its job, on three nodes, of which the target has so many GiB; `more` are the cluster's."""
+    sizes = {"pve1": 64, "pve2": target, "pve3": 64}
+    nodes = tuple(Node(name, memory=size * GIB, cpu=16.0, disk=100 * GIB, id=int(name[-1])) for name, size in sizes.items())
+    guests = (replace(GUEST, ha="started" if step.ha else ""), *(replace(GUEST, vmid=one.vmid, node=one.source) for one in others))
+    cluster = Cluster(nodes=nodes, guests=guests, rules=rules, **more)
+    job = replace(JOB, steps=(*others, step))
+    return bench.preflight.verdict(job, step, cluster, [])
+
+
+def test_a_step_that_was_promised_room_before_keeps_it(bench: Bench) -> None:
+    """An earlier one that waits, as its guest is locked; one that comes later has no such promise."""
+    earlier, later = replace(STEP, vmid=102), replace(STEP, seq=2)
+    found = verdict(bench, earlier, step=later, target=7)
+    assert found.state == "planned"
+    assert "memory" in found.words
+    assert verdict(bench, replace(earlier, state="skipped"), step=later, target=7).state == ""
+
+
+def test_room_for_a_guest_that_has_just_arrived_is_kept_until_its_node_tells_of_it(bench: Bench) -> None:
+    there = replace(STEP, vmid=102, state="done", source="pve3", ended=bench.clock.now)
+    later = replace(STEP, seq=2)
+    assert verdict(bench, there, step=later, target=7).state == "planned"
+    assert verdict(bench, replace(there, ended=bench.clock.now - FIGURES_LAG + 1), step=later, target=7).state == "planned"
+    assert verdict(bench, replace(there, ended=bench.clock.now - FIGURES_LAG - 1), step=later, target=7).state == ""
+
+
+DISKS = {"running": 1, "allowed_nodes": ["pve2"], "local_disks": [
+    {"volid": "local-lvm:vm-101-disk-0", "drivename": "scsi0", "size": 8 * GIB},
+    {"volid": "local-lvm:vm-101-disk-1", "drivename": "scsi1", "size": 3 * GIB},
+]}  # fmt: skip
+ROOM = tuple(Storage("local-lvm", node, total=100 * GIB, plugin="lvmthin", content=("images",)) for node in ("pve1", "pve2"))
+
+
+def test_disks_that_the_plan_knew_nothing_of_are_counted_unless_they_are_there_already(bench: Bench) -> None:
+    bench.api.answers["/nodes/pve1/qemu/101/migrate"] = DISKS
+    found = verdict(bench, storages=ROOM)
+    assert (found.state, found.step.disk, found.step.total) == ("", 11 * GIB, 15 * GIB)
+    copied = verdict(bench, storages=ROOM, replications=(Replication(101, "pve2"),))
+    assert (copied.state, copied.step.disk) == ("", 0)
+    other = Replication(102, "pve2"), Replication(102, "pve3")
+    assert verdict(bench, storages=ROOM, replications=other).step.disk == 11 * GIB, "of another guest"
+    known = verdict(bench, step=replace(STEP, disk=5 * GIB, total=9 * GIB), storages=ROOM)
+    assert (known.step.disk, known.step.total) == (5 * GIB, 9 * GIB), "the plan's figure stands"
+
+
+def test_disks_that_the_plan_knew_nothing_of_need_room_on_the_target(bench: Bench) -> None:
+    bench.api.answers["/nodes/pve1/qemu/101/migrate"] = DISKS
+    full = (ROOM[0], replace(ROOM[1], used=95 * GIB))
+    found = verdict(bench, storages=full)
+    assert found.state == "planned"
+    assert "local-lvm" in found.words
+
+
+TOGETHER = Rule("pair", "together", (101, 102))
+
+
+@pytest.mark.parametrize(("rule", "mate", "waits"), [
+    (TOGETHER, {}, True),
+    (replace(TOGETHER, kind="apart"), {}, False),
+    (replace(TOGETHER, source="tag"), {}, False),
+    (replace(TOGETHER, guests=(102, 103)), {}, False),
+    (replace(TOGETHER, guests=(101, 103)), {}, False),
+    (TOGETHER, {"ha": False}, False),
+    (TOGETHER, {"state": "done"}, False),
+    (TOGETHER, {"target": "pve3"}, False),
+])  # fmt: skip
+def test_a_guest_that_the_ha_manager_takes_along_with_another_waits_for_it(
+    bench: Bench, rule: Rule, mate: dict[str, Any], waits: bool
+) -> None:
+    other = replace(STEP, vmid=102, name="db", ha=True, state="running")
+    found = verdict(bench, replace(other, **mate), step=replace(STEP, seq=2, ha=True), rules=(rule,))
+    assert found.words.startswith("waiting: the HA manager moves it together with 102 (db)") is waits, found

@@ -8,7 +8,7 @@ import pytest
 
 from prs.engine.execution.ready import objection, reserve, startable
 from prs.engine.journal.jobs import Step, StepState
-from prs.model import Cluster, Guest, Node, Policy
+from prs.model import Cluster, Guest, Node, Policy, Rule
 
 GIB = 2**30
 
@@ -48,6 +48,12 @@ def test_active_steps_of_other_jobs_count_against_both_limits() -> None:
     assert started(*mine, policy=Policy(parallel_total=9, parallel_node=1), elsewhere=(busy,)) == [2]
 
 
+def test_a_node_that_is_busier_than_the_limit_gets_no_more() -> None:
+    """As after the limit was lowered, or beside a drain that had a higher one."""
+    others = tuple(step(number, "pve8", "pve2", "running", vmid=900 + number) for number in (7, 8, 9))
+    assert started(step(1, "pve1", "pve2"), policy=Policy(parallel_total=9, parallel_node=2), elsewhere=others) == []
+
+
 def test_own_active_steps_and_those_just_chosen_count_too() -> None:
     policy = Policy(parallel_total=3, parallel_node=1)
     assert started(step(1, "pve1", "pve2", "running"), step(2, "pve1", "pve3"), step(3, "pve4", "pve5"), policy=policy) == [3]
@@ -61,9 +67,9 @@ def test_a_locked_guest_takes_nobodys_turn() -> None:
     assert started(step(1, "pve1", "pve2"), step(2, "pve1", "pve3"), policy=policy, locked=(102,)) == [1, 2]
 
 
-def cluster(*guests: Guest) -> Cluster:
+def cluster(*guests: Guest, host: int = 2) -> Cluster:
     names = ("pve1", "pve2", "pve3")
-    nodes = tuple(Node(name, memory=32 * GIB, cpu=16.0, id=number, memory_host=2 * GIB) for number, name in enumerate(names, 1))
+    nodes = tuple(Node(name, memory=32 * GIB, cpu=16.0, id=number, memory_host=host * GIB) for number, name in enumerate(names, 1))
     return Cluster(nodes=nodes, guests=guests)
 
 
@@ -83,6 +89,8 @@ def test_a_guest_under_way_counts_on_both_nodes_and_one_that_arrived_beside_old_
     arrived = reserve(here, [], [step(2, "pve3", "pve2", "done", 102, 4)])
     assert host_memory(arrived) == [2, 6, 2]
     assert reserve(here, [], []) == here
+    crowded = reserve(cluster(guest(101, "pve1", 8), guest(102, "pve2", 4), host=12), [step(1, "pve1", "pve2", "running", 101, 8)], [])
+    assert host_memory(crowded) == [20, 12, 12]
 
 
 @pytest.mark.parametrize(("crowd", "fits"), [(0, True), (12, True), (24, False)])
@@ -102,3 +110,14 @@ def test_a_step_into_a_failure_domain_waits_for_a_guest_of_an_earlier_round_that
     assert started(replace(away, state="done"), replace(into, round=away.round + 1), policy=policy) == [2]
     assert started(away, replace(into, round=away.round + 1), policy=replace(policy, domains=())) == [1, 2]
     assert started(away, replace(into, round=away.round + 1, target="pve8"), policy=policy) == [1, 2]
+
+
+@pytest.mark.parametrize("names", [("pve1", "pve3", "pve2"), ("pve3", "pve1", "pve2"), ("pve1", "pve2", "pve3")])
+def test_a_guest_that_is_to_be_apart_and_is_under_way_counts_where_it_comes_from_and_goes_to(names: tuple[str, str, str]) -> None:
+    """Two that have to be apart must not meet, whatever the nodes are called: it leaves `a` for `b`; the step's guest is on `c`."""
+    a, b, c = names
+    here = replace(cluster(guest(101, c, 1), guest(102, a, 1)), rules=(Rule("apart", "apart", (101, 102)),))
+    away = step(1, a, b, "running", 102, 1)
+    for target in (a, b):
+        assert objection(here, step(2, c, target, "planned", 101, 1), [away], [], Policy(memory_reserve=GIB), ""), target
+    assert objection(here, step(2, c, a, "planned", 101, 1), [replace(away, state="planned")], [], Policy(memory_reserve=GIB), "") == ""
