@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prs.endpoint import Endpoint
-from prs.errors import ApiError, PrsError, PveError, Unreachable
+from prs.errors import ApiError, LoginFailed, PrsError, PveError, Unreachable
 from prs.pve.api import Api
 from prs.web import certificate
 from prs.web.access.login import Login
@@ -56,6 +56,10 @@ class Reply:
 
 class Unanswered(PrsError):
     """A peer gave no usable answer; the text says why."""
+
+
+class CallerRefused(Unanswered):
+    """Proxmox VE would not pass this caller's call on, which says nothing about the peer."""
 
 
 class _Answer(http.client.HTTPResponse):
@@ -121,7 +125,9 @@ class Peers:
                 status, data = self._later(peer, login, data)
         except (OSError, http.client.HTTPException, ValueError, Unanswered) as error:
             words = f"{peer.node} ({peer.address}): {_words(error)}"
-            self._down.put(peer, words)
+            # All callers believe it for a while: so it is nothing that one of them can bring about by what he sends.
+            if method == "GET" and not isinstance(error, CallerRefused):
+                self._down.put(peer, words)
             return Reply(peer, error=words)
         return _judged(peer, status, data, schema)
 
@@ -153,12 +159,14 @@ class Peers:
         try:
             api, place = self._pve(login, seconds), f"/prs{place}"
             send = {"POST": api.post, "PUT": api.put}.get(method)
-            found = send(place, {**params, "body": json.dumps(body or {})}) if send else api.get(place, params)
+            found = send(place, {**params, "body": _written(body or {})}) if send else api.get(place, params)
         except PveError as error:
             if isinstance(error, Unreachable) and time.monotonic() >= began + seconds:
                 raise TimeoutError from None  # of the other node: this one's pveproxy only waits for it
-            words = "has no way through Proxmox VE's own port (is the bridge package installed there?)"
-            raise Unanswered(words if isinstance(error, ApiError) and error.status == 501 else str(error)) from None
+            if isinstance(error, ApiError) and error.status == 501:
+                raise Unanswered("has no way through Proxmox VE's own port (is the bridge package installed there?)") from None
+            own = isinstance(error, LoginFailed) or (isinstance(error, ApiError) and error.status < 500)
+            raise (CallerRefused if own else Unanswered)(str(error)) from None
         if not isinstance(found, dict) or not isinstance(found.get("status"), int):
             raise Unanswered("gives no usable answer")
         try:
@@ -183,7 +191,7 @@ class Peers:
             headers = {"Authorization": login.authorization, "Accept": "application/json"}
             if method != "GET":
                 headers |= {"CSRFPreventionToken": login.csrf, "Content-Type": "application/json"}
-            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            connection.request(method, path, _written(body).encode() if body is not None else None, headers)
             response = connection.getresponse()
             most = LARGEST_LIST if path.partition("?")[0] == f"{PREFIX}/jobs" else LARGEST
             return response.status, parse(response.read(most))
@@ -225,6 +233,11 @@ def _connect(connection: http.client.HTTPConnection, context: ssl.SSLContext) ->
 def _seconds(method: str, path: str) -> float:
     """For all of an answer."""
     return TIMEOUT if method == "GET" and "/answers/" not in path else CHANGING
+
+
+def _written(body: object) -> str:
+    """A body no larger than it came, or one of 64 KiB would not be taken by the other node."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def _give_up(connection: http.client.HTTPConnection, late: threading.Event) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prs.endpoint import Endpoint
-from prs.errors import ApiError, Unreachable
+from prs.errors import ApiError, LoginFailed, PveError, Unreachable
 from prs.web.access.login import Login
 from prs.web.api.examples import ANSWERS
 from prs.web.peers import Peer, Peers
@@ -39,6 +39,8 @@ class Pve:
 
     def put(self, path: str, params: Any = None) -> Any:
         self.asked.append(("PUT", path, params))
+        if isinstance(self.answer, Exception):
+            raise self.answer
         return self.answer
 
 
@@ -58,7 +60,7 @@ def test_a_change_has_its_body_inside() -> None:
     pve = Pve({"status": 409, "headers": {}, "answer": {"error": {"code": "state", "message": "it has ended", "details": []}}})
     (reply,) = peers(pve).ask([PEER], LOGIN, "POST", "/api/v1/jobs/1/cancel?scope=node", "Job", {"abort": True})
     assert (reply.status, reply.refused["code"]) == (409, "state")
-    assert pve.asked == [("POST", "/prs/jobs/1/cancel", {"node": "pve2", "query": "scope=node", "body": json.dumps({"abort": True})})]
+    assert pve.asked == [("POST", "/prs/jobs/1/cancel", {"node": "pve2", "query": "scope=node", "body": '{"abort":true}'})]
 
 
 def test_a_node_is_set_as_it_shall_be_by_the_same_call() -> None:
@@ -173,3 +175,34 @@ def test_what_no_browser_can_read_is_not_passed_on(word: object) -> None:
     error = {"error": {"code": "state", "message": word, "details": []}}
     (reply,) = peers(Pve({"status": 409, "headers": {}, "answer": error})).ask([PEER], LOGIN, "GET", "/api/v1/jobs/1", "Job")
     assert "gives no usable answer" in reply.error
+
+
+@pytest.mark.parametrize(("method", "error", "asked_again"), [
+    ("GET", Unreachable("no route to host"), False),
+    ("GET", ApiError(501, "Method 'GET /prs/jobs' not implemented"), False),
+    ("GET", ApiError(500, "the service does not answer"), False),
+    ("GET", LoginFailed("expired"), True),
+    ("GET", ApiError(403, "Permission check failed"), True),
+    ("PUT", ApiError(400, "Parameter verification failed."), True),
+    ("PUT", ApiError(413, "the body is larger than 64 KiB"), True),
+    ("PUT", Unreachable("no answer within 60 seconds"), True),
+])  # fmt: skip
+def test_no_caller_keeps_a_node_from_being_asked_by_others(method: str, error: PveError, asked_again: bool) -> None:
+    """Anybody with a login could have hidden the jobs of another node from all others, by a body that pveproxy does not take."""
+    pve = Pve(error)
+    several = peers(pve)
+    nobody = Login("nobody@pve", "PVE:nobody@pve:0::A", "csrf")
+    (reply,) = several.ask([PEER], nobody, method, "/api/v1/nodes/pve3/maintenance", "NodeState", {})
+    assert reply.error
+    pve.answer, pve.asked = {"status": 200, "headers": {}, "answer": {"data": JOBS}}, []
+    (reply,) = several.ask([PEER], LOGIN, "GET", "/api/v1/jobs?scope=node", "Jobs")
+    assert (bool(reply.data), len(pve.asked)) == (asked_again, int(asked_again))
+
+
+def test_a_body_is_passed_on_no_larger_than_it_came() -> None:
+    """pveproxy takes 64 KiB of it, as this service does."""
+    pve = Pve({"status": 409, "headers": {}, "answer": {"error": {"code": "state", "message": "it has ended", "details": []}}})
+    body = {"state": "drained", "relax": ["\u00fc" * 256] * 100, "rides": [*range(1, 2000)]}
+    came = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    peers(pve).ask([PEER], LOGIN, "PUT", "/api/v1/nodes/pve3/maintenance?scope=node", "NodeState", body)
+    assert pve.asked[0][2]["body"] == came
