@@ -9,6 +9,7 @@ import pytest
 
 from engine.rounds import Cluster
 from prs.engine.rolling.others import no_other
+from prs.engine.rolling.stages import RoundOptions
 from simcluster.ceph import Ceph
 from simcluster.inprocess import InProcessApi
 
@@ -20,11 +21,11 @@ class Death(BaseException):
     """The carrier's node loses its power."""
 
 
-def lab(folder: Path) -> tuple[Cluster, Ceph]:
+def lab(folder: Path, reboot: bool = True) -> tuple[Cluster, Ceph]:
     """The small lab, where the node of the round holds data of Ceph."""
     site = Cluster(folder, "9")
     site.world.ceph = ceph = Ceph(osds={"pve2": [1]}, mons=("pve3",))
-    site.begin("pve2")
+    site.begin("pve2", options=RoundOptions(reboot=reboot))
     return site, ceph
 
 
@@ -119,5 +120,31 @@ def test_a_flag_of_which_nobody_knows_whether_it_was_set_is_set_before_the_reboo
     site.world.faults.add({"on": f"PUT {FLAG}", "do": "answer", "status": 596, "words": "Connection timed out"})
     site.until("return")
     assert ceph.flags == {"noout"}
+    assert site.finish().state == "done"
+    assert ceph.flags == set()
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+def test_nobody_is_told_to_service_a_node_by_hand_before_the_flag_is_set(ram: Path, carried_out: bool) -> None:
+    """The request gets no answer, and the carrier's process dies over it; once set it stays as the administrator has it."""
+    site, ceph = lab(ram, reboot=False)
+    lost = {"on": f"PUT {FLAG}", "do": "answer", "status": 596, "words": "Connection timed out", "carry_out": carried_out}
+    site.world.faults.add(lost)
+    one = site.until("by-hand")
+    while not (said := one.turns[0].message):
+        site.tick()
+        one = site.round()
+    assert said.startswith("PVE does not answer"), said
+    assert ceph.flags == ({"noout"} if carried_out else set())
+    site.service("pve1")
+    site.live(60)
+    assert site.round().turns[0].message == "pve2 is empty, and waits until the round is resumed"
+    assert (ceph.flags, site.round().flagged) == ({"noout"}, True)
+    ceph.flags.clear()  # somebody wants it gone
+    site.service("pve1")
+    site.live(60)
+    assert ceph.flags == set()
+    ceph.flags.add("noout")
+    site.ask_for("resume")
     assert site.finish().state == "done"
     assert ceph.flags == set()

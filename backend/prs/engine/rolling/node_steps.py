@@ -174,7 +174,7 @@ class NodeSteps:
             return shut
         if words := not_empty(self.api, self.holds.roster, turn.node, self.one.options.rides):
             return self._broken(words)
-        self._set_noout(turn, up)
+        self._set_noout(turn, uptime=up)
         try:
             power.reboot(self.api, turn.node)
         except ApiError as error:
@@ -185,11 +185,11 @@ class NodeSteps:
         self._asked.note("reboot", turn.node)
         return self._passed(told=self.clock.time())
 
-    def _set_noout(self, turn: Visit, up: float) -> None:
+    def _set_noout(self, turn: Visit, **changes: object) -> None:
         """Write down that the node goes down, which only the round's carrier can, and keep Ceph from copying its data meanwhile."""
         # Whoever noted it may have died, or have had no answer, before it was set.
         wanted = ceph.has_osds(self.api, turn.node) and not ceph.noout(self.api)
-        self.note(uptime=up, noout=turn.noout or wanted)
+        self.note(noout=turn.noout or wanted, **changes)
         if not wanted:
             return
         try:
@@ -216,7 +216,9 @@ class NodeSteps:
 
     def _by_hand(self, turn: Visit) -> Round:
         if not turn.uptime:
-            self._set_noout(turn, power.uptimes(self.api).get(turn.node, 0.0) or 1.0)
+            up = power.uptimes(self.api).get(turn.node, 0.0) or 1.0
+            self._set_noout(turn)
+            self.one = noted(self.one, uptime=up)  # last: until then the flag is set once more by whoever looks
         return waits(self.one, f"{turn.node} is empty, and waits until the round is resumed")
 
     def _gates_again(self, turn: Visit) -> Round:
