@@ -159,6 +159,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
             with gevent.Timeout(PATIENCE, _gone("it says nothing")):
                 gevent.socket.wait_read(client.fileno())  # until then it costs no more than a greenlet
             if self.contexts is not None and not local:
+                self._wait_for_turn(place)  # a handshake costs as much as a request
                 client = self.contexts.get().wrap_socket(client, server_side=True, do_handshake_on_connect=False)
             super().handle(listener, Paced(client, place, self._places), addr)
         except ConnectionResetError:
@@ -195,7 +196,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
             place.busy = False
 
     def _wait_for_turn(self, place: Place) -> None:
-        """Let others do their work first: of one client, however many connections it has, one request at a time begins."""
+        """Let others do their work first: of one client, however many connections it has, one handshake or request at a time begins."""
         turn = self._turns.setdefault(place.client, Turn())
         with turn:
             gevent.sleep(0)

@@ -14,7 +14,7 @@ from gunicorn.http import RequestParser
 from gunicorn.http.errors import ParseException
 
 from prs.web.server.places import Place
-from prs.web.server.worker import Worker, judge
+from prs.web.server.worker import Listener, Worker, judge
 
 
 def parsed(*headers: str, line: str = "POST / HTTP/1.1") -> Any:
@@ -94,6 +94,36 @@ def test_however_many_connections_a_client_has_another_ones_request_begins_among
     assert len(order) == 201
     assert order.index("192.0.2.3") <= 3
     assert not worker._turns
+    worker.tmp.close()
+
+
+def test_however_many_connections_a_client_opens_another_ones_handshake_is_among_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handshake costs the processor as much as a request: hundreds of one client's at once kept another one waiting for half a second."""
+    config, order = Config(), list[str]()
+
+    class Contexts:
+        def get(self) -> Contexts:
+            return self
+
+        def wrap_socket(self, sock: Any, **_: object) -> Any:
+            order.append(sock.recv(20).decode())
+            raise ConnectionResetError
+
+    monkeypatch.setattr(Worker, "contexts", Contexts())
+    monkeypatch.setattr(gevent.socket, "wait_read", lambda _: None)  # all have said something
+    worker = Worker(1, os.getppid(), [], None, 30, config, Logger(config))
+    worker._listeners = {None: Listener(gevent.socket.AF_INET, ("127.0.0.1", 1))}
+    serving, ours = [], []
+    for client in [*["192.0.2.1"] * 100, *["192.0.2.2"] * 100, "192.0.2.3"]:
+        here, there = gevent.socket.socketpair()
+        here.sendall(client.encode())
+        ours.append(here)
+        serving.append(gevent.spawn(worker.handle, None, there, (client, 1)))
+    gevent.joinall(serving)
+    for here in ours:
+        here.close()
+    assert len(order) == 201
+    assert order.index("192.0.2.3") <= 3
     worker.tmp.close()
 
 
