@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import shutil
 import ssl
 import tempfile
 import threading
@@ -143,11 +144,15 @@ class Stage:
 
     def open(self) -> None:
         """Start everything."""
+        local = self._house.pve / "local"
+        for node in self._world.nodes:  # pmxcfs shows each node's folder, with its certificate, on all of them
+            folder = self._house.pve / "nodes" / node
+            folder.mkdir(exist_ok=True)
+            shutil.copy(local / "pve-ssl.pem", folder)
         self._helper.start()
         self.start("daemon")
         self.start("web")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        local = self._house.pve / "local"
         context.load_cert_chain(local / "pve-ssl.pem", local / "pve-ssl.key")
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

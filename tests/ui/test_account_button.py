@@ -20,8 +20,6 @@ def without(stage: Stage) -> None:
     """The service tells that it has no account; it is not there to tell otherwise."""
     stage.stop("daemon")
     (stage._house.pve / "priv").mkdir(exist_ok=True)
-    for node in stage._world.nodes:  # as pmxcfs has one for each
-        (stage._house.pve / "nodes" / node).mkdir(exist_ok=True)
     with Journal(stage._house.state / "journal.sqlite") as journal:
         tell_automation(journal, Automation(lacks_account=True))
 

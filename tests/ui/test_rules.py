@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ui.conftest import Picture, VisitPve
 from ui.hands import click, disabled, enabled, menu_item, rows, sees, shown, until, words_of
 from ui.stage import APART, Stage
@@ -38,6 +40,17 @@ def test_broken_rules_are_named_and_mended_alone(visit: VisitPve, stage: Stage, 
     assert len(moves) == 1
     assert f"repairs tag {APART}, which keeps it apart from another guest on pve1" in moves[0][-1]
 
+
+
+def test_without_an_answer_nothing_is_said_of_rules_jobs_or_rounds(visit: VisitPve, stage: Stage) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    page.route(f"{stage.backend}/api/v1/**", lambda route: route.abort())
+    for window in ("prsRulesWindow", "prsHistoryWindow", "prsRoundWindow"):
+        page.evaluate("name => { Ext.create(`widget.${name}`, { autoShow: true }); }", window)
+        sees(page, "The service does not answer")
+        assert not re.search(r"No rule binds|No jobs yet|No node is part|The round goes on", words_of(page)), window
+        page.evaluate("name => { Ext.ComponentQuery.query(name)[0].close(); }", window)
 
 
 def test_how_guests_may_be_moved_is_set_for_several_at_once(visit: VisitPve, stage: Stage, picture: Picture) -> None:

@@ -53,6 +53,9 @@ def test_what_is_saved_stands_in_the_policy_and_in_the_strip(visit: VisitPve, po
     sees(page, r"Containers too: Decided on this node: \S+prs\.conf line \d+")
     assert page.evaluate("Ext.ComponentQuery.query('#set-balancing-containers')[0].isDisabled()")
     picture(page, "settings")
+    shows = "name => Ext.ComponentQuery.query(`#set-${name}`)[0].getRawValue()"
+    assert page.evaluate(shows, "service-automation") == "Default (On)"
+    assert page.evaluate(shows, "balancing-method") == "Default (Memory)"
     for name, text in (
         ("balancing-spread", "8"), ("service-automation", "suggest"), ("service-quiet", "mon..fri 08:00-18:00"),
         ("balancing-memory", "assigned"), ("balancing-weights", "cpu 0.5"), ("balancing-overcommit", "120"), ("balancing-idle_under", "10"),

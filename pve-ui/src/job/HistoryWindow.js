@@ -63,6 +63,9 @@ Ext.define('PRS.HistoryWindow', {
             let box = me.lookup('notice');
             box.setHidden(!notes.length);
             PRS.Format.html(box, notes.map((note) => PRS.Format.warning(note)).join('<br>'));
+            if (me.list) {
+                me.lookup('jobs').setEmptyText(gettext('No jobs yet.'));
+            }
             let rows = ((me.list && me.list.jobs) || []).map((job) => me.row(job));
             PRS.Format.sync(me.lookup('jobs').getStore(), rows);
         },
@@ -113,7 +116,6 @@ Ext.define('PRS.HistoryWindow', {
                     stateId: 'grid-prs-history',
                     border: false,
                     enableColumnHide: false,
-                    emptyText: gettext('No jobs yet.'),
                     viewConfig: { trackOver: false, deferEmptyText: false },
                     tbar: {
                         border: false,

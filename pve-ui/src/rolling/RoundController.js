@@ -121,11 +121,11 @@ Ext.define('PRS.RoundController', {
         this.offer();
     },
 
-    // No answer on the round: it goes on, whatever this page can see of it.
+    // No answer: a round that was under way goes on, whatever this page can see of it.
     lost: function (err) {
         let me = this;
         let lines = [PRS.Format.icon('times-circle', 'critical') + PRS.Api.words(err)];
-        if (err.kind === 'unreachable') {
+        if (err.kind === 'unreachable' && me.last && PRS.RoundWords.open(me.last)) {
             let words = gettext(
                 'The node that serves this page may be rebooting. The round goes on without it, and it is asked again.',
             );

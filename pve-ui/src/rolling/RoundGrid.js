@@ -11,7 +11,6 @@ Ext.define('PRS.RoundGrid', {
     stateEvents: ['columnresize', 'columnmove'],
     enableColumnHide: false,
     sortableColumns: false,
-    emptyText: gettext('No node is part of a round.'),
     viewConfig: { trackOver: false, deferEmptyText: false },
 
     statics: {
@@ -74,6 +73,8 @@ Ext.define('PRS.RoundGrid', {
             since: turn.since,
             detail: PRS.RoundGrid.detail(turn),
         }));
+        // Not before a round is known.
+        this.setEmptyText(gettext('No node is part of a round.'));
         PRS.Format.sync(this.getStore(), rows);
     },
 });

@@ -10,7 +10,6 @@ Ext.define('PRS.RulesGrid', {
     stateId: 'grid-prs-rules',
     stateEvents: ['columnresize', 'columnmove'],
     enableColumnHide: false,
-    emptyText: gettext('No rule binds a guest.'),
     viewConfig: { trackOver: false, deferEmptyText: false },
 
     statics: {
@@ -76,6 +75,8 @@ Ext.define('PRS.RulesGrid', {
 
     // The rules as the service gives them.
     fill: function (rules) {
+        // Not before the rules are known.
+        this.setEmptyText(gettext('No rule binds a guest.'));
         let made = rules.map((rule) => this.row(rule));
         PRS.Format.sync(this.getStore(), made);
     },

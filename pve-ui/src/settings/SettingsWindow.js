@@ -82,6 +82,7 @@ Ext.define('PRS.SettingsWindow', {
             }
             let [option] = options;
             let plain = option && option.name === (one.field.name || option.name);
+            me.nameDefault(field, plain && one.from({ [option.name]: option.default }));
             if (field.setEmptyText) {
                 let instead = above ? above.value : (plain && option.default) || field.prsExample;
                 field.setEmptyText(instead || '');
@@ -95,6 +96,17 @@ Ext.define('PRS.SettingsWindow', {
             );
             me.decided = me.decided || {};
             me.decided[field.itemId] = above ? `${one.field.fieldLabel}: ${words}` : '';
+        },
+
+        // As PVE's own boxes do; `value` may be none of those to choose from.
+        nameDefault: function (field, value) {
+            let find = (one) => field.findRecordByValue && field.findRecordByValue(one);
+            let [none, chosen] = [find(''), find(value)];
+            if (none && chosen && none !== chosen) {
+                let words = `${gettext('Default')} (${chosen.get(field.displayField)})`;
+                none.set(field.displayField, words, { commit: true });
+                field.setValue(field.getValue());
+            }
         },
 
         // What the form asks for: {set, unset} against the entries that were read.
