@@ -48,7 +48,7 @@ def test_without_an_answer_nothing_is_said_of_rules_jobs_or_rounds(visit: VisitP
     page.route(f"{stage.backend}/api/v1/**", lambda route: route.abort())
     for window in ("prsRulesWindow", "prsHistoryWindow", "prsRoundWindow"):
         page.evaluate("name => { Ext.create(`widget.${name}`, { autoShow: true }); }", window)
-        sees(page, "The service does not answer")
+        sees(page, "No connection")
         assert not re.search(r"No rule binds|No jobs yet|No node is part|The round goes on", words_of(page)), window
         page.evaluate("name => { Ext.ComponentQuery.query(name)[0].close(); }", window)
 
