@@ -37,7 +37,7 @@ LOOK = """xtypes => {
     within(whole).filter(words).forEach(one => {
         let mine = box(one);
         let header = aside.find(header => header.contains(one));
-        if (mine.right > innerWidth + 1 && !header) { wrong.push(`reaches out of the page: ${words(one)}`); }
+        if ((mine.right > innerWidth + 1 || mine.left < -1) && !header) { wrong.push(`reaches out of the page: ${words(one)}`); }
         for (let above = one; above && above !== document.body; above = above.parentElement) {
             let { overflowX } = getComputedStyle(above);
             let { left, right } = above.getBoundingClientRect();

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import partial
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page
@@ -108,6 +110,25 @@ def test_before_a_job(visit: VisitPve, language: str, picture: Picture) -> None:
     page.locator(".x-tab:visible").filter(has_text=say("Loads over time")).click()
     assert looks_wrong(page, language, "prsHistoryWindow") == []
     closed(page, say, "prsHistoryWindow")
+
+
+def test_a_window_that_follows_the_page_stays_in_its_middle(visit: VisitPve) -> None:
+    """PVE's page centres windows itself, by the size from before."""
+    page = visit(frame="pve").page
+    shown(page, "prsNodesGrid")
+    click(page, "Rules")
+    window = page.locator("[id^=prsRulesWindow-].x-window:visible")
+
+    def room() -> list[float]:
+        """How wide it is, and how much more there is of the page at its right than at its left."""
+        box: Any = window.bounding_box()
+        return [box["width"], page.evaluate("innerWidth") - box["width"] - 2 * box["x"]]
+
+    for width, wide in ((1024, 1004), (1280, 1060), (1024, 1004)):
+        page.set_viewport_size({"width": width, "height": 900})
+        until(page, partial(lambda wanted: room() == [wanted, 0], wide), f"a window of {wide} in the middle of {width}")
+        page.wait_for_timeout(300)  # for what moves it a while later
+        assert room() == [wide, 0]
 
 
 def test_tab_and_drain_are_in_the_language_of_pves_page(visit: VisitPve, picture: Picture) -> None:

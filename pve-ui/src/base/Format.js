@@ -190,14 +190,16 @@ Ext.define('PRS.Format', {
         ];
         let made = fit(width, height);
         [view.width, view.height] = made;
-        view.mon(Ext.GlobalEvents, 'resize', () => {
+        let follow = () => {
             if (view.rendered) {
                 let now = [view.getWidth(), view.getHeight()];
                 made = now.join() === made.join() ? fit(width, height) : fit(...now);
                 view.setSize(...made);
-                view.center();
+                view.alignTo(Ext.getBody(), 'c-c');
             }
-        });
+        };
+        // PVE centres by the size from before, and ExtJS keeps to that unless the window is aligned anew.
+        view.mon(Ext.GlobalEvents, 'resize', follow, view, { buffer: 50 });
     },
 
     right: (allowed, reason) => ({ allowed: allowed, reason: allowed ? '' : reason }),

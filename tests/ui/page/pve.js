@@ -280,6 +280,9 @@ Ext.define('PVE.StdWorkspace', {
         me.callParent();
         let tree = me.down('#tree');
         tree.setSelection(tree.getRootNode());
+        Ext.on('resize', () =>
+            Ext.ComponentQuery.query('window[modal]').forEach((one) => one.alignTo(me, 'c-c')),
+        );
     },
     selectById: function (id) {
         let tree = this.down('#tree');
