@@ -198,6 +198,10 @@ Ext.define('PRS.Format', {
                 view.alignTo(Ext.getBody(), 'c-c');
             }
         };
+        // Browsers move the page for a focus that lies beyond its edge for a moment, and nothing moves it back.
+        let still = () => (document.scrollingElement.scrollLeft = 0);
+        document.addEventListener('scroll', still);
+        view.on('destroy', () => document.removeEventListener('scroll', still));
         // PVE centres by the size from before, and ExtJS keeps to that unless the window is aligned anew.
         view.mon(Ext.GlobalEvents, 'resize', follow, view, { buffer: 50 });
     },

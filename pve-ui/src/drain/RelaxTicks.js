@@ -30,6 +30,12 @@ Ext.define('PRS.RelaxTicks', {
         );
     },
 
+    forget: function () {
+        this.removeAll();
+        this.names = [];
+        this.hide();
+    },
+
     // The names of the rules that may be broken.
     ticked: function () {
         return this.query('checkbox[checked]').map((box) => box.rule);

@@ -110,6 +110,9 @@ Ext.define('PRS.BeginWords', {
                 ),
             );
         }
+        if (stuck.some((turn) => turn.relaxable.length)) {
+            remedies.push(gettext('Or tick the rules that may be broken while it is away.'));
+        }
         return remedies;
     },
 
@@ -159,6 +162,10 @@ Ext.define('PRS.BeginWords', {
                       )
                     : gettext('None of them is killed when it does not shut down.'),
             );
+        }
+        if (asked.relax) {
+            let words = gettext('Break while the node is away: {0}');
+            lines.push(say(words, asked.relax.join(', ')));
         }
         if (asked.containers) {
             lines.push(gettext('Running containers that move are restarted.'));

@@ -21,6 +21,12 @@ Ext.define('PRS.RoundBegin', {
             listeners: { changed: 'onChanged' },
         },
         {
+            xtype: 'prsRelaxTicks',
+            reference: 'relax',
+            padding: '10 10 0 10',
+            listeners: { change: 'onChanged' },
+        },
+        {
             xtype: 'container',
             padding: '10 10 0 10',
             layout: 'column',
@@ -77,6 +83,7 @@ Ext.define('PRS.RoundBegin', {
         me.gate('maintenance', maintenance);
         me.gate('hooks', PRS.Format.right(false, gettext('The dry run tells which there are.')));
         me.part('rides').fill([]);
+        me.part('relax').forget();
         me.part('kill').hide();
     },
 
@@ -106,6 +113,10 @@ Ext.define('PRS.RoundBegin', {
         if (rides.length) {
             body.rides = rides.map((guest) => guest.vmid);
         }
+        let relax = me.part('relax').ticked();
+        if (relax.length) {
+            body.relax = relax;
+        }
         if (rides.length && value('kill')) {
             body.kill_after = 60 * value('kill');
         }
@@ -117,6 +128,10 @@ Ext.define('PRS.RoundBegin', {
         let me = this;
         me.part('choice').preview(found.turns);
         me.part('rides').fill(found.turns);
+        me.part('relax').fill({
+            relaxed: found.turns.flatMap((turn) => turn.relaxed),
+            relaxable: found.turns.flatMap((turn) => turn.relaxable),
+        });
         me.part('kill').setHidden(me.part('rides').isHidden());
         let hooks = me.part('hooks');
         let some = found.hooks.length > 0;

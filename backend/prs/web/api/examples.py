@@ -168,7 +168,7 @@ ANSWERS: dict[str, Any] = {
     "round_preview": {
         "turns": [{
             "node": "pve2", "possible": True, "summary": "5 moves (48.0 GiB to copy, about 2 minutes) empty pve2.", "moves": 5,
-            "bytes": 48 * GIB, "seconds": 240.0, "rides": [], "blockers": [],
+            "bytes": 48 * GIB, "seconds": 240.0, "rides": [], "blockers": [], "relaxed": [], "relaxable": ["tag plb_anti_affinity_db"],
             "gates": [{"name": "quorum", "open": True, "reason": "", "limit": 900.0}],
         }],
         "seconds": 540.0, "possible": True, "problems": [], "hooks": ["before-drain"],

@@ -61,6 +61,7 @@ def _round_to_be() -> dict[str, Schema]:
         "A node's turn as it would be now; seconds: its migrations there and back, without the reboot.",
         node=TEXT, possible=FLAG, summary=TEXT, moves=COUNT, bytes=BYTES, seconds=NUMBER, rides=listing(ref("Stay")),
         blockers=listing(ref("Stay")), gates=listing(ref("RoundGate")),
+        relaxed=listing(TEXT, "rules that it breaks"), relaxable=listing(TEXT, "rules without which it could be done, see `relax`"),
     )  # fmt: skip
     return {
         "RoundNode": node,

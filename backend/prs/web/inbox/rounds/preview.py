@@ -47,12 +47,14 @@ def _of(found: Turn) -> dict[str, Any]:
     return {
         "node": found.node, "possible": found.possible, "summary": plan.lacking or plan.summary, "moves": len(plan.moves),
         "bytes": plan.bytes, "seconds": 2 * plan.seconds, "rides": to_json(plan.rides), "blockers": to_json(plan.blockers), "gates": gates,
+        "relaxed": [*plan.relaxed], "relaxable": [*plan.relaxable],
     }  # fmt: skip
 
 
 def _empty(node: str) -> dict[str, Any]:
+    lists = ("rides", "blockers", "gates", "relaxed", "relaxable")
     figures = {"moves": 0, "bytes": 0, "seconds": 0.0}
-    return {"node": node, "possible": False, "summary": "", **figures, "rides": [], "blockers": [], "gates": []}
+    return {"node": node, "possible": False, "summary": "", **figures, **{name: [] for name in lists}}
 
 
 def _sentence(words: str) -> str:
