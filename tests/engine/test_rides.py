@@ -76,6 +76,21 @@ def test_without_a_word_of_agreement_it_blocks_the_drain(ram: Path) -> None:
     assert [stay.vmid for stay in site.plan(NODE).blockers] == [105]
 
 
+def test_it_is_not_shut_down_for_a_node_on_which_another_guest_has_to_stay(ram: Path, flavour: Flavour) -> None:
+    """It would be off for nothing: the node is not empty in the end."""
+    world = bound(flavour)
+    site = drive(world, ram, 105)
+    plan = site.plan(NODE)
+    stays = plan.moves[-1].vmid
+    world.guests[stays].lock = "backup"
+    job = site.finish(site.queue(plan), pause=10)
+    assert job.state == "partial", job.message
+    assert site.guests_on(NODE) == sorted([stays, 105])
+    assert world.guests[105].status == "running"
+    assert not [line for line in world.story("task") if "shutdown" in line]
+    assert job.rides[0].state in ("planned", "skipped")
+
+
 def test_one_that_does_not_obey_is_not_killed_and_the_node_not_empty(ram: Path) -> None:
     world = bound("9")
     world.guests[105].stops = False
