@@ -13,9 +13,11 @@ from prs.engine.drain.release import plan_release
 from prs.engine.execution import rides
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.rides import drains_with_rides, set_ride
+from prs.engine.planning import PlanRequest, make_plan
 from prs.errors import PlanError
 from prs.model import Policy
 from simcluster import InProcessApi
+from simcluster.access import User
 from simcluster.ha_rules import Resource
 from simcluster.scenes import small
 from simcluster.world import Flavour, World
@@ -89,6 +91,20 @@ def test_it_is_not_shut_down_for_a_node_on_which_another_guest_has_to_stay(ram: 
     assert world.guests[105].status == "running"
     assert not [line for line in world.story("task") if "shutdown" in line]
     assert job.rides[0].state in ("planned", "skipped")
+
+
+def test_it_is_not_shut_down_for_a_node_with_a_guest_that_is_hidden(ram: Path, flavour: Flavour) -> None:
+    """All that can be seen has left, and still the node is not empty."""
+    world = bound(flavour)
+    hidden = min(vmid for vmid, guest in world.guests.items() if guest.node == NODE and vmid != 105)
+    world.access.add(User("team@pve", "x"), ("/", "PVEAdmin"), (f"/vms/{hidden}", "NoAccess"))
+    site = Drive(world, ram, Policy(containers=True, rides=(105,)), "team@pve")
+    _, plan = make_plan(site.api, site.policy, site.clock.time(), PlanRequest(NODE, leave=True), roster=site.roster)
+    assert [ride.vmid for ride in plan.rides] == [105]
+    job = site.finish(site.queue(plan), pause=10)
+    assert site.guests_on(NODE) == [hidden, 105], job.message
+    assert (job.state, world.guests[105].status) == ("partial", "running"), job.message
+    assert not [line for line in world.story("task") if "shutdown" in line]
 
 
 def test_one_that_does_not_obey_is_not_killed_and_the_node_not_empty(ram: Path) -> None:
