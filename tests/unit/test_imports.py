@@ -45,8 +45,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "engine.loads",
         "engine.rolling", "engine.execution", "engine.drain", "engine.journal", "engine.planning", "engine.waits", "engine.clock",
     ),
-    "helper.root_account": (),
     "helper.root_policy": (),
+    "helper.root_account": ("helper.root_policy",),
     "helper.root_request": (),
     "helper.root_hooks": ("helper.root_request",),
     "helper.root_notify": ("helper.root_request",),
@@ -118,7 +118,7 @@ LIBRARIES = {
 }
 # What runs as root on a node, or decides, keeps away from the rest of the product.
 BARE = {
-    "helper.root": ("helper.root_account", "helper.root_policy", "helper.root_request"), "helper.root_account": (),
+    "helper.root": ("helper.root_account", "helper.root_policy", "helper.root_request"), "helper.root_account": ("helper.root_policy",),
     "helper.root_policy": (), "helper.root_request": (), "helper.root_hooks": ("helper.root_request",),
     "helper.root_notify": ("helper.root_request",),
     "planner": ("model", "errors", "similar"),

@@ -116,7 +116,7 @@ def serve(connection: socket.socket, uid: int, places: Places) -> str:
     if line == b"account\n":
         return root_account.give(places.private, places.host)
     if line.startswith(root_account.WORD):
-        return root_account.keep(line, places.private, places.held / "account", places.nodes)
+        return root_account.keep(line, places.private, places.held / "account", places.nodes, places.private.parent / "lock")
     if line in (b"alive\n", b"gone\n"):
         return _alive(places, line == b"alive\n")
     known = "'enable NODE', 'disable NODE', 'hold ...', 'free NODE JOB', 'policy ...', 'round ...', 'log ...', 'account', 'keep ...'"

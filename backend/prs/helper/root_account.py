@@ -11,6 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from prs.helper.root_policy import locked
+
 WORD = b"keep "  # begins the request that brings an account
 _REQUEST = re.compile(rb"keep ([A-Za-z0-9+/=]{1,92000})\n")
 # Exactly what `setup` writes, for the service's own user and token: nothing else ever gets to the other nodes this way.
@@ -32,31 +34,43 @@ def give(folder: Path, host: str) -> str:
     return "ok {}"
 
 
-def keep(line: bytes, folder: Path, mark: Path, nodes: Path) -> str:
-    """Write a first account, by node; one that is there already is never replaced. `mark` tells the services that there is one now."""
+def keep(line: bytes, folder: Path, mark: Path, nodes: Path, locks: Path) -> str:
+    """Write a first account, by node; one that is there already is never replaced, also not one that another node keeps meanwhile.
+
+    `mark` tells the services that there is one now; `locks` is where pmxcfs has its locks.
+    """
     wanted = _wanted(line, nodes)
     if wanted is None:
         return "refused: an account as setup writes it is expected, by node, in base64 of JSON"
+    try:
+        with locked(locks / "proxmox-rebalancing-account"):
+            folder.mkdir(exist_ok=True)
+            if any(folder.glob("*.conf")):
+                return "refused: there is an account already"
+            _write(wanted, folder, mark)
+    except OSError as error:
+        # pmxcfs refuses root's writes with EACCES while the cluster has no quorum (pve-cluster pmxcfs/dcdb.c).
+        hint = " (has the cluster quorum?)" if error.errno == errno.EACCES else ""
+        return f"failed: {folder}: {error.strerror}{hint}"
+    return "ok keep"
+
+
+def _write(texts: dict[str, str], folder: Path, mark: Path) -> None:
+    """All of them and the mark, or nothing. OSError."""
     written = list[Path]()
     try:
-        folder.mkdir(exist_ok=True)
-        if any(folder.glob("*.conf")):
-            return "refused: there is an account already"
-        for name, text in sorted(wanted.items()):
+        for name, text in sorted(texts.items()):
             draft, file = folder / f"{name}.{secrets.token_hex(8)}.tmp", folder / f"{name}.conf"
             written += [draft, file]
             draft.write_text(text, encoding="utf-8")
             draft.rename(file)
         mark.parent.mkdir(exist_ok=True)
         mark.write_text(f"{time.time():.6f}\n", encoding="utf-8")
-    except OSError as error:
+    except OSError:
         for path in written:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
-        # pmxcfs refuses root's writes with EACCES while the cluster has no quorum (pve-cluster pmxcfs/dcdb.c).
-        hint = " (has the cluster quorum?)" if error.errno == errno.EACCES else ""
-        return f"failed: {folder}: {error.strerror}{hint}"
-    return "ok keep"
+        raise
 
 
 def _wanted(line: bytes, nodes: Path) -> dict[str, str] | None:

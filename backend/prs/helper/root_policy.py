@@ -39,7 +39,7 @@ def serve(line: bytes, node: Path, folder: Path, locks: Path) -> str:
         return f"refused: there is no node {node.name}"
     file, draft = folder / FILES[word], folder / f"{FILES[word]}.{secrets.token_hex(8)}.tmp"
     try:
-        with _lock(locks / f"proxmox-rebalancing-{word}"):
+        with locked(locks / f"proxmox-rebalancing-{word}"):
             if hashlib.sha256(file.read_bytes() if file.exists() else b"").hexdigest() != found[2].decode():
                 return f"changed: somebody else has written the {word} meanwhile"
             folder.mkdir(mode=0o755, exist_ok=True)
@@ -66,7 +66,7 @@ def _text(packed: bytes) -> bytes | None:
 
 
 @contextmanager
-def _lock(place: Path) -> Iterator[None]:
+def locked(place: Path) -> Iterator[None]:
     """Hold a lock of the whole cluster, as Proxmox VE does: a directory in pmxcfs, which frees one that is older than two minutes when
     somebody sets its time to 0 (pve-cluster PVE/Cluster.pm cfs_lock). OSError."""
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from prs.errors import HelperError
-from prs.helper import client
+from prs.helper import client, root_account
 from unit.helper.test_account import Helper, helper
 
 __all__ = ["helper"]
@@ -57,3 +62,29 @@ def test_without_quorum_nothing_stays(helper: Helper, monkeypatch: pytest.Monkey
         client.keep_account(helper.socket, {"account": TEXT, "pve1": WITH_CA})
     assert list(helper.private.iterdir()) == []
     assert not (helper.pve / "proxmox-rebalancing-service" / "account").exists()
+
+
+def test_of_two_that_are_kept_at_once_one_is_whole_and_the_other_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On two nodes: between the look for another account and the last file of one, the other one waits."""
+    met, whole = threading.Barrier(2), Path.rename
+    for node in ("pve1", "pve2"):
+        (tmp_path / "nodes" / node).mkdir(parents=True)
+
+    def late(path: Path, target: Path) -> Path:
+        with suppress(threading.BrokenBarrierError):  # alone, as it should be
+            met.wait(0.3)
+        return whole(path, target)
+
+    def keep(name: str) -> str:
+        texts = json.dumps(dict.fromkeys(("account", "pve1", "pve2"), TEXT.replace("0f1e", name)))
+        line = b"keep %b\n" % base64.b64encode(texts.encode())
+        return root_account.keep(line, tmp_path / "priv", tmp_path / "held" / "account", tmp_path / "nodes", tmp_path / "lock")
+
+    monkeypatch.setattr(Path, "rename", late)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(keep, ("aaaa", "bbbb")))
+    assert sorted(answers) == ["ok keep", "refused: there is an account already"]
+    kept = {path.name: path.read_text() for path in (tmp_path / "priv").iterdir()}
+    mine = TEXT.replace("0f1e", ("aaaa", "bbbb")[answers.index("ok keep")])
+    assert kept == dict.fromkeys(("account.conf", "pve1.conf", "pve2.conf"), mine)
+    assert list((tmp_path / "lock").iterdir()) == []
