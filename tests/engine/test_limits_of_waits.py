@@ -12,6 +12,7 @@ from prs.engine.execution.executor import NEWCOMER_PATIENCE, TICK
 from prs.engine.execution.starter import OTHERS, PATIENCE
 from prs.engine.journal.jobs import Job
 from prs.model import Policy
+from simcluster.scenario import guest
 from simcluster.scenes import small
 from simcluster.world import World
 
@@ -88,3 +89,21 @@ def test_a_job_behind_another_one_says_so(ram: Path, world: World) -> None:
 
     lived(drive, second, look)
     assert OTHERS in words
+
+
+def test_a_guest_that_came_during_a_drain_and_has_no_place_is_named_and_waited_for(ram: Path, world: World) -> None:
+    """For some minutes, as a new guest has no figures yet; here it can go nowhere."""
+    drive, said = Drive(world, ram, Policy(containers=True)), list[float]()
+    job_id = drive.queue(drive.plan("pve1"))
+    world.life.appear(guest(555, {"node": "pve1", "name": "late", "memory": 1, "disks": {"scsi0": "ceph:4"}}))
+    world.guests[555].config["hostpci0"] = "0000:01:00.0"
+
+    def look(job: Job) -> None:
+        if "waiting: no place is known yet for 555 (late), which is still on pve1, at most 3 minutes" in job.message:
+            said.append(drive.clock.time())
+
+    job = lived(drive, job_id, look)
+    assert NEWCOMER_PATIENCE - 2 * TICK <= said[-1] - said[0] <= NEWCOMER_PATIENCE + 10 * TICK
+    assert job.state == "partial"
+    assert "555" in job.message
+    assert drive.guests_on("pve1") == [555]
