@@ -62,10 +62,10 @@ class Machine:
 
 
 @contextmanager
-def booted(root: Path, shared: Path, binds: tuple[str, ...] = (), name: str = "pve1") -> Iterator[Machine]:
-    """Boot the root file system and switch it off at the end."""
-    options = ("--boot", "-D", str(root), "--private-network", "--console=read-only", "--resolv-conf=off", f"--hostname={name}")
-    arguments = (*NSPAWN, *options, f"--bind={shared}:{SHARED}", *binds)
+def booted(root: Path, shared: Path, options: tuple[str, ...] = ("--private-network",), name: str = "pve1") -> Iterator[Machine]:
+    """Boot the root file system and switch it off at the end; `options` are systemd-nspawn's."""
+    own = ("--boot", "-D", str(root), "--console=read-only", "--resolv-conf=off", f"--hostname={name}")
+    arguments = (*NSPAWN, *own, f"--bind={shared}:{SHARED}", *options)
     log = shared / "boot.log"
     with log.open("wb") as out:
         process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
@@ -93,6 +93,19 @@ def _leader(process: subprocess.Popen[bytes], log: Path) -> int:
                     return int(child)
         time.sleep(0.05)
     raise AssertionError(f"the machine did not boot:\n{log.read_text(errors='replace')}")
+
+
+@contextmanager
+def network() -> Iterator[str]:
+    """A network that consists of loopback alone, for several machines: the option with which they boot into it."""
+    command = ("unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep infinity")
+    with subprocess.Popen(command, env=CLEAN, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        try:
+            assert process.stdout.readline() == b"up\n"
+            yield f"--network-namespace-path=/proc/{process.pid}/ns/net"
+        finally:
+            process.kill()
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 SOCKET = "/run/shared-with-test/api"
+ADDRESS = Path("/run/shared-with-test/address")  # of this machine, where it shares a network with others
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -30,8 +32,10 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def main() -> None:
-    """Listen where pveproxy does, also at the other nodes' addresses: the machine has no network but its own loopback."""
-    server = await asyncio.start_server(serve, "0.0.0.0", 8006)
+    """Listen where pveproxy does. A machine that has no network but its own loopback has the other nodes' addresses as well; those that
+    share one also share 127.0.0.1, where it does not matter which of them answers."""
+    shared = ADDRESS.exists()
+    server = await asyncio.start_server(serve, [ADDRESS.read_text(), "127.0.0.1"] if shared else "0.0.0.0", 8006, reuse_port=shared)
     await server.serve_forever()
 
 

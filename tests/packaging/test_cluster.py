@@ -1,17 +1,22 @@
-"""One `setup` for a cluster of three booted nodes: every service gets the account, and the leader balances, whichever it is."""
+"""One `setup` for a cluster of three booted nodes: every service gets the account, and the leader balances, whichever it is, as the tab
+on any node says."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from debianlab.cluster import TOKEN, Cluster, booted_cluster
-from debianlab.debs import CORE, Packages
+from debianlab.debs import CORE, UI, Packages
+from simcluster.access import User
 
+ADMIN = "admin@pve"  # may change the cluster, and is not root
 PRIVATE = "/etc/pve/priv/proxmox-rebalancing-service"
 LEVEL = 5  # of twelve equal guests no node has more, once their nodes are within the default spread
 
@@ -69,9 +74,34 @@ def test_one_setup_for_all(cluster: Cluster) -> None:
     assert not cluster.world.migrations, "nothing moves within 5 minutes of setup"
 
 
+def strip(cluster: Cluster, name: str) -> tuple[Any, ...]:
+    """What the tab's strip on a node is made of: who tells it, who leads, what it waits for, and how its last job ended."""
+    told = cluster.web(name, ADMIN, "GET", "/status")["balancing"]
+    return told["host"], told["state"]["leader"], told["state"]["waiting"], told["outcome"].partition(":")[0]
+
+
+def history(cluster: Cluster, name: str) -> list[tuple[str, str, str]]:
+    """The jobs in the tab on a node: which node's, kind, state."""
+    return [(job["host"], job["kind"], job["state"]) for job in cluster.web(name, ADMIN, "GET", "/jobs")["jobs"]]
+
+
 def test_the_online_node_with_the_lowest_id_balances(cluster: Cluster) -> None:
+    """What an administrator saves on pve2 makes pve1, which leads, wait and then act; the tab on pve3 shows both."""
+    cluster.world.access.add(User(ADMIN, "admin-secret"), ("/", "PRS"))
+    for machine in cluster.machines.values():
+        machine.wait_active(f"{UI}.service")
+    quiet = ",".join(f"{datetime.now(UTC) + timedelta(days=days):%a}".lower() for days in (-1, 0, 1))
+    digest = cluster.web("pve2", ADMIN, "GET", "/policy")["digest"]
+    digest = cluster.web("pve2", ADMIN, "PUT", "/policy", {"digest": digest, "set": {"service.quiet": quiet}})["digest"]
     look_now(cluster)
+    here, waits = cluster.machines["pve3"], ("pve1", "pve1", "the end of the quiet window", "")
+    here.wait("the wait of pve1", lambda: strip(cluster, "pve3") == waits, 120)
+    assert not cluster.world.migrations
+    cluster.web("pve2", ADMIN, "PUT", "/policy", {"digest": digest, "unset": ["service.quiet"]})
     balanced(cluster, "pve1")
+    here.wait("the job in the history", lambda: history(cluster, "pve3") == [("pve1", "balance", "done")], 120)
+    ended = f"job {cluster.jobs('pve1')[0]['id']} is done"
+    here.wait("its end in the strip", lambda: strip(cluster, "pve3") == ("pve1", "pve1", "its time", ended), 120)
     for name in ("pve2", "pve3"):
         assert cluster.jobs(name) == []
         assert status(cluster, name).startswith("standing by: pve1 is the online node with the lowest id")
@@ -102,7 +132,7 @@ def test_a_broken_policy_stops_no_service(cluster: Cluster) -> None:
     policy, machine = cluster.pve / "proxmox-rebalancing-service/policy.conf", cluster.machines["pve3"]
     machine.run(f"printf '[balancing]\\nspread: 9\\n' > /etc/pve/{policy.relative_to(cluster.pve)}")
     kept = machine.root / "var/lib/prs/last-good-settings/policy"
-    machine.wait("the policy to be kept", kept.exists, 20)
+    machine.wait("the policy to be kept", lambda: kept.exists() and "spread: 9" in kept.read_text(), 20)
     machine.run(f"printf '[balancing]\\nspraed: 9\\n' > /etc/pve/{policy.relative_to(cluster.pve)}")
     machine.wait("a word about it", lambda: "policy.conf line 2: [balancing] has no option 'spraed'" in status(cluster, "pve3"), 20)
     machine.run(f"systemctl restart {CORE}")
