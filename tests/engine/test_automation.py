@@ -57,6 +57,23 @@ def test_who_leads_no_more_says_so_within_minutes(ram: Path, flavour: Flavour) -
     assert automation(house.journal).leader == "pve2"
 
 
+def test_a_service_that_comes_or_goes_is_noticed_at_once(ram: Path, flavour: Flavour) -> None:
+    """After `setup` the nodes' services get the account one after the other: the tab of the first one told for minutes that it leads."""
+    house = House(ram, flavour, "pve3")
+    house.alive.add("pve3")
+    house.live(60)
+    assert automation(house.journal).leader == "pve3"
+    house.alive.add("pve1")
+    house.live(30)
+    assert automation(house.journal).leader == "pve1"
+    before = house.requests
+    house.live(60)
+    assert house.requests == before
+    house.alive.remove("pve1")
+    house.live(30)
+    assert automation(house.journal).leader == "pve3"
+
+
 @pytest.mark.parametrize(("host", "leads"), [("pve1", True), ("pve2", False), ("not-a-node", True)])
 def test_only_the_leader_schedules(ram: Path, host: str, leads: bool, flavour: Flavour) -> None:
     """With HA idle the online node with the lowest id leads."""

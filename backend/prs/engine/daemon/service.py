@@ -121,7 +121,7 @@ class Service:
             self._prune()
             self._plan_ahead()
             if self._settings.endpoint is not None:
-                self._recorder.turn()
+                self._recorder.turn(self._host.alive(self._clock.time()))
             self._count()
             self._notices.turn(self._settings)
         except JournalError as error:

@@ -1,4 +1,4 @@
-"""Asks every five minutes who leads, and takes a reading of all loads on the node that does."""
+"""Asks who leads, every five minutes and whenever another service comes or goes, and takes a reading of all loads on the node that does."""
 
 from __future__ import annotations
 
@@ -33,29 +33,40 @@ class Recorder:
         self.memory, self._clock, self._connect, self._leads = memory, clock, connect, leads
         self._next, self._asked, self._learned = clock.monotonic(), -EVERY, -LEARNS
         self._leading = False
+        self._alive = frozenset[str]()
         self.fullest = 0.0  # share of its memory that the fullest node used at the last reading
         self.returned = 0.0  # when the node came up that did so last, in Unix time
 
-    def turn(self) -> None:
-        """Take a reading when one is due."""
+    def turn(self, alive: Collection[str]) -> None:
+        """Take a reading when one is due; `alive` are the nodes whose service is, from which the one that leads is chosen."""
         now = self._clock.monotonic()
+        before, self._alive = self._alive, frozenset(alive)
+        came_or_went = self._alive != before
         if now < self._next:
+            if came_or_went:  # the tab tells what the node says that leads: a wrong one for minutes tells nothing
+                self._try(lambda: self._leads(self._connect()))
             return
         self._next = now + EVERY
+        self._try(lambda: self._read(now, came_or_went))
+
+    def _try(self, ask: Callable[[], object]) -> None:
         try:
-            api = self._connect()
-            if now - self._asked >= EVERY:
-                self._leads(api)
-            if not self._leading and now - self._learned >= LEARNS:
-                self._learned = now
-                self._speeds.learn(api)  # who leads does so before its runs; the tab and the command of any node reckon with them
-            if self._leading:
-                data = rows(api.get("/cluster/resources"))
-                self._take(reading(data), nodes(data, []))
-                self.fullest = fullest(data)
-                self.returned = self._clock.time() - min(uptimes(data).values(), default=self._clock.time())
+            ask()
         except PrsError as error:
             log.debug("no reading for the memory of loads: %s", error)
+
+    def _read(self, now: float, came_or_went: bool) -> None:
+        api = self._connect()
+        if came_or_went or now - self._asked >= EVERY:
+            self._leads(api)
+        if not self._leading and now - self._learned >= LEARNS:
+            self._learned = now
+            self._speeds.learn(api)  # who leads does so before its runs; the tab and the command of any node reckon with them
+        if self._leading:
+            data = rows(api.get("/cluster/resources"))
+            self._take(reading(data), nodes(data, []))
+            self.fullest = fullest(data)
+            self.returned = self._clock.time() - min(uptimes(data).values(), default=self._clock.time())
 
     def learned(self, api: Api, policy: Policy) -> Policy:
         """The policy with the speeds of links, after a look at the migrations that have finished since."""
