@@ -15,7 +15,7 @@ from ui.stage import BUILT
 PATIENCE = 30.0  # seconds
 # Each width in each theme once: in the one or the other language, which differ in the length of words only.
 SAMPLE = {"de": ((1024, "light"), (1920, "light"), (1280, "dark")), "en": ((1024, "dark"), (1920, "dark"), (1280, "light"))}
-# Of the components whose ids begin so: labels, buttons, headers, titles and lines of text that are cut, that wrap where they should
+# Of the components whose ids begin so: labels, buttons, headers, titles, cells and lines of text that are cut, that wrap where they should
 # not, or that reach out of the window; and controls that lie on one another.
 LOOK = """xtypes => {
     let roots = [...document.querySelectorAll(xtypes.map(one => `[id^=${one}-]`).join())].filter(one => one.offsetWidth);
@@ -70,6 +70,17 @@ LOOK = """xtypes => {
         let high = Math.min(mine.bottom, its.bottom) - Math.max(mine.top, its.top);
         if (wide > 2 && high > 2) { wrong.push(`on one another: ${words(one)} and ${words(other)}`); }
     }));
+    // A cell says all on the spot or in its tooltip, which is encoded twice.
+    let plain = html => {
+        let made = document.createElement('div');
+        made.innerHTML = html;
+        return made.textContent.replace(/\\s+/g, ' ');
+    };
+    within('.x-grid-cell:not(.x-progressbar-default-cell) > .x-grid-cell-inner').filter(words).forEach(one => {
+        let whole = one.textContent.replace(/\\s+/g, ' ').trim();
+        let told = plain(one.parentElement.dataset.qtip || '');
+        if (one.scrollWidth > one.clientWidth + 1 && !told.includes(whole)) { wrong.push(`cut cell: ${words(one)}`); }
+    });
     grids.filter(one => !narrow.includes(one) && one.getWidth() + 1 <
         one.getColumns().filter(column => column.isVisible()).reduce((sum, column) => sum + column.getWidth(), 0))
         .forEach(one => wrong.push(`columns wider than their list: ${one.xtype}`));

@@ -59,6 +59,12 @@ def test_the_look_sees_what_is_cut_wrapped_or_covered(visit: VisitPve) -> None:
     page.evaluate("document.querySelectorAll('[id^=prsPanel-] .x-btn')[1].style.left = '0px'")
     found = page.evaluate(LOOK, ["prsPanel"])
     assert any(one.startswith("on one another: ") for one in found), found
+    narrow = "width: 8px; white-space: nowrap; padding: 0; overflow: hidden"
+    cell = "document.querySelector('[id^=prsNodesGrid] .x-grid-cell:nth-child(2)')"
+    page.evaluate(f"{cell}.firstChild.style.cssText += '{narrow}'; {cell}.firstChild.textContent = '4 guests'")
+    assert "cut cell: 4 guests" in page.evaluate(LOOK, ["prsPanel"])
+    page.evaluate(f"{cell}.dataset.qtip = '4 guests and more'")
+    assert "cut cell: 4 guests" not in page.evaluate(LOOK, ["prsPanel"])
 
 
 @pytest.mark.parametrize("language", BOTH)

@@ -16,7 +16,7 @@ Ext.define('PRS.DrainGrid', {
     controller: {
         xclass: 'Ext.app.ViewController',
 
-        renderHow: function (value) {
+        renderHow: function (value, meta) {
             let [words, look] = {
                 live: [gettext('live'), ''],
                 ha: [gettext('live, through HA'), ''],
@@ -25,6 +25,7 @@ Ext.define('PRS.DrainGrid', {
                 stays: [gettext('stays'), ''],
                 blocked: [gettext('cannot move'), 'bad'],
             }[value] || [value, ''];
+            meta.tdAttr = PRS.Format.tip(words);
             return look ? PRS.Format[look](words) : PRS.Format.esc(words);
         },
     },

@@ -50,8 +50,9 @@ Ext.define('PRS.RoundGrid', {
             text: gettext('Stage'),
             dataIndex: 'stage',
             width: 190,
-            renderer: function (value) {
+            renderer: function (value, meta) {
                 let [icon, cls, words] = PRS.RoundGrid.stages()[value] || ['', '', value];
+                meta.tdAttr = PRS.Format.tip(words);
                 return `${PRS.Format.icon(icon, cls)} ${PRS.Format.esc(words)}`;
             },
         },

@@ -87,7 +87,7 @@ Ext.define('PRS.RoundNodesGrid', {
         renderNode: function (value, meta, record) {
             let marks = record.get('marks');
             meta.tdAttr = PRS.Format.tip([value, marks].filter(Boolean).join(': '));
-            let more = marks ? ` <span class="faded">${PRS.Format.esc(marks)}</span>` : '';
+            let more = marks ? ` <i>${PRS.Format.esc(marks)}</i>` : ''; // a paler colour is lost on a chosen row
             return PRS.Format.esc(value) + more;
         },
 

@@ -68,12 +68,12 @@ Ext.define('PRS.GuestsGrid', {
         PRS.Columns.text(gettext('May be moved'), 'mode', undefined, {
             flex: 3,
             minWidth: 120,
-            renderer: (value) => PRS.Format.esc(PRS.GuestsGrid.mode(value)),
+            renderer: (value, meta) => PRS.Format.text(PRS.GuestsGrid.mode(value), meta),
         }),
         PRS.Columns.text(gettext('Source'), 'source', undefined, {
             flex: 3,
             minWidth: 120,
-            renderer: (value) => PRS.Format.esc(PRS.GuestsGrid.source(value)),
+            renderer: (value, meta) => PRS.Format.text(PRS.GuestsGrid.source(value), meta),
         }),
     ],
 

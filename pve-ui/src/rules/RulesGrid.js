@@ -57,13 +57,14 @@ Ext.define('PRS.RulesGrid', {
             text: gettext('State'),
             dataIndex: 'state',
             width: 150,
-            renderer: function (value) {
+            renderer: function (value, meta) {
                 let [icon, cls, words] = PRS.RulesGrid.states()[value] || ['', '', value];
+                meta.tdAttr = PRS.Format.tip(words);
                 return `${PRS.Format.icon(icon, cls)} ${PRS.Format.esc(words)}`;
             },
         },
         PRS.Columns.text(gettext('Rule'), 'name', 190),
-        PRS.Columns.text(gettext('Source'), 'source', 100),
+        PRS.Columns.text(gettext('Source'), 'source', 100, { cellWrap: true }),
         PRS.Columns.text(gettext('Wants'), 'what', 140),
         PRS.Columns.text(gettext('Guests'), 'guests', undefined, {
             flex: 3,

@@ -61,8 +61,8 @@ Ext.define('PRS.NodeState', {
     // `row` has `state` and `tip`.
     cell: function (name, meta, row) {
         let [word, icon, colour] = this.looks()[row.state];
-        meta.tdAttr = row.tip ? PRS.Format.tip(row.tip) : '';
-        let more = word ? ` (${PRS.Format.esc(word)})` : '';
-        return `${PRS.Format.icon(icon, colour)} ${PRS.Format.esc(name)}${more}`;
+        let whole = word ? `${name} (${word})` : name;
+        meta.tdAttr = row.tip ? PRS.Format.tip(`${whole}: ${row.tip}`) : '';
+        return `${PRS.Format.icon(icon, colour)} ${PRS.Format.esc(whole)}`;
     },
 });

@@ -55,7 +55,7 @@ Ext.define('PRS.NodesGrid', {
         {
             text: gettext('Node'),
             dataIndex: 'id',
-            width: 105,
+            width: 116,
             cellWrap: true, // the word of a special state would be cut
             renderer: (value, meta, record) => PRS.NodeState.cell(value, meta, record.data),
         },

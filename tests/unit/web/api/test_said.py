@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
+from prs.engine.execution.breaker import HELD_UP
 from prs.engine.journal.jobs import JobState
 from prs.engine.rolling.hooks import Hook
 from prs.errors import JobConflict
@@ -84,6 +85,19 @@ def test_plans_of_every_kind_say_nothing_that_is_not_coded(seed: int) -> None:
     then = supposed(cluster, Suppose(((64 * 2**30, 16.0),), 1.5, "n1")).problems
     said_there = [text for plan in plans for text in words_of(plan) if text]
     assert [text for text in (*said_there, *then) if code_of(text) is None] == []
+
+
+@pytest.mark.parametrize("way", ["", " from pve1", " to pve2", " from pve1 to pve2"])
+def test_why_a_job_has_stopped_by_itself_is_coded(way: str) -> None:
+    for how, meanwhile in (("Resume", HELD_UP), ("`resume 7f3a`", "else the next scheduled run of this host takes its place")):
+        failed = f"3 migrations in a row failed alike{way}: migration failed: storage 'a' is not available"
+        assert code_of(f"{failed}; once that is mended, {how} goes on with the other 5; {meanwhile}")
+
+
+def test_what_the_clusters_own_list_shows_is_coded() -> None:
+    for text in ("1 guest is still on pve1 by the cluster's own list, hidden from a@pve; all others that ran have left it",
+                 "2 guests are still on pve1 by the cluster's own list, hidden from a@pve; 1 guest is still on pve1: 101 (db)"):
+        assert code_of(text), text
 
 
 @pytest.mark.parametrize("problem", [UNLISTED, UNTRUE, "PVE shows no load of it (reading it needs Sys.Audit on the node)"])
