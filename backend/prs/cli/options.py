@@ -64,6 +64,18 @@ def _given(allowed: str) -> Callable[[str], str]:
     return convert
 
 
+class _Once(argparse.Action):
+    """An option of which a second one would be another question, and not take the place of the first."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        """Take the value; ArgumentError where one was given before."""
+        if getattr(namespace, self.dest, None) is not None:
+            raise argparse.ArgumentError(self, "is given twice: one node at a time")
+        setattr(namespace, self.dest, values)
+
+
 _JOB, _TAG, _RULE = _given("the id of a job, as status shows it"), _given("a tag"), _given("the name of a rule")
 _ORDER = _given("the name of a file, or - for standard input")
 
@@ -88,10 +100,11 @@ def plan(parser: argparse.ArgumentParser) -> None:
     """Add the options of `plan`."""
     _levelling(parser)
     _choice(parser)
-    parser.add_argument("--drain", metavar="NODE", type=_NODE, help="plan to empty this node")
+    parser.add_argument("--drain", metavar="NODE", type=_NODE, action=_Once, help="plan to empty this node")
     _leave(parser)
     _relax(parser)
-    parser.add_argument("--without", metavar="NODE", type=_NODE, help="what if this node were gone: would all of it fit on the others?")
+    words = "what if this node were gone: would all of it fit on the others?"
+    parser.add_argument("--without", metavar="NODE", type=_NODE, action=_Once, help=words)
     size = _value(values.node_size, "memory and threads, such as 64GiB/32")
     more = "what if there were a node more, such as 64GiB/32; may be repeated"
     parser.add_argument("--add-node", metavar="SIZE/THREADS", type=size, action="append", help=more)

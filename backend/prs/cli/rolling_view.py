@@ -11,7 +11,7 @@ from prs.terminal import Cell, Style, clean, counted, duration, paint, paragraph
 
 
 def preview_text(turns: Sequence[Turn], style: Style) -> str:
-    """Show what stands against nodes that cannot be emptied, then each node's turn in order, then the gates that are shut."""
+    """Show what stands against nodes that cannot be emptied, then each node's turn in order, the gates that are shut, and warnings."""
     text = ""
     for turn in turns:
         if not turn.possible:
@@ -22,6 +22,8 @@ def preview_text(turns: Sequence[Turn], style: Style) -> str:
     for turn in turns:
         for gate in turn.shut:
             text += paragraph(clean(f"{turn.node}, {gate.name}: {gate.reason} (waited for {duration(gate.limit)} at most)"), style)
+    for warning in dict.fromkeys(warning for turn in turns for warning in turn.plan.warnings):
+        text += paragraph(clean(warning), style)
     moved = sum(turn.plan.seconds for turn in turns) * 2
     names = ", ".join(turn.node for turn in turns)
     whole = f"Dry run: {names} would be emptied, rebooted and filled again, one after the other."

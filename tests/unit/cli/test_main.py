@@ -84,6 +84,8 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "--target", "0=pve2"], "argument --target: '0=pve2': allowed: VMID=NODE, such as 105=pve2"),
         (["run", "--avoid", "a b"], "argument --avoid: 'a b': allowed: the name of a node"),
         (["drain", "n1", "--max-moves", "3"], "unrecognized arguments: --max-moves"),
+        (["plan", "--without", "n1", "--without", "n2"], "argument --without: is given twice: one node at a time"),
+        (["plan", "--drain", "n1", "--drain", "n2"], "argument --drain: is given twice: one node at a time"),
         (["dance"], "argument VERB: invalid choice: 'dance'"),
     ],
 )

@@ -60,7 +60,7 @@ def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] =
             worker.say(f"Going on with rolling maintenance {rolling_run.id}, which was interrupted.\n")
         else:
             shared = _shared(lock)
-            _check(worker, nodes, shared is not None)
+            _check(worker, nodes, shared is not None or settings.dry_run)
             if settings.dry_run:
                 return _preview(call, settings, worker, nodes)
             if shared is not None:
@@ -114,7 +114,7 @@ def _shared(lock: ExecutorLock) -> SharedRound | None:
 
 
 def _check(worker: Worker, nodes: Sequence[str], served: bool) -> None:
-    """Refuse before anything happens what cannot end well; a round that is `served` is handed on before its own node reboots."""
+    """Refuse before anything happens what cannot end well; `served`: this host's own reboot ends nothing that is still to be done."""
     if unfit := [words for words in hook_troubles(hooks.SOCKET).values() if words]:
         raise PlanError(f"a hook of this site cannot be run: {'; '.join(unfit)}")
     known, here = uptimes(worker.api), socket.gethostname().split(".")[0]
