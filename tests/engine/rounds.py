@@ -22,7 +22,8 @@ from prs.engine.journal.hold import Hold
 from prs.engine.journal.journal import Journal
 from prs.engine.rolling.hooks import Hook, RunHook, Stage, no_hooks
 from prs.engine.rolling.shared_round import SharedRound
-from prs.engine.rolling.stages import Round, RoundOptions, Verb, asked, begin
+from prs.engine.rolling.stages import Round, RoundOptions, Verb, begin
+from prs.engine.rolling.wishes import asked
 from prs.errors import HelperError, RoundChanged
 from prs.helper import root
 from prs.model import Policy
@@ -113,13 +114,15 @@ class Cluster:
 
     def begin(
         self, *nodes: str, holder: str = "pve1", options: RoundOptions | None = None, kill_after: int = 0,
-        domains: tuple[tuple[str, tuple[str, ...]], ...] = (),
+        domains: tuple[tuple[str, tuple[str, ...]], ...] = (), batches: tuple[tuple[str, ...], ...] = (),
     ) -> None:  # fmt: skip
-        """Write a new round."""
+        """Write a new round; nodes of one of `batches` are serviced together."""
+        numbers = {node: number for number, batch in enumerate(batches, 1) for node in batch}
         shared = self.shared(holder)
         shared.read()
         policy, chosen = Policy(containers=True, kill_after=kill_after, domains=domains), options or RoundOptions()
-        shared.put(begin("0123456789ab", "root@pam", nodes or tuple(self.world.nodes), policy, chosen, holder, self.clock.time()))
+        names, now = nodes or tuple(self.world.nodes), self.clock.time()
+        shared.put(begin("0123456789ab", "root@pam", names, policy, chosen, holder, now, numbers))
 
     def ask_for(self, verb: Verb, node: str = "", host: str = "pve2") -> None:
         """What a user asks for, from any node's tab."""

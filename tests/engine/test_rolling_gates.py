@@ -12,8 +12,8 @@ from engine.house import House
 from engine.test_rolling import Killed, Site
 from prs.engine.journal.lock import signature
 from prs.engine.rolling import noout
+from prs.engine.rolling.batches.outlook import Outlook
 from prs.engine.rolling.gates import closed_gate, gates
-from prs.engine.rolling.preview import preview
 from prs.engine.rolling.runs import AT_WORK
 from simcluster import InProcessApi
 from simcluster.ceph import Ceph
@@ -163,7 +163,8 @@ def test_who_may_not_set_the_flag_is_told_and_goes_on(ram: Path, flavour: Flavou
 def test_a_turn_is_shown_before_anything_happens(ram: Path, flavour: Flavour) -> None:
     site = Site(ram, flavour)
     site.world.nodes["pve2"].dead_services = ("pveproxy",)
-    turns = [preview(site.drive.api, site.drive.holds, site.drive.policy, node, site.drive.clock.time()) for node in ("pve1", "pve2")]
+    outlook = Outlook(site.drive.api, site.drive.holds, site.drive.policy, site.drive.clock.time())
+    turns = [outlook.turn(node) for node in ("pve1", "pve2")]
     assert [turn.possible for turn in turns] == [True, True]
     assert [[gate.name for gate in turn.shut] for turn in turns] == [[], ["services"]]
     assert all(turn.plan.moves for turn in turns)

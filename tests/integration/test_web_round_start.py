@@ -80,6 +80,27 @@ def test_nodes_that_cannot_be_emptied_are_named_first(home: House) -> None:
     assert root.refused("POST", "/rounds/preview", {"nodes": ["pve1"], "rides": [4711]})[:2] == (409, "plan")
 
 
+def test_nodes_that_may_be_down_at_one_time_are_shown_together(home: House) -> None:
+    """Only with a node that has three votes is the third node of three enough for a quorum; a node that cannot be emptied stays apart."""
+    root, nodes = home.log_in("root@pam"), home.server.world.nodes
+    request = {"nodes": ["pve2", "pve3"], "containers": True, "at_once": 3}
+    alone = root.post("/rounds/preview", request)
+    assert {turn["node"]: (turn["together"], turn["apart"]) for turn in alone["turns"]} == {
+        "pve2": ([], ""), "pve3": ([], "Without pve2, pve3 only 1 of 3 votes are left, too few for a quorum."),
+    }  # fmt: skip
+    nodes["pve1"].votes, nodes["pve1"].memory = 3, 4 * nodes["pve1"].memory
+    try:
+        both = root.post("/rounds/preview", request)
+        one = root.post("/rounds/preview", {**request, "containers": False})
+    finally:
+        nodes["pve1"].votes, nodes["pve1"].memory = 1, nodes["pve1"].memory // 4
+    assert {turn["node"]: turn["together"] for turn in both["turns"]} == {"pve2": ["pve3"], "pve3": ["pve2"]}
+    assert [round(found["seconds"] - sum(turn["seconds"] for turn in found["turns"])) for found in (alone, both)] == [600, 300]
+    assert not any(turn["together"] for turn in one["turns"])
+    assert {turn["node"]: turn["apart"][:24] for turn in one["turns"]}["pve3"] == "Not together with pve2: "
+    assert root.refused("POST", "/rounds/preview", {**request, "at_once": 0})[:2] == (400, "invalid")
+
+
 def test_a_guest_that_may_be_shut_down_stands_in_nobodys_way(home: House) -> None:
     root = home.log_in("root@pam")
     before = root.post("/rounds/preview", {"nodes": NODES, "containers": False})["turns"][0]
@@ -179,6 +200,7 @@ def test_a_round_that_was_begun_is_carried_out_by_the_service(home: House) -> No
     world.access.grants.append(Grant("/access", "carer@pve", "NoAccess"))  # who does not see what others may do begins all the same
     response = carer.call("POST", "/rounds", request)
     assert carer._in_the_end(response).status_code == 201, response.text
+    assert home.log_in("audit@pve").refused("POST", "/rounds", {"nodes": ["pve2"]})[:2] == (403, "forbidden")
     one = written(home)
     assert one is not None
     assert (one.user, [turn.node for turn in one.turns], one.options.reboot, one.options.maintenance) == (

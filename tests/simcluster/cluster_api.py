@@ -86,7 +86,7 @@ def status(world: World, call: Call) -> list[dict[str, Any]]:
 def config_nodes(world: World, call: Call) -> list[dict[str, Any]]:
     """List the nodes as corosync.conf has them; its figures are text (pve-cluster PVE/API2/ClusterConfig.pm)."""
     return [
-        {"node": node.name, "name": node.name, "nodeid": str(node.id), "quorum_votes": "1", "ring0_addr": node.address}
+        {"node": node.name, "name": node.name, "nodeid": str(node.id), "quorum_votes": str(node.votes), "ring0_addr": node.address}
         for node in world.nodes.values()
     ]  # fmt: skip
 

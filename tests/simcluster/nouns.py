@@ -36,6 +36,7 @@ class Node:
     kernel_installed: str = ""  # the newest one installed, "" = the one that runs
     address: str = ""
     dead_services: tuple[str, ...] = ()  # daemons of PVE that have failed
+    votes: int = 1  # in corosync.conf
     location: str = ""  # property string of its configuration, as pve-node-location
     alive: bool = True
     died: float = 0.0

@@ -14,7 +14,8 @@ from integration.web_house import House
 from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.rolling.gates import BACKUPS, Gate
 from prs.engine.rolling.hooks import Hook
-from prs.engine.rolling.stages import Round, RoundOptions, asked, begin, hooked, noted, passed, waits
+from prs.engine.rolling.stages import Round, RoundOptions, begin, hooked, noted, passed, waits
+from prs.engine.rolling.wishes import asked
 from prs.helper.client import shared_round
 from prs.model import Policy
 from ui.browser import visit_pve

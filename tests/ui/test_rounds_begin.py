@@ -145,6 +145,39 @@ def test_a_round_is_tried_until_it_can_begin_and_begins_as_it_was_confirmed(visi
     assert [one[0] for one in rows(page, "prsRoundGrid")] == ["pve3", "pve2", "pve1"]
 
 
+def test_nodes_that_may_be_down_at_one_time_are_shown_and_asked_for_together(visit: VisitPve, stage: Stage, picture: Picture) -> None:
+    """pve1 has votes enough for a quorum of its own; the dry run of another number has to be done again."""
+    page = visit().page
+    shared = shared_round(stage._house.pve, stage._house.helper)
+    last = shared.read() if shared else None
+    shown(page, "prsNodesGrid")
+    click(page, "Maintenance")
+    until(page, lambda: rows(page, "prsRoundNodes") or rows(page, "prsRoundGrid"), "nodes to choose from, or the last round")
+    if not rows(page, "prsRoundNodes"):
+        enabled(page, "New round")
+        click(page, "New round")
+    shown(page, "prsRoundNodes")
+    label(page, "Containers (restart)").click()
+    page.get_by_label("Nodes at once, at most").fill("2")
+    assert tried(page).strip().startswith("The whole round: 2 nodes")
+    assert "pve3, pve2 only 1 of 3 votes are left, too few for a quorum" in rows(page, "prsRoundNodes")[1][5]
+    with stage._world.clock.lock:
+        one = stage._world.nodes["pve1"]
+        one.votes, one.memory = 3, 4 * one.memory
+    tried(page)
+    with stage._world.clock.lock:
+        one.votes, one.memory = 1, one.memory // 4
+    assert [cells[5].partition("back, ")[2] for cells in rows(page, "prsRoundNodes")[:2]] == ["together with pve2", "together with pve3"]
+    picture(page, "round-together")
+    enabled(page, "Start")
+    click(page, "Start")
+    sees(page, r"Empty and reboot these nodes, those with a plus sign together: pve3 \+ pve2\?")
+    click(page, "No")
+    page.get_by_label("Nodes at once, at most").fill("3")
+    sees(page, "This has changed since the dry run: do it again")
+    assert (shared.read() if shared else None) == last, "nothing was begun"
+
+
 def test_who_may_not_begin_one_is_told_why_in_german(visit: VisitPve) -> None:
     page = visit(user="audit@pve", lang="de").page
     shown(page, "prsNodesGrid")

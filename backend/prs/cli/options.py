@@ -157,11 +157,20 @@ def rules(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _nodes_at_once(text: str) -> int:
+    if not 1 <= int(text) <= 16:
+        raise ValueError
+    return int(text)
+
+
 def drain(parser: argparse.ArgumentParser) -> None:
     """Add the options of `drain`."""
     parser.add_argument("node", metavar="NODE", type=_NODE, help="the node to empty")
     parser.add_argument("others", metavar="NODE", nargs="*", default=[], type=_NODE, help="further nodes, with --each")
     parser.add_argument("--each", action="store_true", help="one node after the other; needs --reboot")
+    at_once = _value(_nodes_at_once, "a number from 1 to 16")
+    words = "with --each: up to N nodes together, where quorum, racks, room and Ceph allow it; needs the services of the nodes"
+    parser.add_argument("--at-once", metavar="N", type=at_once, default=1, help=words)
     parser.add_argument("--reboot", action="store_true", help="reboot the node when it is empty, then bring its guests back")
     _leave(parser)
     _relax(parser)

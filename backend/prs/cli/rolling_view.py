@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prs.cli.job_view import state_cell
-from prs.engine.rolling.preview import Turn
+from prs.engine.rolling.batches.outlook import Turn
 from prs.engine.rolling.stages import Round, Visit
 from prs.terminal import Cell, Style, clean, counted, duration, paint, paragraph, table
 
 
-def preview_text(turns: Sequence[Turn], style: Style) -> str:
-    """Show what stands against nodes that cannot be emptied, then each node's turn in order, the gates that are shut, and warnings."""
-    text = ""
+def preview_text(batches: Sequence[Sequence[Turn]], reasons: Mapping[str, str], style: Style) -> str:
+    """Show what stands against nodes that cannot be emptied, then each node's turn in order, the gates that are shut, and warnings.
+
+    Nodes of one batch are serviced together; `reasons` say why one does not join those before it.
+    """
+    text, turns = "", [turn for batch in batches for turn in batch]
     for turn in turns:
         if not turn.possible:
             words = [turn.plan.lacking or turn.plan.summary, *(f"{stay.vmid} ({stay.name}) {stay.reason}" for stay in turn.plan.blockers)]
@@ -22,11 +25,13 @@ def preview_text(turns: Sequence[Turn], style: Style) -> str:
     for turn in turns:
         for gate in turn.shut:
             text += paragraph(clean(f"{turn.node}, {gate.name}: {gate.reason} (waited for {duration(gate.limit)} at most)"), style)
+    text += "".join(paragraph(clean(f"{node} waits for those before it: {words}"), style) for node, words in reasons.items())
     for warning in dict.fromkeys(warning for turn in turns for warning in turn.plan.warnings):
         text += paragraph(clean(warning), style)
     moved = sum(turn.plan.seconds for turn in turns) * 2
-    names = ", ".join(turn.node for turn in turns)
-    whole = f"Dry run: {names} would be emptied, rebooted and filled again, one after the other."
+    names = ", ".join(" + ".join(turn.node for turn in batch) for batch in batches)
+    how = "those with a plus sign together" if len(batches) < len(turns) else "one after the other"
+    whole = f"Dry run: {names} would be emptied, rebooted and filled again, {how}."
     return text + paragraph(clean(f"{whole} Migrations there and back: {duration(moved)}; {counted(len(turns), 'reboot')} beside."), style)
 
 

@@ -48,16 +48,17 @@ class PlanRequest:
 
 def make_plan(
     api: Api, policy: Policy, now: float, request: PlanRequest | None = None, restrict: Callable[[Cluster], Cluster] | None = None,
-    roster: Roster | None = None, expect: Callable[[Cluster], Forecast | None] = lambda cluster: None,
+    roster: Roster | None = None, expect: Callable[[Cluster], Forecast | None] = lambda cluster: None, seen: Cluster | None = None,
 ) -> tuple[Cluster, Plan]:
     """Read the cluster and plan until every guest that the plan moves has been examined; PlanError, PveError.
 
     Guests that the caller has no right to move stay; who may move none at all gets the plan that anybody would, and what is lacking to
     start it. `restrict` may mark more; `roster` is the cluster's own list of guests, where there is one.
-    `expect` tells what loads are expected over the coming day, for which the plan is made then.
+    `expect` tells what loads are expected over the coming day, for which the plan is made then. `seen` is the cluster as it was read
+    for this policy a moment ago.
     """
     request = request or PlanRequest()
-    cluster = read_to_plan(api, policy, now, request, roster)
+    cluster = read_to_plan(api, policy, now, request, roster, seen)
     known(cluster, policy)
     held = permissions(api)
     cluster = _unsure(cluster, held, request, roster, api.user)
@@ -100,9 +101,11 @@ def _planned(
     return cluster, bounded(what_if(_examined_only(cluster), policy, now, request, forecast), None, policy)
 
 
-def read_to_plan(api: Api, policy: Policy, now: float, request: PlanRequest, roster: Roster | None) -> Cluster:
+def read_to_plan(
+    api: Api, policy: Policy, now: float, request: PlanRequest, roster: Roster | None, seen: Cluster | None = None
+) -> Cluster:
     """The cluster as far as it is seen; PlanError where that is not enough for what is asked, PveError."""
-    cluster = with_hidden(read_cluster(api, now, policy.method, counts=policy.memory), roster, api.user)
+    cluster = with_hidden(seen or read_cluster(api, now, policy.method, counts=policy.memory), roster, api.user)
     _not_blind(api, cluster, request, roster)
     return cluster
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from prs.codec import to_json
-from prs.engine.rolling.stages import Round, Verb, Visit, asked
+from prs.engine.rolling.stages import Round, Verb, Visit
+from prs.engine.rolling.wishes import asked
 from prs.errors import PlanError
 from prs.web.access.auth import Caller
 from prs.web.json_of import right
@@ -42,7 +43,7 @@ def round_json(one: Round, who: Caller, now: float) -> dict[str, Any]:
 
 
 def _turn(one: Round, turn: Visit, who: Caller, now: float) -> dict[str, Any]:
-    kept = ("node", "stage", "step", "since", "message", "until", "job", "host", "skip")
+    kept = ("node", "stage", "step", "since", "message", "until", "job", "host", "skip", "batch")
     return {**{name: getattr(turn, name) for name in kept}, "may": {"skip": right(_refusal(one, who, "skip", turn.node, now))}}
 
 

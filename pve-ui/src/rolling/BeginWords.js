@@ -50,8 +50,12 @@ Ext.define('PRS.BeginWords', {
             return `${me.gate(gate.name)}: ${gate.reason} (${most})`;
         };
         let open = Ext.String.format(gettext('All {0} are open'), turn.gates.length);
+        let beside = turn.together.length
+            ? [Ext.String.format(gettext('together with {0}'), turn.together.join(', '))]
+            : [];
+        let parts = [turn.possible ? me.drain(turn) : turn.summary, ...beside];
         return {
-            drain: turn.possible ? me.drain(turn) : turn.summary,
+            drain: parts.join(', ') + (turn.apart ? `; ${turn.apart}` : ''),
             possible: turn.possible,
             gates: shut.length ? shut.map(waited).join('; ') : open,
             shut: shut.length > 0,
@@ -124,8 +128,20 @@ Ext.define('PRS.BeginWords', {
         return Ext.String.format(words, nodes, time);
     },
 
-    // Two requests with the same key have the same dry run: the order changes nothing in it.
-    key: (asked) => JSON.stringify({ ...asked, nodes: [...asked.nodes].sort() }),
+    // Two requests with the same key have the same dry run: the order decides only who is serviced together.
+    key: (asked) =>
+        JSON.stringify({ ...asked, nodes: asked.at_once ? asked.nodes : [...asked.nodes].sort() }),
+
+    // The nodes in their order, those that are serviced together with a plus sign in between.
+    batches: function (asked, found) {
+        let turns = new Map(found.turns.map((turn) => [turn.node, turn]));
+        let words = '';
+        asked.nodes.forEach((node, at) => {
+            let joins = at && turns.get(node).together.includes(asked.nodes[at - 1]);
+            words += (at ? (joins ? ' + ' : ', ') : '') + node;
+        });
+        return words;
+    },
 
     // Why a round cannot begin like this. `found` is the dry run of what is asked, undefined without one.
     right: function (may, asked, found) {
@@ -150,7 +166,14 @@ Ext.define('PRS.BeginWords', {
         let head = asked.reboot
             ? gettext('Empty and reboot these nodes, one after the other: {0}?')
             : gettext('Empty these nodes, one after the other, and wait at each for you: {0}?');
-        let lines = [say(head, asked.nodes.join(', ')), this.whole(found)];
+        if (found.turns.some((turn) => turn.together.length)) {
+            head = asked.reboot
+                ? gettext('Empty and reboot these nodes, those with a plus sign together: {0}?')
+                : gettext(
+                      'Empty these nodes, those with a plus sign together, and wait for you: {0}?',
+                  );
+        }
+        let lines = [say(head, this.batches(asked, found)), this.whole(found)];
         if (rides.length) {
             let names = rides.map((guest) => PRS.Format.label(guest)).join(', ');
             lines.push(say(gettext('Shut down meanwhile, and started again: {0}.'), names));

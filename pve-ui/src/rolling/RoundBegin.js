@@ -30,7 +30,7 @@ Ext.define('PRS.RoundBegin', {
             xtype: 'container',
             padding: '10 10 0 10',
             layout: 'column',
-            defaults: { xtype: 'checkbox', margin: '0 20 0 0' },
+            defaults: { margin: '0 20 0 0' },
             items: [
                 {
                     xtype: 'radio',
@@ -44,6 +44,19 @@ Ext.define('PRS.RoundBegin', {
                     xtype: 'radio',
                     name: 'prs-round-reboot',
                     boxLabel: gettext('Only empty it, and wait for me'),
+                },
+                {
+                    xtype: 'numberfield',
+                    reference: 'atOnce',
+                    fieldLabel: gettext('Nodes at once, at most'),
+                    labelWidth: 160,
+                    width: 230,
+                    value: 1,
+                    minValue: 1,
+                    maxValue: 16,
+                    allowBlank: false,
+                    allowDecimals: false,
+                    listeners: { change: 'onChanged' },
                 },
             ],
         },
@@ -77,6 +90,7 @@ Ext.define('PRS.RoundBegin', {
         let me = this;
         me.hooks = undefined;
         me.part('choice').offer(nodes);
+        me.part('atOnce').setValue(1);
         me.part('containers').setValue(status.defaults.containers);
         let { maintenance } = status.may;
         me.part('maintenance').setValue(maintenance.allowed);
@@ -106,6 +120,9 @@ Ext.define('PRS.RoundBegin', {
         let nodes = me.part('choice').chosen();
         let body = { nodes: nodes, reboot: value('reboot'), containers: value('containers') };
         body.maintenance = value('maintenance');
+        if (value('atOnce') > 1) {
+            body.at_once = value('atOnce');
+        }
         let rides = me.part('rides').rides(nodes);
         if (me.hooks) {
             body.hooks = value('hooks') && me.hooks.length > 0;

@@ -38,11 +38,18 @@ Ext.define('PRS.RoundWords', {
         if (round.state === 'paused') {
             return by(gettext('The round of {1} is paused; {0} carries it.'));
         }
+        let under = round.turns.filter((turn) => turn.batch && this.underWay(turn));
+        if (round.request === 'pause' && under.length > 1) {
+            return by(gettext('The round of {1} pauses after these nodes; {0} carries it.'));
+        }
         if (round.request === 'pause') {
             return by(gettext('The round of {1} pauses after this node; {0} carries it.'));
         }
         return by(gettext('The round of {1} is under way; {0} carries it.'));
     },
+
+    underWay: (turn) =>
+        turn.step !== 'gates' && !['done', 'skipped', 'failed'].includes(turn.stage),
 
     // What the answer Yes will do.
     question: function (verb, round, node) {
@@ -59,14 +66,18 @@ Ext.define('PRS.RoundWords', {
     // What the round waits with decides what going on means.
     resume: function (round) {
         let now = round.turns.find((turn) => turn.step === 'by-hand' || turn.stage === 'hook');
-        let waiting = round.turns.filter((turn) => turn.stage === 'waiting' && turn !== now);
+        let empty = round.turns.filter((turn) => turn.step === 'by-hand');
+        let waiting = round.turns.filter(
+            (turn) => turn.stage === 'waiting' && !empty.includes(turn),
+        );
         let names = waiting.map((turn) => turn.node).join(', ') || '-';
         if (now) {
             let words =
                 now.stage === 'hook'
                     ? gettext('Run the hook of {0} again, and go on? Nodes after it: {1}')
                     : gettext('Bring the guests of {0} back, and go on? Nodes after it: {1}');
-            return Ext.String.format(words, now.node, names);
+            let here = now.stage === 'hook' ? [now] : empty;
+            return Ext.String.format(words, here.map((turn) => turn.node).join(', '), names);
         }
         let words = round.reboot
             ? gettext('Go on with the round? These nodes are emptied and rebooted: {0}')

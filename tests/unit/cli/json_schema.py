@@ -12,7 +12,7 @@ from prs.config.policy_edit import Change
 from prs.engine.journal.automation import Balancing
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
-from prs.engine.rolling.preview import Turn
+from prs.engine.rolling.batches.outlook import Turn
 from prs.engine.rolling.runs import RollingRun
 from prs.engine.rolling.stages import Round
 from prs.model import BindingRule, Cluster, GuestMode, Placement, Plan

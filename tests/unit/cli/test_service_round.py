@@ -17,6 +17,7 @@ from prs.cli.rolling_view import round_text
 from prs.cli.verbs import service_round
 from prs.codec import to_json
 from prs.config.load import Settings
+from prs.engine.rolling.batches.batched import Batches
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round, RoundOptions, begin, broken_off, passed, waits
 from prs.errors import PlanError, RoundChanged, RoundUnknown
@@ -53,13 +54,15 @@ def one() -> Round:
 
 def test_it_begins_a_round_and_leaves_it_to_the_services(shared: SharedRound, tmp_path: Path) -> None:
     said = list[str]()
-    code = service_round.act(call(said), Settings(tmp_path / "prs.conf"), worker(said, 2), ["pve1", "pve2"], shared)
+    batches = Batches([["pve1", "pve2"], ["pve3"]], {})
+    code = service_round.act(call(said), Settings(tmp_path / "prs.conf"), worker(said, 2), batches, shared)
     found = shared.read()
     assert found is not None
-    assert (code, found.open, [visit.node for visit in found.turns]) == (exits.CANCELLED, True, ["pve1", "pve2"])
+    assert (code, found.open, [visit.node for visit in found.turns]) == (exits.CANCELLED, True, ["pve1", "pve2", "pve3"])
+    assert [visit.batch for visit in found.turns] == [1, 1, 0]
     assert "pve1 waiting\n" in said
     with pytest.raises(PlanError, match="is under way already"):
-        service_round.act(call(said), Settings(tmp_path / "prs.conf"), worker(said, 2), ["pve1"], shared)
+        service_round.act(call(said), Settings(tmp_path / "prs.conf"), worker(said, 2), Batches([["pve1"]], {}), shared)
 
 
 def test_ctrl_c_stops_it_also_when_the_carrier_writes_at_the_same_time(shared: SharedRound, monkeypatch: pytest.MonkeyPatch) -> None:

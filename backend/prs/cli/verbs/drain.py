@@ -18,6 +18,8 @@ def act(call: Call) -> int:
         raise UsageError("several nodes are drained one after the other with --each --reboot")
     if options.each and not options.reboot:
         raise UsageError("--each needs --reboot: a node has to be back before the next one is emptied")
+    if options.at_once > 1 and not options.each:
+        raise UsageError("--at-once is for several nodes: it needs --each")
     if repeated := [node for node, times in Counter([options.node, *options.others]).items() if times > 1]:
         raise UsageError(f"a node is named twice: {', '.join(repeated)}")
     if options.reboot and options.leave_stopped:
@@ -29,5 +31,5 @@ def act(call: Call) -> int:
     if options.kill_after and not options.shut_down:
         raise UsageError("--kill-after belongs to --shut-down: name the guests that may be shut down")
     if options.reboot:
-        return rolling.act(call, [options.node, *options.others])
+        return rolling.act(call, [options.node, *options.others], options.at_once)
     return plan_and_do(call, plan_request_of(call))

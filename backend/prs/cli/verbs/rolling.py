@@ -19,8 +19,10 @@ from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
 from prs.engine.journal.lock import ExecutorLock, other_at_work, signature
+from prs.engine.rolling.batches.batched import Batches, looked
+from prs.engine.rolling.batches.facts import batches_of
+from prs.engine.rolling.batches.outlook import Outlook
 from prs.engine.rolling.others import no_other
-from prs.engine.rolling.preview import preview
 from prs.engine.rolling.rolling import Actions, Rolling
 from prs.engine.rolling.runs import AT_WORK, RollingRun, RollingRuns
 from prs.engine.rolling.shared_round import SharedRound
@@ -31,6 +33,7 @@ from prs.helper.hooks import hook_troubles, run_hook
 from prs.pve.act.migration import locate_all
 from prs.pve.act.power import may_reboot, uptimes
 from prs.pve.read.permissions import lacking_reboot
+from prs.pve.read.snapshot import read_cluster
 from prs.pve.roster import listed, scope, unproven
 from prs.similar import in_brackets
 
@@ -38,13 +41,13 @@ from prs.similar import in_brackets
 _EXITS = {"done": exits.DONE, "failed": exits.PARTIAL, "cancelled": exits.CANCELLED, "running": exits.CANCELLED}
 
 
-def act(call: Call, nodes: list[str]) -> int:
+def act(call: Call, nodes: list[str], at_once: int) -> int:
     """Go on with a rolling_run that was interrupted, or begin one; the exit code tells whether every node has had its turn."""
     settings = call.settings()
-    return go_on(call, settings, Worker(call, settings, call.connect(settings.require_endpoint())), nodes)
+    return go_on(call, settings, Worker(call, settings, call.connect(settings.require_endpoint())), nodes, at_once)
 
 
-def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] = ()) -> int:
+def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] = (), at_once: int = 1) -> int:
     """Go on with a rolling run that was left; where there is none, begin one over the nodes."""
     runs, work = RollingRuns(worker.journal), call.options.verb
     with ExecutorLock(settings.state_dir, work, "rolling.lock") as mine, ExecutorLock(settings.state_dir, work) as lock:
@@ -61,10 +64,14 @@ def go_on(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str] =
         else:
             shared = _shared(lock)
             _check(worker, nodes, shared is not None or settings.dry_run)
+            if shared is None and at_once > 1:
+                raise PlanError("only the services of the nodes take several at once, and no service runs here: leave --at-once away")
+            cluster = read_cluster(worker.api, time.time(), history=0.0)
+            batches = batches_of(worker.api, cluster, nodes, at_once, settings.policy)
             if settings.dry_run:
-                return _preview(call, settings, worker, nodes)
+                return _preview(call, settings, worker, batches)
             if shared is not None:
-                return service_round.act(call, settings, worker, nodes, shared)
+                return service_round.act(call, settings, worker, batches, shared)
             around = shared_round(PVE, SOCKET)
             if words := no_other(around.read() if around else None):
                 raise PlanError(words)
@@ -90,13 +97,15 @@ def _left(worker: Worker, runs: RollingRuns) -> RollingRun | None:
     return rolling_run
 
 
-def _preview(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str]) -> int:
+def _preview(call: Call, settings: Settings, worker: Worker, batches: Batches) -> int:
     """Tell how each node's turn looks now, those first that could not be emptied; the exit code tells whether the round could begin."""
-    turns = [preview(worker.api, worker.holds, settings.policy, node, time.time()) for node in nodes]
+    outlook = Outlook(worker.api, worker.holds, settings.policy, time.time())
+    found, reasons = looked(batches, outlook.turn, lambda turn: "" if turn.possible else turn.plan.lacking or turn.plan.summary)
+    turns = [turn for group in found for turn in group]
     if call.json:
         call.print_json({"rolling_plan": [to_json(turn) for turn in turns]})
     else:
-        call.print(preview_text(turns, call.style))
+        call.print(preview_text(found, reasons, call.style))
     return exits.DONE if all(turn.plan.feasible and not turn.plan.lacking for turn in turns) else exits.INFEASIBLE
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import socket
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 from prs.cli import exits
@@ -15,9 +14,11 @@ from prs.cli.rolling_view import round_text, visit_line
 from prs.codec import to_json
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
+from prs.engine.rolling.batches.batched import Batches
 from prs.engine.rolling.others import no_other
 from prs.engine.rolling.shared_round import SharedRound
-from prs.engine.rolling.stages import Round, RoundOptions, asked, begin
+from prs.engine.rolling.stages import Round, RoundOptions, begin
+from prs.engine.rolling.wishes import asked
 from prs.errors import PlanError, PrsError, RoundChanged, RoundUnknown
 from prs.helper import hooks
 from prs.helper.client import SOCKET
@@ -28,7 +29,7 @@ TRIES = 5  # to write a request, while the carrier writes as well
 _EXITS = {"done": exits.DONE, "failed": exits.PARTIAL, "stopped": exits.CANCELLED, "running": exits.CANCELLED}
 
 
-def act(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str], shared: SharedRound) -> int:
+def act(call: Call, settings: Settings, worker: Worker, batches: Batches, shared: SharedRound) -> int:
     """Begin a round of the services and follow it; the exit code tells whether every node has had its turn."""
     if words := no_other(shared.read()):
         raise PlanError(words)
@@ -36,7 +37,8 @@ def act(call: Call, settings: Settings, worker: Worker, nodes: Sequence[str], sh
     policy = settings.policy
     options = RoundOptions(hooks=bool(stages), rides=policy.rides, maintenance=SOCKET.exists(), stages=stages)
     host, policy = socket.gethostname().split(".")[0], replace(policy, rides=())  # each turn has its own of them
-    one = begin(secrets.token_hex(6), worker.api.user, nodes, policy, options, host, time.time())
+    nodes = [node for group in batches.groups for node in group]
+    one = begin(secrets.token_hex(6), worker.api.user, nodes, policy, options, host, time.time(), batches.numbers)
     shared.put(one)
     call.note("rolling", one.id, " ".join(nodes))
     worker.say(f"The services of the nodes carry round {one.id} out; Ctrl-C stops it, a second time leaves it to them.\n\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from prs.engine.clock import Clock
 from prs.engine.drain.holds import Holds
@@ -16,16 +17,16 @@ from prs.pve.api import Api
 log = logging.getLogger(__name__)
 
 
-def forgotten(holds: Holds, at: str = "") -> list[str]:
+def forgotten(holds: Holds, at: Collection[str] = ()) -> list[str]:
     """The drains of which a guest is off although their node is not kept empty any more, by any host, and no job is at work on it.
 
-    `at` is the node whose turn it is in a round of maintenance that this host carries.
+    `at` are the nodes whose turn it is in a round of maintenance that this host carries.
     """
     journal = holds.journal
     drains = drains_with_rides(journal)
     if not drains:
         return []
-    busy = {at, *(job.node or home(job) for job in journal.jobs(only_open=True))}
+    busy = {*at, *(job.node or home(job) for job in journal.jobs(only_open=True))}
     kept = holds.held()
     return [drain for drain in drains if not {ride.node for ride in journal.job(drain).rides if ride.ours} & (busy | kept.keys())]
 

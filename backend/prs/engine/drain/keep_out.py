@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from prs.engine.journal.hold import Hold, HoldKey
-from prs.model import Cluster, Node
+from prs.model import Cluster
 
 
 def merged(own: Mapping[str, Hold], told: Mapping[HoldKey, Hold], ended: Collection[HoldKey] = ()) -> dict[str, Hold]:
@@ -18,14 +18,15 @@ def merged(own: Mapping[str, Hold], told: Mapping[HoldKey, Hold], ended: Collect
     return dict(sorted(found.items()))
 
 
-def keep_out(cluster: Cluster, held: Mapping[str, Hold], but: str = "") -> Cluster:
-    """The cluster with the held nodes marked as not usable; node `but` is left as it is, because the plan at hand is about it."""
-    found = {node.name: held[node.name] for node in cluster.nodes if node.name in held and node.name != but and node.online}
+def keep_out(cluster: Cluster, held: Mapping[str, Hold], but: str = "", together: Collection[str] = ()) -> Cluster:
+    """The cluster with the held nodes marked as not usable; node `but` is left as it is, because the plan at hand is about it.
+
+    Nodes in `together` are emptied with it, one after the other, and get nothing either.
+    """
+    why = dict.fromkeys(together, f"emptied together with {but}") | {name: one.reason for name, one in held.items()}
+    found = {node.name: why[node.name] for node in cluster.nodes if node.name in why and node.name != but and node.online}
     if not found:
         return cluster
-    told = tuple(f"{name} gets no guest: {one.reason}" for name, one in sorted(found.items()))
-    return replace(cluster, nodes=tuple(_mark(node, found) for node in cluster.nodes), problems=(*cluster.problems, *told))
-
-
-def _mark(node: Node, held: Mapping[str, Hold]) -> Node:
-    return replace(node, problem=node.problem or held[node.name].reason) if node.name in held else node
+    told = tuple(f"{name} gets no guest: {words}" for name, words in sorted(found.items()))
+    nodes = tuple(replace(node, problem=node.problem or found[node.name]) if node.name in found else node for node in cluster.nodes)
+    return replace(cluster, nodes=nodes, problems=(*cluster.problems, *told))

@@ -21,7 +21,8 @@ from prs.engine.rolling.hooks import RunHook, no_hooks
 from prs.engine.rolling.node_steps import NodeSteps
 from prs.engine.rolling.riders import ORIGIN
 from prs.engine.rolling.shared_round import SharedRound
-from prs.engine.rolling.stages import Round, broken_off, handed, leaving, left, noted, taken
+from prs.engine.rolling.stages import Round, broken_off, handed, noted, taken
+from prs.engine.rolling.wishes import leaving, left
 from prs.errors import JournalError, NotFound, PrsError, PveError, RoundUnknown
 from prs.pve.act import ceph
 from prs.pve.api import Api
@@ -51,7 +52,7 @@ class Carrier:
         self._next, self._asked, self._said = 0.0, 0.0, ""
         self._silent = set[str]()  # hosts that have not taken what they were handed
         self.open = False  # whether a round goes on in the cluster, as far as is known
-        self.at = ""  # the node whose turn it is in a round that this host carries
+        self.at: Collection[str] = ()  # the nodes whose turn it is in a round that this host carries
 
     def turn(self) -> list[str]:
         """Go on with the round as far as it is this host's; the jobs of the journal that were ended because another carries it."""
@@ -65,7 +66,7 @@ class Carrier:
         if self._shared.digest != self._seen[0]:
             self._seen = self._shared.digest, self._clock.monotonic()
         self.open = one is not None and one.open
-        self.at = one.turn.node if one and one.turn and one.holder == self._host else ""
+        self.at = [turn.node for turn in one.together] if one and one.holder == self._host else ()
         ended = self._fence(one)
         if one is not None:
             try:
@@ -125,7 +126,7 @@ class Carrier:
             self._leave(one)
         elif one.paused:
             self._renewed(one)
-        elif turn.node == self._host:
+        elif any(each.node == self._host for each in one.together):
             self._hand_on(one)
         elif turn.job or self._clock.monotonic() >= self._next:
             self._next = self._clock.monotonic() + LOOK
@@ -204,7 +205,7 @@ class Carrier:
         """This node's own turn comes: another service carries the round meanwhile."""
         now = self._clock.time()
         there = {node for node, status in self._nodes().items() if status == "online"}
-        able = sorted((set(self._alive(now)) & there) - {self._host} - self._silent)
+        able = sorted((set(self._alive(now)) & there) - {each.node for each in one.together} - self._silent)
         if able:
             log.info("the round of maintenance is handed to %s, as %s goes down", able[0], self._host)
             self._put(handed(one, able[0], now))
@@ -213,14 +214,14 @@ class Carrier:
 
     def _take_over(self, one: Round) -> None:
         """Carry on what its carrier has left behind: once PVE shows that node offline, or where what was handed was never taken."""
-        lasted, turn = self._clock.monotonic() - self._seen[1], one.turn
+        lasted, mine = self._clock.monotonic() - self._seen[1], next((turn for turn in one.together if turn.node == self._host), None)
         if one.handed:
             # The node whose turn it is tries last: it would only have to hand the round on again.
-            if lasted >= HANDED * (2 if turn and turn.node == self._host else 1):
+            if lasted >= HANDED * (2 if mine else 1):
                 self._silent.add(one.holder)
                 self._put(taken(one, self._host, self._clock.time()))
             return
-        if lasted < LEASE or self._clock.monotonic() < self._asked or (turn and turn.node == self._host and turn.begun):
+        if lasted < LEASE or self._clock.monotonic() < self._asked or (mine and mine.begun):
             return
         self._asked = self._clock.monotonic() + LOOK
         try:

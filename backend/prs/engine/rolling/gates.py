@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from prs.errors import PveError
@@ -28,31 +28,31 @@ class Gate:
     limit: float = PATIENCE
 
 
-def gates(api: Api, now: float, leaving: str = "") -> tuple[Gate, ...]:
+def gates(api: Api, now: float, leaving: str = "", besides: Collection[str] = (), seen: Cluster | None = None) -> tuple[Gate, ...]:
     """All gates before `leaving` goes down, or ("") after all nodes had their turn, in the order they are looked at.
 
-    What cannot be read is a gate that is shut, and the last one.
+    Nodes in `besides` are down, or emptied, at the same time; `seen` is the cluster as it was read a moment ago. What cannot be read is
+    a gate that is shut, and the last one.
     """
     found: list[Gate] = []
     try:
-        found += _gates(api, now, leaving)
+        found += _gates(api, seen or read_cluster(api, now, history=0.0), now, leaving, besides)
     except PveError as error:
         return (*found, Gate("PVE", f"PVE does not answer: {error}"))
     return tuple(found)
 
 
-def closed_gate(api: Api, now: float, leaving: str = "", back: bool = False) -> Gate | None:
+def closed_gate(api: Api, now: float, leaving: str = "", back: bool = False, besides: Collection[str] = ()) -> Gate | None:
     """The first gate that is shut, without a look at those behind it; None when all are open. `back`: the node has rebooted."""
     try:
-        return next((gate for gate in _gates(api, now, leaving, back) if gate.reason), None)
+        return next((gate for gate in _gates(api, read_cluster(api, now, history=0.0), now, leaving, besides, back) if gate.reason), None)
     except PveError as error:
         return Gate("PVE", f"PVE does not answer: {error}")
 
 
-def _gates(api: Api, now: float, leaving: str, back: bool = False) -> Iterator[Gate]:
-    cluster = read_cluster(api, now, history=0.0)
-    yield Gate("quorum", _quorum(api, cluster, leaving))
-    yield Gate("nodes", _nodes(cluster, leaving))
+def _gates(api: Api, cluster: Cluster, now: float, leaving: str, besides: Collection[str], back: bool = False) -> Iterator[Gate]:
+    yield Gate("quorum", _quorum(api, cluster, leaving, besides))
+    yield Gate("nodes", _nodes(cluster, leaving, besides))
     yield Gate("HA", _quiet(cluster))
     yield Gate("Ceph", ceph.trouble(api))
     if leaving:
@@ -67,28 +67,29 @@ def _gates(api: Api, now: float, leaving: str, back: bool = False) -> Iterator[G
         yield Gate("start at boot", at_rest.not_started(api, cluster, leaving))
 
 
-def _quorum(api: Api, cluster: Cluster, leaving: str) -> str:
+def _quorum(api: Api, cluster: Cluster, leaving: str, besides: Collection[str] = ()) -> str:
     if not cluster.quorate:
         return "the cluster has no quorum"
     if not leaving:
         return ""
-    there = {node.name for node in cluster.nodes if node.online and node.name != leaving}
+    gone = ", ".join([leaving, *sorted(besides)])
+    there = {node.name for node in cluster.nodes if node.online and node.name != leaving and node.name not in besides}
     found = votes(api, [node.name for node in cluster.nodes])
     left, total = found.of(there), sum(found.nodes.values()) + found.device
     if left >= found.needed:
         return ""
     if total > len(cluster.nodes):
         silent = "; the QDevice is not connected" if found.device and not found.connected else ""
-        return f"without {leaving} only {left} of {total} votes are left, too few for a quorum{silent}"
+        return f"without {gone} only {left} of {total} votes are left, too few for a quorum{silent}"
     more = "; a QDevice would give the third vote (pvecm qdevice setup)" if len(cluster.nodes) == 2 else ""
-    return f"without {leaving} only {len(there)} of {total} nodes are left, too few for a quorum{more}"
+    return f"without {gone} only {len(there)} of {total} nodes are left, too few for a quorum{more}"
 
 
-def _nodes(cluster: Cluster, leaving: str) -> str:
+def _nodes(cluster: Cluster, leaving: str, besides: Collection[str]) -> str:
     known = {node.name for node in cluster.nodes}
     if leaving and leaving not in known:
         return f"there is no node {leaving}"
-    return next((words for node in cluster.nodes if (words := _ill(node, leaving))), "")
+    return next((words for node in cluster.nodes if node.name not in besides and (words := _ill(node, leaving))), "")
 
 
 def _ill(node: Node, leaving: str) -> str:

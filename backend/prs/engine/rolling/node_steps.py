@@ -10,10 +10,10 @@ from typing import get_args
 from prs.engine.clock import Clock
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
-from prs.engine.drain.keep_out import keep_out
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.rides import drains_with_rides
-from prs.engine.planning import PlanRequest, make_plan
+from prs.engine.rolling.batches.batched import postponed
+from prs.engine.rolling.batches.node_plan import apart, drain_plan, turn_policy
 from prs.engine.rolling.deeds import REFUSED, Asked
 from prs.engine.rolling.emptied import not_empty
 from prs.engine.rolling.filling import Filling
@@ -104,13 +104,17 @@ class NodeSteps:
 
     def _shut(self, turn: Visit, when: str, back: bool = False) -> Round | None:
         """How it goes on while a gate is shut; None when all are open. `back`: the node has rebooted."""
-        gate = closed_gate(self.api, self.clock.time(), turn.node, back)
+        gate = closed_gate(self.api, self.clock.time(), turn.node, back, self.one.besides(turn.node))
         if gate is None:
             return None
         until = turn.since + gate.limit
         return self._broken(f"{when}: {gate.reason}") if self.clock.time() >= until else waits(self.one, f"{when}: {gate.reason}", until)
 
     def _gates(self, turn: Visit) -> Round:
+        switches = self.one.options.maintenance and self._switch is not None
+        besides, now = self.one.besides(turn.node), self.clock.time()
+        if besides and (words := apart(self.api, self.holds, self.one, turn, switches, now)):
+            return postponed(self.one, now, f"not together with {', '.join(besides)}: {words}")
         if held := self.holds.held().get(turn.node):
             return self._broken(f"{turn.node} is {held.reason}")
         # Now, and not when the node is empty already.
@@ -124,10 +128,8 @@ class NodeSteps:
         if shut := self._shut(turn, f"before {turn.node}"):
             return shut
         self._riders.adopt(self.one, turn)
-        switches, held = self.one.options.maintenance and self._switch is not None, self.holds.held()
-        request, policy = PlanRequest(drain=turn.node, maintenance=switches), replace(self.one.policy, rides=self.one.options.rides)
-        _, plan = make_plan(self.api, policy, self.clock.time(), request, lambda cluster: keep_out(cluster, held, turn.node),
-                            self.holds.roster)  # fmt: skip
+        switches = self.one.options.maintenance and self._switch is not None
+        policy, plan = turn_policy(self.one), drain_plan(self.api, self.holds, self.one, turn, switches, self.clock.time())
         if not plan.feasible:
             return self._broken("; ".join([plan.summary, *(f"{stay.vmid} ({stay.name}) {stay.reason}" for stay in plan.blockers)]))
         if plan.lacking:
@@ -215,11 +217,12 @@ class NodeSteps:
         return waits(self.one, f"{turn.node} reboots", turn.told + REBOOT)
 
     def _by_hand(self, turn: Visit) -> Round:
+        words = f"{turn.node} is empty, and waits until the round is resumed"
         if not turn.uptime:
             up = power.uptimes(self.api).get(turn.node, 0.0) or 1.0
             self._set_noout(turn)
-            self.one = noted(self.one, uptime=up)  # last: until then the flag is set once more by whoever looks
-        return waits(self.one, f"{turn.node} is empty, and waits until the round is resumed")
+            return noted(waits(self.one, words), uptime=up)  # last: until then the flag is set once more by whoever looks
+        return waits(self.one, words)
 
     def _gates_again(self, turn: Visit) -> Round:
         # Who services a node by hand need not have rebooted it.

@@ -15,7 +15,6 @@ def no_other(one: Round | None) -> str:
 
 def in_turn(one: Round | None, node: str) -> str:
     """Why nobody else may drain or release the node now, "" for nothing: a round has begun with it, and brings it back."""
-    turn = one.turn if one else None
-    if one is None or turn is None or turn.node != node or not turn.begun:
+    if one is None or not one.open or not any(turn.node == node and turn.under_way for turn in one.turns):
         return ""
     return f"{node} has its turn in round {one.id} of maintenance: wait until that is over, or stop the round"

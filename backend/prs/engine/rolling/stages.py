@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -28,6 +28,8 @@ Ending = Literal["", "failed", "skipped"]
 State = Literal["running", "done", "failed", "stopped"]
 Verb = Literal["pause", "resume", "stop", "skip"]
 _ORDER = tuple(step for step, _ in STEPS)
+# Nodes serviced together wait for one another before each of these: all are empty before the first is looked at for the last time, ...
+_RENDEZVOUS: tuple[StepName, ...] = ("last-gates", "reboot", "return", "gates-again", "fill")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Visit:
     are, or may be, set because of it, `held`: it is kept empty by a drain of the round. `rides` are, or may be, shut down because of it;
     `hooks` were begun, each noted before it was. `skip`: the user wants no more done for it;
     `ending` is how the turn ends although its steps are gone on with, `away` that the node is not there. `message` says what is waited
-    for, until when (Unix, 0 = not limited).
+    for, until when (Unix, 0 = not limited). Nodes with the same `batch` are serviced together; one of batch 0 is alone.
     """
 
     node: str
@@ -59,6 +61,7 @@ class Visit:
     away: bool = False
     message: str = ""
     until: float = 0.0
+    batch: int = 0
 
     @property
     def stage(self) -> Stage:
@@ -69,6 +72,17 @@ class Visit:
     def begun(self) -> bool:
         """Whether anything was done for this node."""
         return self.step != "gates"
+
+    @property
+    def under_way(self) -> bool:
+        """Whether something was done for this node that is not over yet."""
+        return self.begun and self.step != "over"
+
+    @property
+    def part(self) -> int:
+        """How many of the places where nodes that are serviced together wait for one another lie behind it."""
+        step = "return" if self.step == "by-hand" and self.uptime else "reboot" if self.step == "by-hand" else self.step
+        return len(_RENDEZVOUS) + 1 if step == "over" else sum(_ORDER.index(step) >= _ORDER.index(place) for place in _RENDEZVOUS)
 
     @property
     def hook(self) -> Hook | None:
@@ -97,7 +111,7 @@ class RoundOptions:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Several nodes, one after the other. `holder` alone carries it; `generation` grows with each change of the holder.
+    """Several nodes, one after the other or a few together. `holder` alone carries it; `generation` grows with each change of the holder.
 
     `renewed` (Unix) is the holder's last sign; `handed`: the holder was given the round by another and has not taken it yet.
     """
@@ -128,20 +142,42 @@ class Round:
         return any(turn.noout for turn in self.turns)
 
     @property
+    def together(self) -> tuple[Visit, ...]:
+        """The nodes that are serviced together now and have not ended: one, or a batch; none when all have."""
+        first = next((turn for turn in self.turns if turn.step != "over"), None) if self.open else None
+        if first is None or not first.batch:
+            return (first,) if first else ()
+        return tuple(turn for turn in self.turns if turn.batch == first.batch and turn.step != "over")
+
+    @property
     def turn(self) -> Visit | None:
-        """Whose turn it is: the first node that has not ended; None when all have."""
-        return next((turn for turn in self.turns if turn.step != "over"), None) if self.open else None
+        """Whose turn it is: of the nodes that are serviced together the one that is behind the others; None when all have ended.
+
+        After a failure, and once a stop is asked for, none of them begins any more.
+        """
+        left, ends = self.together, self.request == "stop" or any(turn.ending == "failed" for turn in self.turns)
+        begun = [turn for turn in left if turn.under_way] if ends else []
+        return min(begun or left, key=lambda turn: turn.part, default=None)
 
     @property
     def paused(self) -> bool:
-        """Whether it rests: between two nodes because somebody has asked for that, or at a hook that has not ended well."""
-        turn = self.turn
-        return turn is not None and (turn.halted or (self.request == "pause" and not turn.begun))
+        """Whether it rests: between two nodes, or batches, because somebody has asked for that, or at a hook that has not ended well."""
+        turn, begun = self.turn, any(turn.under_way for turn in self.turns)
+        return turn is not None and (turn.halted or (self.request == "pause" and not begun))
+
+    def besides(self, node: str) -> tuple[str, ...]:
+        """The other nodes that were emptied, or are away, because they are serviced together with this one."""
+        batch = next(turn.batch for turn in self.turns if turn.node == node)
+        others = (turn for turn in self.turns if batch and turn.batch == batch and turn.node != node)
+        return tuple(turn.node for turn in others if turn.under_way or turn.away)
 
 
-def begin(round_id: str, user: str, nodes: Sequence[str], policy: Policy, options: RoundOptions, holder: str, now: float) -> Round:
-    """A new round, carried by `holder`, that has done nothing yet."""
-    turns = tuple(Visit(node, since=now) for node in nodes)
+def begin(
+    round_id: str, user: str, nodes: Sequence[str], policy: Policy, options: RoundOptions, holder: str, now: float,
+    batches: Mapping[str, int] | None = None,
+) -> Round:  # fmt: skip
+    """A new round, carried by `holder`, that has done nothing yet. Nodes with the same number in `batches` are serviced together."""
+    turns = tuple(Visit(node, since=now, batch=(batches or {}).get(node, 0)) for node in nodes)
     return Round(round_id, user, now, policy, turns, options, holder, renewed=now)
 
 
@@ -158,18 +194,18 @@ def applies(options: RoundOptions, step: StepName) -> bool:
 
 def passed(one: Round, now: float, **changes: Any) -> Round:
     """The step at hand is done; `changes` are fields of the turn that its doing has brought. The last step ends the turn."""
-    turn = _current(one)
+    turn = current(one)
     later = [step for step in _ORDER[_ORDER.index(turn.step) + 1 :] if applies(one.options, step) and not (turn.ending and step in HOOKS)]
     if turn.away and turn.step == "flags":
         later = []
     changed: dict[str, Any] = {"message": turn.message if turn.ending else "", **changes}
     step: StepName = later[0] if later else "over"
-    return _settled(_with(one, replace(turn, **changed, step=step, since=now, job="", host="", until=0.0)), now)
+    return _settled(with_turn(one, replace(turn, **changed, step=step, since=now, job="", host="", until=0.0)), now)
 
 
 def noted(one: Round, **changes: Any) -> Round:
     """The step at hand goes on, with these changes of the turn."""
-    return _with(one, replace(_current(one), **changes))
+    return with_turn(one, replace(current(one), **changes))
 
 
 def hooked(turn: Visit, found: Hook) -> tuple[Hook, ...]:
@@ -179,8 +215,8 @@ def hooked(turn: Visit, found: Hook) -> tuple[Hook, ...]:
 
 def waits(one: Round, words: str, until: float = 0.0) -> Round:
     """What is waited for, and until when at the most; a reason why the turn ends early stays to be read."""
-    turn = _current(one)
-    return one if turn.ending else _with(one, replace(turn, message=words[:LONGEST], until=until))
+    turn = current(one)
+    return one if turn.ending else with_turn(one, replace(turn, message=words[:LONGEST], until=until))
 
 
 def broken_off(one: Round, words: str, now: float, ending: Ending = "failed", away: bool = False) -> Round:
@@ -188,57 +224,18 @@ def broken_off(one: Round, words: str, now: float, ending: Ending = "failed", aw
 
     A second trouble on that way is added to the first, and its step left.
     """
-    turn = _current(one)
+    turn = current(one)
     said = f"{turn.message}; {words}" if turn.ending and turn.message else words
     turn = replace(turn, message=said[:LONGEST], until=0.0, job="", host="", ending=turn.ending or ending, away=turn.away or away)
     if turn.ending == "skipped" and ending == "failed":
         turn = replace(turn, ending="failed")
+    one = _taken_back(one, turn, now) if turn.ending == "failed" else one
     if not turn.begun:
-        return _settled(_with(one, replace(turn, step="over", since=now)), now)
+        return _settled(with_turn(one, replace(turn, step="over", since=now)), now)
     if _ORDER.index(turn.step) < _ORDER.index("flags"):
-        return _with(one, replace(turn, step="flags", since=now))
-    one = _with(one, turn)
+        return with_turn(one, replace(turn, step="flags", since=now))
+    one = with_turn(one, turn)
     return passed(one, now)
-
-
-def asked(one: Round, verb: Verb, node: str, now: float) -> Round:
-    """What a user asks for; PlanError where that is not possible. A stop is never taken back."""
-    turn = _current(one)
-    if verb == "skip":
-        return _skipped(one, node, now)
-    if one.request == "stop":
-        raise PlanError("the round is being stopped")
-    if verb == "resume":
-        if turn.halted:  # whoever asks knows that the hook was begun before
-            others = tuple(each for each in turn.hooks if each is not turn.hook)
-            return _with(one, replace(turn, hooks=others, message="", since=now))
-        if one.request == "pause":
-            return replace(one, request="")
-        if turn.step != "by-hand":
-            raise PlanError("the round is not paused")
-        return passed(one, now)
-    if verb == "pause" and one.request == "pause":
-        raise PlanError("the round is paused already")
-    return replace(one, request="pause" if verb == "pause" else "stop")
-
-
-def leaving(one: Round) -> bool:
-    """Whether the turn at hand is to be left at this step, because the user wants that, and it is not too late to."""
-    turn = one.turn
-    if turn is None or turn.ending or not (turn.skip or one.request == "stop"):
-        return False
-    return turn.halted or turn.step == "by-hand" or _ORDER.index(turn.step) < _ORDER.index("reboot")
-
-
-def left(one: Round, now: float) -> Round:
-    """The round with the turn at hand left, nothing being under way for it: what was done is taken back; after a stop no node begins."""
-    turn = _current(one)
-    if turn.step == "by-hand":
-        return passed(one, now)
-    if one.request == "stop" and not turn.begun:
-        return replace(one, state="stopped", ended=now, message=one.message or "stopped by the user")
-    words = "skipped by the user" if turn.skip else one.message or "stopped by the user"
-    return broken_off(one, f"{turn.message}; {words}" if turn.halted else words, now, "skipped")
 
 
 def handed(one: Round, host: str, now: float) -> Round:
@@ -256,26 +253,29 @@ def taken(one: Round, host: str, now: float) -> Round:
     turn = one.turn
     if turn is None or not turn.host or turn.host == host:
         return one
-    return _with(one, replace(turn, job="", host="", since=now))
+    return with_turn(one, replace(turn, job="", host="", since=now))
 
 
-def _skipped(one: Round, node: str, now: float) -> Round:
-    turn = next((turn for turn in one.turns if turn.node == node), None)
-    if turn is None:
-        raise PlanError(f"{node} is not part of the round")
-    if turn.step == "over":
-        raise PlanError(f"{node} has had its turn")
-    if one.turn is not turn:
-        turns = tuple(replace(each, step="over", ending="skipped", since=now) if each is turn else each for each in one.turns)
-        return replace(one, turns=turns)
-    found = _with(one, replace(turn, skip=True))
-    if not leaving(found):
-        raise PlanError(f"{node} is being brought back already" if turn.ending else f"{node} reboots, and is brought back")
-    return found
+def _taken_back(one: Round, failed: Visit, now: float) -> Round:
+    """The round with what was done for the nodes beside this one taken back, as far as they are up: it ends with a failure."""
+    words = f"taken back, as {failed.node} has failed"
+    for turn in one.together:
+        up = turn.under_way and _ORDER.index(turn.step) < _ORDER.index("return")
+        if turn.node != failed.node and up and not turn.ending:
+            one = with_turn(one, replace(turn, step="flags", since=now, job="", host="", until=0.0, ending="skipped", message=words))
+    return one
+
+
+def early(turn: Visit) -> bool:
+    """Whether the node is not told to reboot yet, so that what was done can simply be taken back."""
+    untold = _ORDER.index(turn.step) < _ORDER.index("reboot") or (turn.step == "reboot" and not turn.uptime)
+    return turn.halted or turn.step == "by-hand" or untold
 
 
 def _settled(one: Round, now: float) -> Round:
-    """The round after a turn has ended: over with the last node, and with the first that has failed."""
+    """The round after a turn has ended: over with the last node, and with the first that has failed, once those beside it are over."""
+    if any(turn.under_way for turn in one.turns):
+        return one
     bad = next((turn for turn in one.turns if turn.step == "over" and turn.ending == "failed"), None)
     if bad is not None:
         return replace(one, state="failed", ended=now, message=f"{bad.node}: {bad.message}"[:LONGEST])
@@ -285,12 +285,14 @@ def _settled(one: Round, now: float) -> Round:
     return one
 
 
-def _current(one: Round) -> Visit:
+def current(one: Round) -> Visit:
+    """Whose turn it is; PlanError when all have had theirs."""
     turn = one.turn
     if turn is None:
         raise PlanError("the round has ended")
     return turn
 
 
-def _with(one: Round, turn: Visit) -> Round:
+def with_turn(one: Round, turn: Visit) -> Round:
+    """The round with this in the place of what was known of the node."""
     return replace(one, turns=tuple(turn if each.node == turn.node else each for each in one.turns))

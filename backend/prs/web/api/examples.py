@@ -115,7 +115,7 @@ def _policy() -> dict[str, Any]:
 
 def _round() -> dict[str, Any]:
     no = {"allowed": False, "reason": "pve1 reboots, and is brought back"}
-    rest = {"job": "", "host": "", "skip": False}
+    rest = {"job": "", "host": "", "skip": False, "batch": 0}
     return {
         "id": "0123456789ab", "user": "admin@pve", "created": 1795000000.0, "ended": 0.0, "holder": "pve2", "handed": False,
         "renewed": 1795000300.0, "state": "running", "request": "", "message": "", "reboot": True, "hooks": False, "rides": [],
@@ -169,7 +169,7 @@ ANSWERS: dict[str, Any] = {
         "turns": [{
             "node": "pve2", "possible": True, "summary": "5 moves (48.0 GiB to copy, about 2 minutes) empty pve2.", "moves": 5,
             "bytes": 48 * GIB, "seconds": 240.0, "rides": [], "blockers": [], "relaxed": [], "relaxable": ["tag plb_anti_affinity_db"],
-            "gates": [{"name": "quorum", "open": True, "reason": "", "limit": 900.0}],
+            "gates": [{"name": "quorum", "open": True, "reason": "", "limit": 900.0}], "together": [], "apart": "",
         }],
         "seconds": 540.0, "possible": True, "problems": [], "hooks": ["before-drain"],
     },

@@ -26,6 +26,7 @@ def rounds() -> dict[str, Schema]:
     turn = record(
         "A node of the round: its stage, and its step `since` when; what is waited for, until when (0: without a limit); the step's `job`.",
         node=TEXT, stage=one_of(Stage), step=one_of(StepName), since=UNIX, message=TEXT, until=UNIX, job=TEXT, host=TEXT, skip=FLAG,
+        batch={**COUNT, "description": "nodes with the same number are serviced together; 0: it is alone"},
         may=record("What the caller may ask.", skip=ref("Right")),
     )  # fmt: skip
     return {
@@ -55,12 +56,13 @@ def _round_to_be() -> dict[str, Schema]:
         guests=COUNT, master={**FLAG, "description": "the HA manager works here"}, here={**FLAG, "description": "the node that answers"},
         held={**FLAG, "description": "kept empty by a drain"},
     )  # fmt: skip
-    optional = ("reboot", "hooks", "maintenance", "rides", "kill_after", "containers", "relax")
+    optional = ("at_once", "reboot", "hooks", "maintenance", "rides", "kill_after", "containers", "relax")
     gate = record("A gate as it is now, and how long it is waited for at most.", name=TEXT, open=FLAG, reason=TEXT, limit=NUMBER)
     turn = record(
-        "A node's turn as it would be now; seconds: its migrations there and back, without the reboot.",
+        "A node's turn as it would be now, serviced `together` with these others; `apart`: why it does not join those before it. "
+        "seconds: its migrations there and back, without the reboot.",
         node=TEXT, possible=FLAG, summary=TEXT, moves=COUNT, bytes=BYTES, seconds=NUMBER, rides=listing(ref("Stay")),
-        blockers=listing(ref("Stay")), gates=listing(ref("RoundGate")),
+        blockers=listing(ref("Stay")), gates=listing(ref("RoundGate")), together=listing(TEXT), apart=TEXT,
         relaxed=listing(TEXT, "rules that it breaks"), relaxable=listing(TEXT, "rules without which it could be done, see `relax`"),
     )  # fmt: skip
     return {
@@ -69,6 +71,8 @@ def _round_to_be() -> dict[str, Schema]:
         "RoundRequest": record(
             "Rolling maintenance of these nodes, in this order.", optional,
             nodes={**listing(NODE), "minItems": 1, "maxItems": 200, "uniqueItems": True},
+            at_once={"type": "integer", "minimum": 1, "maximum": 16,
+                     "description": "nodes that may be down at one time, where quorum, racks, room and Ceph allow it (default: 1)"},
             reboot={**FLAG, "description": "false: empty the node and wait until the round is resumed (default true)"},
             hooks={**FLAG, "description": "run the site's hooks (default: if there are any)"},
             maintenance={**FLAG, "description": "switch HA maintenance mode; needs Sys.Console on / (default: if that is there)"},

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from prs.codec import to_json
-from prs.engine.rolling.preview import Turn, preview
+from prs.engine.rolling.batches.batched import Batches, looked
+from prs.engine.rolling.batches.facts import batches_of
+from prs.engine.rolling.batches.outlook import Outlook, Turn
 from prs.errors import PlanError
 from prs.web.access.actions import refusals, require
 from prs.web.access.auth import Caller
 from prs.web.inbox.desk import Desk
-from prs.web.inbox.rounds.wanted import Wanted, against, lacking, seen, wanted
+from prs.web.inbox.rounds.wanted import against, lacking, seen, wanted
 
 BOOTS = 300.0  # seconds that a server with its checks of memory and controllers takes to be back, as is assumed
 
@@ -21,8 +25,10 @@ def preview_round(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, A
     one = wanted(desk, who, asked)
     cluster = seen(desk, who, one)
     problems = [*lacking(desk, who, one, cluster), *(found.message for found in against(desk, who, one))]
-    turns = [_turn(desk, who, one, node) for node in one.nodes]
-    boots = BOOTS * len(one.nodes) if one.options.reboot else 0.0
+    outlook = Outlook(desk.api(who), desk.holds, one.policy, desk.now(), one.options.maintenance)
+    batches = _looked(desk, outlook, batches_of(desk.api(who), cluster, one.nodes, one.at_once, one.policy))
+    turns = [turn for batch in batches for turn in batch]
+    boots = BOOTS * len(batches) if one.options.reboot else 0.0
     possible = all(turn["possible"] for turn in turns)
     return {
         "turns": sorted(turns, key=lambda turn: bool(turn["possible"])), "seconds": sum(turn["seconds"] for turn in turns) + boots,
@@ -30,9 +36,19 @@ def preview_round(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, A
     }  # fmt: skip
 
 
-def _turn(desk: Desk, who: Caller, one: Wanted, node: str) -> dict[str, Any]:
+def _looked(desk: Desk, outlook: Outlook, batches: Batches) -> list[list[dict[str, Any]]]:
+    """The turns of the API description, those together that are serviced together."""
+    found, reasons = looked(batches, partial(_turn, desk, outlook), lambda turn: "" if turn["possible"] else str(turn["summary"]))
+    for turns in found:
+        names = [turn["node"] for turn in turns]
+        for turn in turns:
+            turn |= {"together": [name for name in names if name != turn["node"]], "apart": _sentence(reasons.get(turn["node"], ""))}
+    return found
+
+
+def _turn(desk: Desk, outlook: Outlook, node: str, batch: Sequence[str]) -> dict[str, Any]:
     try:
-        found = preview(desk.api(who), desk.holds, one.policy, node, desk.now(), one.options.maintenance)
+        found = outlook.turn(node, batch)
     except PlanError as error:
         return {**_empty(node), "summary": _sentence(str(error))}
     if held := desk.holds.held().get(node):
@@ -58,4 +74,4 @@ def _empty(node: str) -> dict[str, Any]:
 
 
 def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}." if words and not words.endswith(".") else words
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}" if words else ""

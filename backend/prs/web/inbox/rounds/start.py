@@ -6,6 +6,7 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
+from prs.engine.rolling.batches.facts import batches_of
 from prs.engine.rolling.stages import begin
 from prs.errors import HelperError, PlanError, RoundChanged, RoundUnknown
 from prs.helper.client import shared_round
@@ -37,7 +38,8 @@ def begin_round(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, Any
         if words := under_way(desk, who):
             raise Refusal(409, "conflict", words)
         policy = replace(one.policy, rides=(), speeds=())  # rides stand in the options, and links of many nodes would fill the file
-        made = shared.put(begin(secrets.token_hex(6), who.name, one.nodes, policy, one.options, desk.node, desk.now()))
+        batches = batches_of(desk.api(who), cluster, one.nodes, one.at_once, one.policy).numbers
+        made = shared.put(begin(secrets.token_hex(6), who.name, one.nodes, policy, one.options, desk.node, desk.now(), batches))
     except RoundUnknown as error:
         raise Refusal(503, "unavailable", f"{error}.") from None
     except RoundChanged:

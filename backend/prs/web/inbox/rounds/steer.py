@@ -9,7 +9,7 @@ from typing import Any
 from prs.codec import to_json
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round
-from prs.engine.rolling.stages import asked as steered
+from prs.engine.rolling.wishes import asked as steered
 from prs.errors import HelperError, NotFound, RoundChanged, RoundUnknown
 from prs.helper.client import shared_round
 from prs.pve.api import Api

@@ -38,6 +38,7 @@ class Wanted:
     options: RoundOptions
     hooks: dict[str, str]
     untold: str = ""  # why it is not known which hooks there are
+    at_once: int = 1
 
 
 def wanted(desk: Desk, who: Caller, asked: dict[str, Any]) -> Wanted:
@@ -57,7 +58,7 @@ def wanted(desk: Desk, who: Caller, asked: dict[str, Any]) -> Wanted:
         maintenance=asked.get("maintenance", console and desk.helper.exists()),
     )  # fmt: skip
     policy = replace(asked_policy(with_speeds(desk.settings.policy, desk.settings.state_dir), asked), rides=rides, kill_after=kill_after)
-    return Wanted(tuple(asked["nodes"]), policy, options, known, untold)
+    return Wanted(tuple(asked["nodes"]), policy, options, known, untold, asked.get("at_once", 1))
 
 
 def seen(desk: Desk, who: Caller, one: Wanted) -> Cluster:
