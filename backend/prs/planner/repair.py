@@ -237,7 +237,7 @@ def mended(problem: Problem, fixes: Mapping[int, int]) -> Problem:
     """The problem as it is once the repairs are made."""
     cluster = problem.facts.cluster
     where = {guest.vmid: problem.names[place] for unit, place in fixes.items() for guest in problem.units[unit].guests}
-    guests = tuple(replace(guest, node=where.get(guest.vmid, guest.node)) for guest in cluster.guests)
+    guests = tuple(replace(guest, node=where[guest.vmid]) if guest.vmid in where else guest for guest in cluster.guests)
     after = Problem(FixedLimits(replace(cluster, guests=guests), problem.facts.policy))
     after.widest = score.guards(problem, problem.facts.policy.method)
     return after

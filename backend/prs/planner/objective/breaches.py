@@ -18,7 +18,8 @@ class Breaches:
         facts, names = problem.facts, problem.names
         self.problem = problem
         bound = sorted({problem.unit_of[vmid] for vmid in facts.bound if vmid in problem.unit_of})
-        rows = {unit: [sum(bool(facts.forbidden(guest, name)) for guest in problem.units[unit].guests) for name in names] for unit in bound}
+        kept = {unit: [facts.permitted(guest) for guest in problem.units[unit].guests] for unit in bound}
+        rows = {unit: [sum(name not in row for row in rows) for name in names] for unit, rows in kept.items()}
         self.strict = [(unit, row) for unit, row in rows.items() if any(row)]
         self.crowded = [group for group, held in enumerate(problem.occupied) if _pairs(held)]
         self.near = [group for group, held in problem.wide.items() if any(count > 1 for count in held.values())]

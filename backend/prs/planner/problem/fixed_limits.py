@@ -50,6 +50,8 @@ class FixedLimits:
                 for vmid in rule.guests:
                     self.bound[vmid].append(rule)
         self._choices: dict[int, tuple[frozenset[str], frozenset[str]]] = {}  # by the rule's identity
+        self._everywhere = frozenset(self.nodes) | {guest.node for guest in cluster.guests}
+        self._kept: dict[tuple[int, bool], frozenset[str]] = {}  # by the rule's identity, and whether the guest may stay on any node of it
         self._replicas: dict[int, list[str]] = defaultdict(list)
         for job in cluster.replications:
             self._replicas[job.vmid].append(job.target)
@@ -170,9 +172,9 @@ class FixedLimits:
         return "; ".join(guest.blockers)
 
     def plain(self, guest: Guest) -> bool:
-        """True when `refusal` gives "" for every open node that has the local storage the guest needs, so that it need not be asked."""
+        """True when only `welcome` may refuse an open node that has the local storage the guest needs: then `refusal` need not be asked."""
         chosen = self.policy.avoid or guest.vmid in self._wishes
-        return not (chosen or guest.vmid in self.bound or guest.targets is not None or guest.refused or guest.unavailable or guest.volumes
+        return not (chosen or guest.targets is not None or guest.refused or guest.unavailable or guest.volumes
                     or guest.vmid in self._replicas) and self.hardware.plain(guest)
 
     def refusal(self, guest: Guest, target: str) -> str:
@@ -225,25 +227,40 @@ class FixedLimits:
 
         HA takes a guest back even where its rule is not strict; a pool that is not strict is a mere wish, left out with `mere` False.
         """
-        rules = (rule for rule in self.bound.get(guest.vmid, ()) if mere or rule.strict or rule.source != "pool")
-        return next((words for rule in rules if (words := self.unwanted_by(rule, guest, target))), "")
+        return next((words for rule in self._binding(guest, mere) if (words := self.unwanted_by(rule, guest, target))), "")
+
+    def welcome(self, guest: Guest, mere: bool = True) -> frozenset[str]:
+        """The nodes for which `unwanted` gives ""; found rule by rule, which is faster than to ask of each node."""
+        return self._everywhere.intersection(*(self._keeps(rule, guest) for rule in self._binding(guest, mere)))
+
+    def _binding(self, guest: Guest, mere: bool) -> list[Rule]:
+        return [rule for rule in self.bound.get(guest.vmid, ()) if mere or rule.strict or rule.source != "pool"]
 
     def unwanted_by(self, rule: Rule, guest: Guest, target: str) -> str:
         """How this `nodes` rule would rather have the guest elsewhere, in words; "" when it would not."""
-        names, best = self._choice(rule)
+        if target in self._keeps(rule, guest):
+            return ""
         if rule.avoid:
-            kept = target not in names or not (rule.strict or any(name not in names for name in self.open))
-            return "" if kept else f"{rule.source} {rule.name} keeps it away from {target}"
-        if not best and not rule.strict:
-            return ""
-        # Without failback the HA manager leaves a guest on any node that its rule allows (pve-ha-manager HA/Manager.pm
-        # select_service_node); a drain makes use of that, while balancing keeps to what the rule prefers.
-        if self.drain and not guest.failback and rule.source.startswith("HA ") and (not rule.strict or target in names):
-            return ""
-        if target in best:
-            return ""
+            return f"{rule.source} {rule.name} keeps it away from {target}"
+        names, best = self._choice(rule)
         wanted = f"{rule.source} {rule.name} wants it on {', '.join(sorted(best or names))}"
         return wanted if best else f"{wanted} only, where no guest can go now"
+
+    def _keeps(self, rule: Rule, guest: Guest) -> frozenset[str]:
+        """The nodes on which this `nodes` rule would have the guest."""
+        # Without failback the HA manager leaves a guest on any node that its rule allows (pve-ha-manager HA/Manager.pm
+        # select_service_node); a drain makes use of that, while balancing keeps to what the rule prefers.
+        settled = bool(self.drain) and not guest.failback and rule.source.startswith("HA ")
+        found = self._kept.get((id(rule), settled))
+        return found or self._kept.setdefault((id(rule), settled), self._kept_by(rule, settled))
+
+    def _kept_by(self, rule: Rule, settled: bool) -> frozenset[str]:
+        names, best = self._choice(rule)
+        if rule.avoid:
+            return self._everywhere - names if rule.strict or not names.issuperset(self.open) else self._everywhere
+        if not rule.strict and (settled or not best):
+            return self._everywhere
+        return names if settled else best
 
     def _choice(self, rule: Rule) -> tuple[frozenset[str], frozenset[str]]:
         """The nodes of a `nodes` rule, and those of them that are open and of the highest priority."""
@@ -254,9 +271,15 @@ class FixedLimits:
             found = self._choices[id(rule)] = (frozenset(name for name, _ in rule.nodes), best)
         return found
 
-    def disliked(self, guest: Guest, place: str) -> bool:
-        """True when a rule would rather have the guest elsewhere, but does not forbid the node."""
-        return bool(self.unwanted(guest, place)) and not self.forbidden(guest, place)
+    def disliked(self, guest: Guest) -> frozenset[str]:
+        """The nodes that no rule forbids to the guest, but from which one would rather have it away."""
+        return self.permitted(guest) - self.welcome(guest)
+
+    def permitted(self, guest: Guest) -> frozenset[str]:
+        """The nodes that no strict rule keeps the guest off."""
+        strict = [(rule.avoid, self._choice(rule)[0]) for rule in self.bound.get(guest.vmid, ()) if rule.strict]
+        within = self._everywhere.intersection(*(names for avoid, names in strict if not avoid))
+        return within.difference(*(names for avoid, names in strict if avoid))
 
     def forbidden(self, guest: Guest, place: str) -> str:
         """The strict rule that keeps the guest off this node, in words; "" when none does."""

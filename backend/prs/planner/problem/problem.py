@@ -124,7 +124,9 @@ class Problem:
         found, facts = dict[int, list[int]](), self.facts
         for unit in sorted({self.unit_of[vmid] for vmid in facts.bound if vmid in self.unit_of}):
             item = self.units[unit]
-            bad = [sum(facts.disliked(guest, name) for guest in item.guests) for name in self.names]
+            if not (disliked := [names for guest in item.guests if (names := facts.disliked(guest))]):
+                continue
+            bad = [sum(name in names for names in disliked) for name in self.names]
             if any(count != bad[item.home] for place, count in enumerate(bad) if item.allowed[place]):
                 found[unit] = [count - bad[item.home] for count in bad]
         return found
@@ -222,6 +224,9 @@ class Problem:
         if any(guest.disk for guest in guests):
             places = bytes(ok and size > 0 for ok, size in zip(places, self.total["disk"], strict=True))
         for guest in guests:
+            if guest.vmid in self.facts.bound:
+                welcome = self.facts.welcome(guest, mere=False)
+                places = bytes(ok and name in welcome for ok, name in zip(places, self.names, strict=True))
             if not self.facts.plain(guest):
                 places = bytes(ok and not self.facts.refusal(guest, name) for ok, name in zip(places, self.names, strict=True))
             partners = self._elsewhere(guest, guests)
