@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from prs.engine.drain.ha_maintenance import HA_MOVES
-from prs.engine.execution.observe import ATTEMPTS, GIVES_UP, LOST, NODE_RETURNS, POST_SETTLES, SHOWS_UP, advance, silent
+from prs.engine.execution.observe import ATTEMPTS, GIVES_UP, LOST, NODE_RETURNS, POST_SETTLES, SETTLES, SHOWS_UP, advance, silent
 from prs.engine.journal.jobs import Step
 from prs.errors import ApiError, Unreachable
 from prs.pve.act.migration import Location
@@ -134,3 +134,19 @@ def test_a_guest_that_has_not_reached_a_target_is_never_called_done_by_the_clust
 def test_a_task_that_cannot_be_read_is_verified_where_the_guest_is() -> None:
     step, where = replace(STEP, state="running"), Location("pve2", "running", "", "", True, "qemu", "web", False)
     assert silent(step, where, 0.0, DEAF) == {"state": "verifying", "message": LOST}
+
+
+@pytest.mark.parametrize(("told", "patience"), [("OK", SHOWS_UP), ("WARNINGS: 1", SHOWS_UP), ("migration problems", SETTLES)])
+def test_a_guest_that_has_arrived_gets_its_moment_to_boot(told: str, patience: float) -> None:
+    """Longer where its task has ended well; one that runs, or is not to run, is done at once."""
+
+    def arrived(status: str, waited: float, running: bool = True, ha: str = "") -> dict[str, object]:
+        step = Step(1, 101, "web", "qemu", "pve1", "pve2", running=running, state="verifying", message=told, upid=UPID, total=7)
+        api = FakeApi({"/nodes/pve2/qemu/101/status/current": {"status": status}})
+        return advance(api, step, {101: Location("pve2", status, "", ha, True, "qemu", "web", False)}, waited, frozenset())
+
+    assert arrived("running", 0.0)["state"] == arrived("stopped", 0.0, running=False)["state"] == "done"
+    for status, ha in (("stopped", ""), ("running", "migrate")):
+        assert arrived(status, patience - 1, ha=ha) == {}
+        assert arrived(status, patience + 1, ha=ha)["state"] == "done"
+    assert arrived("stopped", patience + 1)["message"] == "moved, but it is stopped on pve2"
