@@ -50,7 +50,7 @@ def test_what_is_saved_stands_in_the_policy_and_in_the_strip(visit: VisitPve, po
     """A node's own file decides on containers here: grey, with the file's name."""
     page = visit().page
     opened(page)
-    sees(page, r"Containers too: Decided on this node: \S+prs\.conf line \d+")
+    sees(page, r"Containers too: Decided on this node: \S+prs\.conf, line \d+")
     assert page.evaluate("Ext.ComponentQuery.query('#set-balancing-containers')[0].isDisabled()")
     picture(page, "settings")
     shows = "name => Ext.ComponentQuery.query(`#set-${name}`)[0].getRawValue()"

@@ -59,6 +59,12 @@ Ext.define('PRS.SettingsWindow', {
             return Object.fromEntries(set.map((one) => [one.name, one.policy]));
         },
 
+        // A file and the number of its line, in the language of the page.
+        place: (source) =>
+            source.replace(/ line (\d+)$/, (whole, number) =>
+                Ext.String.format(gettext(', line {0}'), number),
+            ),
+
         // A file of this node, and not what stands in for a broken policy.
         own: function (source) {
             let known = ['default', `${this.found.file} line `];
@@ -88,7 +94,7 @@ Ext.define('PRS.SettingsWindow', {
                 field.setEmptyText(instead || '');
             }
             let words = above
-                ? Ext.String.format(gettext('Decided on this node: {0}'), above.source)
+                ? Ext.String.format(gettext('Decided on this node: {0}'), me.place(above.source))
                 : (plain && option.words) || '';
             field.getEl().dom.setAttribute('data-qtip', PRS.Format.esc(words));
             field.setFieldLabel(
