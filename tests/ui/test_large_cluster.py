@@ -54,6 +54,17 @@ def test_of_many_nodes_the_one_to_drain_is_chosen_in_a_window(visit: VisitPve) -
     sees(page, "Drain node n07")
 
 
+def test_the_history_folds_what_many_nodes_say(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    click(page, "History")
+    sees(page, r"n02 \(\S+\): refuses the connection .* \(and 30 more like this\)")
+    notice = page.locator("[id^=prsHistoryWindow-] .pmx-hint:visible").bounding_box()
+    assert notice
+    assert notice["height"] < 100
+    click(page, "Close")
+
+
 def test_polls_plan_and_job_do_not_freeze_the_page(visit: VisitPve, stage: Stage) -> None:
     page = visit().page
     shown(page, "prsNodesGrid")

@@ -44,4 +44,7 @@ def test_a_rule_in_the_way_of_a_drain_is_broken_when_it_is_ticked(visit: VisitPv
     click(page, "Yes")
     stage.pace(20)
     sees(page, "pve1 is empty", 120)
+    assert page.evaluate("!!document.activeElement.closest('[id^=prsDrainWindow-]')")
+    page.keyboard.press("Escape")
+    until(page, lambda: not page.locator("[id^=prsDrainWindow-].x-window:visible").count(), "the window closes by its key")
     assert [guest for guest, node in stage.homes().items() if node == "pve1" and guest != "900"] == []

@@ -125,6 +125,7 @@ Ext.define('PRS.DrainController', {
         this.lookup('drain').setHidden(name !== 'plan');
         if (name === 'job') {
             this.lookup('endDrain').hide();
+            this.getView().focus(); // a button that is hidden takes the focus out of the window, whose keys are dead then
         }
     },
 

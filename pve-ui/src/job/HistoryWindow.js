@@ -47,7 +47,8 @@ Ext.define('PRS.HistoryWindow', {
                     return;
                 }
                 me.list = data || me.list;
-                notes = me.list.peers.filter((peer) => !peer.reached).map((peer) => peer.message);
+                let silent = me.list.peers.filter((peer) => !peer.reached);
+                notes = PRS.Notices.peers(silent.map((peer) => peer.message));
                 me.broken = false;
             } catch (err) {
                 me.broken = true;

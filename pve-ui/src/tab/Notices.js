@@ -8,6 +8,24 @@ Ext.define('PRS.Notices', {
     userCls: 'pmx-hint',
     autoEl: { tag: 'div', role: 'status' },
 
+    statics: {
+        // Of more than three sentences with the same shape the first, and how many more there are.
+        alike: function (sentences, shape) {
+            let found = new Map();
+            sentences.forEach((text) => {
+                found.set(shape(text), [...(found.get(shape(text)) || []), text]);
+            });
+            let more = gettext('{0} (and {1} more like this)');
+            return [...found.values()].flatMap((texts) =>
+                texts.length > 3 ? [Ext.String.format(more, texts[0], texts.length - 1)] : texts,
+            );
+        },
+
+        // What peers say of themselves differs in their names and addresses.
+        peers: (sentences) =>
+            PRS.Notices.alike(sentences, (text) => text.replace(/^\S+ \(\S+\)/, '')),
+    },
+
     // `found` is a PRS.Readings, `plan` may be undefined, `trouble` is the error of the last round.
     fill: function (found, plan, trouble) {
         let me = this;
@@ -65,14 +83,6 @@ Ext.define('PRS.Notices', {
             `\\b(${nodes.map(Ext.String.escapeRegex).join('|') || '$.'})\\b`,
             'g',
         );
-        let alike = new Map();
-        sentences.forEach((text) => {
-            let shape = text.replace(name, '\0');
-            alike.set(shape, [...(alike.get(shape) || []), text]);
-        });
-        let more = gettext('{0} (and {1} more like this)');
-        return [...alike.values()].flatMap((texts) =>
-            texts.length > 3 ? [Ext.String.format(more, texts[0], texts.length - 1)] : texts,
-        );
+        return PRS.Notices.alike(sentences, (text) => text.replace(name, '\0'));
     },
 });
