@@ -130,3 +130,4 @@ def test_a_plan_is_made_ticked_and_started_by_keyboard_and_focus_stays(visit: Vi
     box.focus()
     page.keyboard.press("Space")
     until(page, lambda: box.get_attribute("aria-checked") == "false", "unticked by key")
+    assert page.locator(".x-grid-dirty-cell").count() == 0  # a tick is no edit that has to be saved

@@ -8,7 +8,7 @@ Ext.define('PRS.NodesAfter', {
     plugins: [{ ptype: 'prsaccessible' }],
     enableColumnHide: false,
     sortableColumns: false,
-    viewConfig: { trackOver: false },
+    viewConfig: { trackOver: false, markDirty: false },
 
     stateful: true,
     stateId: 'grid-prs-after',

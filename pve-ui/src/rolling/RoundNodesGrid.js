@@ -13,6 +13,7 @@ Ext.define('PRS.RoundNodesGrid', {
     sortableColumns: false,
     viewConfig: {
         trackOver: false,
+        markDirty: false,
         plugins: [{ ptype: 'gridviewdragdrop', dragText: gettext('Drag to change the order') }],
         listeners: { drop: 'onOrdered' },
     },

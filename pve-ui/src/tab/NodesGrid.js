@@ -15,7 +15,7 @@ Ext.define('PRS.NodesGrid', {
     stateId: 'grid-prs-nodes',
     listeners: PRS.Jump.listeners((row) => `node/${row.id}`),
     enableColumnHide: false,
-    viewConfig: { trackOver: false },
+    viewConfig: { trackOver: false, markDirty: false },
 
     controller: {
         xclass: 'Ext.app.ViewController',

@@ -8,7 +8,7 @@ Ext.define('PRS.PlanGrid', {
     border: false,
     plugins: [{ ptype: 'prssnug' }, { ptype: 'prsretarget' }, { ptype: 'prsaccessible' }],
     collapsible: true,
-    viewConfig: { trackOver: false },
+    viewConfig: { trackOver: false, markDirty: false },
     stateful: true,
     stateId: 'grid-prs-plan',
     stateEvents: ['columnresize', 'columnmove', 'columnhide', 'columnshow'],
