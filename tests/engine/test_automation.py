@@ -140,16 +140,16 @@ def test_suggest_keeps_the_plan_and_moves_nothing(ram: Path, flavour: Flavour) -
     """What was suggested waits until a job has carried it out, or a newer plan takes its place."""
     house = House(ram, flavour, automation="suggest")
     house.live(900)
-    first = balancing(house.settings, house.journal, "pve1")
+    first = balancing(house.settings, house.journal, "pve1", house.clock.time())
     assert (house.journal.jobs(), +house.world.started) == ([], Counter())
     assert (first.level, first.state.leader, first.state.waiting, first.outcome) == ("suggest", "elsewhere", "its time", "")
     assert house.journal.plan(first.state.plan)[0].summary == first.state.result
     assert house.clock.time() - 900 <= first.state.last_run < first.state.next_run <= first.state.last_run + 3600
     house.live(3600)
-    second = balancing(house.settings, house.journal, "pve1")
+    second = balancing(house.settings, house.journal, "pve1", house.clock.time())
     assert second.state.plan not in ("", first.state.plan)
     job = house.journal.add_job(second.state.plan, "root@pam", "schedule", house.clock.time())
-    assert balancing(house.settings, house.journal, "pve1").state.plan == ""
+    assert balancing(house.settings, house.journal, "pve1", house.clock.time()).state.plan == ""
     house.live(900)
     assert house.journal.job(job).state == "done"
 
@@ -160,7 +160,7 @@ def test_a_suggestion_goes_with_a_word_when_it_no_longer_holds(ram: Path, flavou
     house.settings = replace(house.settings, schedule=30 * 86_400.0)
     house.service._reload()
     house.live(900)
-    found = balancing(house.settings, house.journal, "pve1").suggestion
+    found = balancing(house.settings, house.journal, "pve1", house.clock.time()).suggestion
     assert found is not None
     plan, user = house.journal.plan(found.plan)
     assert (found.moves, found.bytes, found.summary) == (len(plan.moves), plan.bytes, plan.summary)
@@ -168,13 +168,13 @@ def test_a_suggestion_goes_with_a_word_when_it_no_longer_holds(ram: Path, flavou
     for _ in range(25):
         house.journal.add_plan(plan, Policy(), user)
     house.live(900)
-    assert balancing(house.settings, house.journal, "pve1").suggestion == found
+    assert balancing(house.settings, house.journal, "pve1", house.clock.time()).suggestion == found
     move = plan.moves[0]
     other = next(node for node in house.world.nodes if node not in (move.source, move.target))
     with house.world.change():
         house.world.life.move(move.vmid, other)
     house.live(600)
-    gone = balancing(house.settings, house.journal, "pve1")
+    gone = balancing(house.settings, house.journal, "pve1", house.clock.time())
     assert gone.suggestion is None
     words = f"the cluster has changed so that it no longer holds: move 1 (guest {move.vmid} to {move.target}): "
     assert gone.state.withdrawn.startswith(words)
@@ -187,14 +187,14 @@ def test_a_suggestion_goes_with_the_level(ram: Path, level: Any, flavour: Flavou
     house.settings = replace(house.settings, automation=level)
     house.service._reload()
     house.live(60)
-    found = balancing(house.settings, house.journal, "pve1")
+    found = balancing(house.settings, house.journal, "pve1", house.clock.time())
     assert (found.suggestion, found.state.withdrawn) == (None, "automatic balancing no longer suggests plans")
 
 
 def test_a_suggestion_goes_with_the_lead(ram: Path, flavour: Flavour) -> None:
     house = House(ram, flavour, "pve1", automation="suggest")
     house.live(300)
-    assert balancing(house.settings, house.journal, "pve1").suggestion
+    assert balancing(house.settings, house.journal, "pve1", house.clock.time()).suggestion
     house.world.ha.lock_holder, house.world.ha.node_status = "pve2", dict.fromkeys(house.world.nodes, "online")
     house.live(600)
     assert automation(house.journal).withdrawn == "pve2 leads now, and suggests plans of its own"
@@ -205,7 +205,7 @@ def test_off_plans_nothing_and_serves_jobs(ram: Path, flavour: Flavour) -> None:
     house.live(7200)
     assert (house.journal.jobs(), +house.world.started) == ([], Counter())
     assert house.service._status == "serving jobs of the web interface; automatic balancing is off"
-    found = balancing(house.settings, house.journal, "pve1")
+    found = balancing(house.settings, house.journal, "pve1", house.clock.time())
     assert (found.level, found.state.last_run, found.state.next_run, found.state.waiting) == ("off", 0.0, 0.0, "")
     house.settings = replace(house.settings, automation="on")
     house.service.reload()
@@ -218,7 +218,7 @@ def test_what_it_tells_of_its_runs(ram: Path, flavour: Flavour) -> None:
     """The job of the last run with its outcome, why a run could not be planned, and that another one leads."""
     house = House(ram, flavour)
     house.live(900)
-    found = balancing(house.settings, house.journal, "pve1")
+    found = balancing(house.settings, house.journal, "pve1", house.clock.time())
     job = house.journal.jobs()[0]
     assert (found.state.job, found.outcome) == (job.id, f"job {job.id} is done: {len(job.final)} of {len(job.final)} migrations done")
     house.down = True

@@ -208,7 +208,7 @@ def test_one_bad_row_in_any_table_ends_nothing(table: str, column: str, value: o
     assert [one.node for one in journal.held().values() if one.reason] == ["pve1"]
     latest = RollingRuns(journal).latest()
     assert latest is None if table in ("tours", "stops") else latest and latest.id == run
-    assert isinstance(balancing(site.settings, journal, "pve1").outcome, str)
+    assert isinstance(balancing(site.settings, journal, "pve1", 0.0).outcome, str)
     if table == "meta":
         assert left_by_release(site.drive.holds, "pve1") is None
     with contextlib.suppress(JournalError):

@@ -51,7 +51,7 @@ class Timed(House):
     @property
     def state(self) -> Any:
         """How automatic balancing stands."""
-        return balancing(self.settings, self.journal, "elsewhere").state
+        return balancing(self.settings, self.journal, "elsewhere", self.clock.time()).state
 
 
 def timed(folder: Path, flavour: Flavour, minutes: int = 30, **settings: Any) -> Timed:

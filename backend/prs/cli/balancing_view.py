@@ -23,7 +23,7 @@ def balancing_text(found: Balancing, now: float) -> str:
         lines.append(f"{state.leader} leads{here}; {state.why}")
     if state.last_run:
         lines.append(f"last run {_when(state.last_run)}: {state.result}{f' {found.outcome}' if found.outcome else ''}")
-    if found.level != "off" and found.paused_until > now:
+    if found.level != "off" and found.paused_until:
         lines.append(f"paused until {_when(found.paused_until)}")
     if found.level != "off" and state.waiting:
         due = f", {_when(state.next_run)}" if state.next_run > now else ""

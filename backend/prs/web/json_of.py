@@ -128,9 +128,9 @@ def _spread(loads: list[float]) -> float:
     return max(loads) - min(loads) if loads else 0.0
 
 
-def policy_json(found: Json, caller: Caller, node: str) -> Json:
-    """The cluster-wide policy as a node reads it, whether the caller may change it, and whether the node can notify."""
-    return {**found, "node": node, "may": {"write": right(caller.rights.refusal("Sys.Modify")), "notify": right(missing())}}
+def policy_json(found: Json, caller: Caller, node: str, now: float) -> Json:
+    """The cluster-wide policy as a node reads it, the node's time, whether the caller may change it, and whether the node can notify."""
+    return {**found, "node": node, "now": now, "may": {"write": right(caller.rights.refusal("Sys.Modify")), "notify": right(missing())}}
 
 
 def options(values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:

@@ -17,7 +17,8 @@ Ext.define('PRS.PauseMenu', {
         let hours = (number) => ({
             text: Ext.String.format(gettext('Pause for {0} h'), number),
             iconCls: 'fa fa-fw fa-pause',
-            handler: () => me.change({ 'service.paused_until': me.moment(number * 3600) }),
+            handler: () =>
+                me.change((now) => ({ 'service.paused_until': me.moment(now + number * 3600) })),
         });
         me.menu = [
             hours(2),
@@ -32,14 +33,14 @@ Ext.define('PRS.PauseMenu', {
                 text: gettext('End the pause'),
                 itemId: 'resume',
                 iconCls: 'fa fa-fw fa-play',
-                handler: () => me.change({}, ['service.paused_until']),
+                handler: () => me.change(() => ({}), ['service.paused_until']),
             },
             '-',
             {
                 text: gettext('Run by schedule now'),
                 itemId: 'now',
                 iconCls: 'fa fa-fw fa-play-circle',
-                handler: () => me.change({ 'service.run_at': me.moment(0) }),
+                handler: () => me.change((now) => ({ 'service.run_at': me.moment(now) })),
             },
         ];
         me.callParent();
@@ -47,7 +48,7 @@ Ext.define('PRS.PauseMenu', {
 
     // In UTC: nodes may lie in different zones.
     moment: function (seconds) {
-        let moment = new Date(Date.now() + seconds * 1000).toISOString();
+        let moment = new Date(seconds * 1000).toISOString();
         return moment.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
     },
 
@@ -56,19 +57,20 @@ Ext.define('PRS.PauseMenu', {
         let words = gettext('Until when (YYYY-MM-DD HH:MM, in the time of the nodes)?');
         Ext.Msg.prompt(gettext('Pause until'), words, (button, text) => {
             if (button === 'ok' && text.trim()) {
-                me.change({ 'service.paused_until': text.trim() });
+                me.change(() => ({ 'service.paused_until': text.trim() }));
             }
         });
     },
 
-    // Against the version that is there now: whatever else somebody saves at the same time is not touched.
-    change: async function (set, unset) {
+    // Against the version that is there now: whatever else somebody saves at the same time is not touched. `wanted` makes the entries
+    // from the time of the node, as the browser's clock may be an hour off.
+    change: async function (wanted, unset) {
         let me = this;
         try {
-            let { digest, options } = await PRS.Api.get('/policy');
+            let { digest, options, now } = await PRS.Api.get('/policy');
             let names = options.filter((one) => one.policy !== null).map((one) => one.name);
             let gone = (unset || []).filter((name) => names.includes(name));
-            await PRS.Api.call('PUT', '/policy', { digest: digest, set: set, unset: gone });
+            await PRS.Api.call('PUT', '/policy', { digest: digest, set: wanted(now), unset: gone });
             if (!me.destroyed) {
                 me.fireEvent('changed');
             }
@@ -84,8 +86,7 @@ Ext.define('PRS.PauseMenu', {
             // What is off needs no pause; one run may be asked for all the same.
             let off = balancing.level === 'off';
             me.query('menuitem:not(#now)').forEach((item) => item.setHidden(off));
-            let paused = balancing.paused_until * 1000 > Date.now();
-            me.down('#resume').setDisabled(!paused);
+            me.down('#resume').setDisabled(!balancing.paused_until);
             PRS.Format.gate(me, right);
         }
     },

@@ -33,7 +33,7 @@ Ext.define('PRS.BalancingStrip', {
                 this.about(gettext('Last run {0}: {1}'), PRS.Format.when(state.last_run), outcome),
             );
         }
-        if (found.level !== 'off' && found.paused_until * 1000 > Date.now()) {
+        if (found.level !== 'off' && found.paused_until) {
             parts.push(
                 this.about(gettext('Paused until {0}'), PRS.Format.when(found.paused_until)),
             );

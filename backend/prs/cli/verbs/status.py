@@ -42,7 +42,7 @@ def act(call: Call) -> int:
     carried = _round()
     holds, rolling_run = holds_of(journal, SystemClock()), RollingRuns(journal).latest()
     own, held = holds.own(), holds.held()
-    standing = balancing(settings, journal, socket.gethostname().partition(".")[0])
+    standing = balancing(settings, journal, socket.gethostname().partition(".")[0], time.time())
     if call.json:
         told = {"held": [to_json(one) for one in held.values()], "rolling_run": to_json(rolling_run), "mistakes": list(settings.mistakes),
                 "round": to_json(carried)}  # fmt: skip

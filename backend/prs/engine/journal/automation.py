@@ -107,18 +107,19 @@ class Balancing:
     state: Automation
     outcome: str = ""  # of the job that the last run has started
     calendar: str = ""  # in the place of `schedule`: an event of Proxmox VE's calendar
-    paused_until: float = 0.0  # Unix time
+    paused_until: float = 0.0  # Unix time, 0 once it has come
     suggestion: Suggestion | None = None
 
 
-def balancing(settings: Settings, journal: Journal, host: str) -> Balancing:
-    """What this node, `host`, tells of automatic balancing."""
+def balancing(settings: Settings, journal: Journal, host: str, now: float) -> Balancing:
+    """What this node, `host`, tells of automatic balancing at Unix time `now`."""
     state, policy, suggested = automation(journal), settings.policy, suggestion(journal)
     if state.plan and suggested is None:
         state = replace(state, plan="")
+    paused = settings.paused_until if settings.paused_until > now else 0.0
     return Balancing(
         host, settings.level, policy.asked, policy.spread, policy.containers, policy.max_moves, policy.max_bytes, settings.schedule,
-        state, _outcome(journal, state.job), settings.calendar.text if settings.calendar else "", settings.paused_until,
+        state, _outcome(journal, state.job), settings.calendar.text if settings.calendar else "", paused,
         suggested,
     )  # fmt: skip
 

@@ -110,7 +110,7 @@ def _policy() -> dict[str, Any]:
     allowed, words = "percentage points from 0 to 100", "Nothing is moved while the nodes differ by no more than these percentage points."
     option = PolicyOption("balancing.spread", "7", "9", "/etc/proxmox-rebalancing-service/prs.conf line 3", True, "5", allowed, words)
     found = PolicyView("/etc/pve/proxmox-rebalancing-service/policy.conf", "0f" * 32, (option,), ())
-    return {**to_json(found), "node": "pve1", "may": {"write": _YES, "notify": _YES}}
+    return {**to_json(found), "node": "pve1", "now": 1795000000.0, "may": {"write": _YES, "notify": _YES}}
 
 
 def _round() -> dict[str, Any]:

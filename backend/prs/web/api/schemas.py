@@ -253,7 +253,8 @@ def _policy() -> dict[str, Schema]:
             may=record("What the caller may do: mend rules; say how guests may be moved.", mend=ref("Right"), write=ref("Right")),
         ),
         "ClusterPolicy": schema_of(
-            PolicyView, node=TEXT, may=record("The caller may write, the node notifies.", write=ref("Right"), notify=ref("Right")),
+            PolicyView, node=TEXT, now={**UNIX, "description": "the node's time, Unix seconds"},
+            may=record("The caller may write, the node notifies.", write=ref("Right"), notify=ref("Right")),
         ),
         "PolicyRequest": record(
             "Change the cluster-wide policy: all of it is written, or nothing.",

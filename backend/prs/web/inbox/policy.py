@@ -32,4 +32,4 @@ def change_policy(desk: Desk, who: Caller, asked: dict[str, Any]) -> dict[str, A
     if changes:
         write_policy(desk.helper, digest, new)
     found = to_json(view(desk.settings.source, desk.pve))
-    return {**policy_json(found, who, desk.node), "about": ("; ".join(change.words for change in changes) or "unchanged")[:400]}
+    return {**policy_json(found, who, desk.node, desk.now()), "about": ("; ".join(change.words for change in changes) or "unchanged")[:400]}
