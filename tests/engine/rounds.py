@@ -27,6 +27,7 @@ from prs.engine.rolling.wishes import asked
 from prs.errors import HelperError, RoundChanged
 from prs.helper import root
 from prs.model import Policy
+from prs.pve.api import Api
 from simcluster import InProcessApi
 from simcluster.ha_rules import Resource
 from simcluster.scenes import small
@@ -137,10 +138,14 @@ class Cluster:
         settings = Settings(folder / "prs.conf", endpoint=ENDPOINT, state_dir=folder, automation="off",
                             policy=Policy(containers=True))  # fmt: skip
         holds = SharedHolds(self.pve / FOLDER, name, partial(self._list, name, True), partial(self._list, name, False))
-        around = Host(lambda: settings, lambda endpoint: InProcessApi(self.world, "root@pam", name), name, self.world.ha_maintenance, holds,
+        around = Host(lambda: settings, lambda endpoint: self.api(name), name, self.world.ha_maintenance, holds,
                       alive=lambda now: self.alive(), shared_round=self.shared(name), hook=partial(self._hooked, name))  # fmt: skip
         host.service = Service(around, settings, host.journal, self.clock, Notifier({}))  # type: ignore[arg-type]
         return host.service
+
+    def api(self, host: str) -> Api:
+        """How a node's service asks PVE."""
+        return InProcessApi(self.world, "root@pam", host)
 
     def _hooked(self, host: str, stage: Stage, node: str, stopped: Callable[[], bool]) -> Hook | None:
         self.ran.append((host, stage, node))
