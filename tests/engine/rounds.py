@@ -118,7 +118,7 @@ class Cluster:
         domains: tuple[tuple[str, tuple[str, ...]], ...] = (), batches: tuple[tuple[str, ...], ...] = (),
     ) -> None:  # fmt: skip
         """Write a new round; nodes of one of `batches` are serviced together."""
-        numbers = {node: number for number, batch in enumerate(batches, 1) for node in batch}
+        numbers = {node: number for number, batch in enumerate(batches, 1) if len(batch) > 1 for node in batch}
         shared = self.shared(holder)
         shared.read()
         policy, chosen = Policy(containers=True, kill_after=kill_after, domains=domains), options or RoundOptions()

@@ -10,14 +10,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.rounds import Cluster
+from engine.test_round_story import RACKS, RIDER, lab
 from prs.engine.journal.rides import drains_with_rides
+from prs.engine.rolling.batches.batched import Facts, batched
 from prs.engine.rolling.hooks import Hook, Stage
 from prs.engine.rolling.stages import Round, RoundOptions, Verb
 from prs.errors import HelperError, PlanError
+from prs.pve.read.quorum import Votes
 from simcluster.ceph import Ceph
 from simcluster.world import Flavour
 
-RIDER = 105  # bound to its node by its hardware
+BOUND = 105  # bound to its node by its hardware
 AWAY = 900.0  # virtual seconds that a node is dead for
 LONGEST = 12 * 3600.0  # virtual seconds in which every round has ended
 
@@ -27,16 +30,21 @@ class ServiceRound:
 
     def __init__(self, seed: int, flavour: Flavour, folder: Path) -> None:
         self.dice = dice = random.Random(f"round of the services {seed}")
-        self.site = site = Cluster(folder, flavour, [vmid for vmid in (101, 102, 107) if dice.random() < 0.4])
+        self.wide = random.Random(f"width {seed}").random() < 0.4  # five nodes, of which some may be serviced together
+        ha = [vmid for vmid in (101, 102, 107) if dice.random() < 0.4]
+        self.site = site = five(folder, flavour) if self.wide else Cluster(folder, flavour, ha)
         self.world = world = site.world
-        world.ceph = self.ceph = Ceph(osds={"pve1": [0], "pve2": [1], "pve3": [2]}, mons=("pve1", "pve2", "pve3"))
+        self.rider = RIDER if self.wide else BOUND
+        if not self.wide or dice.random() < 0.3:
+            world.ceph = Ceph(osds={"pve1": [0], "pve2": [1], "pve3": [2]}, mons=("pve1", "pve2", "pve3"))
+        self.ceph = world.ceph or Ceph()
         self.flag = dice.random() < 0.2  # the administrator's own
         self.ceph.flags = {"noout"} if self.flag else set()
-        rides = (RIDER,) if dice.random() < 0.7 else ()
+        rides = (self.rider,) if dice.random() < 0.7 else ()
         if rides:
-            world.guests[RIDER].config["hostpci0"] = "0000:01:00.0"
-            world.guests[RIDER].stops = dice.random() < 0.85
-            world.guests[RIDER].config["onboot"] = int(dice.random() < 0.5)
+            world.guests[self.rider].config["hostpci0"] = "0000:01:00.0"
+            world.guests[self.rider].stops = dice.random() < 0.85
+            world.guests[self.rider].config["onboot"] = int(dice.random() < 0.5)
         self.options = RoundOptions(reboot=dice.random() < 0.85, hooks=dice.random() < 0.6, rides=rides)
         self.before = {vmid: (guest.node, guest.running) for vmid, guest in world.guests.items() if not guest.template}
         self.broken, self.log = list[str](), [f"round of the services {seed}: PVE {flavour}"]
@@ -110,8 +118,13 @@ class ServiceRound:
 
     def go(self) -> None:
         """Play it, and look at what is left."""
-        nodes = self.dice.sample(("pve1", "pve2", "pve3"), self.dice.choice((1, 2, 2, 3)))
-        self.site.begin(*nodes, holder=self.dice.choice(("pve1", "pve2", "pve3")), options=self.options)
+        names = sorted(self.world.nodes)
+        nodes = self.dice.sample(names, self.dice.choice((2, 3, 4, 5) if self.wide else (1, 2, 2, 3)))
+        racks = {node: rack for rack, members in RACKS for node in members} if self.wide and self.dice.random() < 0.3 else {}
+        facts = Facts(Votes(dict.fromkeys(names, 1)), names, self.ceph.osds.keys(), racks)
+        groups = batched(nodes, 3 if self.wide else 1, facts).groups
+        self.log.append(f"together: {groups}")
+        self.site.begin(*nodes, holder=self.dice.choice(names), options=self.options, batches=tuple(map(tuple, groups)))
         end = self.world.clock.time() + LONGEST
         while (one := self.site.round()).open:
             if self.world.clock.time() > end:
@@ -145,6 +158,14 @@ class ServiceRound:
             if left := drains_with_rides(host.journal):
                 self.broken.append(f"guests of {left} count as shut down on {name}")
             self.broken += [f"job {job.id} of {name} is still open" for job in host.journal.jobs(only_open=True)]
+
+
+def five(folder: Path, flavour: Flavour) -> Cluster:
+    """The five nodes of the story, with Ceph's daemons nowhere and no device in a guest."""
+    site = lab(folder, flavour)
+    site.world.ceph = None
+    del site.world.guests[RIDER].config["hostpci0"]
+    return site
 
 
 def play_service_round(seed: int, flavour: Flavour) -> tuple[list[str], list[str]]:
