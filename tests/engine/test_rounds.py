@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.rounds import Cluster
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.release import left_by_release
 from prs.engine.rolling.stages import RoundOptions
 from simcluster.ceph import Ceph
 from simcluster.world import Flavour
@@ -251,6 +253,19 @@ def test_drained_by_hand(ram: Path) -> None:
     site.ask_for("resume")
     assert site.finish().state == "done"
     assert not site.rebooted
+    sound(site)
+
+
+def test_a_guest_that_somebody_brings_home_meanwhile_is_home(ram: Path) -> None:
+    """The way back leaves it to them, and the round does not say that it is not back."""
+    site = Cluster(ram, "9")
+    site.begin("pve2", "pve3")
+    site.until("flags")
+    site.world.life.move(next(vmid for vmid, node in site.places.items() if site.before[vmid] == "pve2" and node != "pve2"), "pve2")
+    one = site.finish()
+    assert (one.state, one.message) == ("done", ""), (one, site.world.story()[-30:])
+    assert site.rebooted == ["pve2", "pve3"]
+    assert not [name for name, host in site.hosts.items() if left_by_release(Holds(host.journal, site.clock), "pve2")]
     sound(site)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from prs.engine.drain.ha_maintenance import Switch
@@ -49,9 +50,18 @@ class Filling:
         left = left_out(job)
         if job.state == "done" and not left:
             return ""
+        if self._all_home(left):  # somebody has brought home who was left out
+            forget(self._holds, self._turn.node)
+            return ""
         # Guests first: the job's own words may be long, and name one that stays for many.
         words = "; ".join(filter(None, (self.elsewhere(job.plan), job.message))) or job.state
         return f"not every guest is back on {self._turn.node}: {words}"
+
+    def _all_home(self, left: Sequence[int]) -> bool:
+        """Whether nothing is left to be done for the node: all are back, and it gets guests again. PveError."""
+        node, places = self._turn.node, locate_all(self._api)
+        away = [vmid for vmid in {*left, *self._turn.guests} if vmid in places and places[vmid].node != node]
+        return not away and node not in self._holds.held() and node_state(self._api, node)[0] != "maintenance"
 
     def elsewhere(self, plan: Plan) -> str:
         """Which guests are not home, and why; "" for none. PveError."""
