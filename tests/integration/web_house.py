@@ -119,7 +119,8 @@ class House:
 
     def suggests(self) -> None:
         """From now on the runs by schedule of this node's daemon, if it runs, only suggest; it is started again for that."""
-        self.config.write_text(self.config.read_text().replace("[service]\n", "[service]\nautomation: suggest\n"))
+        text = self.config.read_text().replace("automation: suggest\n", "")  # a test that is run once more asks for it again
+        self.config.write_text(text.replace("[service]\n", "[service]\nautomation: suggest\n"))
         if "daemon" in self.processes:
             self.stop("daemon")
             self.start_daemon()

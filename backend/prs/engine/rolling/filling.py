@@ -72,6 +72,16 @@ class Filling:
             words.append(f"{about}: {why[vmid]}" if vmid in why else about)
         return f"not home: {listed(words)}" if words else ""
 
+    def still_kept(self) -> str:
+        """Let the node have guests again where a way back that is done could not, as the HA manager was slow; why not. PveError."""
+        if self._turn.node not in self._holds.held():
+            return ""
+        try:
+            self.release()
+        except HelperError as error:
+            return f"{self._turn.node} is kept empty: {error}"
+        return ""
+
     def release(self) -> None:
         """Let the node have guests again, there being none to bring, if the round has kept it empty. HelperError, PveError."""
         node = self._turn.node

@@ -272,7 +272,7 @@ class NodeSteps:
             job = self.journal.job(turn.job)
             if job.open:
                 return waits(self.one, job.message)
-            words = filling.lacking(job)
+            words = filling.lacking(job) or filling.still_kept()
             return self._broken(words) if words else self._passed(**self._message(turn, filling.elsewhere(job.plan)))
         plan, policy = filling.plan(self.clock.time())
         if plan.lacking:

@@ -276,9 +276,9 @@ def _settled(one: Round, now: float) -> Round:
     """The round after a turn has ended: over with the last node, and with the first that has failed, once those beside it are over."""
     if any(turn.under_way for turn in one.turns):
         return one
-    bad = next((turn for turn in one.turns if turn.step == "over" and turn.ending == "failed"), None)
-    if bad is not None:
-        return replace(one, state="failed", ended=now, message=f"{bad.node}: {bad.message}"[:LONGEST])
+    if bad := [turn for turn in one.turns if turn.step == "over" and turn.ending == "failed"]:
+        words = "; ".join(f"{turn.node}: {turn.message}" for turn in bad)
+        return replace(one, state="failed", ended=now, message=words[:LONGEST])
     if all(turn.step == "over" for turn in one.turns):
         words = "; ".join(f"{turn.node}: {turn.message}" for turn in one.turns if turn.message)
         return replace(one, state="stopped" if one.request == "stop" else "done", ended=now, message=words[:LONGEST])
