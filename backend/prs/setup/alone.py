@@ -15,6 +15,7 @@ from prs.setup.tools import SetupError
 
 # A folder in here is PVE's own lock for the whole cluster: whoever made it holds it (pve-cluster PVE/Cluster.pm, cfs_lock).
 LOCKS, NAME = "priv/lock", "prs-setup"
+KEEPING = "proxmox-rebalancing-account"  # the lock under which root's helper keeps a first account (prs.helper.root_account)
 PATIENCE = 150.0  # seconds; pmxcfs itself gives up a lock whose holder has died after 120
 
 
@@ -28,13 +29,26 @@ def alone(conf: Path, tell: Callable[[str], None], pause: Callable[[float], None
         if not shared.available():
             yield
             return
-        folder = shared.PVE / LOCKS / NAME
-        _wait(lambda: _made(folder), tell, pause)
-        try:
+        with _of_the_cluster(NAME, tell, pause):
             yield
-        finally:
-            with suppress(OSError):
-                folder.rmdir()
+
+
+@contextmanager
+def keeping(pause: Callable[[float], None] = time.sleep) -> Iterator[None]:
+    """Hold the lock of whoever writes the account's files, on any node: setup, or root's helper for the tab. SetupError as above."""
+    with _of_the_cluster(KEEPING, lambda _: None, pause):
+        yield
+
+
+@contextmanager
+def _of_the_cluster(name: str, tell: Callable[[str], None], pause: Callable[[float], None]) -> Iterator[None]:
+    folder = shared.PVE / LOCKS / name
+    _wait(lambda: _made(folder), tell, pause)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _made(folder: Path) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from prs.endpoint import Endpoint
-from prs.errors import PrsError
+from prs.errors import LoginFailed, PrsError
 from prs.setup import account
 from prs.setup.texts import texts
 from prs.setup.tools import SetupError, Tools
@@ -28,7 +28,7 @@ class _Standing:
 
 def make(tools: Tools, privileges: Collection[str], attempt: Try, keep: Keep) -> list[str]:
     """Make role, user, token and grants, try them, and hand them over; sentences of what was done. SetupError, with nothing left behind."""
-    before, done = _standing(tools), list[str]()
+    before, done, endpoint = _standing(tools), list[str](), None
     if before.token:
         words = "exists already, and its secret is not known here: somebody is making the account just now, or it is to be deleted first"
         raise SetupError(f"API token {account.USER}!{account.CLUSTER} {words} (Datacenter > Permissions > API Tokens)")
@@ -42,12 +42,24 @@ def make(tools: Tools, privileges: Collection[str], attempt: Try, keep: Keep) ->
         attempt(endpoint)
         keep(texts(tools, endpoint, {}))
     except PrsError as error:
-        if _THERE in str(error):  # now, and not before: what would be taken back is another's, who goes on with it
+        # Now, and not before: what would be taken back is another's, who goes on with it.
+        if _THERE in str(error) or (endpoint is not None and _replaced(attempt, endpoint)):
             raise SetupError(f"{str(error).rstrip('.')}: somebody else is making the account just now; look again") from error
         left = _take_back(tools, before)
         words = f"; and could not be taken back: {'; '.join(left)}" if left else "; nothing is left behind"
         raise SetupError(f"{str(error).rstrip('.')}{words}") from error
     return [*done, "gave the account to all nodes"]
+
+
+def _replaced(attempt: Try, endpoint: Endpoint) -> bool:
+    """Whether the token is another one by now: `setup` replaces one that nobody has kept yet."""
+    try:
+        attempt(endpoint)
+    except LoginFailed:
+        return True
+    except PrsError:
+        return False  # nobody knows; ours it was
+    return False
 
 
 def _standing(tools: Tools) -> _Standing:

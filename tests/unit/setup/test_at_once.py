@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from prs.endpoint import Endpoint
-from prs.errors import HelperError, Unreachable
-from prs.setup import at_once
+from prs.errors import HelperError, LoginFailed, Unreachable
+from prs.setup import account, at_once
 from prs.setup.api_tools import ApiTools
 from prs.setup.tools import SetupError
 from simcluster import InProcessApi
@@ -95,6 +95,30 @@ def test_of_two_who_make_it_at_once_the_slower_one_takes_nothing_from_the_other(
         at_once.make(ApiTools(Overtaken(world, number, kept)), PRIVILEGES, lambda endpoint: pytest.fail("tried"), lambda texts: None)
     assert f"api_token: prs@pve!cluster={world.access.tokens['prs@pve!cluster'].secret}\n" in kept["account"]
     assert set(world.access.held("prs@pve!cluster", "/vms/101")) == set(PRIVILEGES)
+
+
+@pytest.mark.parametrize("when", ["before it is tried", "before it is kept"])
+def test_the_token_that_setup_has_put_in_the_place_of_ours_stays(flavour: Any, when: str) -> None:
+    """`setup` elsewhere replaces a token that nobody has kept: to take that one back would leave all nodes without any."""
+    world, made = small(flavour), list[str]()
+
+    def overtaken() -> None:
+        made.append(account.new_token(ApiTools(InProcessApi(world, "root@pam")), account.CLUSTER)[0])
+
+    def attempt(endpoint: Endpoint) -> None:
+        if when == "before it is tried" and not made:
+            overtaken()
+        if world.access.tokens["prs@pve!cluster"].secret != endpoint.token_value:
+            raise LoginFailed("authentication failure")
+
+    def keep(texts: dict[str, str]) -> None:
+        overtaken()
+        raise HelperError("refused: there is an account already")
+
+    with pytest.raises(SetupError, match="somebody else is making the account just now"):
+        at_once.make(ApiTools(InProcessApi(world, "root@pam")), PRIVILEGES, attempt, keep)
+    assert made == [world.access.tokens["prs@pve!cluster"].secret]
+    assert set(world.access.held("prs@pve", "/vms/101")) == set(PRIVILEGES)
 
 
 @pytest.mark.parametrize("carried_out", [False, True])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from jsonschema import Draft202012Validator
 from prs.cli import exits
 from prs.config.load import load_settings
 from prs.engine.journal.journal import Journal
+from prs.helper import root_account
 from prs.model import Policy
 from prs.setup import alone, shared
 from prs.setup.tools import SetupError
@@ -132,6 +136,32 @@ def test_a_setup_on_another_node_is_waited_for(member: Lab, tmp_path: Path) -> N
     with alone.alone(tmp_path / "none", told.append, lambda _: lock.rmdir()):
         assert lock.is_dir()
     assert not lock.exists()
+
+
+def test_an_account_that_the_tab_has_kept_meanwhile_does_not_mix_with_that_of_setup(member: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root's helper of another node writes one file after the other, and so does setup: each waits for the other's last one."""
+    met, rename, replace = threading.Barrier(2), Path.rename, Path.replace
+    for node in ("pve1", "pve2", "pve3"):
+        (shared.PVE / "nodes" / node).mkdir(parents=True)
+    text = "# Written by `proxmox-rebalancing-service setup`\n[proxmox]\napi_host: 10.0.0.1\napi_token: prs@pve!cluster=aaaa\n"
+    line = b"keep %b\n" % base64.b64encode(json.dumps(dict.fromkeys(("account", "pve1", "pve2", "pve3"), text)).encode())
+    folder, mark = shared.PVE / "priv" / shared.FOLDER, shared.PVE / shared.FOLDER / "account"
+
+    def late(path: Path, target: Path, move: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):  # alone, as it should be
+            met.wait(0.3)
+        return move(path, target)
+
+    monkeypatch.setattr(Path, "rename", lambda path, target: late(path, target, rename))
+    monkeypatch.setattr(Path, "replace", lambda path, target: late(path, target, replace))
+    with ThreadPoolExecutor(2) as pool:
+        kept = pool.submit(root_account.keep, line, folder, mark, shared.PVE / "nodes", shared.PVE / "priv/lock")
+        done = pool.submit(member.setup)
+        assert kept.result() in ("ok keep", "refused: there is an account already")
+        assert done.result()[0] == exits.DONE
+    assert {path.name for path in folder.iterdir()} == {"account.conf", "pve1.conf", "pve2.conf", "pve3.conf"}
+    assert all(member.node.tokens["prs@pve!cluster"] in words for words in shared.texts().values())
+    assert list((shared.PVE / "priv/lock").iterdir()) == []
 
 
 def accounts() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ def _create(call: Call, tools: Tools, path: Path, settings: Settings, node: str)
         yield _write(tools, path, endpoint)
     elif (kept := shared.texts() if shared.available() else {}) and kept != (wanted := texts(tools, endpoint, kept)):
         # A node or an address has come, changed or gone since.
-        yield shared.write(wanted)
+        yield _kept(wanted)
         endpoint = ours() or endpoint
     if problem := _tried(call, endpoint):
         yield f"! the account could not be tried: {problem}. See: {SERVICE} check"
@@ -148,7 +148,13 @@ def _tried(call: Call, endpoint: Endpoint) -> PveError | None:
 def _write(tools: Tools, path: Path, endpoint: Endpoint) -> str:
     if not shared.available():
         return f"wrote the account into {conf.write(path, folder_of(path), text(endpoint))}"
-    return shared.write(texts(tools, endpoint, {}))
+    return _kept(texts(tools, endpoint, {}))
+
+
+def _kept(wanted: Mapping[str, str]) -> str:
+    """Not in the midst of a first account that the tab's user has kept on another node: the files of two would mix."""
+    with alone.keeping():
+        return shared.write(wanted)
 
 
 def _remove(tools: Tools, path: Path, settings: Settings, node: str) -> Iterator[str]:
@@ -159,8 +165,11 @@ def _remove(tools: Tools, path: Path, settings: Settings, node: str) -> Iterator
         raise SetupError(f"the account is moving guests ({', '.join(moving)}): wait for the job, on whichever node it is, or cancel it")
     if gone := conf.remove(folder_of(path)):
         yield f"removed {gone}"
-    if done := shared.remove() if shared.available() else "":
-        yield done
+    if shared.available():
+        with alone.keeping():
+            done = shared.remove()
+        if done:
+            yield done
     names = [account.token_name(node), *([account.CLUSTER] if shared.available() else [])]
     last = False
     for name in names:
