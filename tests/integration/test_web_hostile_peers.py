@@ -183,6 +183,29 @@ def test_odd_answers_are_dropped_with_the_peers_names_and_others_served_meanwhil
     assert "Traceback" not in home.log("web")
 
 
+def test_a_peer_gets_no_job_of_another_out_of_sight_and_takes_none_for_its_own(home: House, root: Person) -> None:
+    """By jobs of its own that are always the newest, and by ids that it has seen in the others' lists."""
+    job: dict[str, Any] = {**ANSWERS["job"], "host": "pve4"}
+    theirs = [{**BRIEF, "id": f"{number:012x}", "host": "pve2", "created": time.time() - number} for number in range(3)]
+    flood = [{**BRIEF, "id": f"{number:012x}", "host": "pve3", "created": 1e11 + number} for number in range(100, 300)]
+    stolen = {**BRIEF, "id": theirs[0]["id"], "host": "pve4"}
+    with peers(home, {"pve2": framed(listed(*theirs)), "pve3": framed(listed(*flood)), "pve4": framed(listed(stolen))}):
+        found = root.get("/jobs?limit=20")
+    assert [job["id"] for job in found["jobs"] if job["host"] == "pve2"] == [job["id"] for job in theirs]
+    told = {peer["node"]: peer["message"] for peer in found["peers"]}
+    assert told["pve3"] == ""
+    assert told["pve4"].endswith("it has a job of the same id as pve2")
+    assert told["pve2"].endswith("it has a job of the same id as pve4")  # nobody knows which of them tells the truth
+    home.stop("web")
+    home.start_web()  # which node does not answer is remembered for a while
+    with peers(home, {"pve3": framed({"data": {**job, "host": "pve3"}}), "pve4": framed({"data": job})}):
+        for method, place in (("GET", f"/jobs/{job['id']}"), ("POST", f"/jobs/{job['id']}/pause")):
+            status, code, words = root.refused(method, place)
+            assert (status, code) == (502, "pve")
+            assert "pve3 (" in words
+            assert words.endswith("it has a job of the same id as pve4")
+
+
 def test_odd_answers_about_one_job_are_not_passed_on(home: House, root: Person) -> None:
     odd = [framed({"data": {"id": "0123456789ab"}}), framed({"data": None}), framed([]), framed("?", 404), framed({"error": "no"}, 403),
            framed(b"[" * 100_000), ODD["an error without words"]]  # fmt: skip

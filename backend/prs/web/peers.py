@@ -267,9 +267,14 @@ def _judged(peer: Peer, status: int, answer: Any, schema: str) -> Reply:
         claimed = {job["host"] for job in jobs if job and "host" in job}
         wrong = [] if claimed <= {peer.node} else ["it speaks for another node"]
     if wrong:
-        words = "answers otherwise than this version knows (is another version installed there?)"
-        return Reply(peer, error=f"{peer.node} ({peer.address}): {words}: {wrong[0]}")
+        return Reply(peer, error=odd(peer, wrong[0]))
     return Reply(peer, status, answer["data"]) if good else Reply(peer, status, refused=answer["error"])
+
+
+def odd(peer: Peer, wrong: str) -> str:
+    """In words that what the peer answers cannot be so."""
+    words = "answers otherwise than this version knows (is another version installed there?)"
+    return f"{peer.node} ({peer.address}): {words}: {wrong}"
 
 
 def _words(error: Exception) -> str:

@@ -38,7 +38,7 @@ Ext.define('PRS.LoadsCourse', {
         let above = peers.map((peer) => peer.message);
         let notes = loads.peers.map((peer) => peer.message);
         notes = PRS.Notices.peers(notes.filter((note) => note && !above.includes(note)));
-        let begin = jobs.length === 200 && jobs[199].created;
+        let begin = jobs.length >= 200 && jobs[199].created;
         if (begin > loads.start) {
             let words = gettext('Jobs before {0} are not marked: there are too many.');
             notes.push(Ext.String.format(words, PRS.Format.when(begin)));

@@ -64,7 +64,8 @@ def _paths() -> dict[str, Any]:
     node = [{"name": "node", "in": "path", "required": True, "schema": NODE}]
     scope = {"name": "scope", "in": "query", "schema": {"type": "string", "enum": ["cluster", "node"]},
              "description": "node = only what this node's journal holds (default cluster)"}  # fmt: skip
-    limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200}}
+    limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 200},
+             "description": "so many of the newest (default 20); each other node's newest few come besides"}  # fmt: skip
     days = {"name": "days", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": DAYS}, "description": "default 1"}
     plans: Schema = {"oneOf": [ref("BalanceRequest"), ref("DrainRequest")]}
     drift = {"409": "the plan no longer holds (code drift), moves nothing (empty), or an open job moves the same guests (conflict)"}

@@ -17,9 +17,9 @@ from prs.web.api.validate import mistakes
 from prs.web.api.values import ID
 from prs.web.context import Context
 from prs.web.json_of import brief_json, job_json
-from prs.web.peers import Reply
+from prs.web.peers import Reply, odd
 from prs.web.routes.common import SCOPES, body, caller, carried, later, number, query
-from prs.web.visible import visible_job
+from prs.web.visible import claimed_twice, newest, visible_job
 
 
 def add(api: Blueprint, context: Context) -> None:
@@ -68,15 +68,18 @@ def _find(context: Context, job_id: str, who: Caller) -> Job | None:
 
 def _list(context: Context, who: Caller, limit: int, scope: str) -> dict[str, Any]:
     owner = "" if who.rights.may("Sys.Audit", "/") else who.name
-    jobs = [brief_json(job, who, context.site.node) for job in context.journal.brief_jobs(limit, owner)]
-    asked = []
-    if scope == "cluster":
-        peers, trouble = context.peers.others(who.login, context.api(who))
-        for reply in context.peers.ask(peers, who.login, "GET", f"{PREFIX}/jobs?scope=node&limit={limit}", "Jobs"):
-            jobs += reply.data["jobs"] if reply.data else []
-            asked.append({"node": reply.peer.node, "reached": reply.data is not None, "message": _trouble(reply)})
-        asked += [{"node": "", "reached": False, "message": trouble}] if trouble else []
-    return {"jobs": sorted(jobs, key=lambda job: (-job["created"], job["id"]))[:limit], "peers": asked}
+    here = context.site.node
+    mine = [brief_json(job, who, here) for job in context.journal.brief_jobs(limit, owner)]
+    if scope == "node":
+        return {"jobs": mine, "peers": []}
+    peers, trouble = context.peers.others(who.login, context.api(who))
+    replies = context.peers.ask(peers, who.login, "GET", f"{PREFIX}/jobs?scope=node&limit={limit}", "Jobs")
+    lists = {here: mine} | {reply.peer.node: reply.data["jobs"] for reply in replies if reply.data}
+    twice, known = claimed_twice(lists), {job["id"] for job in mine}
+    asked = [_peer(reply, twice.get(reply.peer.node, [])) for reply in replies]
+    asked += [{"node": "", "reached": False, "message": trouble}] if trouble else []
+    lists = {node: [job for job in jobs if node == here or job["id"] not in known] for node, jobs in lists.items()}
+    return {"jobs": newest(lists, limit), "peers": asked}
 
 
 def _elsewhere(context: Context, who: Caller, job_id: str, scope: str, verb: str, given: object = None) -> tuple[Any, int]:
@@ -86,10 +89,13 @@ def _elsewhere(context: Context, who: Caller, job_id: str, scope: str, verb: str
         raise lost
     peers, _ = context.peers.others(who.login, context.api(who))
     replies = context.peers.ask(peers, who.login, "GET", f"{PREFIX}/jobs/{job_id}?scope=node", "Job")
-    found = next((reply for reply in replies if reply.data), None)
-    if found is None:
+    having = [reply for reply in replies if reply.data]
+    if not having:
         silent = [reply.error for reply in replies if reply.error]
         raise Refusal(404, "not_found", str(lost), silent)
+    found, *others = having
+    if others:  # what one of them tells is not true, and what it is told to do it may not do
+        raise Refusal(502, "pve", odd(found.peer, _also([reply.peer.node for reply in others])))
     if not verb:
         return found.data, 200
     path, schema = f"{PREFIX}/jobs/{job_id}/{verb}?scope=node", "Plan" if verb == "undo" else "Job"
@@ -100,6 +106,16 @@ def _elsewhere(context: Context, who: Caller, job_id: str, scope: str, verb: str
         error = steered.refused
         raise Refusal(steered.status, error["code"], error["message"], error["details"])
     return steered.data, steered.status
+
+
+def _peer(reply: Reply, others: list[str]) -> dict[str, Any]:
+    """How asking a node went; `others` list jobs of the same ids as it does."""
+    words = odd(reply.peer, _also(others)) if others else _trouble(reply)
+    return {"node": reply.peer.node, "reached": reply.data is not None and not others, "message": words}
+
+
+def _also(others: list[str]) -> str:
+    return f"it has a job of the same id as {', '.join(others)}"
 
 
 def _trouble(reply: Reply) -> str:
