@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop
 
 from prs.model import Resource
-from prs.planner.objective import score
 from prs.planner.objective.objectives import Variance
 from prs.planner.problem.board import Board
+from prs.planner.search import changes_made
+from prs.planner.search.changes_made import Change, Option
 
-Change = tuple[int, int]  # a unit and the node it goes to
-Option = tuple[float, tuple[Change, ...]]  # what the value changes by, and what changes
 Curve = tuple[float, float, list[float]]  # of one aim: the change is (first * size + second) * size; and the sizes of the units
 ENDS = 8  # so many of the fullest and of the emptiest nodes are looked at for moves: those between them change the variance little
 NONE = float("inf")
@@ -109,9 +108,9 @@ class Beam:
             level = levels.setdefault(count + guests, Level(self.width))
             if now + change > level.worst:
                 most -= 1
-            elif self._possible(changes):
+            elif changes_made.possible(self.board, changes, self.guards):
                 most -= 1
-                found.append(Position(now + change, (*position.goal, *self._ordered(changes))))
+                found.append(Position(now + change, (*position.goal, *changes_made.ordered(self.board, changes))))
                 level.add(found[-1])
         for unit, _ in position.goal:
             self.board.move(unit, self.board.units[unit].home)
@@ -161,27 +160,3 @@ class Beam:
         row = self.on[node]
         place = bisect_left(row, (size, 0))
         return [unit for _, unit in row[max(0, place - around): place + around] if unit not in gone]
-
-    def _possible(self, changes: tuple[Change, ...]) -> bool:
-        """True when the changes fit, in this order or the other, and make no other resource worse than allowed."""
-        if len(changes) == 1:
-            return self.board.fits(*changes[0]) and self._harmless(changes)
-        (one, _), (two, _) = changes
-        return self.board.swaps(one, two) and bool(self._ordered(changes)) and self._harmless(changes)
-
-    def _ordered(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-        """The changes in an order in which each fits while the ones after it are still to come; () where there is none."""
-        if len(changes) == 1:
-            return changes
-        return next(((first, then) for first, then in (changes, changes[::-1]) if self.board.fits(*first)), ())
-
-    def _harmless(self, changes: tuple[Change, ...]) -> bool:
-        if not self.guards:
-            return True
-        homes = [(unit, self.board.where[unit]) for unit, _ in changes]
-        for unit, place in changes:
-            self.board.move(unit, place)
-        worse = score.worsened(self.board.problem, self.board.load, self.guards)
-        for unit, place in homes:
-            self.board.move(unit, place)
-        return not worse

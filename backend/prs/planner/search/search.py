@@ -16,6 +16,7 @@ from prs.planner.search.beam import Beam
 from prs.planner.search.budget import Budget
 from prs.planner.search.descent import Descent
 from prs.planner.search.schedules import Schedule
+from prs.planner.search.steepest import Steepest
 
 GUARD = 0.1  # price of harm to other resources, in that of the method's own: it has to give way to what was asked for
 STARTS = 2  # of the most level plans found, those that are narrowed further: the next ones end where these do
@@ -99,6 +100,7 @@ def level(problem: Problem, method: Method, budget: Budget, unguarded: Mapping[i
     width = _width(units, moves) // (1 if unguarded is None else GUARDED_SHORT if moves <= SHORT else GUARDED_LONG)
     best = Beam(board, aims, min(moves, LONGEST), size, width, around, guards).run()
     found = [Found(best.value, dict(best.goal))]
+    beam = found[0].goal
 
     def anneal(goal: Mapping[int, int], schedule: Schedule) -> list[Found]:
         board = Board(problem)
@@ -112,7 +114,6 @@ def level(problem: Problem, method: Method, budget: Budget, unguarded: Mapping[i
         one = Anneal(board, every, costs, moves, size, leads, start * score.PREFERENCE_SHARE).run(schedule)
         return [one] if one else []
 
-    beam = found[0].goal
     for from_best, schedule in schedules.to_level(units, start, best.value):
         if unguarded is None:
             found += anneal(beam if from_best else {}, schedule)
@@ -120,7 +121,23 @@ def level(problem: Problem, method: Method, budget: Budget, unguarded: Mapping[i
             found += anneal(beam, schedule) + anneal(unguarded, schedule)
     if last := schedules.polishing(units, start):
         found += anneal(min(found, key=lambda one: one.value).goal, last)
+    goals: tuple[Mapping[int, int], ...] = ({}, min(found, key=lambda one: one.value).goal)
+    found += [_descended(problem, method, moves, size, guards, goal) for goal in goals]
     return sorted((one for one in found if one.value < start - BETTER), key=lambda one: one.value)
+
+
+def _descended(
+    problem: Problem, method: Method, moves: int, size: float, guards: Mapping[Resource, float], start: Mapping[int, int]
+) -> Found:
+    """What a steepest descent makes of the cluster, or of what a goal has made of it."""
+    board = Board(problem)
+    aims = variances(problem, board, method)
+    goal = Steepest(board, aims, moves, size, guards).run(start)
+    for unit, place in goal.items():
+        board.move(unit, place)
+    for aim in aims:
+        aim.center()
+    return Found(sum(aim.worth for aim in aims), goal)
 
 
 def _width(units: int, moves: int) -> int:
