@@ -59,18 +59,18 @@ class Context:
         finally:
             self._known.forget()
 
-    def policy(self) -> Any:
+    def policy(self, who: Caller) -> Any:
         """The cluster-wide policy as this node reads it, as JSON; Refusal."""
-        return self._inbox.look_for_caller("policy-view")
+        return self._inbox.look_for_caller("policy-view", who.login.user)
 
-    def round(self) -> tuple[Round | None, str]:
+    def round(self, who: Caller) -> tuple[Round | None, str]:
         """The last round of rolling maintenance, None where there was none, and why it is not known. Refusal."""
-        found = self._inbox.look_for_caller("round-view")
+        found = self._inbox.look_for_caller("round-view", who.login.user)
         return from_json(Round, found["round"], "round") if found["round"] else None, str(found["problem"])
 
-    def balancing_policy(self) -> Policy:
+    def balancing_policy(self, who: Caller) -> Policy:
         """What the settings want of a plan just now; Refusal, ModelError when the inbox is of another version."""
-        return from_json(Policy, self._inbox.look_for_caller("settings")["policy"])
+        return from_json(Policy, self._inbox.look_for_caller("settings", who.login.user)["policy"])
 
     @property
     def journal(self) -> Journal:

@@ -19,6 +19,7 @@ from prs.errors import ApiError, LoginFailed, PrsError, PveError, Unreachable
 from prs.pve.api import Api
 from prs.web import certificate
 from prs.web.access.login import Login
+from prs.web.access.pace import Turns
 from prs.web.api.openapi import PREFIX
 from prs.web.api.parse import parse
 from prs.web.api.reflect import record, ref
@@ -31,7 +32,8 @@ LONGEST = 600.0  # seconds for what is answered later (prs.web.later), behind wh
 AGAIN = 0.5  # and pause before it is asked for; the peer waits as well
 DOWN = 20.0  # seconds during which a node that did not answer is not asked again
 ADDRESSES = 60.0
-AT_ONCE = 8  # calls to peers of all callers together
+AT_ONCE = 8  # calls to peers of all callers together,
+TURNS = 2  # and of a user so many questions, each to all of them: whoever else asks waits behind these at most
 LARGEST, LARGEST_LIST = 4 * 2**20, 512 * 1024  # bytes of a plan or job, and of a list of jobs: reading and judging them stops the loop
 
 
@@ -93,6 +95,7 @@ class Peers:
         self._known: Cache[tuple[Peer, ...]] = Cache(ADDRESSES, 200)
         self._down: Cache[str] = Cache(DOWN, 200)
         self._pool = ThreadPoolExecutor(AT_ONCE, "peers")
+        self._turns = Turns(TURNS)
 
     def others(self, login: Login, api: Api) -> tuple[tuple[Peer, ...], str]:
         """The other online nodes with their addresses, and why they cannot be told ("" = they can)."""
@@ -110,8 +113,10 @@ class Peers:
     def ask(self, peers: Sequence[Peer], login: Login, method: str, path: str, schema: str, body: object = None) -> list[Reply]:
         """Send one request to all of them; replies in the same order, `data` held against the named schema of the description."""
         one: Callable[[Peer], Reply] = lambda peer: self._one(peer, login, method, path, schema, body)  # noqa: E731
-        # What takes long must not hold up those who look.
-        return list(self._pool.map(one, peers) if method == "GET" else map(one, peers))
+        if method != "GET":  # what takes long must not hold up those who look
+            return list(map(one, peers))
+        with self._turns.of(login.user):
+            return list(self._pool.map(one, peers))
 
     def _one(self, peer: Peer, login: Login, method: str, path: str, schema: str, body: object) -> Reply:
         down = self._down.get(peer)

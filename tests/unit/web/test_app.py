@@ -213,6 +213,24 @@ def test_the_gate_lets_two_of_a_client_and_ten_in_all_wait() -> None:
         assert gate._inside == {"192.0.2.0": 1}
 
 
+def test_who_waits_at_the_gate_gets_the_place_that_is_given_back() -> None:
+    gate, waits, answers = Gate(1, 1), threading.Event(), list[str]()
+
+    def wait() -> None:
+        waits.set()
+        with gate.pass_through("192.0.2.1", 120.0):
+            answers.append("in")
+
+    with gate.pass_through("192.0.2.1"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert waits.wait(120)
+        thread.join(0.1)
+        assert answers == []
+    thread.join()
+    assert answers == ["in"]
+
+
 def test_the_cache_forgets_by_age_and_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("prs.web.cache.time.monotonic", lambda: now[0])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from prs.web.access.login import Login
-from prs.web.inbox.client import WAITING_USER, Inbox
+from prs.web.inbox.client import OTHERS_USER, WAITING_USER, Inbox
 
 
 class Slow:
@@ -39,7 +39,7 @@ class Slow:
             action = json.loads(link.makefile("rb").readline())["action"]
             self.came.append(action)
             self.first.set()
-            assert action != "preview-round" or self.go.wait(120)
+            assert action not in ("preview-round", "policy-view") or self.go.wait(120)
             link.sendall(json.dumps({"value": action}).encode() + b"\n")
 
 
@@ -64,3 +64,17 @@ def test_dry_runs_of_rounds_leave_a_place_for_plans(tmp_path: Path, slow: Slow) 
         finally:
             slow.go.set()
         assert [one.result(120) for one in dry] == ["preview-round"] * len(dry)
+
+
+def test_one_who_asks_without_end_takes_not_all_processes(tmp_path: Path, slow: Slow) -> None:
+    """Who looks at the settings a hundred times at once made others wait for half a minute until their job was cancelled."""
+    inbox = Inbox(tmp_path / "inbox")
+    with ThreadPoolExecutor(32) as pool:
+        looks = [pool.submit(inbox.look_for_caller, "policy-view", "audit@pve") for _ in range(30)]
+        try:
+            assert slow.first.wait(120)
+            assert pool.submit(inbox.ask, "steer", Login("root@pam"), "192.0.2.7", {}).result(60) == "steer"
+            assert slow.came.count("policy-view") <= OTHERS_USER
+        finally:
+            slow.go.set()
+        assert [one.result(120) for one in looks] == ["policy-view"] * 30

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +15,8 @@ from prs.endpoint import Endpoint
 from prs.errors import ApiError, LoginFailed, PveError, Unreachable
 from prs.web.access.login import Login
 from prs.web.api.examples import ANSWERS
-from prs.web.peers import Peer, Peers
+from prs.web.api.openapi import PREFIX
+from prs.web.peers import AT_ONCE, Peer, Peers
 
 JOBS: dict[str, Any] = {"jobs": [], "peers": []}
 PEER = Peer("pve2", "127.0.0.1")
@@ -206,3 +211,44 @@ def test_a_body_is_passed_on_no_larger_than_it_came() -> None:
     came = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     peers(pve).ask([PEER], LOGIN, "PUT", "/api/v1/nodes/pve3/maintenance?scope=node", "NodeState", body)
     assert pve.asked[0][2]["body"] == came
+
+
+def test_one_who_asks_without_end_holds_up_nobody_else() -> None:
+    """Thirty questions of one user to eight nodes each: another user's are asked behind two of them, not behind all."""
+    asked, go = list[str](), threading.Event()
+
+    class Waits(Pve):
+        def get(self, path: str, params: Any = None) -> Any:
+            asked.append(self.user)
+            assert go.wait(120)
+            return super().get(path, params)
+
+    def pve_of(login: Login, seconds: float) -> Any:
+        found = Waits({"status": 200, "answer": {"data": JOBS}})
+        found.user = login.user
+        return found
+
+    found = Peers(0, "pve1", Endpoint(hosts=("127.0.0.1",)), lambda: None, pve_of)
+    nodes = [Peer(f"pve{number}", "127.0.0.1") for number in range(2, 2 + AT_ONCE)]
+
+    def ask(user: str) -> None:
+        replies = found.ask(nodes, replace(LOGIN, user=user), "GET", f"{PREFIX}/jobs?scope=node", "Jobs")
+        assert [reply.data for reply in replies] == [JOBS] * len(nodes)
+
+    def queued(calls: int) -> None:
+        end = time.monotonic() + 120
+        while found._pool._work_queue.qsize() < calls:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+    with ThreadPoolExecutor(31) as pool:
+        running = [pool.submit(ask, "low@pve") for _ in range(30)]
+        queued(AT_ONCE)  # and as many are being asked
+        time.sleep(0.2)  # whatever else gets in the queue
+        running.append(pool.submit(ask, "root@pam"))
+        queued(2 * AT_ONCE)
+        go.set()
+        for one in running:
+            one.result()
+    assert asked.count("low@pve") == 30 * AT_ONCE
+    assert [place for place, user in enumerate(asked) if user == "root@pam"][-1] < 4 * AT_ONCE

@@ -20,6 +20,10 @@ NO = 30.0  # seconds a refused ticket is refused without asking again
 PROVEN = 7200.0  # seconds during which a ticket that was good once is asked about outside the limits below
 SLOW_CALLS = 100  # unproven tickets that may wait for PVE at once (each refusal takes it 3 s), and per client:
 SLOW_CALLS_CLIENT = 2
+# Seconds that one waits for a place: PVE proves a good ticket within milliseconds. Behind one address there may be many users,
+# such as all whose page another node serves.
+PATIENCE = 1.0
+SLOW_CALLS_USER = 10  # wrong CSRF tokens of a proven user that may wait for PVE at once, by however many tickets
 
 Connect = Callable[[Endpoint], Api]
 
@@ -49,6 +53,8 @@ class Verifier:
         self._api, self._connect = api, connect
         self.gate = Gate(SLOW_CALLS, SLOW_CALLS_CLIENT)
         self.gate_csrf = Gate(SLOW_CALLS, SLOW_CALLS_CLIENT)  # by ticket: a caller who has a good one waits behind nobody else
+        self.gate_csrf_user = Gate(SLOW_CALLS, SLOW_CALLS_USER)  # nor does one user with many tickets take all places of the others
+        self.patience = PATIENCE
         self._yes: Cache[Rights] = Cache(YES, 500)
         self._no: Cache[bool] = Cache(NO, 2000)
         self._proven: Cache[bool] = Cache(PROVEN, 2000)
@@ -68,7 +74,7 @@ class Verifier:
             rights = self._asking.ask(f"{login.key} {changing}", lambda: self._ask(login, endpoint, client, changing))
         if changing and not login.token_name:
             key = digest(f"{login.ticket} {login.csrf}")
-            self._asking_csrf.ask(key, lambda: self._check_csrf(key, endpoint, login.key))
+            self._asking_csrf.ask(key, lambda: self._check_csrf(key, endpoint, login))
         return Caller(login, rights, endpoint)
 
     def was_good(self, login: Login) -> bool:
@@ -91,7 +97,7 @@ class Verifier:
             if self._proven.get(login.key):
                 listed = self._permissions(endpoint)
             else:
-                with self.gate.pass_through(client):
+                with self.gate.pass_through(client, self.patience):
                     listed = self._permissions(endpoint)
         except LoginFailed:
             self._no.put(login.key, True)
@@ -107,14 +113,14 @@ class Verifier:
     def _permissions(self, endpoint: Endpoint) -> object:
         return self._connect(endpoint).get("/access/permissions")
 
-    def _check_csrf(self, key: str, endpoint: Endpoint, ticket: str) -> None:
+    def _check_csrf(self, key: str, endpoint: Endpoint, login: Login) -> None:
         """PVE has no call that only checks this token: a POST to a path without POST is refused with 501, but 401 if the token is bad."""
         if self._csrf.get(key):
             return
         if self._no.get(key):
             raise Refusal(403, "csrf", "Permission denied - invalid csrf token")
         try:
-            with self.gate_csrf.pass_through(ticket):
+            with self.gate_csrf_user.pass_through(login.user), self.gate_csrf.pass_through(login.key):
                 self._connect(endpoint).post("/version")
         except LoginFailed:
             self._no.put(key, True)

@@ -23,26 +23,30 @@ log = logging.getLogger("prs.web.refused")
 
 
 class Gate:
-    """Lets only so many callers wait for PVE at the same time; Refusal 429 for the others."""
+    """Lets only so many callers wait for PVE at the same time; Refusal 429 for those who get no place within their patience."""
 
     def __init__(self, total: int, each: int) -> None:
-        self._total, self._each, self._lock = total, each, threading.Lock()
+        self._total, self._each, self._changed = total, each, threading.Condition()
         self._inside: Counter[str] = Counter()
 
     @contextmanager
-    def pass_through(self, address: str) -> Iterator[None]:
-        """Hold one of the places of a client while asking PVE."""
+    def pass_through(self, address: str, patience: float = 0.0) -> Iterator[None]:
+        """Hold one of the places of a client while asking PVE, after so many seconds at most."""
         client = client_of(address)
-        with self._lock:
-            if self._inside[client] >= self._each or self._inside.total() >= self._total:
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._room(client), patience):
                 raise Refusal(429, "slow_down", "Other logins are being checked: try again in 3 seconds.", retry=3)
             self._inside[client] += 1
         try:
             yield
         finally:
-            with self._lock:
+            with self._changed:
                 self._inside[client] -= 1
                 self._inside += Counter()  # forgets clients without a place
+                self._changed.notify_all()
+
+    def _room(self, client: str) -> bool:
+        return self._inside[client] < self._each and self._inside.total() < self._total
 
 
 class Guesses:

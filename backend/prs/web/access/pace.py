@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 CHANGES, MINUTE = 240, 60.0  # so many in so many seconds, of a user with all of its tokens: a person or a script needs a few
 # The same of what only reads: twice what twenty open panels ask with a job that runs, its window open too (26 a second).
@@ -32,6 +34,19 @@ class Pace:
     def left(self) -> int:
         """Seconds until the next stretch, at least 1."""
         return int(self.seconds - self._clock() % self.seconds) or 1
+
+
+class Turns:
+    """Lets only so many at once of what each proven user asks for go on; the user's others wait for these, and nobody else's do."""
+
+    def __init__(self, each: int) -> None:
+        self._each, self._lock = each, threading.Lock()
+        self._of: WeakValueDictionary[str, threading.Semaphore] = WeakValueDictionary()  # those that somebody holds or awaits
+
+    def of(self, user: str) -> threading.Semaphore:
+        """To be held meanwhile."""
+        with self._lock:
+            return self._of.setdefault(user, threading.Semaphore(self._each))
 
 
 def room(mine: int, taken: int, each: int, total: int) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from prs.web.access.login import Login
-from prs.web.access.pace import room
+from prs.web.access.pace import Turns, room
 from prs.web.api.refusal import Refusal
 from prs.web.inbox.message import ANSWER, REQUEST, Message, packed, value_of
 
@@ -23,7 +23,7 @@ PLANNING = frozenset({"plan", "place", "start", "apply", "undo", "preview-round"
 AT_ONCE = 2
 # Of these one at a time, so that a place is left for plans: it plans a drain for each node, a second each where there are 2000 guests.
 LONG = "preview-round"
-OTHERS = 6  # and so many others
+OTHERS, OTHERS_USER = 6, 2  # and so many others, and of each user: each is a process, and nobody waits behind one who asks without end
 WAITING = 48  # plans at work or waiting for that, of all users, and of each user with all tokens so many:
 WAITING_USER = 3
 LONGEST = 600.0  # seconds
@@ -36,14 +36,14 @@ class Inbox:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock, self._turns, self._others = threading.Lock(), threading.Semaphore(AT_ONCE), threading.Semaphore(OTHERS)
-        self._long = threading.Semaphore(1)
+        self._long, self._users = threading.Semaphore(1), Turns(OTHERS_USER)
         self._inside: Counter[str] = Counter()
 
     def ask(self, action: str, login: Login, client: str, arguments: dict[str, Any]) -> Any:
         """What an action of the caller's gives; Refusal with what stands against it, 429 when too much is waiting already."""
         message = Message(action, login.authorization, login.csrf, client, json.dumps(arguments))
         if action not in PLANNING:
-            with self._others:
+            with self._users.of(login.user), self._others:
                 return self._send(message, SOON)
         with self._place(login.user), self._long if action == LONG else nullcontext(), self._turns:
             return self._send(message, LONGEST)
@@ -52,9 +52,9 @@ class Inbox:
         """What the web itself needs to know and may not read: `settings` or `facts`; Refusal."""
         return self._send(Message(action), SOON)
 
-    def look_for_caller(self, action: str) -> Any:
-        """The same for what a caller asks for, each time anew: `policy-view`, `round-view`; Refusal."""
-        with self._others:
+    def look_for_caller(self, action: str, user: str) -> Any:
+        """The same for what a caller, a proven user, asks for, each time anew: `policy-view`, `round-view`; Refusal."""
+        with self._users.of(user), self._others:
             return self.look(action)
 
     def _send(self, message: Message, seconds: float) -> Any:

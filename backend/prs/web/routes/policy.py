@@ -19,7 +19,7 @@ def add(api: Blueprint, context: Context) -> None:
     def policy() -> Response:
         who = caller()
         require(who.rights.refusal("Sys.Audit"))
-        return tagged(policy_json(context.policy(), who, context.site.node, context.now()), but="now")
+        return tagged(policy_json(context.policy(who), who, context.site.node, context.now()), but="now")
 
     @api.put("/policy")
     def change_policy_of_caller() -> Response:

@@ -25,7 +25,7 @@ def add(api: Blueprint, context: Context) -> None:
     def show_round() -> Response:
         who = caller()
         require(who.rights.refusal("Sys.Audit"))
-        one, problem = context.round()
+        one, problem = context.round(who)
         words = refused_begin(who) or problem or ("a round of maintenance is under way" if one and one.open else "")
         told = round_json(one, who, context.now()) if one else None
         return tagged({"round": told, "problem": problem, "may": {"begin": right(words)}})

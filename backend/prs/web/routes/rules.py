@@ -24,7 +24,7 @@ def add(api: Blueprint, context: Context) -> None:
         who = caller()
         may = refusals(who.rights)
         require(may["plan"])
-        policy, cluster = context.balancing_policy(), context.cluster(who)
+        policy, cluster = context.balancing_policy(who), context.cluster(who)
         if wanted(cluster, policy):
             cluster = with_locations(context.api(who), cluster)
         found = rules_of(cluster, policy, everyone(context.facts.roster, cluster, who.name))

@@ -73,7 +73,8 @@ def add(api: Blueprint, context: Context) -> None:
         if not renewal:  # nobody guesses tickets, and who holds one does not wait behind those who guess passwords
             context.guesses.check(client)
         try:
-            with (context.verifier.gate if renewal else context.logins).pass_through(client):
+            proof = context.verifier
+            with proof.gate.pass_through(client, proof.patience) if renewal else context.logins.pass_through(client):
                 found = context.anonymous().post("/access/ticket", form)
         except LoginFailed:
             if not renewal:

@@ -22,11 +22,15 @@ from gunicorn.http.errors import InvalidHeader, InvalidRequestMethod
 from werkzeug.wrappers import Response
 
 from prs.web.access.client import BRIDGE, Told, client_of
+from prs.web.access.login import read_login
+from prs.web.access.pace import room
 from prs.web.api.answers import refused
 from prs.web.api.refusal import Refusal
 from prs.web.server.held import Held
 
-EACH = 20  # requests of one client, by the address that pveproxy saw, at the same time
+# Requests at the same time: of one user at one address (all who come through another node have that one's), and of all; no user takes
+# what is left for others. pveproxy itself has made sure of the user before the plugin is called (permissions of Bridge.pm).
+EACH, ALL = 20, 80
 NAME = "bridge"  # of the socket, as its unit names it (FileDescriptorName=)
 PEER = "www-data"  # the user whose processes may speak here, beside root: pveproxy's
 _FIRST = 3  # systemd's first file descriptor, sd_listen_fds(3)
@@ -76,16 +80,16 @@ def client(req: Any) -> str:
 
 
 class Shares:
-    """How many requests of each client are being answered."""
+    """How many requests of each user at each address are being answered."""
 
     def __init__(self) -> None:
-        self._inside: Counter[str] = Counter()
+        self._inside: Counter[tuple[str, str]] = Counter()
 
     @contextmanager
-    def share(self, address: str) -> Iterator[None]:
-        """Hold one of the shares of a client; Refusal 429 when it has them all. Not for threads: a greenlet is not interrupted here."""
-        who = client_of(address)
-        if self._inside[who] >= EACH:
+    def share(self, address: str, authorization: str) -> Iterator[None]:
+        """Hold one of the shares; Refusal 429 when there is none. Not for threads: a greenlet is not interrupted here."""
+        who = client_of(address), _user(authorization)
+        if not room(self._inside[who], self._inside.total(), EACH, ALL):
             raise Refusal(429, "slow_down", "Too many calls at the same time: try again in 3 seconds.", retry=3)
         self._inside[who] += 1
         try:
@@ -95,11 +99,19 @@ class Shares:
             self._inside += Counter()  # forgets clients without a share
 
 
+def _user(authorization: str) -> str:
+    """Whose ticket or token it is, "" where the service will refuse it at once."""
+    try:
+        return read_login(authorization, "", changing=False).user
+    except Refusal:
+        return ""
+
+
 def answer(app: Callable[..., Any], environ: dict[str, Any], shares: Shares, held: Held) -> bytes:
     """What goes through pveproxy: {data: {status, headers, answer}}, `answer` being what the port would send, null where that is empty."""
     environ[BRIDGE] = Told()
     try:
-        with shares.share(environ["REMOTE_ADDR"]):
+        with shares.share(environ["REMOTE_ADDR"], environ.get("HTTP_AUTHORIZATION", "")):
             found = held.answer(environ, lambda: Response.from_app(app, environ, buffered=True))
     except Refusal as error:
         found = refused(error)

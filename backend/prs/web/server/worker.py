@@ -45,6 +45,8 @@ BUFFER = 128 * 1024  # bytes of an answer that wait in the kernel: one that does
 LINGER = 1.0  # seconds the rest of a refused body is read, so that the refusal arrives
 _LENGTH = re.compile(r"[0-9]{1,10}", re.ASCII)
 _TOKEN = re.compile(r"[A-Z]{3,10}")
+# A whole address or `//host` names a host beside that of the Host header, of which only that one is judged; what is behind `#` is no path.
+_TARGET = re.compile(r"/(?!/)[^#]*")
 _OPEN_ENDED = frozenset({"GET", "HEAD", "OPTIONS"})  # without a body these may be followed by a further request
 
 
@@ -242,6 +244,8 @@ def judge(req: Any) -> int | None:
         raise InvalidRequestMethod(req.method)
     if not req.uri.isascii():  # RFC 3986; Flask's 3.x reads the query as UTF-8 and fails at any other, also in the midst of a refusal
         raise InvalidRequestLine("not ASCII")
+    if not _TARGET.fullmatch(req.uri):
+        raise InvalidRequestLine("no path")
     if any(character in value for _, value in req.headers for character in "\r\n\0"):
         raise InvalidHeader("a line break in a header")
     req.headers = [header for header in req.headers if "_" not in header[0]]

@@ -9,7 +9,7 @@ import pytest
 
 from prs.endpoint import Endpoint
 from prs.errors import ApiError, LoginFailed
-from prs.web.access.auth import NO, SLOW_CALLS_CLIENT, YES, Caller, Verifier
+from prs.web.access.auth import NO, SLOW_CALLS, SLOW_CALLS_CLIENT, SLOW_CALLS_USER, YES, Caller, Verifier
 from prs.web.access.login import Login
 from prs.web.access.rights import Rights
 from prs.web.api.refusal import Refusal
@@ -49,7 +49,9 @@ def pve() -> Pve:
 
 @pytest.fixture
 def verifier(pve: Pve) -> Verifier:
-    return Verifier(Endpoint(("127.0.0.1",)), lambda endpoint: pve)  # type: ignore[arg-type, return-value]
+    found = Verifier(Endpoint(("127.0.0.1",)), lambda endpoint: pve)  # type: ignore[arg-type, return-value]
+    found.patience = 0.0
+    return found
 
 
 def test_a_yes_is_believed_for_half_a_minute_where_nothing_changes(now: list[float], pve: Pve, verifier: Verifier) -> None:
@@ -145,6 +147,21 @@ def test_who_guesses_csrf_tokens_of_a_ticket_waits_two_at_a_time(verifier: Verif
             verifier.verify(LOGIN, "192.0.2.1", changing=True)
     assert refused.value.status == 429
     verifier.verify(LOGIN, "192.0.2.1", changing=True)
+
+
+@pytest.mark.usefixtures("now")
+def test_who_guesses_csrf_tokens_of_many_own_tickets_takes_no_place_of_others(verifier: Verifier) -> None:
+    """Anybody with a login gets as many tickets as they like, and PVE takes three seconds for each wrong token."""
+    with ExitStack() as places:
+        for _ in range(SLOW_CALLS_USER):
+            places.enter_context(verifier.gate_csrf_user.pass_through("low@pve"))
+        low = Login("low@pve", "PVE:low@pve:6B02B9EC::dGlja2V0", LOGIN.csrf)
+        with pytest.raises(Refusal) as refused:
+            verifier.verify(low, "192.0.2.1", changing=True)
+        assert refused.value.status == 429
+        verifier.verify(LOGIN, "192.0.2.1", changing=True)
+    verifier.verify(low, "192.0.2.1", changing=True)
+    assert SLOW_CALLS_USER * 10 <= SLOW_CALLS
 
 
 @pytest.mark.parametrize("status", [400, 403, 500, 502, 595])
