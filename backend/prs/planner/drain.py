@@ -49,7 +49,7 @@ def empty(problem: Problem, node: int, method: Method) -> Drained:
         return Drained(None if mine else [], True)
     if exhaustive.small(problem, node) and (found := _looked_at_all(problem, node, mine, method)):
         return found
-    packed = alone = _pack(problem, node, mine, HELPERS[:1])
+    packed = _pack(problem, node, mine, HELPERS[:1])
     if not packed and (together := _together(problem, mine)):
         return together
     packed = packed or _pack(problem, node, mine, HELPERS[1:])
@@ -61,7 +61,7 @@ def empty(problem: Problem, node: int, method: Method) -> Drained:
             steps, late = order.sequence(problem, goal, method)
             if not late:
                 return Drained(steps)
-    return (_together(problem, mine) if alone else None) or Drained(None)
+    return _together(problem, mine) or Drained(None)
 
 
 def _together(problem: Problem, mine: list[int]) -> Drained | None:

@@ -11,7 +11,9 @@ from prs.model import Cluster, Node, Policy, Storage, Volume
 from prs.planner.plan import check_plan, plan_drain
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
+from prs.planner.search import exhaustive
 from prs.planner.search.packing import pack
+from truth import mapped
 from unit.planner_scenes import GIB, cluster, guest, node
 
 POLICY = Policy(storages=(("src", ("any",)),))
@@ -42,6 +44,15 @@ def test_disks_that_fit_only_together_are_placed_together(seed: int) -> None:
     assert plan.feasible, plan.summary
     assert {move.vmid for move in plan.moves} == {one.vmid for one in there.guests}
     assert check_plan(there, POLICY, plan) == []
+
+
+@pytest.mark.parametrize("seed", [43, 150])
+def test_another_guest_makes_room_on_a_storage(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clusters that the search for small ones empties; without it, as in larger ones, such drains were refused."""
+    monkeypatch.setattr(exhaustive, "LARGEST", 0)
+    plan, claims = mapped.play(mapped.mapped(seed))
+    assert plan.moves
+    assert claims == []
 
 
 def test_guests_that_wait_for_a_lock_leave_last() -> None:
