@@ -26,14 +26,14 @@ from simcluster.world import World
 
 
 class VirtualClock:
-    """The world's clock as the engine wants it; a sleep lets the world go on at once."""
+    """The world's clock as the engine wants it, `ahead` of the true time (s); a sleep lets the world go on at once."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, ahead: float = 0.0) -> None:
+        self._world, self._ahead = world, ahead
 
     def time(self) -> float:
         """Virtual Unix time."""
-        return self._world.clock.time()
+        return self._world.clock.time() + self._ahead
 
     def monotonic(self) -> float:
         """The same clock: it never jumps."""

@@ -60,6 +60,7 @@ class Cluster:
             (self.pve / "nodes" / node).mkdir(parents=True)
             (folder / node).mkdir()
         self.hosts = {node: Node(node, Journal(folder / node / "journal.sqlite")) for node in self.world.nodes}
+        self.ahead = dict[str, float]()  # seconds by which a node's clock is ahead of the others'
         self.off = set[str]()  # nodes whose service does not run though the node does
         self.before = self.places
         self.written = 0
@@ -140,7 +141,8 @@ class Cluster:
         holds = SharedHolds(self.pve / FOLDER, name, partial(self._list, name, True), partial(self._list, name, False))
         around = Host(lambda: settings, lambda endpoint: self.api(name), name, self.world.ha_maintenance, holds,
                       alive=lambda now: self.alive(), shared_round=self.shared(name), hook=partial(self._hooked, name))  # fmt: skip
-        host.service = Service(around, settings, host.journal, self.clock, Notifier({}))  # type: ignore[arg-type]
+        clock = VirtualClock(self.world, self.ahead.get(name, 0.0))
+        host.service = Service(around, settings, host.journal, clock, Notifier({}))  # type: ignore[arg-type]
         return host.service
 
     def api(self, host: str) -> Api:

@@ -160,6 +160,15 @@ def test_who_may_not_set_the_flag_is_told_and_goes_on(ram: Path, flavour: Flavou
     assert site.drive.journal.note(noout.NOTE) == ""
 
 
+def test_a_ceph_whose_monitors_are_silent_is_not_taken_for_none(ram: Path) -> None:
+    """PVE's API answers 500 then, as it does where no Ceph is installed."""
+    site = Site(ram, "9")
+    site.world.ceph = Ceph(osds={"pve1": [0]}, mons=("pve1", "pve2", "pve3"))
+    site.world.nodes["pve2"].alive = site.world.nodes["pve3"].alive = False
+    found = {gate.name: gate.reason for gate in gates(InProcessApi(site.world), site.drive.clock.time(), "pve1")}
+    assert found["Ceph"] == "Ceph's health is not known: got timeout"
+
+
 def test_a_turn_is_shown_before_anything_happens(ram: Path, flavour: Flavour) -> None:
     site = Site(ram, flavour)
     site.world.nodes["pve2"].dead_services = ("pveproxy",)

@@ -9,8 +9,10 @@ import pytest
 from engine.rounds import Cluster
 from engine.test_round_story import HA, NODES, RIDER, lab
 from engine.test_rounds import sound
+from prs.engine.rolling.batches.seen import seen
 from prs.engine.rolling.hooks import Hook
 from prs.engine.rolling.stages import HOOKS, RoundOptions
+from simcluster.ceph import Ceph
 from simcluster.world import Flavour
 
 PAIR = ("pve1", "pve2")
@@ -168,3 +170,89 @@ def test_a_carrier_that_dies_with_its_batch_half_empty_is_followed_by_another(ra
     assert (one.state, [turn.stage for turn in one.turns]) == ("done", ["done", "done"]), one
     assert one.holder in NODES[2:4]
     assert HA
+
+
+def test_a_node_does_not_join_where_ceph_or_a_rack_has_come_meanwhile(ram: Path) -> None:
+    """Both were looked at when the round began, and are once more before the second is emptied."""
+    site = site_of(ram, "9")
+    site.begin(*NODES[:4], batches=BATCHES, holder="pve5")
+    site.until("drain", "pve1")
+    site.world.ceph = Ceph(osds={"pve2": [0]}, mons=("pve5",))
+    site.until("last-gates", "pve1")
+    one = site.round()
+    assert one.turns[1].message == "not together with pve1: pve2 runs daemons of Ceph, and is serviced alone"
+    site.until("drain", "pve3")
+    for node in ("pve1", "pve2", "pve3"):
+        site.world.nodes[node].location = "name=one"
+    site.world.nodes["pve4"].location = "name=two"
+    site.until("last-gates", "pve3")
+    assert site.round().turns[3].message == (
+        "not together with pve3: pve4 is not in the rack of pve3: only nodes of one rack are down at once"
+    )
+    assert site.finish().state == "done"
+    assert site.rebooted == [*NODES[:4]]
+    site.live(60)
+    sound(site)
+
+
+def test_where_only_those_of_a_batch_could_carry_the_round_they_follow_one_another(ram: Path) -> None:
+    site = site_of(ram, "9")
+    site.off.update(NODES[2:])
+    site.begin(*PAIR, batches=(PAIR,), holder="pve1")
+    one = site.finish()
+    assert (one.state, site.rebooted, [turn.batch for turn in one.turns]) == ("done", [*PAIR], [0, 0]), one
+    site.live(60)
+    sound(site)
+
+
+def test_one_that_is_empty_before_the_other_waits_and_does_not_reboot(ram: Path) -> None:
+    """As its tab and the command say it; and one that is back is not called being filled before the other is."""
+    site = site_of(ram, "9")
+    site.begin(*PAIR, batches=(PAIR,), holder="pve5")
+    one, told = site.until("drain", "pve2"), "with which it is serviced together"
+    assert [seen(one, turn) for turn in one.turns] == [("waiting", f"pve1 waits for pve2, {told}"), ("draining", "")]
+    one = site.until("return", "pve1")
+    assert [seen(one, turn)[0] for turn in one.turns] == ["rebooting", "rebooting"]
+    one = site.until("flags", "pve2")
+    assert [seen(one, turn)[0] for turn in one.turns] == ["back", "back"]
+
+
+def test_a_node_of_the_batch_that_dies_while_the_other_is_emptied_stops_the_round_before_any_reboot(ram: Path) -> None:
+    site = site_of(ram, "9")
+    site.begin(*PAIR, batches=(PAIR,), holder="pve5")
+    site.until("drain", "pve2")
+    site.world.life.kill("pve1")
+    one = site.finish()
+    assert (one.state, site.rebooted) == ("failed", []), one
+    assert "pve1 is offline" in one.message
+
+
+def test_a_third_node_that_dies_before_the_second_reboot_keeps_the_quorum(ram: Path) -> None:
+    """The first is told already: it comes back and is filled, and the second has its guests again without a reboot."""
+    site = site_of(ram, "9")
+    site.begin(*PAIR, batches=(PAIR,), holder="pve5")
+    site.until("reboot", "pve2")
+    site.world.life.kill("pve4")
+    site.off.add("pve5")  # until PVE shows it
+    site.live(60)
+    site.off.clear()
+    one = site.finish()
+    assert (one.state, site.rebooted, site.world.quorate) == ("failed", ["pve1"], True), one
+    assert not {node for host in site.hosts.values() for node in host.journal.held()}
+    away = [vmid for vmid, node in site.before.items() if node in PAIR and site.places[vmid] != node]
+    assert away == [101], "it has lost its host"
+    assert "101 (vm101)" in one.message
+
+
+def test_a_guest_that_somebody_moves_to_an_empty_node_keeps_both_from_going_down(ram: Path) -> None:
+    site = site_of(ram, "9")
+    site.begin(*PAIR, batches=(PAIR,), holder="pve5")
+    site.until("drain", "pve2")
+    site.world.life.move(106, "pve1")
+    one = site.finish()
+    assert (one.state, site.rebooted) == ("failed", [])
+    assert "pve1 is not rebooted: 106 (vm106) is on it again" in one.message
+    site.live(60)
+    assert {vmid: node for vmid, node in site.places.items() if vmid != 106} == {
+        vmid: node for vmid, node in site.before.items() if vmid != 106
+    }

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.rounds import Cluster
+from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.rolling.others import no_other
 from prs.engine.rolling.stages import RoundOptions
 from simcluster.ceph import Ceph
@@ -148,3 +149,23 @@ def test_nobody_is_told_to_service_a_node_by_hand_before_the_flag_is_set(ram: Pa
     site.ask_for("resume")
     assert site.finish().state == "done"
     assert ceph.flags == set()
+
+
+@pytest.mark.parametrize("admins", [False, True], ids=["ours", "the administrator's"])
+def test_a_file_that_somebody_deletes_leaves_no_flag_of_ours(ram: Path, caplog: pytest.LogCaptureFixture, admins: bool) -> None:
+    """The carrier's own journal knows; what stays kept empty is named. The administrator's flag stays."""
+    site, ceph = lab(ram)
+    ceph.flags |= {"noout"} if admins else set()
+    site.until("return")
+    assert ceph.flags == {"noout"}
+    site.world.faults.add({**NO, "times": 2})
+    site.tick()
+    (site.pve / FOLDER / "round.json").unlink()
+    site.service("pve1")
+    site.live(300)
+    assert ceph.flags == ({"noout"} if admins else set())
+    assert "pve2" in site.hosts["pve1"].journal.held()
+    assert "pve2" not in site.places.values()
+    ceph.flags.add("noout")
+    site.live(120)
+    assert ceph.flags == {"noout"}, "the next one is somebody else's"

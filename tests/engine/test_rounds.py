@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -286,3 +287,16 @@ def test_little_is_written(ram: Path) -> None:
     site.finish()
     minutes = (site.round().ended - site.round().created) / 60
     assert site.written < minutes + 30
+
+
+@pytest.mark.parametrize("state", ["running", "done"])
+def test_beside_a_round_that_cannot_be_understood_nothing_is_moved_by_schedule(ram: Path, state: str) -> None:
+    """A newer version of the service may carry it; one that has ended stands in nobody's way."""
+    site = Cluster(ram, "9")
+    site.begin("pve2")
+    file = site.pve / "proxmox-rebalancing-service" / "round.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "state": state, "colour": "red"}))
+    service = site.service("pve1")
+    service.turn()
+    assert service._carrier.open == (state == "running")
+    assert not site.rebooted

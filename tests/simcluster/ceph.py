@@ -30,6 +30,9 @@ class Ceph:
 def _there(world: World) -> Ceph:
     if world.ceph is None:
         raise Refused(500, "binary not installed: /usr/bin/ceph-mon")
+    mons = world.ceph.mons
+    if mons and sum(world.nodes[name].alive for name in mons) * 2 <= len(mons):
+        raise Refused(500, "got timeout")  # librados waits for monitors that have no quorum (PVE::RADOS)
     return world.ceph
 
 

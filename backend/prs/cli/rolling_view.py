@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from prs.cli.job_view import state_cell
 from prs.engine.rolling.batches.outlook import Turn
+from prs.engine.rolling.batches.seen import seen
 from prs.engine.rolling.stages import Round, Visit
 from prs.terminal import Cell, Style, clean, counted, duration, paint, paragraph, table
 
@@ -55,5 +56,6 @@ def round_text(one: Round, style: Style) -> str:
     by = f", carried by {clean(one.holder)}" if one.open else ""
     text = f"Round {clean(one.id)} of rolling maintenance: {paint(state.text, state.colour, style)}{by}\n"
     text += paragraph(clean(one.message), style) if one.message else ""
-    rows: list[list[str | Cell]] = [[clean(visit.node), state_cell(visit.stage), clean(visit.message)] for visit in one.turns]
+    told = [(visit.node, *seen(one, visit)) for visit in one.turns]
+    rows: list[list[str | Cell]] = [[clean(node), state_cell(stage), clean(message)] for node, stage, message in told]
     return text + table(("NODE", "STAGE", "DETAIL"), rows, style)

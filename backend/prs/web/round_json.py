@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from prs.codec import to_json
+from prs.engine.rolling.batches.seen import seen
 from prs.engine.rolling.stages import Round, Verb, Visit
 from prs.engine.rolling.wishes import asked
 from prs.errors import PlanError
@@ -43,8 +44,10 @@ def round_json(one: Round, who: Caller, now: float) -> dict[str, Any]:
 
 
 def _turn(one: Round, turn: Visit, who: Caller, now: float) -> dict[str, Any]:
-    kept = ("node", "stage", "step", "since", "message", "until", "job", "host", "skip", "batch")
-    return {**{name: getattr(turn, name) for name in kept}, "may": {"skip": right(_refusal(one, who, "skip", turn.node, now))}}
+    kept = ("node", "step", "since", "until", "job", "host", "skip", "batch")
+    stage, message = seen(one, turn)
+    told = {"stage": stage, "message": message, **{name: getattr(turn, name) for name in kept}}
+    return {**told, "may": {"skip": right(_refusal(one, who, "skip", turn.node, now))}}
 
 
 def _refusal(one: Round, who: Caller, verb: Verb, node: str, now: float) -> str:

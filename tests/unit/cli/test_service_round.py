@@ -124,6 +124,11 @@ def test_what_cannot_be_understood_is_no_round(shared: SharedRound, tmp_path: Pa
     (tmp_path / "round.json").write_text('{"id": 7}')
     with pytest.raises(RoundUnknown, match="cannot be understood"):
         shared.read()
+    assert not shared.ended, "a round may be under way"
+    (tmp_path / "round.json").write_text(json.dumps({**to_json(one()), "state": "done", "colour": "red"}))
+    with pytest.raises(RoundUnknown, match="is of a newer version of the service"):
+        shared.read()
+    assert shared.ended
     (tmp_path / "round.json").unlink()
     (tmp_path / "nodes").rmdir()
     with pytest.raises(RoundUnknown, match="is not there"):

@@ -15,13 +15,17 @@ from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.rides import give_away
+from prs.engine.rolling.batches.batched import separated
 from prs.engine.rolling.deeds import Asked
+from prs.engine.rolling.flag_note import NOTE, remember, take_back
+from prs.engine.rolling.gates import PATIENCE
+from prs.engine.rolling.holders import anew, handed, taken
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import RunHook, no_hooks
 from prs.engine.rolling.node_steps import NodeSteps
 from prs.engine.rolling.riders import ORIGIN
 from prs.engine.rolling.shared_round import SharedRound
-from prs.engine.rolling.stages import Round, broken_off, handed, noted, taken
+from prs.engine.rolling.stages import Round, broken_off, noted
 from prs.engine.rolling.wishes import leaving, left
 from prs.errors import JournalError, NotFound, PrsError, PveError, RoundUnknown
 from prs.pve.act import ceph
@@ -62,13 +66,18 @@ class Carrier:
             one = self._shared.read()
         except RoundUnknown as error:
             self._say(str(error))
+            self.open = not self._shared.ended  # no guests are moved by schedule beside a round of which nothing is known
             return []
         if self._shared.digest != self._seen[0]:
             self._seen = self._shared.digest, self._clock.monotonic()
         self.open = one is not None and one.open
-        self.at = [turn.node for turn in one.together] if one and one.holder == self._host else ()
+        mine = one is not None and one.holder == self._host
+        before, self.at = self.at, [turn.node for turn in one.together] if one and mine else ()
         ended = self._fence(one)
-        if one is not None:
+        if one is None:
+            self._without(before)
+        else:
+            remember(self._journal, one, mine)
             try:
                 self._carry(self._expected(one)) if one.open else self._clear(one)
             except JournalError:
@@ -121,7 +130,7 @@ class Carrier:
         elif turn is None:
             return
         elif one.handed:
-            self._put(taken(one, self._host, now))
+            self._put(taken(one, self._host, now, self._ahead(one)))
         elif leaving(one):
             self._leave(one)
         elif one.paused:
@@ -130,7 +139,7 @@ class Carrier:
             self._hand_on(one)
         elif turn.job or self._clock.monotonic() >= self._next:
             self._next = self._clock.monotonic() + LOOK
-            self._go_on(one)
+            self._go_on(anew(one, now) if abs(now - one.renewed) >= PATIENCE else one)
 
     def _clear(self, one: Round) -> None:
         """Take back Ceph's flag, which the round could not, until that is done; where its carrier is gone, another does."""
@@ -147,6 +156,22 @@ class Carrier:
             Asked(one.user, "round", one.id).note("unset-noout", next(turn.node for turn in one.turns if turn.noout))
         self._put(replace(one, turns=tuple(replace(turn, noout=False) for turn in one.turns)))
         log.warning("Ceph's flag noout is taken back, which was set for round %s of maintenance", one.id)
+
+    def _without(self, nodes: Collection[str]) -> None:
+        """Somebody has deleted the file of a round that may have been under way: its flag goes, and what stays as it is is named."""
+        if nodes:
+            kept = ", ".join(self._holds.held()) or "no node"
+            log.warning("the file of the round of maintenance at %s is gone: nothing more is done for it, and who is kept empty stays so "
+                        "until released: %s", ", ".join(nodes), kept)  # fmt: skip
+        now = self._clock.monotonic()
+        if not self._journal.note(NOTE) or now - self._seen[1] < LOOK or now < self._next:
+            return
+        self._next = now + RENEW
+        try:
+            if round_id := take_back(self._pve(), self._journal):
+                log.warning("Ceph's flag noout is taken back: round %s of maintenance has set it, and its file is gone", round_id)
+        except PrsError as error:
+            self._say(f"Ceph's flag noout is still set by a round of maintenance whose file is gone: {error}")
 
     def _leave(self, one: Round) -> None:
         """The user wants no more of this node: its job, or its hook, comes to an end first."""
@@ -205,10 +230,13 @@ class Carrier:
         """This node's own turn comes: another service carries the round meanwhile."""
         now = self._clock.time()
         there = {node for node, status in self._nodes().items() if status == "online"}
-        able = sorted((set(self._alive(now)) & there) - {each.node for each in one.together} - self._silent)
+        services = (set(self._alive(now)) & there) - {self._host} - self._silent
+        able = sorted(services - {each.node for each in one.together})
         if able:
             log.info("the round of maintenance is handed to %s, as %s goes down", able[0], self._host)
             self._put(handed(one, able[0], now))
+        elif services and not any(each.begun for each in one.together):
+            self._put(separated(one))
         else:
             self._put(broken_off(one, f"no service of another node is there to carry the round while {self._host} goes down", now))
 
@@ -219,7 +247,7 @@ class Carrier:
             # The node whose turn it is tries last: it would only have to hand the round on again.
             if lasted >= HANDED * (2 if mine else 1):
                 self._silent.add(one.holder)
-                self._put(taken(one, self._host, self._clock.time()))
+                self._put(taken(one, self._host, self._clock.time(), self._ahead(one)))
             return
         if lasted < LEASE or self._clock.monotonic() < self._asked or (mine and mine.begun):
             return
@@ -231,7 +259,12 @@ class Carrier:
             return
         if status == "offline":
             log.warning("%s, which carries the round of maintenance, is offline: %s goes on with it", one.holder, self._host)
-            self._put(taken(one, self._host, self._clock.time()))
+            self._put(taken(one, self._host, self._clock.time(), self._ahead(one)))
+
+    def _ahead(self, one: Round) -> float:
+        """How far (s) this host's clock is ahead of that of the host which has written the round as it was first seen; small is 0."""
+        seen = self._clock.time() - (self._clock.monotonic() - self._seen[1])
+        return seen - one.renewed if abs(seen - one.renewed) >= 2 * RENEW else 0.0
 
     def _nodes(self) -> dict[str, str]:
         """PVE's word for each node; PveError."""

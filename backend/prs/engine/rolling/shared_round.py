@@ -16,6 +16,8 @@ from prs.engine.rolling.stages import Round
 from prs.errors import HelperError, ModelError, RoundUnknown
 
 NAME = "round.json"
+ENDED = ("done", "failed", "stopped")
+NEWER = "is of a newer version of the service than this node's, which takes no part in it"  # fields are only ever added
 LONGEST = 64 * 1024  # bytes, as root's helper takes them
 
 
@@ -46,10 +48,12 @@ class SharedRound:
     def __init__(self, directory: Path, nodes: Path, write: Callable[[str, str], str]) -> None:
         self._file, self._nodes, self._write = directory / NAME, nodes, write
         self.digest = ""  # of what was read or written last
+        self.ended = False  # whether what was read last surely is of no round that goes on, also where it cannot be understood
         self._known: tuple[str, Round | None] = ("", None)  # it is looked at every few seconds, and changes once a minute
 
     def read(self) -> Round | None:
         """The round, also one that has ended; None where there was none yet. RoundUnknown."""
+        self.ended = False
         try:
             with self._file.open("rb") as file:
                 found = file.read(LONGEST + 1)
@@ -66,12 +70,15 @@ class SharedRound:
 
     def _parsed(self, found: bytes) -> Round:
         try:
-            one = from_json(Round, json.loads(found), "round")
+            told = json.loads(found)
+            self.ended = isinstance(told, dict) and told.get("state") in ENDED
+            one = from_json(Round, told, "round")
             if words := objection(one):
                 raise ModelError(words)
             return one
         except (ValueError, RecursionError, ModelError) as error:
-            raise RoundUnknown(f"the round of maintenance in {self._file} cannot be understood: {str(error)[:200]}") from None
+            how = NEWER if ": unknown field " in str(error) else "cannot be understood"
+            raise RoundUnknown(f"the round of maintenance in {self._file} {how}: {str(error)[:200]}") from None
 
     def put(self, one: Round) -> Round:
         """Write it over the version that was read or written last, and give it. RoundChanged, HelperError."""

@@ -200,7 +200,7 @@ def passed(one: Round, now: float, **changes: Any) -> Round:
         later = []
     changed: dict[str, Any] = {"message": turn.message if turn.ending else "", **changes}
     step: StepName = later[0] if later else "over"
-    return _settled(with_turn(one, replace(turn, **changed, step=step, since=now, job="", host="", until=0.0)), now)
+    return onward(one, _settled(with_turn(one, replace(turn, **changed, step=step, since=now, job="", host="", until=0.0)), now), now)
 
 
 def noted(one: Round, **changes: Any) -> Round:
@@ -224,36 +224,24 @@ def broken_off(one: Round, words: str, now: float, ending: Ending = "failed", aw
 
     A second trouble on that way is added to the first, and its step left.
     """
-    turn = current(one)
+    before, turn = one, current(one)
     said = f"{turn.message}; {words}" if turn.ending and turn.message else words
     turn = replace(turn, message=said[:LONGEST], until=0.0, job="", host="", ending=turn.ending or ending, away=turn.away or away)
     if turn.ending == "skipped" and ending == "failed":
         turn = replace(turn, ending="failed")
     one = _taken_back(one, turn, now) if turn.ending == "failed" else one
     if not turn.begun:
-        return _settled(with_turn(one, replace(turn, step="over", since=now)), now)
+        return onward(before, _settled(with_turn(one, replace(turn, step="over", since=now)), now), now)
     if _ORDER.index(turn.step) < _ORDER.index("flags"):
-        return with_turn(one, replace(turn, step="flags", since=now))
+        return onward(before, with_turn(one, replace(turn, step="flags", since=now)), now)
     one = with_turn(one, turn)
     return passed(one, now)
 
 
-def handed(one: Round, host: str, now: float) -> Round:
-    """The round given to another host, which has still to take it."""
-    return replace(one, holder=host, generation=one.generation + 1, renewed=now, handed=True)
-
-
-def taken(one: Round, host: str, now: float) -> Round:
-    """The round taken by a host: after it was handed to it, or because its holder has died.
-
-    A job of another host's journal is not followed: its step begins anew with what is left to do.
-    """
-    another = one.holder != host
-    one = replace(one, holder=host, generation=one.generation + another, renewed=now, handed=False)
-    turn = one.turn
-    if turn is None or not turn.host or turn.host == host:
-        return one
-    return with_turn(one, replace(turn, job="", host="", since=now))
+def onward(before: Round, one: Round, now: float) -> Round:
+    """The round after a change: where it is another node's turn now, what that waits for is waited for from now on."""
+    turn, last = one.turn, before.turn
+    return one if turn is None or (last and last.node == turn.node) else with_turn(one, replace(turn, since=now))
 
 
 def _taken_back(one: Round, failed: Visit, now: float) -> Round:

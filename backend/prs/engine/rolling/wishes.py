@@ -20,7 +20,7 @@ def asked(one: Round, verb: Verb, node: str, now: float) -> Round:
             others = tuple(each for each in turn.hooks if each is not turn.hook)
             return with_turn(one, replace(turn, hooks=others, message="", since=now))
         if one.request == "pause":
-            return replace(one, request="")
+            return with_turn(replace(one, request=""), replace(turn, since=turn.since if turn.begun else now))
         if turn.step != "by-hand":
             raise PlanError("the round is not paused")
         return _resumed(one, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from prs.errors import ApiError
@@ -19,6 +20,8 @@ BENIGN_FLAGS = frozenset({"noout", "noscrub", "nodeep-scrub", "notieragent"})
 NOOUT = "/cluster/ceph/flags/noout"
 _NAMED = 3  # checks and daemons named in a sentence
 _KINDS = ("osd", "mon", "mds")  # the daemons of which cmd-safety tells
+# PVE's words where there is no Ceph (pve-manager PVE/Ceph/Tools.pm); any other error may be Ceph's own, as while its monitors are silent.
+_NONE = re.compile(r"binary not installed|pveceph configuration not (initialized|enabled)|ceph not fully configured")
 
 
 def unhealthy(health: Row, flags: Collection[str]) -> str:
@@ -44,13 +47,17 @@ def _check(name: str, found: Row, flags: Collection[str]) -> str:
     return f"{name} ({message})" if message else name
 
 
+def _none(error: ApiError) -> bool:
+    """Whether PVE says that there is no Ceph where it was asked; one that does not know the call knows none either."""
+    return error.status == 501 or bool(_NONE.search(error.message))
+
+
 def trouble(api: Api) -> str:
     """Why Ceph on the nodes is not well, in words; "" when it is, or when there is none."""
     try:
         health = table(table(api.get("/cluster/ceph/status")).get("health"))
     except ApiError as error:
-        # Without Ceph the call fails on the missing installation (pve-manager PVE/Ceph/Tools.pm).
-        return f"Ceph's health may not be read: {error}" if error.status == 403 else ""
+        return "" if _none(error) else f"Ceph's health {'may not be read' if error.status == 403 else 'is not known'}: {error}"
     asked = "OSDMAP_FLAGS" in table(health.get("checks"))
     return unhealthy(health, [text(row, "name") for row in rows(api.get("/cluster/ceph/flags")) if flag(row, "value")] if asked else [])
 
@@ -60,7 +67,7 @@ def daemons(api: Api, node: str) -> list[tuple[str, str]]:
     try:
         found = told(api, "/cluster/ceph/metadata")
     except ApiError as error:
-        if error.status in (200, 403):
+        if not _none(error):
             raise
         return []
     # OSDs are a list, the others are keyed NAME@HOST (pve-manager PVE/API2/Cluster/Ceph.pm).

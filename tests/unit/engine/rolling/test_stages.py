@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prs.codec import from_json, to_json
+from prs.engine.rolling.holders import handed, taken
 from prs.engine.rolling.hooks import Hook, HookState
-from prs.engine.rolling.stages import STEPS, Round, RoundOptions, Verb, begin, broken_off, handed, noted, passed, taken, waits
+from prs.engine.rolling.stages import STEPS, Round, RoundOptions, Verb, begin, broken_off, noted, passed, waits
 from prs.engine.rolling.wishes import asked, leaving, left
 from prs.errors import PlanError
 from prs.model import Policy

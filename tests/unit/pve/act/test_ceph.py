@@ -44,14 +44,20 @@ def test_the_daemons_of_a_node() -> None:
     assert ceph.daemons(api, "pve3") == []
 
 
-@pytest.mark.parametrize("status", [403, 500])
-def test_without_ceph_there_are_no_daemons_and_a_refusal_is_none(status: int) -> None:
-    api = FakeApi({"/cluster/ceph/metadata": ApiError(status, "no")})
-    if status == 403:
-        with pytest.raises(ApiError):
-            ceph.daemons(api, "pve1")
-    else:
-        assert ceph.daemons(api, "pve1") == []
+@pytest.mark.parametrize("words", ["binary not installed: /usr/bin/ceph-mon", "pveceph configuration not initialized"])
+def test_without_ceph_there_are_no_daemons_and_nothing_to_wait_for(words: str) -> None:
+    api = FakeApi({path: ApiError(500, words) for path in ("/cluster/ceph/metadata", "/cluster/ceph/status")})
+    assert ceph.daemons(api, "pve1") == []
+    assert ceph.trouble(api) == ""
+
+
+@pytest.mark.parametrize(("status", "said"), [(403, "may not be read"), (500, "is not known")])
+def test_a_ceph_that_does_not_answer_is_not_taken_for_none(status: int, said: str) -> None:
+    """As while its monitors have no quorum: PVE answers with 500, too (librados: got timeout)."""
+    api = FakeApi({path: ApiError(status, "got timeout") for path in ("/cluster/ceph/metadata", "/cluster/ceph/status")})
+    with pytest.raises(ApiError):
+        ceph.daemons(api, "pve1")
+    assert ceph.trouble(api) == f"Ceph's health {said}: got timeout"
 
 
 def test_what_ceph_cannot_do_without_is_named() -> None:

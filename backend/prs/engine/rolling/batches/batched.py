@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from prs.engine.rolling.stages import LONGEST, Round, current
+from prs.engine.rolling.stages import LONGEST, Round, current, onward
 from prs.pve.read.quorum import Votes
 
 T = TypeVar("T")
@@ -14,12 +14,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What decides it: the votes, who is online, the nodes with daemons of Ceph, and the nodes' racks (none: {})."""
+    """What decides it: the votes, who is online, the nodes with daemons of Ceph, the nodes' racks (none: {}), and why not all are known."""
 
     votes: Votes
     online: Collection[str]
     ceph: Collection[str] = ()
     racks: Mapping[str, str] = field(default_factory=dict)
+    untold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ def _apart(group: Sequence[str], node: str, facts: Facts) -> str:
     first, own = facts.racks.get(group[0], ""), facts.racks.get(node, "")
     if facts.racks and (not own or own != first):
         return f"{node} is not in the rack of {group[0]}: only nodes of one rack are down at once"
+    if facts.untold:
+        return f"whether {node} and {group[0]} stand in one rack is not known: {facts.untold}"
     left = facts.votes.of({name for name in facts.online if name not in (*group, node)})
     if left < facts.votes.needed:
         total = sum(facts.votes.nodes.values()) + facts.votes.device
@@ -91,4 +94,12 @@ def postponed(one: Round, now: float, words: str) -> Round:
     batch = max(each.batch for each in one.turns) + 1 if len(later) > 1 else 0
     moved = {name: replace(each, batch=batch, since=now) for each in one.turns if (name := each.node) in later}
     moved[turn.node] = replace(moved[turn.node], message=words[:LONGEST], until=0.0)
-    return replace(one, turns=tuple(moved.get(each.node, each) for each in one.turns))
+    return onward(one, replace(one, turns=tuple(moved.get(each.node, each) for each in one.turns)), now)
+
+
+def separated(one: Round) -> Round:
+    """The nodes at hand, none of which is begun, follow one another: together they would leave nobody to carry the round."""
+    words, names = "is serviced alone: no service of another node would be there to carry the round", {each.node for each in one.together}
+    return replace(one, turns=tuple(
+        replace(turn, batch=0, message=f"{turn.node} {words}") if turn.node in names else turn for turn in one.turns
+    ))  # fmt: skip

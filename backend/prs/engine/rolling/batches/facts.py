@@ -17,9 +17,11 @@ def batches_of(api: Api, cluster: Cluster, nodes: Sequence[str], at_once: int, p
     """Put the nodes together, up to so many at once; the policy names the racks, else PVE's own locations do. PveError."""
     if at_once < 2:
         return Batches([[node] for node in nodes], {})
-    homes = {node.casefold(): name for name, nodes in located(with_locations(api, cluster), policy).domains for node in nodes}
+    placed = with_locations(api, cluster)
+    homes = {node.casefold(): name for name, nodes in located(placed, policy).domains for node in nodes}
     racks = {node: homes[node.casefold()] for node in nodes if node.casefold() in homes}
+    untold = "" if policy.domains else "; ".join(words for words in placed.problems if words not in cluster.problems)
     online = [node.name for node in cluster.nodes if node.online]
     bound = [node for node in nodes if ceph.daemons(api, node)]
-    facts = Facts(votes(api, [node.name for node in cluster.nodes]), online, bound, racks)
+    facts = Facts(votes(api, [node.name for node in cluster.nodes]), online, bound, racks, untold)
     return batched(nodes, at_once, facts)

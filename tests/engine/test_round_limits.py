@@ -1,0 +1,80 @@
+"""How long a round waits at a gate counts from when its node was looked at, whoever was before it and whatever a carrier's clock says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.rounds import Cluster
+from engine.test_round_batches import PAIR, site_of
+from engine.test_rounds import sound
+
+
+def test_the_second_nodes_gates_are_waited_for_however_long_the_first_took(ram: Path) -> None:
+    site = Cluster(ram, "9")
+    site.begin("pve2", "pve3")
+    site.until("fill", "pve2")
+    site.world.nodes["pve3"].dead_services = ("pvescheduler",)
+    site.until("gates", "pve3")
+    site.live(600)
+    assert site.round().open, site.round()
+    site.world.nodes["pve3"].dead_services = ()
+    one = site.finish()
+    assert (one.state, site.rebooted) == ("done", ["pve2", "pve3"]), one
+    site.live(60)
+    sound(site)
+
+
+def test_the_last_look_at_the_first_waits_also_where_the_second_took_long_to_be_emptied(ram: Path) -> None:
+    site = site_of(ram, "9")
+    site.begin(*PAIR, batches=(PAIR,), holder="pve5")
+    site.until("drain", "pve2")
+    one = site.round()
+    site.off.update(site.world.nodes)
+    site.live(1200)
+    site.off.clear()
+    site.world.nodes["pve1"].dead_services = ("pvescheduler",)
+    site.until("last-gates", "pve1")
+    site.live(600)
+    assert site.round().open, (one, site.round())
+    site.world.nodes["pve1"].dead_services = ()
+    one = site.finish()
+    assert (one.state, site.rebooted) == ("done", [*PAIR]), one
+    site.live(60)
+    sound(site)
+
+
+def test_a_round_that_was_paused_for_an_hour_waits_at_its_next_gate(ram: Path) -> None:
+    site = Cluster(ram, "9")
+    site.begin("pve2", "pve3")
+    site.ask_for("pause")
+    site.live(3600)
+    site.ask_for("resume")
+    site.world.nodes["pve2"].dead_services = ("pvescheduler",)
+    site.live(600)
+    assert site.round().open, site.round()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.parametrize("back", [True, False], ids=["comes back", "stays away"])
+def test_a_carrier_whose_clock_is_an_hour_off_waits_as_long_for_a_node(ram: Path, hours: int, back: bool) -> None:
+    """It goes on while the node reboots: what comes back after 20 minutes is well, and what does not is named after 30."""
+    site = site_of(ram, "9")
+    revive = site.world.life.revive
+    site.world.life.revive = lambda name: None  # type: ignore[method-assign]
+    site.ahead["pve2"] = hours * 3600.0
+    site.begin("pve4", holder="pve1")
+    told = site.until("return").turns[0].told
+    site.world.life.kill("pve1")
+    site.live(1200)
+    one = site.round()
+    assert (one.holder, one.turns[0].step) == ("pve2", "return"), one
+    revive("pve1")
+    if back:
+        revive("pve4")
+        assert site.until("gates-again").turns[0].ending == ""
+        return
+    one = site.finish()
+    assert one.message.startswith("pve4: pve4 was told to reboot and is not back after 30 minutes"), one
+    assert 1790 < one.turns[0].since - site.ahead["pve2"] - told < 1900
