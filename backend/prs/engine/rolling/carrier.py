@@ -17,12 +17,12 @@ from prs.engine.journal.jobs import Job
 from prs.engine.journal.rides import give_away
 from prs.engine.rolling.batches.batched import separated
 from prs.engine.rolling.deeds import Asked
-from prs.engine.rolling.flag_note import NOTE, remember, take_back
 from prs.engine.rolling.gates import PATIENCE
 from prs.engine.rolling.holders import anew, handed, taken
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import RunHook, no_hooks
 from prs.engine.rolling.node_steps import NodeSteps
+from prs.engine.rolling.noout import ROUND, remember, take_back_orphan
 from prs.engine.rolling.riders import ORIGIN
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round, broken_off, noted
@@ -164,11 +164,11 @@ class Carrier:
             log.warning("the file of the round of maintenance at %s is gone: nothing more is done for it, and who is kept empty stays so "
                         "until released: %s", ", ".join(nodes), kept)  # fmt: skip
         now = self._clock.monotonic()
-        if not self._journal.note(NOTE) or now - self._seen[1] < LOOK or now < self._next:
+        if not self._journal.note(ROUND) or now - self._seen[1] < LOOK or now < self._next:
             return
         self._next = now + RENEW
         try:
-            if round_id := take_back(self._pve(), self._journal):
+            if round_id := take_back_orphan(self._pve(), self._journal):
                 log.warning("Ceph's flag noout is taken back: round %s of maintenance has set it, and its file is gone", round_id)
         except PrsError as error:
             self._say(f"Ceph's flag noout is still set by a round of maintenance whose file is gone: {error}")

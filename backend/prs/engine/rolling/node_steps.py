@@ -15,9 +15,8 @@ from prs.engine.journal.rides import drains_with_rides
 from prs.engine.rolling.batches.batched import postponed
 from prs.engine.rolling.batches.node_plan import apart, drain_plan, turn_policy
 from prs.engine.rolling.deeds import REFUSED, Asked
-from prs.engine.rolling.emptied import not_empty
 from prs.engine.rolling.filling import Filling
-from prs.engine.rolling.gates import closed_gate
+from prs.engine.rolling.gates import closed_gate, not_empty
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import Hook, Stage, no_hooks
 from prs.engine.rolling.riders import ORIGIN, Riders

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from prs.engine.clock import Clock
 from prs.engine.journal.journal import Journal
 from prs.engine.rolling.deeds import REFUSED, Asked
+from prs.engine.rolling.stages import Round
 from prs.errors import ApiError, PveError
 from prs.pve.act import ceph
 from prs.pve.api import Api
 
 NOTE = "Ceph's flag noout was set for"  # the journal's note with the node's name; "" while the flag is not ours
+ROUND = "Ceph's flag noout was set by round"  # the same of a round of the services, with its id: somebody may delete the round's file
 AGAIN = 10.0  # seconds between two tries to take it back
 TRIES = 30  # after which it is left to the service, or to the next command
 
@@ -54,6 +56,25 @@ def surely_taken_back(api: Api, journal: Journal, clock: Clock) -> str:
         if attempt + 1 < TRIES:
             clock.sleep(AGAIN)
     return words
+
+
+def remember(journal: Journal, one: Round, carried: bool) -> None:
+    """Keep the note true to the file: this host has carried a round whose flag nobody has taken back yet. JournalError."""
+    known = journal.note(ROUND)
+    # A round of another id could not begin before the flag was taken back.
+    wanted = one.id if one.flagged and (carried or known == one.id) else ""
+    if wanted != known:
+        journal.note(ROUND, wanted)
+
+
+def take_back_orphan(api: Api, journal: Journal) -> str:
+    """Clear the flag, as the file is gone that would tell of it; the round's id, "" where it was not set. PveError: it still is."""
+    known, there = journal.note(ROUND), ceph.noout(api)
+    if there:
+        ceph.set_noout(api, False)
+        Asked(api.user, "round", known).note("unset-noout", "")
+    journal.note(ROUND, "")
+    return known if there else ""
 
 
 def _asked(api: Api) -> Asked:

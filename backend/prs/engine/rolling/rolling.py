@@ -16,7 +16,7 @@ from prs.engine.journal.rides import drains_with_rides
 from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling import gates, noout
 from prs.engine.rolling.deeds import REFUSED, Asked
-from prs.engine.rolling.emptied import not_empty
+from prs.engine.rolling.gates import not_empty
 from prs.engine.rolling.hooks import Hook, RunHook, Stage, no_hooks
 from prs.engine.rolling.runs import RollingRun, RollingRuns, Stop
 from prs.engine.waits import at_most
