@@ -86,6 +86,12 @@ def test_two_at_once_and_mistakes(home: House, policy: Path) -> None:
     found = root.get("/policy")
     assert any("spread = 'x'" in one for one in found["mistakes"])
     assert put(root, found["digest"], set={"balancing.spread": "6"})["mistakes"] == []
+    policy.write_text("[balancing]\nspraed: 7\n[blancing]\nhot: 9\n")
+    for name, left in (("balancing.spraed", ["blancing"]), ("blancing", [])):
+        found = root.get("/policy")
+        assert name in [one["name"] for one in found["wrong"] if one["removable"]]
+        assert [one["name"] for one in put(root, found["digest"], unset=[name])["wrong"]] == left
+    assert policy.read_text() == "[balancing]\n"
 
 
 def test_the_status_tells_auditors_how_automatic_balancing_stands(home: House, policy: Path) -> None:
@@ -139,5 +145,9 @@ def test_the_command_changes_the_same_file(home: House, policy: Path) -> None:
     assert policy.read_text() == "# ours\n[balancing]\n"
     late = command(home, "set", "balancing.spread", "5", "--digest", told["digest"])
     assert (late.returncode, "another version by now" in late.stderr) == (1, True)
+    policy.write_text("[balancing]\nspraed: 7\n")
+    wrong = command(home, "set", "balancing.spread", "5")
+    assert (wrong.returncode, "config unset balancing.spraed: takes line 2 out of the policy" in wrong.stderr) == (2, True)
+    assert command(home, "unset", "balancing.spraed").returncode == 0
     wrong = command(home, "set", "balancing.spread", "x")
     assert (wrong.returncode, "balancing.spread: [balancing] spread = 'x'" in wrong.stderr) == (2, True)

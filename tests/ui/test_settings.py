@@ -130,6 +130,26 @@ def test_a_broken_policy_is_mended_in_the_window(visit: VisitPve, policy: Path) 
     assert policy.read_text() == "[balancing]\nspread: 6\n"
 
 
+def test_an_entry_that_nobody_knows_is_removed_and_what_was_entered_stays(visit: VisitPve, policy: Path) -> None:
+    """One of two: the policy has fewer mistakes then, and the last good one stays in force until there is none."""
+    policy.write_text("[balancing]\nspread: 7\nspraed: <b>7</b>\n[blancing]\nhot: 90\n")
+    page = visit().page
+    opened(page)
+    sees(page, r"balancing\.spraed: <b>7</b>")
+    sees(page, r"policy\.conf, line 3: .*did you mean 'spread'")
+    fill(page, "balancing-spread", "6")
+    page.get_by_role("button", name="Remove balancing.spraed").click()
+    until(page, lambda: policy.read_text() == "[balancing]\nspread: 7\n[blancing]\nhot: 90\n", "the line is out")
+    sees(page, "its last good version is in force")
+    page.get_by_role("button", name="Remove blancing").click()
+    until(page, lambda: policy.read_text() == "[balancing]\nspread: 7\n", "the section is out")
+    until(page, lambda: page.get_by_text("Entries with mistakes").is_hidden(), "nothing is wrong any more")
+    assert value(page, "balancing-spread") == "6"
+    click(page, "Save")
+    closed(page)
+    assert policy.read_text() == "[balancing]\nspread: 6\n"
+
+
 def test_a_pause_and_its_end(visit: VisitPve, policy: Path) -> None:
     """By the time of the nodes: the browser's clock is five hours slow."""
     page = visit().page

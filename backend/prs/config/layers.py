@@ -5,8 +5,10 @@ Below them all are the defaults of the program. A later layer wins, option by op
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,8 +92,13 @@ def unmounted(pve: Path) -> bool:
 
 
 def signature(path: Path, pve: Path) -> tuple[tuple[str, int, int], ...]:
-    """What changes when a program writes a layer: name, time and size of each such file (the node's own file is its administrator's)."""
+    """What changes when a program writes a layer: name, time and size of each such file (the node's own file is its administrator's).
+
+    Of the policy also what stands in it: the cluster file system counts in whole seconds (pve-cluster pmxcfs/memdb.c).
+    """
     found = []
+    with suppress(OSError):
+        found.append((hashlib.sha256((pve / POLICY).read_bytes()).hexdigest(), 0, 0))
     for file in (pve / POLICY, pve / ACCOUNT_MARK, *files_over(path)):
         try:
             status = os.stat(file)

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from prs.config.ini import Entry, Lines, parse
 from prs.config.layers import Layer
 from prs.config.mistakes import shown
-from prs.config.options import POOL_OPTIONS
+from prs.config.options import POOL_OPTIONS, SECTIONS
 from prs.config.resolve import Mistakes, resolve
+from prs.config.sections import is_place
 from prs.errors import ConfigError
 
 LARGEST = 64 * 1024  # bytes of the whole text
+SHORTEST = 3  # characters of the name of what is taken out
 LONGEST = 4096  # characters of a value
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9._/*-]{0,199}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -61,10 +63,23 @@ def key_of(entry: Entry) -> str:
     return f"{entry.section.replace(' ', '.', 1)}.{entry.name}" if entry.section else entry.name
 
 
+def wrong_lines(text: str) -> dict[int, str]:
+    """What is wrong with the text, by line, as the services read it."""
+    found = Mistakes()
+    resolve([Layer("policy.conf", parse(text), policy=True)], found)
+    return {line: sentence for (_, line), sentence in sorted(found)}
+
+
+def removable(key: str) -> bool:
+    """Whether what has this name can be taken out by it."""
+    return bool(_KEY.fullmatch(key)) and len(key) >= SHORTEST
+
+
 def edit(text: str, wanted: Mapping[str, str], unwanted: Iterable[str] = ()) -> tuple[str, list[Change]]:
     """The text with each SECTION.NAME of `wanted` set to its value and those of `unwanted` taken out, and what changed.
 
-    ConfigError with everything that is wrong with the names, the values, or the text that would come of it.
+    ConfigError with everything that is wrong with the names, the values, or the text that would come of it; what only takes mistakes
+    out of a text that has more of them is good.
     """
     taken = tuple(dict.fromkeys(unwanted))
     wrong = [words for key, value in wanted.items() if (words := _unfit(key, value))]
@@ -72,15 +87,17 @@ def edit(text: str, wanted: Mapping[str, str], unwanted: Iterable[str] = ()) -> 
     wrong += [f"{shown(key)}: is both set and taken out" for key in taken if key in wanted]
     if wrong:
         raise ConfigError(wrong)
-    changes = list[Change]()
+    changes, before = list[Change](), text
     for key in taken:
-        text, gone = _without(text, *place_of(key))
+        text, gone = _without(text, key)
         wrong += [] if gone else [f"{key}: is not set in the policy"]
         changes += gone
     for key, value in wanted.items():
         text, change = _with(text, key, value.strip(" \t"))
         changes += [change] if change.before != change.after else []
-    if wrong := [*wrong, *_mistakes(text, wanted)]:
+    left = _mistakes(text, wanted)
+    mended = not wanted and len(left) < len(_mistakes(before, {}))
+    if wrong := [*wrong, *([] if mended else left)]:
         raise ConfigError(wrong)
     return text, changes
 
@@ -137,13 +154,21 @@ def _last_line(found: Lines, section: str) -> int | None:
     return max(places) if places else found.sections.get(section)
 
 
-def _without(text: str, section: str, name: str) -> tuple[str, list[Change]]:
-    """The text without the option (of a pool, with "", without all of them), and what was taken out."""
+def _without(text: str, key: str) -> tuple[str, list[Change]]:
+    """The text without the option (where a section is named, without all of it), and what was taken out."""
     lines, found = _LINE.findall(text), parse(text)
-    here = [entry for entry in found.entries if entry.section == section and name in ("", entry.name)]
+    section, name = place_of(key)
+    here = [entry for entry in found.entries if key_of(entry).lower() == key.lower()]  # also one that is none of ours
+    if here:
+        section = here[0].section
+    else:
+        whole_one = next((one for one in found.sections if one.replace(" ", ".", 1).lower() == key.lower()), "")
+        section, name = (whole_one, "") if whole_one else (section, name)
+        here = [entry for entry in found.entries if entry.section == section and name in ("", entry.name)]
     gone = {entry.line for entry in here}
-    # A pool's section that says nothing is a mistake.
-    if section.startswith("pool ") and all(entry.line in gone for entry in found.entries if entry.section == section):
+    # The section of a pool that says nothing is a mistake, as is one that nobody knows.
+    bare = section.startswith("pool ") or (section not in SECTIONS and not is_place(section))
+    if bare and all(entry.line in gone for entry in found.entries if entry.section == section):
         gone |= {found.sections[section]} if section in found.sections else set()
     kept = [line for number, line in enumerate(lines, 1) if number not in gone]
     whole = not here and bool(gone)

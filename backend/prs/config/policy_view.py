@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,10 +11,13 @@ from pathlib import Path
 from prs.config.ini import parse
 from prs.config.layers import POLICY, files_over, read_layers
 from prs.config.load import Origin, Settings, load_settings
+from prs.config.mistakes import shown
 from prs.config.options import DOMAIN, GUEST, OPTIONS, POOL_OPTIONS, STORAGE, Option
-from prs.config.policy_edit import digest, key_of
+from prs.config.policy_edit import digest, key_of, removable, wrong_lines
 from prs.config.resolve import of_the_cluster
 from prs.errors import ConfigError
+
+_SECRET = re.compile("pass|token|secret|key")  # names of options whose values are shown to nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,27 @@ class PolicyOption:
 
 
 @dataclass(frozen=True, slots=True)
+class WrongEntry:
+    """What keeps the policy from being in force, in the file's `line`. `text`: its value, or what stands in an unknown section; "" where
+    it may be a secret. `reason`: what is wrong with it; `removable`: it can be taken out by its name."""
+
+    name: str
+    text: str
+    line: int
+    reason: str
+    removable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyView:
-    """The policy as a node reads it. `digest` names this version of the file; `mistakes`: why it, or another layer, is not in force."""
+    """The policy as a node reads it. `digest` names this version of the file; `mistakes`: why it, or another layer, is not in force;
+    `wrong`: the entries with mistakes, each of which may be taken out."""
 
     file: str
     digest: str
     options: tuple[PolicyOption, ...]
     mistakes: tuple[str, ...]
+    wrong: tuple[WrongEntry, ...] = ()
 
 
 def policy_file(pve: Path) -> Path:
@@ -76,7 +94,20 @@ def view(path: Path, pve: Path) -> PolicyView:
     entries = {key_of(entry): entry.value for entry in parse(text).entries}
     over = _over(path)
     options = [*_plain(settings, entries), *_named(str(policy_file(pve)), text, over)]
-    return PolicyView(str(policy_file(pve)), version, tuple(options), tuple(dict.fromkeys((*settings.mistakes, *wrong))))
+    mistakes = tuple(dict.fromkeys((*settings.mistakes, *wrong)))
+    return PolicyView(str(policy_file(pve)), version, tuple(options), mistakes, tuple(wrong_entries(text)))
+
+
+def wrong_entries(text: str) -> Iterator[WrongEntry]:
+    """The entries, and the unknown sections, of a policy's text that have mistakes."""
+    lines, why = parse(text), wrong_lines(text)
+    for line, reason in why.items():
+        entries = [entry for entry in lines.entries if entry.line == line]
+        name = key_of(entries[0]) if entries else next((name for name, place in lines.sections.items() if place == line), "")
+        if name:
+            within = entries or [entry for entry in lines.entries if entry.section == name]
+            told = [entry.value if entries else f"{entry.name}: {entry.value}" for entry in within if not _SECRET.search(entry.name)]
+            yield WrongEntry(name.replace(" ", ".", 1), "; ".join(map(shown, told)), line, reason, removable(name.replace(" ", ".", 1)))
 
 
 def _bytes(file: Path) -> bytes:

@@ -70,6 +70,35 @@ Ext.define('PRS.SettingsFields', {
         ];
     },
 
+    // What the fields ask for: {set, unset} against the entries that were read; `value` gives what is entered in one.
+    changes: function (fields, policy, value) {
+        let set = {};
+        let unset = [];
+        for (let one of fields) {
+            let wanted = one.to(value(one));
+            let shown = one.to(one.from(policy));
+            if (JSON.stringify(wanted) !== JSON.stringify(shown)) {
+                let owned = Object.keys(policy).filter(one.owns);
+                // An entry that the field does not show is none of its business.
+                unset.push(...owned.filter((name) => name in shown && !(name in wanted)));
+                Object.assign(set, wanted);
+            }
+        }
+        return { set: set, unset: unset };
+    },
+
+    // Why the fields cannot be saved as they are, without losing a line of one.
+    twice: function (fields, value) {
+        for (let one of fields.filter((each) => each.twice)) {
+            let name = one.twice(value(one));
+            if (name) {
+                let words = gettext('{0}: {1} has two lines. Put both into one.');
+                return Ext.String.format(words, one.field.fieldLabel, name);
+            }
+        }
+        return '';
+    },
+
     // The least grave event that Proxmox VE notifies of.
     severities: () => [
         ['info', gettext('Everything, also what succeeded')],

@@ -52,6 +52,7 @@ Ext.define('PRS.SettingsWindow', {
                 me.of(one).setValue(one.from(me.policy));
                 me.explain(one);
             }
+            me.lookup('wrong').list(found, me.place);
         },
 
         entries: function (found) {
@@ -115,44 +116,15 @@ Ext.define('PRS.SettingsWindow', {
             }
         },
 
-        // What the form asks for: {set, unset} against the entries that were read.
-        changes: function () {
-            let me = this;
-            let set = {};
-            let unset = [];
-            for (let one of me.fields.filter((each) => !me.of(each).isDisabled())) {
-                let wanted = one.to(me.of(one).getValue());
-                let shown = one.to(one.from(me.policy));
-                if (JSON.stringify(wanted) !== JSON.stringify(shown)) {
-                    let owned = Object.keys(me.policy).filter(one.owns);
-                    // An entry that the field does not show is none of its business.
-                    unset.push(...owned.filter((name) => name in shown && !(name in wanted)));
-                    Object.assign(set, wanted);
-                }
-            }
-            return { set: set, unset: unset };
-        },
-
-        // Why the form cannot be saved as it is, without losing a line of it.
-        twice: function () {
-            let me = this;
-            for (let one of me.fields.filter((each) => each.twice)) {
-                let name = one.twice(me.of(one).getValue());
-                if (name) {
-                    let words = gettext('{0}: {1} has two lines. Put both into one.');
-                    return Ext.String.format(words, one.field.fieldLabel, name);
-                }
-            }
-            return '';
-        },
-
         onSave: async function () {
             let me = this;
-            let twice = me.twice();
+            let value = (one) => me.of(one).getValue();
+            let twice = PRS.SettingsFields.twice(me.fields, value);
             if (twice) {
                 return me.say(PRS.Format.warning(twice));
             }
-            let asked = me.changes();
+            let free = me.fields.filter((one) => !me.of(one).isDisabled());
+            let asked = PRS.SettingsFields.changes(free, me.policy, value);
             if (!Object.keys(asked.set).length && !asked.unset.length) {
                 return me.getView().close();
             }
@@ -164,14 +136,29 @@ Ext.define('PRS.SettingsWindow', {
                     me.getView().close();
                 }
             } catch (err) {
-                if (err.code === 'changed' && !me.destroyed) {
-                    await me.meet();
-                } else {
-                    me.failed(err);
-                }
+                await me.refused(err);
             }
             if (!me.destroyed) {
                 me.lookup('save').setDisabled(false);
+            }
+        },
+
+        refused: async function (err) {
+            await (err.code === 'changed' && !this.destroyed ? this.meet() : this.failed(err));
+        },
+
+        onTakeOut: async function (set, name) {
+            let me = this;
+            let asked = { digest: me.found.digest, unset: [name] };
+            try {
+                let found = await PRS.Api.call('PUT', '/policy', asked);
+                if (!me.destroyed) {
+                    me.take(found);
+                    me.show([]);
+                    me.getView().fireEvent('saved');
+                }
+            } catch (err) {
+                await me.refused(err);
             }
         },
 
@@ -179,29 +166,11 @@ Ext.define('PRS.SettingsWindow', {
         meet: async function () {
             let me = this;
             try {
-                let before = me.policy;
-                let mine = me.fields.map((one) => me.of(one).getValue());
-                let touched = me.fields.map(
-                    (one, at) =>
-                        JSON.stringify(one.to(mine[at])) !==
-                        JSON.stringify(one.to(one.from(before))),
-                );
                 let found = await PRS.Api.get('/policy');
                 if (me.destroyed) {
                     return;
                 }
-                me.read(found);
-                let notes = [];
-                me.fields.forEach((one, at) => {
-                    let theirs = JSON.stringify(one.to(one.from(me.policy)));
-                    if (theirs !== JSON.stringify(one.to(one.from(before)))) {
-                        let values = Object.values(one.to(one.from(me.policy))).join('; ');
-                        notes.push(`${one.field.fieldLabel}: ${values || gettext('Default')}`);
-                    }
-                    if (touched[at]) {
-                        me.of(one).setValue(mine[at]);
-                    }
-                });
+                let notes = me.take(found);
                 let words = gettext(
                     'Somebody else has saved meanwhile. Your entries are still here: look at them and save again.',
                 );
@@ -209,6 +178,30 @@ Ext.define('PRS.SettingsWindow', {
             } catch (err) {
                 me.failed(err);
             }
+        },
+
+        // Another version of the policy below what was entered here; the fields in which it differs from the one before.
+        take: function (found) {
+            let me = this;
+            let before = me.policy;
+            let mine = me.fields.map((one) => me.of(one).getValue());
+            let touched = me.fields.map(
+                (one, at) =>
+                    JSON.stringify(one.to(mine[at])) !== JSON.stringify(one.to(one.from(before))),
+            );
+            me.read(found);
+            let notes = [];
+            me.fields.forEach((one, at) => {
+                let theirs = JSON.stringify(one.to(one.from(me.policy)));
+                if (theirs !== JSON.stringify(one.to(one.from(before)))) {
+                    let values = Object.values(one.to(one.from(me.policy))).join('; ');
+                    notes.push(`${one.field.fieldLabel}: ${values || gettext('Default')}`);
+                }
+                if (touched[at]) {
+                    me.of(one).setValue(mine[at]);
+                }
+            });
+            return notes;
         },
 
         show: function (notes) {
@@ -233,6 +226,13 @@ Ext.define('PRS.SettingsWindow', {
             border: false,
             bodyPadding: 10,
             scrollable: 'y',
+            items: [
+                {
+                    xtype: 'prsWrongEntries',
+                    reference: 'wrong',
+                    listeners: { takeout: 'onTakeOut' },
+                },
+            ],
         },
     ],
 

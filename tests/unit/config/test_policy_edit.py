@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prs.config.policy_edit import Change, edit
-from prs.config.policy_view import view
+from prs.config.policy_view import view, wrong_entries
 from prs.errors import ConfigError
 from unit.config.test_layers import Machine
 
@@ -105,6 +105,33 @@ def test_a_policy_that_was_broken_by_hand_is_mended_and_not_made_worse() -> None
     found, changes = edit(broken, {"balancing.spread": "9"}, ["balancing.spraed"])
     assert found == TEXT.replace("spread = 7", "spread: 9")
     assert [one.name for one in changes] == ["balancing.spraed", "balancing.spread"]
+
+
+ODD = (
+    "spread: 1\n[balancing]\nspraed: 7\nhot: 90\n[proxmox]\napi_pass: hunter2\n[blancing]\nhot: 9\nmax_gib: 8\n"
+    "[pool db]\nkeep: apart\nkep: 1\n[a b]\nc: 1\n"
+)
+
+
+def test_each_entry_that_nobody_knows_is_named_and_taken_out_one_after_the_other() -> None:
+    """Its name, its text, its line and why; a secret that stands in the wrong file is shown to nobody."""
+    found = list(wrong_entries(ODD))
+    assert [(one.name, one.text, one.line) for one in found] == [
+        ("spread", "1", 1), ("balancing.spraed", "7", 3), ("proxmox.api_pass", "", 6), ("blancing", "hot: 9; max_gib: 8", 7),
+        ("pool.db.kep", "1", 12), ("a.b", "c: 1", 13),
+    ]  # fmt: skip
+    assert all(one.reason and one.removable for one in found)
+    text = ODD
+    for one in found:
+        text, changes = edit(text, {}, [one.name])
+        assert changes
+    assert text == "[balancing]\nhot: 90\n[proxmox]\n[pool db]\nkeep: apart\n"
+    assert not list(wrong_entries(text))
+
+
+def test_while_one_mistake_is_left_nothing_else_is_taken_out_or_set() -> None:
+    assert "spraed" in mistakes(ODD, {}, ("balancing.hot",))[1]
+    assert "spraed" in " ".join(mistakes(ODD, {"balancing.hot": "80"}, ("spread",)))
 
 
 @pytest.fixture

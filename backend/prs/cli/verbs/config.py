@@ -9,7 +9,7 @@ from prs.cli.call import Call
 from prs.codec import to_json
 from prs.config.load import DEFAULT_PATH
 from prs.config.policy_edit import Change, edit
-from prs.config.policy_view import policy_file, read_policy, view
+from prs.config.policy_view import policy_file, read_policy, view, wrong_entries
 from prs.errors import ConfigError, PolicyChanged, UsageError
 from prs.terminal import clean, table
 
@@ -38,7 +38,20 @@ def _show(call: Call) -> int:
     call.print(table(("OPTION", "VALUE", "FROM"), rows, call.style, indent=""))
     for words in dict.fromkeys((*settings.mistakes, *settings.warnings, *settings.missing)):
         call.print(f"! {clean(words)}\n")
+    for words in _remedies():
+        call.print(f"! {clean(words)}\n")
     return exits.DONE
+
+
+def _remedies() -> list[str]:
+    """How each entry of the policy that has a mistake is taken out; nothing where there is no policy to be read."""
+    from prs.helper import client
+
+    try:
+        text, _ = read_policy(client.PVE)
+    except ConfigError:
+        return []
+    return [f"config unset {one.name}: takes line {one.line} out of the policy" for one in wrong_entries(text) if one.removable]
 
 
 def _change(call: Call, wanted: dict[str, str], unwanted: Sequence[str]) -> int:
@@ -48,7 +61,10 @@ def _change(call: Call, wanted: dict[str, str], unwanted: Sequence[str]) -> int:
     text, digest = read_policy(client.PVE)
     if call.options.digest not in (None, digest):
         raise PolicyChanged(f"{policy_file(client.PVE)} is another version by now ({digest}); nothing was written")
-    new, changes = edit(text, wanted, unwanted)
+    try:
+        new, changes = edit(text, wanted, unwanted)
+    except ConfigError as error:
+        raise ConfigError([*error.mistakes, *_remedies()]) from None
     if changes:
         digest = client.write_policy(client.SOCKET, digest, new)
         call.note("policy", about="; ".join(change.words for change in changes)[:400])

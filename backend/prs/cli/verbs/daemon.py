@@ -13,7 +13,7 @@ from prs.cli.call import Call
 from prs.cli.carry_out import SWITCH
 from prs.cli.journal_of import journal_of, shared_holds_here
 from prs.config.layers import ACCOUNT_MARK, signature
-from prs.config.load import Settings, keep_good
+from prs.config.load import DEFAULT_PATH, Settings, keep_good
 from prs.engine.clock import SystemClock
 from prs.engine.daemon.host import Host
 from prs.engine.daemon.service import Service
@@ -32,6 +32,7 @@ AGAIN = 60.0  # seconds until an account that the helper did not give is asked f
 
 def act(call: Call) -> int:
     """Serve jobs and the schedule until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
+    before = signature(call.options.config or DEFAULT_PATH, client.PVE)  # what is written from now on is read again
     settings = call.settings(daemon=True)
     become_owner(settings.state_dir)
     tell_cluster(client.SOCKET)
@@ -61,7 +62,7 @@ def act(call: Call) -> int:
             lambda notice, wanted: notify.send(notify.SOCKET, notice, wanted), partial(hooks.run_hook, hooks.SOCKET),
         )  # fmt: skip
         with journal_of(settings) as journal:
-            service = Service(host, settings, journal, clock, notifier)
+            service = Service(host, settings, journal, clock, notifier, (before, signs(settings, client.PVE, clock.monotonic())[1]))
             signal.signal(signal.SIGTERM, lambda *_: service.stop())
             signal.signal(signal.SIGINT, lambda *_: service.stop())
             signal.signal(signal.SIGHUP, lambda *_: service.reload())
@@ -69,7 +70,7 @@ def act(call: Call) -> int:
     return exits.DONE
 
 
-def signs(settings: Settings, pve: Path, now: float) -> object:
+def signs(settings: Settings, pve: Path, now: float) -> tuple[object, float]:
     """What changes when the settings are to be read again: with what programs write, and by the clock while there is an account for
     all nodes that could not be had, because its helper was busy or not up yet."""
     lacking = settings.lacks_account and (pve / ACCOUNT_MARK).exists()

@@ -45,7 +45,10 @@ STRIKES = 5  # times in a row that a job may fail for a reason nobody has though
 class Service:
     """One daemon. `stop` and `reload` only set flags, so signal handlers may call them."""
 
-    def __init__(self, host: Host, settings: Settings, journal: Journal, clock: SystemClock, notifier: Notifier) -> None:
+    def __init__(
+        self, host: Host, settings: Settings, journal: Journal, clock: SystemClock, notifier: Notifier, written: object = None,
+    ) -> None:  # fmt: skip
+        """`written` is the host's sign of the settings from before they were read; None: nobody can have written them since."""
         self._host, self._settings, self._journal, self._clock, self._notifier = host, settings, journal, clock, notifier
         memory = LoadMemory(settings.state_dir / FILE)
         self._recorder = Recorder(memory, clock, self._connect, lambda api: self._schedule.leading(api), self._counted)
@@ -61,9 +64,9 @@ class Service:
         self._stopping = self._reloading = False
         self._starts = Starts(self._holds, clock)
         self._next_prune = self._next_count = self._next_start = 0.0
-        self._status, self._unable = "", False
+        self._status, self._unable, self._unread = "", False, ""
         self._turned = clock.monotonic()
-        self._written = host.written()
+        self._written = written or host.written()
         self._told = -TELLS
 
     def idle(self) -> float:
@@ -88,6 +91,7 @@ class Service:
         self._notifier.ready("starting")
         while not self._stopping:
             if self._reloading:
+                self._reloading = False  # a signal that comes from now on means once more
                 self._reload()
             self._clock.sleep(self.turn())
         watchdog.stop()
@@ -272,10 +276,10 @@ class Service:
             log.debug("the other nodes are not told of this service: %s", error)
 
     def _reload(self) -> None:
-        self._reloading = False
         self._notifier.reloading()
         try:
             self._settings = self._host.load()
+            self._unread = ""
             for warning in (*self._settings.mistakes, *self._settings.warnings):
                 log.warning("%s", warning)
             log.info("configuration read again; running jobs keep the limits they started with")
@@ -284,7 +288,10 @@ class Service:
                 log.error("%s", mistake)
             log.error("the old configuration stays in force")
         except OSError as error:  # also a look at a file fails below a pmxcfs that has died, until it is started again
-            log.error("the configuration cannot be read, the old one stays in force: %s", error)
+            if self._unread != str(error):
+                log.error("the configuration cannot be read, the old one stays in force until it can: %s", error)
+            self._unread = str(error)
+            self._written = object()  # nothing has this sign, so that it is read again though nobody writes it anew
         self._carrier.forget()
         self._schedule.put_off(0.0)
         self._notifier.ready(self._with_mistakes(self._status) if self._status else "")

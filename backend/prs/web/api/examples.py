@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prs.codec import to_json
-from prs.config.policy_view import PolicyOption, PolicyView
+from prs.config.policy_view import PolicyOption, PolicyView, WrongEntry
 from prs.engine.journal.automation import Automation, Balancing, Suggestion
 from prs.engine.journal.jobs import Step
 from prs.model import BindingRule, BoundGuest, Candidate, GuestMode, Headroom, Move, NodeLoad, Placed, Placement, Plan, Stay, Term
@@ -109,7 +109,8 @@ def _cluster() -> dict[str, Any]:
 def _policy() -> dict[str, Any]:
     allowed, words = "percentage points from 0 to 100", "Nothing is moved while the nodes differ by no more than these percentage points."
     option = PolicyOption("balancing.spread", "7", "9", "/etc/proxmox-rebalancing-service/prs.conf line 3", True, "5", allowed, words)
-    found = PolicyView("/etc/pve/proxmox-rebalancing-service/policy.conf", "0f" * 32, (option,), ())
+    found = PolicyView("/etc/pve/proxmox-rebalancing-service/policy.conf", "0f" * 32, (option,), (),
+                       (WrongEntry("balancing.spraed", "7", 4, "[balancing] has no option 'spraed'", True),))  # fmt: skip
     return {**to_json(found), "node": "pve1", "now": 1795000000.0, "may": {"write": _YES, "notify": _YES}}
 
 

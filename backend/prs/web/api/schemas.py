@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from prs.config.policy_view import PolicyOption, PolicyView
+from prs.config.policy_edit import SHORTEST
+from prs.config.policy_view import PolicyOption, PolicyView, WrongEntry
 from prs.engine.journal.automation import Automation, Balancing, Suggestion
 from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job, Step
@@ -239,11 +240,12 @@ def _rest() -> dict[str, Schema]:
 
 
 def _policy() -> dict[str, Schema]:
-    key: Schema = {**TEXT, "minLength": 3, "maxLength": 200}
+    key: Schema = {**TEXT, "minLength": SHORTEST, "maxLength": 200}
     values = {"type": "object", "additionalProperties": {**TEXT, "maxLength": 4096}, "maxProperties": 200,
               "description": "SECTION.NAME (balancing.spread, pool.NAME.keep, domains.NAME) and its value as in prs.conf"}  # fmt: skip
     return {
         "PolicyOption": schema_of(PolicyOption),
+        "WrongEntry": schema_of(WrongEntry),
         "BoundGuest": schema_of(BoundGuest),
         "BindingRule": schema_of(BindingRule),
         "GuestMode": schema_of(GuestMode),
@@ -261,7 +263,7 @@ def _policy() -> dict[str, Schema]:
             ("set", "unset"),
             digest={"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "the version that was read"},
             set=values,
-            unset={**listing(key, "SECTION.NAME to take out; pool.NAME is a whole pool"), "maxItems": 200},
+            unset={**listing(key, "SECTION.NAME to take out; a pool (pool.NAME) or an unknown section goes as a whole"), "maxItems": 200},
         ),
     }
 
