@@ -22,7 +22,7 @@ def breach(board: Board, unit: int) -> str:
     """The rule that the unit breaks where it is, in words; "" when it breaks none."""
     problem, item, place = board.problem, board.units[unit], board.where[unit]
     for guest in item.guests:
-        if rule := problem.facts.forbidden(guest, problem.names[place]):
+        if rule := problem.facts.node_rules.forbidden(guest, problem.names[place]):
             return rule
     for group in item.groups:
         if board.occupied[group].get(place, 0) > 1:
@@ -81,7 +81,7 @@ def _weight(board: Board, unit: int) -> float:
     problem, item, place = board.problem, board.units[unit], board.where[unit]
     pairs = sum(max(0, board.occupied[group].get(place, 0) - 1) for group in item.groups)
     near = sum(max(0, board.wide[group].get(problem.area[place], 0) - 1) for group in item.wide)
-    wrong = sum(bool(problem.facts.forbidden(guest, problem.names[place])) for guest in item.guests)
+    wrong = sum(bool(problem.facts.node_rules.forbidden(guest, problem.names[place])) for guest in item.guests)
     return (pairs + near + wrong) / (item.cost or 1.0)
 
 
@@ -118,7 +118,7 @@ def breaks(facts: FixedLimits, rule: Rule, where: Mapping[int, str]) -> list[tup
         crowded = [(f"{listed([guest.label for guest in guests])} are on {node}", guests) for node, guests in places if len(guests) > 1]
         return crowded or (_near(facts, on) if rule in facts.wide else [])
     if rule.kind == "nodes":
-        wrong = [(guest, node) for node, guests in places for guest in guests if facts.forbids(rule, node)]
+        wrong = [(guest, node) for node, guests in places for guest in guests if facts.node_rules.forbids(rule, node)]
         return [(f"{guest.label} is on {node}", [guest]) for guest, node in wrong]
     return []
 
@@ -139,7 +139,7 @@ def _wrong(facts: FixedLimits, rule: Rule, where: Mapping[int, str]) -> int:
     """How many pairs of the rule's guests, or guests on nodes, are as they should not be while guests are on these nodes."""
     bound = [facts.guests[vmid] for vmid in sorted(set(rule.guests) & facts.guests.keys())]
     if rule.kind == "nodes":
-        return sum(facts.forbids(rule, where[guest.vmid]) for guest in bound)
+        return sum(facts.node_rules.forbids(rule, where[guest.vmid]) for guest in bound)
     near = _pairs(where[guest.vmid] for guest in bound)
     if rule.kind == "together":
         return comb(len(bound), 2) - near
@@ -203,7 +203,7 @@ def _gathered(board: Board, vmids: Sequence[int]) -> dict[int, int]:
 
 def _suspects(problem: Problem) -> Iterable[int]:
     """Units bound by a rule that may be broken."""
-    bound = problem.facts.bound
+    bound = problem.facts.node_rules.bound
     return (unit for unit, item in enumerate(problem.units) if item.groups or any(guest.vmid in bound for guest in item.guests))
 
 
@@ -215,7 +215,7 @@ def _harm(board: Board, unit: int, place: int) -> tuple[int, int]:
     near = any(board.wide[group].get(problem.area[place], 0) > 1 for group in item.wide)
     board.move(unit, source)
     away = sum(len(_away(board, unit, place, vmids)) for _, vmids in problem.scattered)
-    return 2 if crowd or any(problem.facts.forbidden(guest, problem.names[place]) for guest in item.guests) else int(near), away
+    return 2 if crowd or any(problem.facts.node_rules.forbidden(guest, problem.names[place]) for guest in item.guests) else int(near), away
 
 
 def _away(board: Board, unit: int, place: int, vmids: Sequence[int]) -> set[int]:

@@ -60,7 +60,8 @@ class _View:
             return replace(told, state="unmet" if closed else "broken", reason=self._why(first, broken, closed))
         if hidden:
             return replace(told, state="unknown", reason=f"{hidden} of its guests cannot be seen")
-        missed = [f"{one.label} is on {one.node}" for one in guests if first.kind == "nodes" and limits.unwanted_by(first, one, one.node)]
+        astray = [one for one in guests if first.kind == "nodes" and limits.node_rules.unwanted_by(first, one, one.node)]
+        missed = [f"{one.label} is on {one.node}" for one in astray]
         return replace(told, state="missed", reason=_several(missed)) if missed else told
 
     def _open(self, rule: Rule, guest: Guest) -> bool:

@@ -66,7 +66,7 @@ def _opposed(limits: FixedLimits, rule: Rule) -> str:
 
 def _choices(limits: FixedLimits, guest: Guest) -> frozenset[str]:
     """The nodes that the rules about nodes leave the guest."""
-    return limits.permitted(guest) & {*limits.open, guest.node}
+    return limits.node_rules.permitted(guest) & {*limits.open, guest.node}
 
 
 def _parted(limits: FixedLimits, bound: Sequence[Guest]) -> str:

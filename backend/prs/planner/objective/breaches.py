@@ -17,8 +17,8 @@ class Breaches:
     def __init__(self, problem: Problem) -> None:
         facts, names = problem.facts, problem.names
         self.problem = problem
-        bound = sorted({problem.unit_of[vmid] for vmid in facts.bound if vmid in problem.unit_of})
-        kept = {unit: [facts.permitted(guest) for guest in problem.units[unit].guests] for unit in bound}
+        bound = sorted({problem.unit_of[vmid] for vmid in facts.node_rules.bound if vmid in problem.unit_of})
+        kept = {unit: [facts.node_rules.permitted(guest) for guest in problem.units[unit].guests] for unit in bound}
         rows = {unit: [sum(name not in row for row in rows) for name in names] for unit, rows in kept.items()}
         self.strict = [(unit, row) for unit, row in rows.items() if any(row)]
         self.crowded = [group for group, held in enumerate(problem.occupied) if _pairs(held)]

@@ -137,17 +137,17 @@ def _peak(problem: Problem, resource: Resource) -> float:
 def misplaced(problem: Problem, where: Sequence[int]) -> int:
     """Guests on nodes where a rule, strict or not, would rather not have them, with each unit on its node of `where`."""
     facts, count = problem.facts, 0
-    for vmid in facts.bound:
+    for vmid in facts.node_rules.bound:
         if (guest := facts.guests.get(vmid)) is not None:
             unit = problem.unit_of.get(vmid)
             place = guest.node if unit is None else problem.names[where[unit]]
-            count += bool(facts.unwanted(guest, place)) and not (place == facts.drain and _as_good(facts, guest.vmid))
+            count += bool(facts.node_rules.unwanted(guest, place)) and not (place == facts.drain and _as_good(facts, guest.vmid))
     return count
 
 
 def _as_good(facts: FixedLimits, vmid: int) -> bool:
     """Whether the drained node, were it not drained, is as good for the guest as any that its rules name."""
-    for rule in facts.bound[vmid]:
+    for rule in facts.node_rules.bound[vmid]:
         ranks = dict(rule.nodes)
         if rule.avoid == (facts.drain in ranks) or (not rule.avoid and ranks[facts.drain] < max(ranks.values())):
             return False

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from prs.model import CUT_OFF_LOCK, Cluster, Guest, Mode, Move, Node, Policy, Rule, unlocking
+from prs.model import CUT_OFF_LOCK, Cluster, Guest, Mode, Move, Node, Policy, unlocking
 from prs.planner.problem.domains import Domains
 from prs.planner.problem.hardware import Hardware
 from prs.planner.problem.names import Ignored, unmatched
+from prs.planner.problem.node_rules import NodeRules
 from prs.planner.problem.storage_map import StorageMap
 from prs.planner.problem.tags_and_pools import Alone, read_tags_and_pools
 from prs.planner.quantities import gib
@@ -44,14 +45,8 @@ class FixedLimits:
         self.domains = Domains(policy, self.nodes, self.open, drain)
         self.wide, words = self.domains.wide(self.rules, self.guests)  # the `apart` rules that hold across failure domains
         self.warnings = (*unmatched(cluster, policy), *found.warnings, *words, *grown)
-        self.bound: dict[int, list[Rule]] = defaultdict(list)
-        for rule in self.rules:
-            if rule.kind == "nodes":
-                for vmid in rule.guests:
-                    self.bound[vmid].append(rule)
-        self._choices: dict[int, tuple[frozenset[str], frozenset[str]]] = {}  # by the rule's identity
-        self._everywhere = frozenset(self.nodes) | {guest.node for guest in cluster.guests}
-        self._kept: dict[tuple[int, bool], frozenset[str]] = {}  # by the rule's identity, and whether the guest may stay on any node of it
+        everywhere = frozenset(self.nodes) | {guest.node for guest in cluster.guests}
+        self.node_rules = NodeRules(self.rules, self.open, everywhere, bool(drain))
         self._replicas: dict[int, list[str]] = defaultdict(list)
         for job in cluster.replications:
             self._replicas[job.vmid].append(job.target)
@@ -172,7 +167,7 @@ class FixedLimits:
         return "; ".join(guest.blockers)
 
     def plain(self, guest: Guest) -> bool:
-        """True when only `welcome` may refuse an open node that has the local storage the guest needs: then `refusal` need not be asked."""
+        """True when only `NodeRules.welcome` may refuse an open node that has the local storage needed: `refusal` need not be asked."""
         chosen = self.policy.avoid or guest.vmid in self._wishes
         return not (chosen or guest.targets is not None or guest.refused or guest.unavailable or guest.volumes
                     or guest.vmid in self._replicas) and self.hardware.plain(guest)
@@ -195,7 +190,7 @@ class FixedLimits:
             return f"PVE refuses {target}: storage {min(lacking)} is not available there"
         if guest.targets is not None and target not in guest.targets:
             return f"PVE does not allow {target} for it"
-        return (self.unwanted(guest, target, mere=False) or self._replica(guest, target) or self._disks(guest, target)
+        return (self.node_rules.unwanted(guest, target, mere=False) or self._replica(guest, target) or self._disks(guest, target)
                 or self.hardware.refusal(guest, target))
 
     def cautions(self, moves: Iterable[Move]) -> tuple[str, ...]:
@@ -221,76 +216,6 @@ class FixedLimits:
     def growth(self, guest: Guest) -> int:
         """Bytes it may use more on another node than it does now. A drain does not count them: where it gets narrow, PVE squeezes again."""
         return 0 if self.drain else guest.grows
-
-    def unwanted(self, guest: Guest, target: str, mere: bool = True) -> str:
-        """The `nodes` rule, strict or not, that would rather have the guest elsewhere: on the open nodes of the highest priority.
-
-        HA takes a guest back even where its rule is not strict; a pool that is not strict is a mere wish, left out with `mere` False.
-        """
-        return next((words for rule in self._binding(guest, mere) if (words := self.unwanted_by(rule, guest, target))), "")
-
-    def welcome(self, guest: Guest, mere: bool = True) -> frozenset[str]:
-        """The nodes for which `unwanted` gives ""; found rule by rule, which is faster than to ask of each node."""
-        return self._everywhere.intersection(*(self._keeps(rule, guest) for rule in self._binding(guest, mere)))
-
-    def _binding(self, guest: Guest, mere: bool) -> list[Rule]:
-        return [rule for rule in self.bound.get(guest.vmid, ()) if mere or rule.strict or rule.source != "pool"]
-
-    def unwanted_by(self, rule: Rule, guest: Guest, target: str) -> str:
-        """How this `nodes` rule would rather have the guest elsewhere, in words; "" when it would not."""
-        if target in self._keeps(rule, guest):
-            return ""
-        if rule.avoid:
-            return f"{rule.source} {rule.name} keeps it away from {target}"
-        names, best = self._choice(rule)
-        wanted = f"{rule.source} {rule.name} wants it on {', '.join(sorted(best or names))}"
-        return wanted if best else f"{wanted} only, where no guest can go now"
-
-    def _keeps(self, rule: Rule, guest: Guest) -> frozenset[str]:
-        """The nodes on which this `nodes` rule would have the guest."""
-        # Without failback the HA manager leaves a guest on any node that its rule allows (pve-ha-manager HA/Manager.pm
-        # select_service_node); a drain makes use of that, while balancing keeps to what the rule prefers.
-        settled = bool(self.drain) and not guest.failback and rule.source.startswith("HA ")
-        found = self._kept.get((id(rule), settled))
-        return found or self._kept.setdefault((id(rule), settled), self._kept_by(rule, settled))
-
-    def _kept_by(self, rule: Rule, settled: bool) -> frozenset[str]:
-        names, best = self._choice(rule)
-        if rule.avoid:
-            return self._everywhere - names if rule.strict or not names.issuperset(self.open) else self._everywhere
-        if not rule.strict and (settled or not best):
-            return self._everywhere
-        return names if settled else best
-
-    def _choice(self, rule: Rule) -> tuple[frozenset[str], frozenset[str]]:
-        """The nodes of a `nodes` rule, and those of them that are open and of the highest priority."""
-        found = self._choices.get(id(rule))
-        if found is None:
-            usable = {name: priority for name, priority in rule.nodes if name in self.open}
-            best = frozenset(name for name, priority in usable.items() if priority == max(usable.values()))
-            found = self._choices[id(rule)] = (frozenset(name for name, _ in rule.nodes), best)
-        return found
-
-    def disliked(self, guest: Guest) -> frozenset[str]:
-        """The nodes that no rule forbids to the guest, but from which one would rather have it away."""
-        return self.permitted(guest) - self.welcome(guest)
-
-    def permitted(self, guest: Guest) -> frozenset[str]:
-        """The nodes that no strict rule keeps the guest off."""
-        strict = [(rule.avoid, self._choice(rule)[0]) for rule in self.bound.get(guest.vmid, ()) if rule.strict]
-        within = self._everywhere.intersection(*(names for avoid, names in strict if not avoid))
-        return within.difference(*(names for avoid, names in strict if avoid))
-
-    def forbidden(self, guest: Guest, place: str) -> str:
-        """The strict rule that keeps the guest off this node, in words; "" when none does."""
-        for rule in self.bound.get(guest.vmid, ()):
-            if self.forbids(rule, place):
-                return f"{rule.source} {rule.name}, which keeps it away from {place}"
-        return ""
-
-    def forbids(self, rule: Rule, place: str) -> bool:
-        """True when this `nodes` rule is strict and does not allow the node."""
-        return rule.strict and rule.avoid == (place in self._choice(rule)[0])
 
     def _replica(self, guest: Guest, target: str) -> str:
         replicas = self._replicas.get(guest.vmid)

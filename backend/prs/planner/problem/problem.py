@@ -122,9 +122,9 @@ class Problem:
     def _preferences(self) -> dict[int, list[int]]:
         """By unit that rules bind to nodes: how many more of its guests are off the preferred nodes on each node than at home."""
         found, facts = dict[int, list[int]](), self.facts
-        for unit in sorted({self.unit_of[vmid] for vmid in facts.bound if vmid in self.unit_of}):
+        for unit in sorted({self.unit_of[vmid] for vmid in facts.node_rules.bound if vmid in self.unit_of}):
             item = self.units[unit]
-            if not (disliked := [names for guest in item.guests if (names := facts.disliked(guest))]):
+            if not (disliked := [names for guest in item.guests if (names := facts.node_rules.disliked(guest))]):
                 continue
             bad = [sum(name in names for names in disliked) for name in self.names]
             if any(count != bad[item.home] for place, count in enumerate(bad) if item.allowed[place]):
@@ -224,8 +224,8 @@ class Problem:
         if any(guest.disk for guest in guests):
             places = bytes(ok and size > 0 for ok, size in zip(places, self.total["disk"], strict=True))
         for guest in guests:
-            if guest.vmid in self.facts.bound:
-                welcome = self.facts.welcome(guest, mere=False)
+            if guest.vmid in self.facts.node_rules.bound:
+                welcome = self.facts.node_rules.welcome(guest, mere=False)
                 places = bytes(ok and name in welcome for ok, name in zip(places, self.names, strict=True))
             if not self.facts.plain(guest):
                 places = bytes(ok and not self.facts.refusal(guest, name) for ok, name in zip(places, self.names, strict=True))

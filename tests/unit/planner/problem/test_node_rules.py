@@ -24,8 +24,8 @@ def test_nodes_found_at_once_are_those_without_words(drain: str, failback: bool)
         guest = Guest(100, "a", "qemu", "pve3", memory=2**30, failback=failback)
         limits = FixedLimits(Cluster(nodes=nodes, guests=(guest,), rules=rules), Policy(), drain)
         for name, mere in itertools.product(NAMES, (True, False)):
-            assert (name in limits.welcome(guest, mere)) == (limits.unwanted(guest, name, mere) == ""), (rules, name)
+            assert (name in limits.node_rules.welcome(guest, mere)) == (limits.node_rules.unwanted(guest, name, mere) == ""), (rules, name)
         for name in NAMES:
-            assert (name in limits.permitted(guest)) == (limits.forbidden(guest, name) == ""), (rules, name)
-            liked = limits.unwanted(guest, name) == "" or limits.forbidden(guest, name) != ""
-            assert (name not in limits.disliked(guest)) == liked, (rules, name)
+            assert (name in limits.node_rules.permitted(guest)) == (limits.node_rules.forbidden(guest, name) == ""), (rules, name)
+            liked = limits.node_rules.unwanted(guest, name) == "" or limits.node_rules.forbidden(guest, name) != ""
+            assert (name not in limits.node_rules.disliked(guest)) == liked, (rules, name)
