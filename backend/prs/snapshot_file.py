@@ -18,6 +18,7 @@ FORMAT = "prs-snapshot"
 VERSION = 1
 # A cluster without guests is rare; an account that sees none, or a file that somebody has shortened, is not.
 NO_GUESTS = "The snapshot holds no guest: its cluster has none, or the account that it was read with sees none (VM.Audit)."
+_LEAST_CORES = 0.01  # of a node that has any; the square of a load by fewer may leave what a float holds
 _LARGEST = 2**28  # bytes; 64 nodes with 8000 guests take about 5 MiB
 
 
@@ -47,7 +48,7 @@ def parse(text: str) -> Cluster:
 
 
 def _sound(cluster: Cluster) -> Cluster:
-    """The cluster, if it could be one: names once, guests on its nodes, no figure below zero; ModelError naming the field."""
+    """The cluster, if it could be one: names once, guests on its nodes, no figure that cannot be; ModelError naming the field."""
     lists: dict[str, tuple[Any, ...]] = {"nodes": cluster.nodes, "guests": cluster.guests, "storages": cluster.storages}
     for kind, things in lists.items():
         for index, one in enumerate(things):
@@ -55,6 +56,9 @@ def _sound(cluster: Cluster) -> Cluster:
                 value = getattr(one, item.name)
                 if isinstance(value, (int, float)) and value < 0:
                     raise ModelError(f"cluster.{kind}[{index}].{item.name}: {value} is below zero")
+    for index, node in enumerate(cluster.nodes):
+        if 0 < node.cpu < _LEAST_CORES:
+            raise ModelError(f"cluster.nodes[{index}].cpu: {node.cpu} is less than any node has")
     for kind, keys in (("nodes", [one.name for one in cluster.nodes]), ("guests", [one.vmid for one in cluster.guests])):
         if double := next((key for key, times in Counter(keys).items() if times > 1), None):
             raise ModelError(f"cluster.{kind}: {double!r:.60} is there twice")

@@ -97,6 +97,8 @@ def test_the_text_is_json_for_others() -> None:
         ("guests", "vmid", "104", "cluster.guests: 104 is there twice"),
         ("guests", "node", '"pve9"', "cluster.guests[0].node: the snapshot has no node 'pve9'"),
         ("nodes", "memory", "-1", "cluster.nodes[0].memory: -1 is below zero"),
+        ("guests", "cpu", "1e300", "cluster.guests[0].cpu: a number is expected, found 1e+300"),
+        ("nodes", "cpu", "1e-297", "cluster.nodes[0].cpu: 1e-297 is less than any node has"),
         ("nodes", "name", '"pve2"', "cluster.nodes: 'pve2' is there twice"),
     ],
 )
