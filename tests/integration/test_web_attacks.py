@@ -17,6 +17,7 @@ from contextlib import closing, suppress
 import pytest
 import requests
 
+from integration.hostile import api, request
 from integration.web_house import PREFIX, House, Person, house
 from simcluster.scenes import small
 
@@ -164,13 +165,17 @@ def test_malformed_requests_get_no_data(home: House, data: bytes) -> None:
 
 @pytest.mark.parametrize("path", [
     "/plans/..%2f..%2fetc%2fpasswd", "/plans/' OR 1=1 --", "/jobs/%00", "/jobs/0123456789AB", "/jobs/0123456789ab/..",
-    "/jobs/../jobs/x", "/plans/" + "a" * 3000,
+    "/jobs/../jobs/x", "/plans/" + "a" * 3000, "//status", "/jobs//0123456789ab", "/status/", "/./status",
+    "/x/../status", "/status;a=b", "/STATUS",
     "/jobs/0123456789ab%0d%0aSet-Cookie:%20a=b", "/nosuch", "/jobs/0123456789ab?scope=node",
 ])  # fmt: skip
-def test_paths_lead_nowhere_else(root: Person, path: str) -> None:
-    response = root.call("GET", path)
-    assert response.status_code == 404
-    assert "Set-Cookie" not in response.headers
+def test_paths_lead_nowhere_else(home: House, root: Person, path: str) -> None:
+    """On Debian 12 two slashes were sent on to one, by http: whoever followed sent the ticket in clear."""
+    answer = raw(home, request(home, "GET", api(path), f"Authorization: {root.headers['Authorization']}", "Connection: close"))
+    assert answer.split()[1] in (b"400", b"404", b"405"), answer
+    head = answer.partition(b"\r\n\r\n")[0].lower()
+    assert b"\r\nset-cookie:" not in head
+    assert b"\r\nlocation:" not in head
 
 
 @pytest.mark.parametrize("node", ["pve1;reboot", "..%2f..", "--help", "pve1%0aenable%20pve2", "a" * 70, "pve9"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map
 
 from prs import audit
 from prs.errors import PrsError
@@ -46,10 +48,15 @@ _ACTIONS = {
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
 
 
+class _App(Flask):
+    """Without redirects to paths that a caller made up: Debian 12's Werkzeug looks at that only when the map is made."""
+
+    url_map_class = partial(Map, merge_slashes=False)  # type: ignore[assignment]  # Flask only calls it
+
+
 def create_app(context: Context) -> Flask:
     """The application over the context."""
-    app = Flask(__name__, static_folder=None)
-    app.url_map.merge_slashes = False  # no redirects to paths that a caller made up
+    app = _App(__name__, static_folder=None)
     api = Blueprint("api", __name__, url_prefix=PREFIX)
     for routes in (
         session, overview, node_state, plans, placements, jobs, answers, policy, rules, rounds, suggestion, account, metrics, loads,

@@ -22,7 +22,7 @@ from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.lock import other_at_work
 from prs.engine.journal.requests import tell_requests
-from prs.engine.journal.retention import prune
+from prs.engine.journal.retention import counted, prune
 from prs.engine.loads.memory import FILE, LoadMemory
 from prs.engine.loads.recorder import Recorder
 from prs.engine.rolling import noout
@@ -140,7 +140,7 @@ class Service:
         if self._clock.monotonic() < self._next_prune:
             return
         self._next_prune = self._clock.monotonic() + PRUNE
-        gone = prune(self._journal, self._clock.time(), self._settings.keep_days, self._settings.keep_size)
+        gone = prune(self._journal, counted(self._journal, self._clock.time()), self._settings.keep_days, self._settings.keep_size)
         if gone:
             log.info("%d old jobs left the journal", gone)
 

@@ -11,6 +11,7 @@ from prs.engine.journal.rows import SUGGESTED
 from prs.engine.journal.totals import leave
 
 UNUSED = 86_400.0  # seconds after which a plan that no job has used goes
+STEP = 86_400.0  # seconds by which age counts on at most from one look to the next, which come each hour
 BATCH = 20  # jobs that go at once while the journal is too large
 _OPEN = ", ".join(f"'{state}'" for state in JOB_OPEN)
 _OFF = ", ".join(f"'{state}'" for state in OURS)
@@ -21,6 +22,19 @@ _NEEDED = f"""jobs.state IN ({_OPEN})
     OR jobs.id IN (SELECT stops.job FROM stops JOIN tours ON tours.id = stops.tour WHERE tours.ended = 0)
     OR jobs.id IN (SELECT stops.back FROM stops JOIN tours ON tours.id = stops.tour WHERE tours.ended = 0)"""
 _ENDED = f"SELECT id FROM jobs WHERE NOT ({_NEEDED})"
+
+
+def counted(journal: Journal, now: float) -> float:
+    """The time by which age is counted: a clock that is suddenly a year ahead would else take the whole history with it.
+
+    So there is a day or more to put it right; a machine that was off for two months has counted them all some days later.
+    """
+    try:
+        found = min(now, float(journal.note("aged")) + STEP)
+    except ValueError:  # never looked before
+        found = now
+    journal.note("aged", f"{found:.0f}")
+    return found
 
 
 def prune(journal: Journal, now: float, days: float, size: int) -> int:

@@ -14,7 +14,7 @@ from prs.config.load import Settings
 from prs.engine.clock import SystemClock
 from prs.engine.daemon.notices import Notices
 from prs.engine.journal.journal import PLANS_OF_A_USER, Journal
-from prs.engine.journal.retention import prune
+from prs.engine.journal.retention import counted, prune
 from prs.errors import NotFound
 from prs.model import Move, Plan, Policy
 
@@ -54,6 +54,20 @@ def test_ended_jobs_go_by_age_and_open_ones_never(journal: Journal) -> None:
         journal.job(old)
     assert len(journal.rows("SELECT id FROM plans")) == 2
     assert len(journal.rows("SELECT vmid FROM steps")) == 2
+
+
+def test_a_clock_that_is_suddenly_years_ahead_takes_no_history_for_a_day_or_more(journal: Journal) -> None:
+    recent, old = add(journal, 10), add(journal, 80)
+    wrong = NOW + 5 * 365 * DAY
+    assert counted(journal, NOW) == NOW
+    for _ in range(8):  # one in an hour
+        assert prune(journal, counted(journal, wrong), 90, 2**30) == 0
+    assert counted(journal, NOW + 60) == NOW + 60  # it was put right
+    assert prune(journal, counted(journal, NOW + 60), 90, 2**30) == 0
+    assert left(journal) == {recent, old}
+    for _ in range(60):  # a machine that was off for two months
+        prune(journal, counted(journal, NOW + 60 * DAY), 90, 2**30)
+    assert left(journal) == {recent}
 
 
 def test_what_a_held_node_needs_for_the_way_back_stays(journal: Journal) -> None:
