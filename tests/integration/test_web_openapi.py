@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -28,10 +28,11 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 EXAMPLES = int(os.environ.get("PRS_FUZZ_EXAMPLES", "12"))
 # Of a call without a body, where only an id, a name or a word of a query can be another one: most are a process of the inbox each.
 WITHOUT_BODY = min(EXAMPLES, 30)
+SECONDS = float(os.environ.get("PRS_FUZZ_SECONDS", "inf"))  # after which no more is sent to a call; at its end the run tells what was
+SEED = os.environ.get("PRS_FUZZ_SEED", "")  # none: the same each time
 LIMITS = settings(
     deadline=None,
     database=None,
-    derandomize=True,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
@@ -54,9 +55,13 @@ def test_every_answer_is_as_described(home: House, mode: GenerationMode) -> None
     root = home.log_in("root@pam")
     plan = ""
     seen: defaultdict[str, set[int]] = defaultdict(set)
+    sent, end = Counter[str](), 0.0
 
     def check(case: Case) -> None:
         nonlocal plan
+        if time.monotonic() > end:
+            return
+        sent[case.operation.label] += 1
         if mode is GenerationMode.POSITIVE and case.path == "/plans/{id}":
             # Made as late as this: of a user's plans the oldest ones go, and the calls before have made many.
             plan = plan or root.post("/plans", {"kind": "balance"})["id"]
@@ -76,7 +81,9 @@ def test_every_answer_is_as_described(home: House, mode: GenerationMode) -> None
     found: list[Any] = list(schema.get_all_operations())
     operations = [result.ok() for result in found]
     for operation in operations:
+        end = time.monotonic() + SECONDS
         explore(operation.as_strategy(generation_mode=mode), check, EXAMPLES if operation.body else WITHOUT_BODY)
+    print(f"sent of {mode.value}, seed {SEED}: {dict(sent)}")
     if mode is GenerationMode.POSITIVE:
         assert {operation.label for operation in operations} == set(seen)
         assert {label for label, codes in seen.items() if codes & {200, 201}} >= REACHABLE
@@ -89,6 +96,7 @@ def explore(strategy: Any, check: Callable[[Case], None], examples: int) -> None
     """Send so much of what the strategy makes up; a call without parameters has no wrong form."""
     try:
         wrap: Any = given(strategy)
-        settings(LIMITS, max_examples=examples)(wrap(check))()
+        test: Any = settings(LIMITS, max_examples=examples, derandomize=not SEED)(wrap(check))
+        (seed(int(SEED))(test) if SEED else test)()
     except Unsatisfiable:
         return
