@@ -52,7 +52,7 @@ Ext.define('PRS.SettingsWindow', {
                 me.of(one).setValue(one.from(me.policy));
                 me.explain(one);
             }
-            me.lookup('wrong').list(found, me.place);
+            me.lookup('wrong').list(found, me.place, (name) => me.takeOut(name));
         },
 
         entries: function (found) {
@@ -147,13 +147,13 @@ Ext.define('PRS.SettingsWindow', {
             await (err.code === 'changed' && !this.destroyed ? this.meet() : this.failed(err));
         },
 
-        onTakeOut: async function (set, name) {
+        takeOut: async function (name) {
             let me = this;
             let asked = { digest: me.found.digest, unset: [name] };
             try {
-                let found = await PRS.Api.call('PUT', '/policy', asked);
+                let { data } = await PRS.Api.call('PUT', '/policy', asked);
                 if (!me.destroyed) {
-                    me.take(found);
+                    me.take(data);
                     me.show([]);
                     me.getView().fireEvent('saved');
                 }
@@ -230,7 +230,6 @@ Ext.define('PRS.SettingsWindow', {
                 {
                     xtype: 'prsWrongEntries',
                     reference: 'wrong',
-                    listeners: { takeout: 'onTakeOut' },
                 },
             ],
         },

@@ -6,12 +6,23 @@ Ext.define('PRS.WrongEntries', {
     title: gettext('Entries with mistakes'),
     hidden: true,
 
-    // `policy` as the API gives it; `place` words a file with the number of a line.
-    list: function (policy, place) {
+    // `policy` as the API gives it; `place` words a file with the number of a line, `takeOut` removes an entry by its name.
+    list: function (policy, place, takeOut) {
         let me = this;
+        me.takeOut = takeOut;
         me.removeAll();
         me.add(policy.wrong.map((one) => me.row(one, policy, place)));
         me.setHidden(!policy.wrong.length);
+    },
+
+    // One after the other: each is asked for against the version of the policy that the last one has left.
+    onRemove: async function (name) {
+        let me = this;
+        me.setDisabled(true);
+        await me.takeOut(name);
+        if (!me.destroyed) {
+            me.setDisabled(false);
+        }
     },
 
     row: function (one, policy, place) {
@@ -36,7 +47,7 @@ Ext.define('PRS.WrongEntries', {
                     text: gettext('Remove'),
                     ariaLabel: `${gettext('Remove')} ${one.name}`,
                     margin: '0 0 0 10',
-                    handler: () => me.fireEvent('takeout', me, one.name),
+                    handler: () => me.onRemove(one.name),
                     listeners: { afterrender: (button) => PRS.Format.gate(button, may) },
                 },
             ],
