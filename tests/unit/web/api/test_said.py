@@ -21,6 +21,7 @@ from prs.planner.supposed import Suppose, supposed
 from prs.pve.read.resources import UNLISTED, UNTRUE
 from prs.web.api.said import FIELDS, KINDS, code_of, said
 from prs.web.api.sentences import SENTENCES
+from prs.web.api.validate import mistakes
 from prs.web.server import unread
 from unit.planner.test_coming_day import scene
 
@@ -153,6 +154,36 @@ def test_what_speaks_against_a_round_is_coded(text: str) -> None:
 ])  # fmt: skip
 def test_reasons_and_warnings_of_odd_clusters_are_coded(text: str) -> None:
     assert code_of(text)
+
+
+@pytest.mark.parametrize("text", [
+    "waiting: pve2 is to enter HA maintenance mode, at most 90 seconds", "waiting: pve2 is to leave HA maintenance mode, at most 2 minutes",
+    "2 of 2 migrations done; the HA manager did not put pve2 into maintenance mode",
+    "the HA manager did not take pve2 out of maintenance mode",
+    "only HA maintenance mode keeps it from being taken back to pve2: the HA manager is idle",
+    "only HA maintenance mode keeps it from being taken back to pve2, and that stays off while others under HA stay",
+    "Ceph's flag noout is not set (Permission check failed): if pve2 stays away for long, Ceph copies its data elsewhere.",
+    "Ceph's flag noout is still set (timed out); the service takes it back, or: ceph osd unset noout",
+    "no service of another node is there to carry the round while pve2 goes down",
+    "no answer to the reboot request, which may have been carried out all the same: timed out",
+])  # fmt: skip
+def test_the_switching_of_ha_and_of_cephs_flag_is_coded(text: str) -> None:
+    assert code_of(text)
+
+
+def test_what_is_wrong_with_a_request_is_coded() -> None:
+    limited = {
+        "type": "object", "required": ["name"], "additionalProperties": False, "properties": {
+            "name": {"type": "string", "minLength": 2, "maxLength": 3, "pattern": "^a"},
+            "kind": {"enum": ["x", "y"]}, "on": {"type": "boolean"},
+            "list": {"type": "array", "minItems": 1, "maxItems": 2, "uniqueItems": True, "items": {"minimum": 1, "maximum": 9}},
+        },
+    }  # fmt: skip
+    values: tuple[object, ...] = ([], {}, {"name": "b"}, {"name": "abcd", "kind": 1}, {"name": "ab", "on": 1, "more": 1, "list": []},
+                                  {"name": "ab", "list": [0, 0, 10]})  # fmt: skip
+    found = [words for value in values for words in mistakes(limited, value)]
+    assert len(found) >= 12
+    assert [words for words in found if code_of(words) is None] == []
 
 
 HOOK = "the site's hook after-drain"

@@ -126,4 +126,8 @@ ROUNDS = (
     "{node} is not part of the round",
     "another host has changed the round of maintenance meanwhile",
     "{node}: {words}",
+    "Ceph's flag noout is not set ({told}): if {node} stays away for long, Ceph copies its data elsewhere",
+    "Ceph's flag noout is still set ({told}); the service takes it back, or: ceph osd unset noout",
+    "no service of another node is there to carry the round while {node} goes down",
+    "no answer to the reboot request, which may have been carried out all the same: {told}",
 )
