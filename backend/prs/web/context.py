@@ -22,7 +22,7 @@ from prs.web.access.auth import Caller, Connect, Verifier
 from prs.web.access.guard import Guard
 from prs.web.access.guesses import LOGINS, LOGINS_CLIENT, Gate, Guesses
 from prs.web.access.login import Login
-from prs.web.access.pace import CHANGES, MINUTE, MOMENT, READS, Pace
+from prs.web.access.pace import CHANGES, MINUTE, MOMENT, READS, Pace, Turns
 from prs.web.access.single_flight import SingleFlight
 from prs.web.cache import Cache
 from prs.web.facts import Facts, Known
@@ -32,7 +32,9 @@ from prs.web.peers import Peers
 from prs.web.site import Site
 
 FRESH = 5.0  # seconds a cluster that was read for display is shown; PVE renews its figures every 10 s
-READ_AT_ONCE = 16  # clusters, of all callers: one of 2000 guests takes some MiB, and a node that is silent makes each of them wait
+# Clusters of all callers: one of 2000 guests takes some MiB, and a node that is silent makes each of them wait; and of a user with all
+# tokens, each of which sees another one.
+READ_AT_ONCE, READ_USER = 16, 2
 
 
 class Context:
@@ -50,7 +52,7 @@ class Context:
         self._clusters: Cache[Cluster] = Cache(FRESH, 8)
         self.shown: Cache[tuple[Cluster, Any, Any, tuple[bytes, str]]] = Cache(FRESH, 16)  # answers, with what they were made of
         self._reading: SingleFlight[Cluster] = SingleFlight()
-        self._turns = threading.Semaphore(READ_AT_ONCE)
+        self._turns, self._users = threading.Semaphore(READ_AT_ONCE), Turns(READ_USER)
 
     def ask(self, action: str, who: Caller, client: str, **arguments: Any) -> Any:
         """Have the inbox carry an action of the caller's out; Refusal."""
@@ -98,7 +100,7 @@ class Context:
         return self._clusters.get(caller.name) or self._reading.ask(caller.name, lambda: self._read(caller))
 
     def _read(self, caller: Caller) -> Cluster:
-        with self._turns:
+        with self._users.of(caller.login.user), self._turns:
             found = self._clusters.get(caller.name)  # read while this one waited
             if found is None:
                 known = self.facts

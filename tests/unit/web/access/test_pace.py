@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,14 @@ import pytest
 
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
+from prs.errors import ApiError, PrsError
+from prs.web.access.auth import Caller
 from prs.web.access.guard import Guard
-from prs.web.access.pace import MOMENT, READS, Pace, room
+from prs.web.access.login import Login
+from prs.web.access.pace import MOMENT, READS, Pace, Turns, room
+from prs.web.access.rights import Rights
 from prs.web.app import create_app
-from prs.web.context import Context
+from prs.web.context import READ_USER, Context
 from prs.web.inbox.client import Inbox
 from prs.web.site import Site
 
@@ -78,3 +85,52 @@ def test_whoever_has_no_place_finds_one_however_many_others_take_what_they_get(u
     assert room(0, sum(held.values()), 12, 64)
     assert max(held.values()) <= 12
     assert min(held.values()) >= max(held.values()) - 1
+
+
+def test_a_user_has_so_many_turns_and_takes_none_of_another() -> None:
+    turns = Turns(2)
+    with turns.of("low@pve"), turns.of("low@pve"):
+        third = turns.of("low@pve")
+        assert not third.acquire(blocking=False)
+        with turns.of("root@pam"):
+            pass
+    assert third.acquire(blocking=False)
+
+
+class Slow:
+    """Answers when it may; notes who asks."""
+
+    def __init__(self, asked: list[str], go: Callable[[], bool]) -> None:
+        self.asked, self.go = asked, go
+
+    def get(self, path: str, params: object = None) -> Any:
+        """Nobody's cluster: the reading ends here."""
+        self.asked.append(path)
+        assert self.go()
+        raise ApiError(500, "no")
+
+
+def test_a_user_with_many_tokens_does_not_take_all_places_of_those_who_read_the_cluster(tmp_path: Path) -> None:
+    """Each token sees another cluster, so each has it read anew."""
+    asked, go, inbox = list[str](), threading.Event(), Inbox(tmp_path / "inbox")
+    guard, site = Guard(frozenset({"localhost"}), 8017), Site("pve1", pages=tmp_path)
+
+    def connect(endpoint: Endpoint) -> Any:
+        return Slow(asked, (lambda: go.wait(120)) if endpoint.user == "low@pve" else lambda: True)
+
+    context = Context(Settings(tmp_path / "prs.conf", state_dir=tmp_path), Endpoint(("127.0.0.1",)), connect, guard, site, inbox)
+
+    def read(user: str, token: str = "") -> None:
+        who = Caller(Login(user, token_name=token), Rights({}), Endpoint(("127.0.0.1",), user=user))
+        with pytest.raises(PrsError):
+            context.cluster(who)
+
+    with ThreadPoolExecutor(24) as pool:
+        reading = [pool.submit(read, "low@pve", f"t{number}") for number in range(20)]
+        try:
+            pool.submit(read, "root@pam").result(60)
+            assert len(asked) <= READ_USER + 1
+        finally:
+            go.set()
+        for one in reading:
+            one.result(60)
