@@ -16,7 +16,6 @@ from ui.stage import Stage
 SCENE = "ha"
 BRIDGE = True
 
-# The flows build on one another, so they come in their own order.
 test_a_plan_shows_numbers_and_reasons_unticking_moves_the_bars_and_a_reload_keeps_the_plan = (
     flows.test_a_plan_shows_numbers_and_reasons_unticking_moves_the_bars_and_a_reload_keeps_the_plan
 )

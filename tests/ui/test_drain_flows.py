@@ -1,4 +1,4 @@
-"""The flows of drains and of what is left of them, clicked as those of the tab in test_flows.py; the tests build on one another."""
+"""The flows of drains and of what is left of them, clicked as those of the tab in test_flows.py."""
 
 from __future__ import annotations
 
@@ -157,9 +157,45 @@ def test_the_context_menu_of_a_node_has_drain_behind_bulk_migrate(visit: VisitPv
     page.keyboard.press("Escape")
 
 
-def test_the_history_names_who_when_what_and_how_it_ended_with_the_nodes_before_and_after(visit: VisitPve, picture: Picture) -> None:
+# A drain of pve2 that is cancelled at once, one of pve3 that is carried out, and its way back, as the buttons would ask for them.
+PAST = """async () => {
+    await PRS.need();
+    let soon = () => new Promise(done => setTimeout(done, 500));
+    let ended = async id => {
+        for (;;) {
+            let job = await PRS.Api.get(`/jobs/${id}`);
+            if (job.ended) { return job; }
+            await soon();
+        }
+    };
+    let drain = async node => {
+        let plan = await PRS.Api.post('/plans', { kind: 'drain', node: node, containers: true });
+        return (await PRS.Api.post('/jobs', { plan: plan.id, maintenance: false })).id;
+    };
+    let id = await drain('pve2');
+    await PRS.Api.post(`/jobs/${id}/cancel`, { abort: true });
+    await ended(id);
+    id = await drain('pve3');
+    await ended(id);
+    for (;;) {
+        let back = await PRS.Api.post(`/jobs/${id}/undo`);
+        if (back.moves.length) {
+            await ended((await PRS.Api.post('/jobs', { plan: back.id })).id);
+            return;
+        }
+        await soon();  // the load of a container that was just restarted is not known at once
+    }
+}"""
+
+
+def test_the_history_names_who_when_what_and_how_it_ended_with_the_nodes_before_and_after(
+    visit: VisitPve, stage: Stage, picture: Picture
+) -> None:
     page = visit().page
     shown(page, "prsNodesGrid")
+    stage.pace(20)
+    page.evaluate(PAST)
+    stage.pace(6)
     click(page, "History")
 
     def past_jobs() -> Rows | None:

@@ -1,4 +1,4 @@
-"""The flows of the tab, clicked, against the real service and the simulated cluster; the tests build on one another."""
+"""The flows of the tab, clicked, against the real service and the simulated cluster."""
 
 from __future__ import annotations
 
