@@ -16,7 +16,7 @@ Ext.define('PRS.WrongEntries', {
     },
 
     // One after the other: each is asked for against the version of the policy that the last one has left.
-    onRemove: async function (name) {
+    ask: async function (name) {
         let me = this;
         me.setDisabled(true);
         await me.takeOut(name);
@@ -47,7 +47,7 @@ Ext.define('PRS.WrongEntries', {
                     text: gettext('Remove'),
                     ariaLabel: `${gettext('Remove')} ${one.name}`,
                     margin: '0 0 0 10',
-                    handler: () => me.onRemove(one.name),
+                    handler: () => me.ask(one.name),
                     listeners: { afterrender: (button) => PRS.Format.gate(button, may) },
                 },
             ],
