@@ -68,6 +68,7 @@ def test_nodes_that_do_not_answer_are_named(home: House) -> None:
 
 def test_a_file_that_cannot_be_read_is_named_and_not_shown_as_quiet_times(home: House) -> None:
     place = home.state / FILE
+    write(home, 0.1 * DAY, 0.25, 0.0)
     kept = place.read_bytes()
     place.write_bytes(b"no database at all" * 100)
     try:
