@@ -73,6 +73,24 @@ def test_a_gate_of_the_node(name: str, trouble: Callable[[World], object], words
     assert not world.schema_errors
 
 
+def test_a_node_without_ceph_does_not_take_that_of_another_for_none(flavour: Flavour) -> None:
+    """PVE answers for the cluster's Ceph on the node that is asked: without its programs there it says that there is none."""
+    world = small(flavour)
+    world.ceph = Ceph(osds={"pve1": [0], "pve2": [1]}, unsafe=("osd.0",), bare=("pve3",))
+    found = {}
+    for asked in world.nodes:
+        for leaving in world.nodes:
+            gate = closed_gate(InProcessApi(world, "root@pam", asked), world.clock.time(), leaving)
+            found[asked, leaving] = gate.reason if gate else ""
+    for leaving in ("pve1", "pve2"):
+        blind = f"{leaving} has Ceph, and only a node with Ceph can ask which of its daemons may be stopped (pve1, pve2)"
+        assert found.pop(("pve3", leaving)) == blind
+    for asked in ("pve1", "pve2"):
+        assert found.pop((asked, "pve1")).startswith("Ceph cannot do without osd.0")
+    assert set(found.values()) == {""}
+    assert not world.schema_errors
+
+
 def test_guests_that_start_at_boot_are_waited_for_after_it(flavour: Flavour) -> None:
     """Not before the reboot, and not those that do not start by themselves, or that the HA manager starts."""
     world = small(flavour)

@@ -13,6 +13,7 @@ from prs.engine.rolling.others import no_other
 from prs.engine.rolling.stages import RoundOptions
 from simcluster.ceph import Ceph
 from simcluster.inprocess import InProcessApi
+from simcluster.world import Flavour
 
 FLAG = "/cluster/ceph/flags/noout"
 NO = {"on": f"PUT {FLAG}", "times": 0, "do": "answer", "status": 500, "words": "mon_command failed"}
@@ -169,3 +170,37 @@ def test_a_file_that_somebody_deletes_leaves_no_flag_of_ours(ram: Path, caplog: 
     ceph.flags.add("noout")
     site.live(120)
     assert ceph.flags == {"noout"}, "the next one is somebody else's"
+
+
+@pytest.mark.parametrize("flavour", ["8", "9"])
+def test_a_round_carried_by_a_node_without_ceph_is_handed_to_one_that_has_it(ram: Path, flavour: Flavour) -> None:
+    """pve3 sees no Ceph at all: the others' daemons went down unasked, and their data was copied elsewhere meanwhile."""
+    site = Cluster(ram, flavour)
+    site.world.ceph = ceph = Ceph(osds={"pve1": [0], "pve2": [1]}, bare=("pve3",))
+    site.begin("pve1", "pve2", holder="pve3", options=RoundOptions(reboot=True))
+    for node, carrier in (("pve1", "pve2"), ("pve2", "pve1")):
+        site.until("return", node)
+        assert (site.round().holder, ceph.flags) == (carrier, {"noout"})
+    assert site.finish().state == "done"
+    assert site.rebooted == ["pve1", "pve2"]
+    assert (site.places, ceph.flags) == (site.before, set())
+
+
+def test_a_node_with_ceph_takes_the_flag_back_where_the_carrier_has_none(ram: Path) -> None:
+    site, ceph = lab(ram)
+    ceph.osds, ceph.mons, ceph.bare = {"pve1": [0], "pve2": [1]}, (), ("pve3",)
+    site.until("return", "pve2")
+    assert (site.round().holder, ceph.flags) == ("pve1", {"noout"})
+    site.world.life.kill("pve1")
+    assert site.finish().holder in ("pve2", "pve3")
+    site.live(900)
+    assert ceph.flags == set()
+
+
+def test_no_daemon_goes_down_that_only_its_own_node_could_ask_for(ram: Path) -> None:
+    site, ceph = lab(ram)
+    ceph.mons, ceph.bare = (), ("pve1", "pve3")
+    one = site.finish()
+    assert one.state == "failed"
+    assert "only a node with Ceph can ask which of its daemons may be stopped (pve2)" in one.turns[0].message
+    assert (site.rebooted, site.places, ceph.flags) == ([], site.before, set())

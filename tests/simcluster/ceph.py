@@ -25,10 +25,11 @@ class Ceph:
     osds: dict[str, list[int]] = field(default_factory=dict)  # node -> its OSDs
     mons: tuple[str, ...] = ()
     unsafe: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()  # nodes without Ceph's programs: they know nothing of it (PVE/Ceph/Tools.pm check_ceph_inited)
 
 
-def _there(world: World) -> Ceph:
-    if world.ceph is None:
+def _there(world: World, call: Call) -> Ceph:
+    if world.ceph is None or call.values.get("node", call.local) in world.ceph.bare:
         raise Refused(500, "binary not installed: /usr/bin/ceph-mon")
     mons = world.ceph.mons
     if mons and sum(world.nodes[name].alive for name in mons) * 2 <= len(mons):
@@ -39,7 +40,7 @@ def _there(world: World) -> Ceph:
 @route("GET", "/cluster/ceph/status", "/nodes/{node}/ceph/status")
 def status(world: World, call: Call) -> dict[str, Any]:
     """Give health and the maps, which most scenes do not have."""
-    ceph = _there(world)
+    ceph = _there(world, call)
     grade = "HEALTH_ERR" if ceph.health == "HEALTH_ERR" else "HEALTH_WARN"
     checks = {name: {"severity": grade, "summary": {"message": words, "count": 1}} for name, words in ceph.checks.items()}
     dead = sum(len(osds) for node, osds in ceph.osds.items() if not world.nodes[node].alive)
@@ -53,8 +54,11 @@ def status(world: World, call: Call) -> dict[str, Any]:
 
 @route("GET", "/cluster/ceph/metadata")
 def metadata(world: World, call: Call) -> dict[str, Any]:
-    """Give which daemons run where."""
-    ceph = _there(world)
+    """Give which daemons run where; of the versions by node every node tells (PVE/API2/Cluster/Ceph.pm)."""
+    installed = [] if world.ceph is None else [name for name in world.nodes if name not in world.ceph.bare]
+    if call.values.get("scope") == "versions":
+        return {"node": {name: {"version": {"str": "19.2.3", "parts": ["19", "2", "3"]}, "buildcommit": "0"} for name in installed}}
+    ceph = _there(world, call)
     return {
         "osd": [{"id": number, "hostname": node} for node, osds in ceph.osds.items() for number in osds],
         "mon": {f"{name}@{name}": {"name": name, "hostname": name} for name in ceph.mons},
@@ -65,20 +69,20 @@ def metadata(world: World, call: Call) -> dict[str, Any]:
 @route("GET", "/cluster/ceph/flags")
 def flags(world: World, call: Call) -> list[dict[str, Any]]:
     """List the flags that can be set, and which are."""
-    ceph = _there(world)
+    ceph = _there(world, call)
     return [{"name": name, "value": int(name in ceph.flags), "description": name} for name in FLAGS]
 
 
 @route("GET", "/cluster/ceph/flags/{flag}")
 def flag(world: World, call: Call) -> int:
     """Say whether a flag is set."""
-    return int(call.values["flag"] in _there(world).flags)
+    return int(call.values["flag"] in _there(world, call).flags)
 
 
 @route("PUT", "/cluster/ceph/flags/{flag}")
 def set_flag(world: World, call: Call) -> None:
     """Set or clear a flag (Sys.Modify on /)."""
-    ceph, name = _there(world), str(call.values["flag"])
+    ceph, name = _there(world, call), str(call.values["flag"])
     if call.values["value"]:
         ceph.flags.add(name)
     else:
@@ -89,7 +93,7 @@ def set_flag(world: World, call: Call) -> None:
 @route("GET", "/nodes/{node}/ceph/cmd-safety")
 def safety(world: World, call: Call) -> dict[str, Any]:
     """Say whether a daemon can be stopped: not while another node with OSDs or monitors is down, nor what the scene calls unsafe."""
-    ceph, daemon = _there(world), f"{call.values['service']}.{call.values['id']}"
+    ceph, daemon = _there(world, call), f"{call.values['service']}.{call.values['id']}"
     holders = ceph.mons if call.values["service"] == "mon" else tuple(ceph.osds)
     dead = [name for name in holders if not world.nodes[name].alive]
     safe = daemon not in ceph.unsafe and not dead

@@ -25,7 +25,7 @@ from prs.engine.rolling.node_steps import NodeSteps
 from prs.engine.rolling.noout import ROUND, remember, take_back_orphan
 from prs.engine.rolling.riders import ORIGIN
 from prs.engine.rolling.shared_round import SharedRound
-from prs.engine.rolling.stages import Round, broken_off, noted
+from prs.engine.rolling.stages import Round, Visit, broken_off, noted
 from prs.engine.rolling.wishes import leaving, left
 from prs.errors import JournalError, NotFound, PrsError, PveError, RoundUnknown
 from prs.pve.act import ceph
@@ -137,6 +137,8 @@ class Carrier:
             self._renewed(one)
         elif any(each.node == self._host for each in one.together):
             self._hand_on(one)
+        elif other := self._knows_more(one, turn):
+            self._put(handed(one, other, now))
         elif turn.job or self._clock.monotonic() >= self._next:
             self._next = self._clock.monotonic() + LOOK
             self._go_on(anew(one, now) if abs(now - one.renewed) >= PATIENCE else one)
@@ -147,7 +149,7 @@ class Carrier:
         if not one.flagged or now < self._next:
             return
         if one.holder != self._host:
-            if now - self._seen[1] >= LEASE and one.holder not in self._alive(self._clock.time()):
+            if now - self._seen[1] >= LEASE and (one.holder not in self._alive(self._clock.time()) or self._only_here(one.holder)):
                 self._put(taken(one, self._host, self._clock.time()))
             return
         self._next = now + RENEW
@@ -156,6 +158,11 @@ class Carrier:
             Asked(one.user, "round", one.id).note("unset-noout", next(turn.node for turn in one.turns if turn.noout))
         self._put(replace(one, turns=tuple(replace(turn, noout=False) for turn in one.turns)))
         log.warning("Ceph's flag noout is taken back, which was set for round %s of maintenance", one.id)
+
+    def _only_here(self, holder: str) -> bool:
+        """Whether this host has Ceph, and that one none, so that it cannot take the flag back."""
+        known = ceph.hosts(self._pve())
+        return self._host in known and holder not in known
 
     def _without(self, nodes: Collection[str]) -> None:
         """Somebody has deleted the file of a round that may have been under way: its flag goes, and what stays as it is is named."""
@@ -226,11 +233,23 @@ class Carrier:
         if abs(self._clock.time() - one.renewed) >= RENEW:
             self._put(one)
 
+    def _services(self) -> set[str]:
+        """The other nodes that are there with a service that answers."""
+        there = {node for node, status in self._nodes().items() if status == "online"}
+        return (set(self._alive(self._clock.time())) & there) - {self._host} - self._silent
+
+    def _knows_more(self, one: Round, turn: Visit) -> str:
+        """A service that can ask what Ceph on the node can do without, where this one cannot, as it has no Ceph; "" for none."""
+        if (turn.begun and turn.step != "flags") or self._clock.monotonic() < self._next or not ceph.elsewhere(self._pve(), turn.node):
+            return ""
+        found = min((self._services() & ceph.hosts(self._pve())) - {each.node for each in one.together}, default="")
+        if found:
+            log.info("the round of maintenance is handed to %s, as %s has no Ceph, and %s has", found, self._host, turn.node)
+        return found
+
     def _hand_on(self, one: Round) -> None:
         """This node's own turn comes: another service carries the round meanwhile."""
-        now = self._clock.time()
-        there = {node for node, status in self._nodes().items() if status == "online"}
-        services = (set(self._alive(now)) & there) - {self._host} - self._silent
+        now, services = self._clock.time(), self._services()
         able = sorted(services - {each.node for each in one.together})
         if able:
             log.info("the round of maintenance is handed to %s, as %s goes down", able[0], self._host)

@@ -80,8 +80,29 @@ def daemons(api: Api, node: str) -> list[tuple[str, str]]:
     return osds + named
 
 
+def hosts(api: Api) -> frozenset[str]:
+    """The nodes on which Ceph is installed, which also those tell on which it is not (pve-manager PVE/API2/Cluster/Ceph.pm). ApiError."""
+    try:
+        return frozenset(table(table(api.get("/cluster/ceph/metadata", {"scope": "versions"})).get("node")))
+    except ApiError as error:
+        if not _none(error):
+            raise
+        return frozenset()
+
+
+def elsewhere(api: Api, node: str) -> bool:
+    """Whether the node has Ceph and the one that is asked has none: nothing is known of it here, nor can its flags be set. ApiError."""
+    try:
+        api.get("/cluster/ceph/status")
+    except ApiError as error:
+        return _none(error) and node in hosts(api)
+    return False
+
+
 def unsafe(api: Api, node: str) -> str:
     """Which of the node's daemons Ceph would miss (GET /nodes/NODE/ceph/cmd-safety), in words; "" when each may be stopped. ApiError."""
+    if elsewhere(api, node):
+        return f"{node} has Ceph, and only a node with Ceph can ask which of its daemons may be stopped ({', '.join(sorted(hosts(api)))})"
     kept = []
     for kind, name in daemons(api, node):
         answer = table(api.get(f"/nodes/{quote(node)}/ceph/cmd-safety", {"service": kind, "id": name, "action": "stop"}))

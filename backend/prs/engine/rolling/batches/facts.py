@@ -22,6 +22,6 @@ def batches_of(api: Api, cluster: Cluster, nodes: Sequence[str], at_once: int, p
     racks = {node: homes[node.casefold()] for node in nodes if node.casefold() in homes}
     untold = "" if policy.domains else "; ".join(words for words in placed.problems if words not in cluster.problems)
     online = [node.name for node in cluster.nodes if node.online]
-    bound = [node for node in nodes if ceph.daemons(api, node)]
+    bound = [node for node in nodes if ceph.daemons(api, node) or ceph.elsewhere(api, node)]
     facts = Facts(votes(api, [node.name for node in cluster.nodes]), online, bound, racks, untold)
     return batched(nodes, at_once, facts)

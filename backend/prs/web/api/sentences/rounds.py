@@ -96,6 +96,7 @@ ROUNDS = (
     "{node} waits for {node2}, with which it is serviced together",
     "whether {node} and {node2} stand in one rack is not known: {told}",
     "Ceph cannot do without {told} of {node} now",
+    "{node} has Ceph, and only a node with Ceph can ask which of its daemons may be stopped ({list})",
     "on {node} services of PVE do not run: {told}",
     "the replication of {guest} to {node} has failed once ({told})",
     "the replication of {guest} to {node} has failed {n} times ({told})",
