@@ -208,7 +208,6 @@ def test_off_plans_nothing_and_serves_jobs(ram: Path, flavour: Flavour) -> None:
     found = balancing(house.settings, house.journal, "pve1", house.clock.time())
     assert (found.level, found.state.last_run, found.state.next_run, found.state.waiting) == ("off", 0.0, 0.0, "")
     house.settings = replace(house.settings, automation="on")
-    house.service.reload()
     house.service._reload()
     house.live(900)
     assert house.journal.jobs()

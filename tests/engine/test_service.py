@@ -28,7 +28,6 @@ def test_without_credentials_nothing_is_scheduled(ram: Path, flavour: Flavour) -
     """A package just installed: the daemon serves the web's jobs and touches nothing by itself."""
     house = House(ram, flavour)
     house.settings = replace(house.settings, endpoint=None, missing=("prs.conf: [proxmox] api_host is not set.",))
-    house.service.reload()
     house.service._reload()
     house.live(7200)
     assert house.requests == 0
@@ -98,7 +97,6 @@ def test_a_bad_configuration_leaves_the_old_one_in_force(ram: Path, caplog: pyte
         raise ConfigError(["prs.conf line 3: [balancing] method = 'ram': allowed are memory, disk, cpu."])
 
     house.service._host = Host(broken, house._connect, "elsewhere")
-    house.service.reload()
     house.service._reload()
     assert "line 3" in caplog.text
     assert "the old configuration stays in force" in caplog.text
