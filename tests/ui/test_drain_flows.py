@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -88,6 +89,17 @@ def test_a_node_left_in_ha_maintenance_mode_can_be_brought_out_of_it(visit: Visi
     sees(page, r"End the HA maintenance mode of pve1\?")
     click(page, "Yes")
     until(page, lambda: "maintenance)" not in words_of(page), "the mode has ended")
+
+
+def test_the_end_of_a_drain_names_ha_maintenance_mode_only_where_it_is_on(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    for mode, on in (("maintenance", True), ("online", False), ("", False)):
+        node = json.dumps({"name": "pve2", "ha": mode, "held": {"job": "0123456789ab", "maintenance": True}})
+        page.evaluate(f"() => {{ PRS.Jobs.endDrain({node}, () => {{}}); }}")
+        asked = sees(page, r"End the drain of pve2\? It may have guests again\.(.*)Bring guests back")[1]
+        assert ("HA maintenance mode is switched off." in asked) == on
+        click(page, "Cancel")
 
 
 def test_a_drain_by_the_nodes_button_ends_green_when_the_node_is_empty_and_brings_its_guests_back(

@@ -118,6 +118,29 @@ def test_before_a_job(visit: VisitPve, language: str, picture: Picture) -> None:
     closed(page, say, "prsHistoryWindow")
 
 
+def test_on_a_small_screen_reasons_stand_below_their_rows_and_on_a_large_one_in_their_column(visit: VisitPve) -> None:
+    page = visit(frame="pve").page
+    shown(page, "prsNodesGrid")
+    enabled(page, "Plan")
+    click(page, "Plan")
+    moves = shown(page, "prsPlanGrid")
+    below = page.locator("[id^=prsPlanGrid] .x-grid-rowbody:visible > div")
+    for _ in range(2):
+        assert below.count() == 0
+        page.set_viewport_size({"width": 1024, "height": 900})
+        until(page, lambda: below.count() == len(moves), "reasons below their rows")
+        assert below.all_inner_texts() == [move[-1] for move in moves]
+        for row in range(len(moves)):
+            box = below.nth(row).bounding_box()
+            assert box
+            assert box["x"] + box["width"] <= 1024
+        page.evaluate("Ext.ComponentQuery.query('prsPlanGrid')[0].saveState()")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        until(page, lambda: rows(page, "prsPlanGrid") == moves, "the column")
+        page.reload()  # what the narrow screen has hidden is not kept
+        shown(page, "prsPlanGrid")
+
+
 def test_a_window_that_follows_the_page_stays_in_its_middle(visit: VisitPve) -> None:
     """PVE's page centres windows itself, by the size from before."""
     page = visit(frame="pve").page

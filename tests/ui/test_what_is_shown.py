@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Page, Route
 
+from prs.web.api.said import code_of
 from ui.conftest import VisitPve
 from ui.hands import click, disabled, enabled, label, menu_entry, rows, sees, shown, tooltip, until
 from ui.layout import words_in
@@ -29,6 +30,22 @@ def test_a_language_that_is_not_there_or_not_loaded_is_english_as_a_whole_after_
     menu_entry(once, "Lastausgleich").click()
     shown(once, "prsNodesGrid")
     sees(once, words_in("de")["Rebalance now"])
+
+
+def test_sentences_joined_to_one_begin_small_but_for_words_that_are_large_everywhere(visit: VisitPve) -> None:
+    page = visit(hash="", lang="de").page
+    page.evaluate("PRS.need()")
+    texts = (
+        "2 of 3 migrations done; HA maintenance mode of pve2 was ended", "2 of 3 migrations done; pve2 takes guests",
+        "2 of 3 migrations done; PVE did not answer 3 requests and started nothing", "Nothing to do. HA maintenance mode of pve2 is on",
+    )  # fmt: skip
+    told = page.evaluate("codes => codes.map(code => PRS.Said.word(code))", [code_of(text) for text in texts])
+    assert told[0] == "2 von 3 Migrationen erledigt; der HA-Wartungsmodus von pve2 wurde beendet"
+    assert told[1].startswith("2 von 3 Migrationen erledigt; pve2 ")
+    assert told[2].startswith("2 von 3 Migrationen erledigt; PVE ")
+    assert told[3].startswith("Nichts zu tun. ")
+    joined = {"by": "; ", "all": [{"code": "done", "with": {}}, {"code": "Nothing to do", "with": {}}]}
+    assert page.evaluate("code => PRS.Said.word(code)", joined) == "erledigt; nichts zu tun"
 
 
 def test_a_panel_that_cannot_be_fetched_is_a_sentence_in_the_tab_and_comes_when_it_can(visit: VisitPve) -> None:
@@ -72,6 +89,56 @@ def test_a_plan_says_when_the_cluster_has_changed_since(visit: VisitPve, stage: 
     sees(page, r"The cluster has changed since \d\d:\d\d: plan again")
     stage.move(int(found[0]), moves[0][3])
     sees(page, r"Planned at \d\d:\d\d")
+
+
+# From now on the answer to each question for a plan waits until `window.held` lets it in.
+HOLD = """() => {
+    let { post } = PRS.Api;
+    window.held = [];
+    PRS.Api.post = async (...asked) => {
+        let answer = await post(...asked);
+        await new Promise(done => window.held.push(done));
+        return answer;
+    };
+}"""
+
+
+def test_planning_is_shown_and_only_the_newest_question_is_answered(visit: VisitPve) -> None:
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    enabled(page, "Plan")
+    page.evaluate(HOLD)
+    click(page, "Plan")
+    sees(page, "Planning Nodes: Memory")
+    page.locator("[id^=prsNodesGrid] .x-grid-item:visible", has_text="pve3").locator("[role=checkbox]").click()
+    until(page, lambda: page.evaluate("window.held.length") == 2, "two answers")
+    page.evaluate("window.held[0]()")  # in the order in which they were asked for; no tick says any more what the first was asked
+    page.wait_for_timeout(500)
+    assert not rows(page, "prsPlanGrid")
+    sees(page, "Planning Nodes: Memory")
+    page.evaluate("window.held[1]()")
+    assert {row[4] for row in shown(page, "prsPlanGrid")} == {"pve2"}
+    click(page, "Plan")
+    until(page, lambda: page.evaluate("window.held.length") == 3, "an answer")
+    page.evaluate("Ext.ComponentQuery.query('prsPanel #method')[0].setValue('cpu'); window.held[2]()")
+    sees(page, "Nodes: CPU")
+    page.wait_for_timeout(500)
+    assert not rows(page, "prsPlanGrid"), "a plan by another method than is chosen now"
+    page.evaluate("Ext.ComponentQuery.query('prsPanel #method')[0].setValue('memory')")
+    page.locator("[id^=prsNodesGrid] .x-grid-item:visible", has_text="pve3").locator("[role=checkbox]").click()
+
+
+def test_a_past_job_that_is_slow_to_come_shows_a_mask(visit: VisitPve) -> None:
+    page = visit().page
+    page.evaluate("PRS.need().then(() => { PRS.Api.call = () => new Promise((done, fail) => { window.fail = fail; }); })")
+    page.wait_for_function("() => Ext.ClassManager.get('PRS.JobWindow')")
+    page.evaluate("() => { Ext.create('PRS.JobWindow', { jobId: '0123456789ab', autoShow: true }); }")
+    mask = page.locator("[id^=prsJobWindow] .x-mask-msg:visible")
+    until(page, mask.count, "a mask")
+    page.evaluate("window.fail(PRS.Api.failure('refused', 'there is no job'))")
+    sees(page, "there is no job")
+    assert mask.count() == 0
+    page.keyboard.press("Escape")
 
 
 def test_an_auditor_reads_why_nothing_can_be_started(visit: VisitPve) -> None:

@@ -18,6 +18,7 @@ Ext.define('PRS.HistoryWindow', {
         },
 
         onShow: function () {
+            this.lookup('jobs').setLoading(true);
             PRS.Poller.start(this.getView(), () => this.load(), 5000);
         },
 
@@ -67,6 +68,7 @@ Ext.define('PRS.HistoryWindow', {
             if (me.list) {
                 me.lookup('jobs').setEmptyText(gettext('No jobs yet.'));
             }
+            me.lookup('jobs').setLoading(false);
             let rows = ((me.list && me.list.jobs) || []).map((job) => me.row(job));
             PRS.Format.sync(me.lookup('jobs').getStore(), rows);
         },

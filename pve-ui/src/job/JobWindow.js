@@ -22,6 +22,7 @@ Ext.define('PRS.JobWindow', {
 
         onShow: function () {
             this.watch = Ext.create('PRS.JobWatch', this.getView().jobId);
+            this.getView().setLoading(true);
             this.poller = PRS.Poller.start(this.getView(), () => this.load());
         },
 
@@ -50,6 +51,9 @@ Ext.define('PRS.JobWindow', {
                     watch.fail();
                     PRS.Format.html(me.lookup('notice'), PRS.Format.bad(err.message));
                 }
+            }
+            if (!me.destroyed) {
+                me.getView().setLoading(false);
             }
         },
 

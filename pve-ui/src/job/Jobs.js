@@ -124,7 +124,8 @@ Ext.define('PRS.Jobs', {
                 node.name,
             ),
         ];
-        if (hold.maintenance) {
+        // A drain where HA is not in use never got it on.
+        if (hold.maintenance && node.ha === 'maintenance') {
             words.push(gettext('HA maintenance mode is switched off.'));
         }
         let answer = await PRS.Jobs.ask({

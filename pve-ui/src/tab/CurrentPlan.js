@@ -5,6 +5,8 @@ Ext.define('PRS.CurrentPlan', {
 
     plan: undefined,
     planning: false,
+    // The number of the newest question: only the answer to it counts.
+    question: 0,
 
     // `memory` is a PRS.Memory; `shown` is called when there is another plan, or none any more.
     constructor: function (config) {
@@ -86,11 +88,22 @@ Ext.define('PRS.CurrentPlan', {
         }
     },
 
-    // Gives the plan, or undefined when there is none.
+    // Also of what is being planned just now nothing comes any more.
+    drop: function () {
+        this.question++;
+        this.planning = false;
+        this.set(undefined);
+    },
+
+    // Gives the plan, or undefined when there is none, or something else was asked meanwhile.
     make: async function (method) {
         let me = this;
+        let answer = me.ask({ method: method }); // first, so that what is shown says that it is being planned
         me.set(undefined);
-        let plan = await me.ask({ method: method });
+        let { plan, newest } = await answer;
+        if (!newest) {
+            return undefined;
+        }
         me.set(plan);
         return plan;
     },
@@ -105,23 +118,29 @@ Ext.define('PRS.CurrentPlan', {
             .filter((move) => move.vmid !== vmid)
             .forEach((move) => targets.set(move.vmid, move.target));
         let list = [...targets].map(([guest, target]) => ({ vmid: guest, target: target }));
-        let found = await me.ask({ method: plan.method, targets: list });
-        if (me.plan === plan) {
-            me.set(found || plan, skip);
+        let answer = await me.ask({ method: plan.method, targets: list });
+        if (answer.newest && me.plan === plan) {
+            me.set(answer.plan || plan, skip);
         }
     },
 
     ask: async function (more) {
         let me = this;
+        let mine = ++me.question;
+        let newest = () => mine === me.question;
         me.planning = true;
         let plan;
         try {
             let avoid = me.avoid.size ? { avoid: [...me.avoid] } : {};
             plan = await PRS.Api.post('/plans', { kind: 'balance', ...avoid, ...more });
         } catch (err) {
-            PRS.Api.alert(err);
+            if (newest()) {
+                PRS.Api.alert(err);
+            }
         }
-        me.planning = false;
-        return plan;
+        if (newest()) {
+            me.planning = false;
+        }
+        return { plan: plan, newest: newest() };
     },
 });

@@ -160,7 +160,7 @@ Ext.define('PRS.PanelController', {
         let me = this;
         if (me.memory) {
             me.memory.set('method', method);
-            me.current.set(undefined);
+            me.current.drop();
         }
     },
 
@@ -184,7 +184,7 @@ Ext.define('PRS.PanelController', {
     onAvoid: function (grid, names) {
         let me = this;
         me.current.leaveOut(names);
-        if (me.current.plan) {
+        if (me.current.plan || me.current.planning) {
             me.makePlan();
         }
     },

@@ -13,7 +13,7 @@ Ext.define('PRS.PlanGrid', {
     stateId: 'grid-prs-plan',
     stateEvents: ['columnresize', 'columnmove', 'columnhide', 'columnshow'],
 
-    listeners: PRS.Jump.listeners(PRS.Jump.guest),
+    listeners: { ...PRS.Jump.listeners(PRS.Jump.guest), resize: 'onWidth' },
 
     controller: {
         xclass: 'Ext.app.ViewController',
@@ -51,14 +51,36 @@ Ext.define('PRS.PlanGrid', {
             view.fireEvent('ticked', view, view.skip);
         },
 
-        renderWhy: function (value, meta, record) {
-            let how = {
-                restart: gettext('restarts the container'),
-                ha: gettext('through HA'),
-            }[record.get('how')];
-            return PRS.Format.text([value, how].filter(Boolean).join('; '), meta);
+        renderWhy: (value, meta, record) =>
+            PRS.Format.text(meta.column.up('grid').why(record), meta),
+
+        // On a small screen the reasons stand below their rows: as a column they would be out of sight. The two widths differ, so that
+        // a scroll bar that comes with the one look does not bring the other back.
+        onWidth: function (grid, width) {
+            let narrow = width < (grid.narrow ? 700 : 660);
+            if (narrow !== !!grid.narrow) {
+                grid.narrow = narrow;
+                grid.down('#why').setVisible(!narrow);
+                grid.getView().refresh();
+            }
         },
     },
+
+    features: [
+        {
+            ftype: 'rowbody',
+            getAdditionalData: function (data, index, record) {
+                let { grid, view } = this;
+                if (!grid.narrow) {
+                    return { rowBody: '', rowBodyCls: this.rowBodyHiddenCls };
+                }
+                // The columns may be wider than what is in sight.
+                let style = `max-width: ${view.getWidth() - 30}px; white-space: normal`;
+                let body = `<div style="${style}">${PRS.Format.esc(grid.why(record))}</div>`;
+                return { rowBody: body, rowBodyCls: '' };
+            },
+        },
+    ],
 
     store: {
         fields: [
@@ -126,8 +148,30 @@ Ext.define('PRS.PlanGrid', {
             align: 'right',
             renderer: (value) => PRS.Format.clock(value),
         },
-        PRS.Columns.words(gettext('Why'), 'reason', { renderer: 'renderWhy', minWidth: 180 }),
+        PRS.Columns.words(gettext('Why'), 'reason', {
+            itemId: 'why',
+            renderer: 'renderWhy',
+            minWidth: 180,
+        }),
     ],
+
+    why: function (record) {
+        let how = {
+            restart: gettext('restarts the container'),
+            ha: gettext('through HA'),
+        }[record.get('how')];
+        return [record.get('reason'), how].filter(Boolean).join('; ');
+    },
+
+    // What the width alone has hidden is not kept for other widths.
+    getState: function () {
+        let state = this.callParent();
+        if (this.narrow && state && state.columns) {
+            let why = this.down('#why').getStateId();
+            state.columns.filter(({ id }) => id === why).forEach((one) => delete one.hidden);
+        }
+        return state;
+    },
 
     // Without a plan, or one without migrations, there is nothing to see. `skip`: vmids that are not ticked.
     fill: function (plan, skip, cluster) {
