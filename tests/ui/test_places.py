@@ -78,7 +78,7 @@ def test_it_is_not_offered_where_it_makes_no_sense(visit: VisitPve) -> None:
 def test_in_german(visit: VisitPve) -> None:
     page = visit(lang="de").page
     shown(page, "prsNodesGrid")
-    click(page, "Wohin damit?")
+    click(page, "Wohin mit einem Gast?")
     sees(page, "Geben Sie an, was der Gast braucht.")
     fill(page, "memory", 2)
     click(page, "Fragen")

@@ -55,8 +55,12 @@ Ext.define('PRS.Said', {
         let end = code.end || '';
         if (code.all) {
             let parts = code.all.map((part) => me.word(part));
+            if (parts.includes(undefined)) {
+                return undefined;
+            }
             let between = [' and ', ' or '].includes(code.by) ? ', ' : code.by;
-            return parts.includes(undefined) ? undefined : parts.join(between) + end;
+            let inside = (part, index) => (index && code.by !== '. ' ? me.inside(part) : part);
+            return parts.map(inside).join(between) + end;
         }
         let template = PRS.translation(code.code);
         if (template === undefined) {
@@ -68,6 +72,15 @@ Ext.define('PRS.Said', {
         }
         let given = new Map(values);
         return template.replace(/\{(\w+)\}/g, (place, name) => given.get(name)) + end;
+    },
+
+    // A sentence behind the first one of a line: it begins small, unless with a word that is large everywhere.
+    inside: function (text) {
+        let small = gettext('the a no not nothing it if this somebody').split(' ');
+        let [first] = /^\p{L}*/u.exec(text);
+        return small.includes(first.toLowerCase())
+            ? first.toLowerCase() + text.slice(first.length)
+            : text;
     },
 
     value: function (value) {
