@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
+from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -48,10 +48,15 @@ _ACTIONS = {
 _CODES = {400: "invalid", 404: "not_found", 405: "method", 413: "too_large", 415: "content_type"}
 
 
-class _App(Flask):
+class _Map(Map):
     """Without redirects to paths that a caller made up: Debian 12's Werkzeug looks at that only when the map is made."""
 
-    url_map_class = partial(Map, merge_slashes=False)  # type: ignore[assignment]  # Flask only calls it
+    def __init__(self, **options: Any) -> None:
+        super().__init__(merge_slashes=False, **options)
+
+
+class _App(Flask):
+    url_map_class: type[Map] = _Map
 
 
 def create_app(context: Context) -> Flask:
