@@ -10,8 +10,7 @@ from heapq import heapify, heappop
 from prs.model import Resource
 from prs.planner.objective.objectives import Variance
 from prs.planner.problem.board import Board
-from prs.planner.search import changes_made
-from prs.planner.search.changes_made import Change, Option
+from prs.planner.search.changes import Change, Option, ordered, possible
 
 Curve = tuple[float, float, list[float]]  # of one aim: the change is (first * size + second) * size; and the sizes of the units
 ENDS = 8  # so many of the fullest and of the emptiest nodes are looked at for moves: those between them change the variance little
@@ -108,9 +107,9 @@ class Beam:
             level = levels.setdefault(count + guests, Level(self.width))
             if now + change > level.worst:
                 most -= 1
-            elif changes_made.possible(self.board, changes, self.guards):
+            elif possible(self.board, changes, self.guards):
                 most -= 1
-                found.append(Position(now + change, (*position.goal, *changes_made.ordered(self.board, changes))))
+                found.append(Position(now + change, (*position.goal, *ordered(self.board, changes))))
                 level.add(found[-1])
         for unit, _ in position.goal:
             self.board.move(unit, self.board.units[unit].home)

@@ -15,8 +15,7 @@ from types import MappingProxyType
 from prs.model import Resource
 from prs.planner.objective.objectives import Variance
 from prs.planner.problem.board import Board
-from prs.planner.search import changes_made
-from prs.planner.search.changes_made import Change, Option
+from prs.planner.search.changes import Change, Option, ordered, possible
 
 ENDS = 5  # of the nodes with the least and the most pull, those that are looked at first
 PASSES = 3  # times that each move is exchanged for a better one, as far as there is one
@@ -81,7 +80,7 @@ class Steepest:
 
     def _descend(self) -> None:
         while self.moves > 0 and (changes := self._step(-LEAST)):
-            for unit, place in changes_made.ordered(self.board, changes):
+            for unit, place in ordered(self.board, changes):
                 self._move(unit, place)
 
     def _move(self, unit: int, place: int) -> None:
@@ -106,7 +105,7 @@ class Steepest:
         worth = sum([aim.worth for aim in self._centered()])
         self._move(unit, home)
         changes = self._step(worth - sum([aim.worth for aim in self._centered()]) - LEAST)
-        for one, target in changes_made.ordered(self.board, changes) if changes else ((unit, place),):
+        for one, target in ordered(self.board, changes) if changes else ((unit, place),):
             self._move(one, target)
         return bool(changes)
 
@@ -189,7 +188,7 @@ class Steepest:
         units = [self.board.units[unit] for unit, _ in changes]
         if sum([len(unit.guests) for unit in units]) > self.moves or sum([unit.bytes for unit in units]) > self.size:
             return best
-        return (change, changes) if changes_made.possible(self.board, changes, self.guards) else best
+        return (change, changes) if possible(self.board, changes, self.guards) else best
 
 
 def _nearest(row: Row, size: float) -> Iterator[tuple[float, int]]:

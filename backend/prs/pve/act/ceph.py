@@ -101,10 +101,10 @@ def elsewhere(api: Api, node: str) -> bool:
 
 def unsafe(api: Api, node: str) -> str:
     """Which of the node's daemons Ceph would miss (GET /nodes/NODE/ceph/cmd-safety), in words; "" when each may be stopped. ApiError."""
-    if elsewhere(api, node):
+    kept, here = [], daemons(api, node)
+    if not here and elsewhere(api, node):
         return f"{node} has Ceph, and only a node with Ceph can ask which of its daemons may be stopped ({', '.join(sorted(hosts(api)))})"
-    kept = []
-    for kind, name in daemons(api, node):
+    for kind, name in here:
         answer = table(api.get(f"/nodes/{quote(node)}/ceph/cmd-safety", {"service": kind, "id": name, "action": "stop"}))
         if not flag(answer, "safe"):
             words = text(answer, "status")

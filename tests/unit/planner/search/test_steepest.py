@@ -15,7 +15,7 @@ from prs.planner.plan import plan_balance
 from prs.planner.problem.board import Board
 from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.problem.problem import Problem
-from prs.planner.search import changes_made
+from prs.planner.search.changes import possible
 from prs.planner.search.steepest import Steepest
 
 
@@ -64,7 +64,7 @@ def test_neither_a_move_nor_a_swap_with_an_end_is_left_that_would_help(seed: int
               if board.where[unit] in ends and board.where[two] != board.where[unit]]
     best = value(facts, goal)
     assert goal
-    assert not [step for step in steps if changes_made.possible(board, step, {}) and value(facts, {**goal, **dict(step)}) < best - 1e-8]
+    assert not [step for step in steps if possible(board, step, {}) and value(facts, {**goal, **dict(step)}) < best - 1e-8]
 
 
 def test_budgets_and_guards_hold() -> None:
