@@ -20,6 +20,7 @@ class Life:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.boot_time = BOOT_TIME  # a server with much memory and many disks needs ten minutes
 
     def _node(self, name: str) -> Node:
         if name not in self._world.nodes:
@@ -56,7 +57,7 @@ class Life:
             node.rebooting = reboot
             self.kill(name)
             if reboot:
-                self._world.clock.after(BOOT_TIME, lambda: self.revive(name))
+                self._world.clock.after(self.boot_time, lambda: self.revive(name))
 
         self._world.clock.after(SHUTDOWN_TIME, off)
 

@@ -11,7 +11,7 @@ from prs.engine.drain.release import forget, plan_home
 from prs.engine.drain.way_back import left_out
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.rolling.stages import Round, Visit
-from prs.errors import HelperError
+from prs.errors import HelperError, PlanError
 from prs.model import Plan, Policy
 from prs.planner.quantities import listed
 from prs.pve.act.migration import Location, locate_all
@@ -26,7 +26,7 @@ class Filling:
         self._api, self._holds, self._switch, self._one, self._turn = api, holds, switch, one, turn
 
     def plan(self, now: float) -> tuple[Plan, Policy]:
-        """The plan that brings every guest of the turn home. PlanError, PveError."""
+        """The plan that brings every guest of the turn home. PlanError, also while the node cannot take them yet; PveError."""
         drains = self._holds.journal.drains(self._turn.node, self._one.created)
         steps = [step for job in drains for step in job.steps]
         known = {step.vmid for step in steps if step.state == "done"}
@@ -34,7 +34,10 @@ class Filling:
         numbered = tuple(replace(step, seq=number) for number, step in enumerate(steps, 1))
         about = Plan("drain", self._one.policy.method, self._turn.node)
         job = Job(drains[-1].id if drains else self._one.id, "drain", "done", about, self._one.policy, self._turn.node, steps=numbered)
-        _, plan, policy = plan_home(self._api, self._holds, job, now)
+        cluster, plan, policy = plan_home(self._api, self._holds, job, now)
+        ill = next((node.problem for node in cluster.nodes if node.name == self._turn.node), "")
+        if ill and plan.stays:
+            raise PlanError(f"{self._turn.node} is excluded: {ill}")
         return plan, policy
 
     def _moved(self, vmid: int, where: Location) -> Step:

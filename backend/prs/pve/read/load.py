@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -55,10 +56,11 @@ def with_load(
     """The nodes with their `*_host` filled in, and the guests with their cpu held to what their node really used."""
     samples = {text(row, "node"): sample(row) for row in data if row.get("type") == "node"}
     born, unsettled = _youngest(data, past), _unsettled(guests, tasks, past)
+    ups = {text(row, "node"): number(row, "uptime") or math.inf for row in data if row.get("type") == "node"}
     shares: dict[str, float] = {}
     loaded: list[Node] = []
     for node in nodes:
-        problem = node.problem or _stale(past, node.name)
+        problem = node.problem or _stale(past, node.name, ups.get(node.name, math.inf))
         now = samples.get(node.name)
         if problem or now is None:
             loaded.append(replace(node, problem=problem))
@@ -75,10 +77,13 @@ def with_load(
     return tuple(loaded), tuple(replace(guest, cpu=guest.cpu * shares.get(guest.node, 1.0)) for guest in guests)
 
 
-def _stale(past: Histories, node: str) -> str:
-    """Why the history shows that the node no longer reports, in words; "" if it does or no history was asked for."""
+def _stale(past: Histories, node: str, up: float) -> str:
+    """Why the history shows that the node no longer reports, in words; "" if it does or no history was asked for.
+
+    A node that has booted a moment ago, `up` (s) by its own report, has reported since: its history cannot show that yet.
+    """
     rows = past.rows.get(node)
-    if rows is None:
+    if rows is None or up <= rrd.STALE:
         return ""
     age = past.clock - rrd.newest(rows)
     if rrd.newest(rows) <= 0:

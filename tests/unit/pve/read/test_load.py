@@ -121,17 +121,21 @@ def test_the_floor_of_the_cache(memory: int, arc: int | None, free: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("rows", "words"),
+    ("rows", "up", "words"),
     [
-        ([], "no load history yet"),
-        ([{"time": NOW - 60}], "no load history yet"),
-        ([row(800, 10)], "no figures for 13 minutes (is pvestatd running on it?)"),
-        ([row(290, 10)], ""),
+        ([], 0, "no load history yet"),
+        ([{"time": NOW - 60}], 0, "no load history yet"),
+        ([row(800, 10)], 0, "no figures for 13 minutes (is pvestatd running on it?)"),
+        ([row(800, 10)], 301, "no figures for 13 minutes (is pvestatd running on it?)"),
+        ([row(800, 10)], 300, ""),
+        ([], 300, ""),
+        ([row(290, 10)], 0, ""),
     ],
 )
-def test_a_history_that_stops_makes_the_node_unusable(rows: list[Any], words: str) -> None:
+def test_a_history_that_stops_makes_the_node_unusable_unless_it_has_just_booted(rows: list[Any], up: int, words: str) -> None:
+    """The uptime is the node's own report: 0 is none."""
     past = Histories(NOW, 1800.0, {"pve1": rows, "pve2": [row(60, 1)]})
-    found, _ = with_load((NODE,), (), [now_row(20, 0.25)], [], past)
+    found, _ = with_load((NODE,), (), [now_row(20, 0.25) | ({"uptime": up} if up else {})], [], past)
     assert found[0].problem == words
     assert bool(found[0].memory_host) is not bool(words)
 
