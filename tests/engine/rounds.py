@@ -66,6 +66,7 @@ class Cluster:
         self.written = 0
         self.hook: RunHook = no_hooks
         self.ran: list[tuple[str, str, str]] = []  # the hooks that were begun: host, stage, node
+        self.user = "root@pam"  # the services' account
         self.hangs = False  # a hook that runs is not waited for
 
     @property
@@ -147,7 +148,7 @@ class Cluster:
 
     def api(self, host: str) -> Api:
         """How a node's service asks PVE."""
-        return InProcessApi(self.world, "root@pam", host)
+        return InProcessApi(self.world, self.user, host)
 
     def _hooked(self, host: str, stage: Stage, node: str, stopped: Callable[[], bool]) -> Hook | None:
         self.ran.append((host, stage, node))

@@ -11,6 +11,7 @@ from engine.rounds import Cluster
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.release import left_by_release
 from prs.engine.rolling.stages import RoundOptions
+from simcluster.access import Grant
 from simcluster.ceph import Ceph
 from simcluster.world import Flavour
 
@@ -277,6 +278,21 @@ def test_a_node_that_cannot_be_emptied_keeps_its_guests(ram: Path) -> None:
     one = site.finish()
     assert one.state == "failed"
     assert "107" in one.message
+    sound(site)
+
+
+def test_where_nothing_could_prove_a_node_empty_no_guest_leaves_it(ram: Path) -> None:
+    """The services have no list of all guests here, and an account from which some could be hidden: it is told before anything moves."""
+    site = Cluster(ram, "9")
+    site.user = "prs@pve!daemon"
+    site.world.access.grants += [Grant("/", user, "Administrator") for user in ("prs@pve", site.user)]
+    site.begin("pve2", options=RoundOptions(maintenance=False))
+    one = site.finish()
+    assert one.message == (
+        "pve2: pve2 is not rebooted: nothing proves that no guest is hidden from prs@pve!daemon: "
+        ".vmlist of /etc/pve, which lists all on each node, cannot be read here"
+    )  # fmt: skip
+    assert not [line for line in site.world.story() if "migrate" in line]
     sound(site)
 
 

@@ -217,7 +217,7 @@ def test_elsewhere_no_node_is_rebooted(ram: Path, flavour: Flavour) -> None:
     world.clock.sleep(1800)
     run = reboot(drive, RollingRuns(drive.journal).add(("pve1",), drive.policy, "x", drive.clock.time()))
     assert run.state == "failed"
-    assert "can prove that none is hidden from prs@pve!daemon" in run.message
+    assert "nothing proves that no guest is hidden from prs@pve!daemon" in run.message
 
 
 def test_another_clusters_list_proves_nothing(ram: Path, flavour: Flavour) -> None:

@@ -197,6 +197,12 @@ def test_a_round_that_was_begun_is_carried_out_by_the_service(home: House) -> No
     words = "prs@pve!daemon may not reboot pve2: it needs Sys.PowerMgmt on /nodes/pve2 (setup --reboot grants it)"
     home.wait(lambda: f"{words}." in carer.post("/rounds/preview", request)["problems"])
     assert carer.refused("POST", "/rounds", request) == (409, "state", f"{words}.")
+    roster = home.pve / ".vmlist"
+    roster.rename(home.pve / "away")
+    root, hidden = home.log_in("root@pam"), "nothing proves that no guest is hidden from prs@pve!daemon"
+    assert [told for told in root.post("/rounds/preview", request)["problems"] if told.startswith(f"pve2 is not rebooted: {hidden}")]
+    assert not [told for told in root.post("/rounds/preview", {**request, "reboot": False})["problems"] if hidden in told]
+    (home.pve / "away").rename(roster)
     world.access.grants.append(Grant("/access", "carer@pve", "NoAccess"))  # who does not see what others may do begins all the same
     response = carer.call("POST", "/rounds", request)
     assert carer._in_the_end(response).status_code == 201, response.text

@@ -70,5 +70,5 @@ def scope(user: str, known: Listed | None) -> str:
 
 
 def unproven(user: str) -> str:
-    """Why a node is not called empty for certain, and what to do about it."""
-    return f"only a node of the cluster, whose {NAME} lists every guest, can prove that none is hidden from {user}: run the command there"
+    """Why a node is not called empty for certain, and where it could be."""
+    return f"nothing proves that no guest is hidden from {user}: {NAME} of /etc/pve, which lists all on each node, cannot be read here"

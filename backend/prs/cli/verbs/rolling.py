@@ -22,6 +22,7 @@ from prs.engine.journal.lock import ExecutorLock, other_at_work, signature
 from prs.engine.rolling.batches.batched import Batches, looked
 from prs.engine.rolling.batches.facts import batches_of
 from prs.engine.rolling.batches.outlook import Outlook
+from prs.engine.rolling.gates import cannot_prove
 from prs.engine.rolling.others import no_other
 from prs.engine.rolling.rolling import Actions, Rolling
 from prs.engine.rolling.runs import AT_WORK, RollingRun, RollingRuns
@@ -30,11 +31,9 @@ from prs.errors import JournalError, PlanError
 from prs.helper import hooks
 from prs.helper.client import PVE, SOCKET, shared_round
 from prs.helper.hooks import hook_troubles, run_hook
-from prs.pve.act.migration import locate_all
 from prs.pve.act.power import may_reboot, uptimes
 from prs.pve.read.permissions import lacking_reboot
 from prs.pve.read.snapshot import read_cluster
-from prs.pve.roster import listed, scope, unproven
 from prs.similar import in_brackets
 
 # One that is still running was left because its terminal was closed.
@@ -134,6 +133,5 @@ def _check(worker: Worker, nodes: Sequence[str], served: bool) -> None:
             raise PlanError(f"this command runs on {node} and would end with its reboot: run it on another node")
         if not may_reboot(worker.api, node):
             raise PlanError(lacking_reboot(worker.api.user, node))
-    seen = {vmid: where.node for vmid, where in locate_all(worker.api).items()}
-    if scope(worker.api.user, listed(worker.holds.roster, seen)):
-        raise PlanError(f"no node is rebooted: {unproven(worker.api.user)}")
+        if words := cannot_prove(worker.api, worker.holds.roster, node):
+            raise PlanError(words)

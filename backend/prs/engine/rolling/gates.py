@@ -12,7 +12,7 @@ from prs.pve.act.migration import locate_all, sighting
 from prs.pve.api import Api
 from prs.pve.read.quorum import votes
 from prs.pve.read.snapshot import read_cluster
-from prs.pve.roster import Roster, listed, scope, unproven
+from prs.pve.roster import Listed, Roster, listed, scope, unproven
 
 BUSY = ("migrate", "relocate", "fence", "recovery", "freeze", "request_start", "request_stop", "request_start_balance")
 
@@ -114,12 +114,21 @@ def _quiet(cluster: Cluster) -> str:
     return ""
 
 
+def cannot_prove(api: Api, roster: Roster | None, node: str) -> str:
+    """Why the node could not be proven empty once it is, "" when it could: better known before its guests leave. PveError."""
+    return _blind(node, api.user, listed(roster, {vmid: where.node for vmid, where in locate_all(api).items()}))
+
+
+def _blind(node: str, user: str, known: Listed | None) -> str:
+    return f"{node} is not rebooted: {unproven(user)}" if scope(user, known) else ""
+
+
 def not_empty(api: Api, roster: Roster | None, node: str, but: Collection[int] = ()) -> str:
     """Why the node is not to be rebooted, "" when it is proven empty; guests in `but` may be there, off by its own word. PveError."""
     places = locate_all(api)
     known = listed(roster, {vmid: where.node for vmid, where in places.items()})
-    if scope(api.user, known):
-        return f"{node} is not rebooted: {unproven(api.user)}"
+    if words := _blind(node, api.user, known):
+        return words
     here = {vmid: where for vmid, where in places.items() if where.node == node and not where.template}
     # The cluster's list may be 10 s old.
     off = {vmid for vmid in but if vmid in here and sighting(api, node, here[vmid].kind, vmid) == "stopped"}

@@ -16,7 +16,7 @@ from prs.engine.rolling.batches.batched import postponed
 from prs.engine.rolling.batches.node_plan import apart, drain_plan, turn_policy
 from prs.engine.rolling.deeds import REFUSED, Asked
 from prs.engine.rolling.filling import Filling
-from prs.engine.rolling.gates import closed_gate, not_empty
+from prs.engine.rolling.gates import cannot_prove, closed_gate, not_empty
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import Hook, Stage, no_hooks
 from prs.engine.rolling.riders import ORIGIN, Riders
@@ -119,6 +119,8 @@ class NodeSteps:
         # Now, and not when the node is empty already.
         if self.one.options.reboot and not power.may_reboot(self.api, turn.node):
             return self._broken(lacking_reboot(self.api.user, turn.node))
+        if self.one.options.reboot and (words := cannot_prove(self.api, self.holds.roster, turn.node)):
+            return self._broken(words)
         return self._shut(turn, f"before {turn.node}") or self._passed()
 
     def _drain(self, turn: Visit) -> Round:

@@ -96,7 +96,7 @@ GUESTS = (
     "{node} does not have its hook script {name}",
     "{node} has no bridge {list}",
     "{rule} wants it on {list} only, where no guest can go now",
-    "only a node of the cluster, whose .vmlist lists every guest, can prove that none is hidden from {name}: run the command there",
+    "nothing proves that no guest is hidden from {name}: .vmlist of /etc/pve, which lists all on each node, cannot be read here",
     "there is no guest {n} that could be shut down",
     "{guest} is a template, which may stay as it is",
     "{guest}: the HA manager kills a VM that does not shut down in time, so agree to that, with --kill-after SECONDS or in its field",

@@ -112,7 +112,10 @@ def against(desk: Desk, who: Caller, one: Wanted) -> Iterator[Refusal]:
     if one.options.reboot and desk.node in one.nodes and not set(alive_nodes(desk.pve, desk.now())) - {desk.node}:
         words = f"No service of another node is there to carry the round while {desk.node} reboots."
         yield Refusal(409, "state", words)
-    yield from (Refusal(409, "state", f"{words}.") for words in _account_lacks(desk.api(who), desk.journal.note(ACCOUNT), one))
+    account = desk.journal.note(ACCOUNT)
+    if one.options.reboot and account and scope(account, listed(desk.holds.roster, {})):
+        yield Refusal(409, "state", f"{one.nodes[0]} is not rebooted: {unproven(account)}.")
+    yield from (Refusal(409, "state", f"{words}.") for words in _account_lacks(desk.api(who), account, one))
 
 
 def _account_lacks(api: Api, account: str, one: Wanted) -> Iterator[str]:
