@@ -67,3 +67,19 @@ def test_local_disks_are_levelled_across_storages_of_other_names(line: tuple[str
     assert [load.disk for load in plan.after] == [0.4, 0.4]
     assert {move.storages for move in plan.moves} == {(("local-zfs", "local-lvm"),)}
     assert make_plan(api, Policy(method="disk"), world.clock.time())[1].moves == ()
+
+
+@pytest.mark.parametrize(("key", "word"), [("tpmstate0", ""), ("ide2", ",cloudinit"), ("unused0", "")])
+def test_what_qemu_does_not_mirror_keeps_a_running_vm_off_storages_that_do_not_take_it(ram: Path, key: str, word: str) -> None:
+    """PVE sends TPM state, cloud-init drive and detached disks as streams, and LVM takes none of ZFS: the other node is chosen."""
+    guests = {"101": {"node": "pve1", "memory": 2, "disks": {"scsi0": "rpool:10", key: f"rpool:1{word}"}},
+              "102": {"node": "pve3", "memory": 8}, "103": {"node": "pve1", "memory": 2, "disks": {"scsi0": "rpool:10"}}}
+    storages = {"rpool": {"type": "zfspool", "nodes": ["pve1"]}, "thin": {"type": "lvmthin", "nodes": ["pve2"]},
+                "tank": {"type": "zfspool", "nodes": ["pve3"]}, "ceph": {"type": "rbd", "shared": True}}  # fmt: skip
+    data: dict[str, Any] = {"nodes": {"pve1": {}, "pve2": {}, "pve3": {}}, "storages": storages, "guests": guests}
+    world = add_accounts(from_json(data))
+    world.clock.sleep(660)
+    drive = Drive(world, ram, Policy(storages=(("rpool", ("any",)),)))
+    job = drive.run("pve1")
+    assert job.state == "done", (job.message, job.steps)
+    assert {vmid: world.guests[vmid].node for vmid in (101, 103)} == {101: "pve3", 103: "pve2"}

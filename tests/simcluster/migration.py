@@ -135,7 +135,7 @@ def _qemu(world: World, order: Order, task: Task) -> Steps:
         kind = "generated" if disk.cloudinit else "local, replicated" if order.target in guest.replicate else "local"
         what = "attached" if disk.attached else "unused" if disk.unused else "referenced by snapshot(s)"
         world.tasks.note(task, f"found {kind} disk '{disk.volid}' ({'in current VM config' if disk.cloudinit else what})")
-    live = [disk for disk in local if disk.attached and not disk.cloudinit] if guest.running else []
+    live = [disk for disk in local if disk.attached and not disk.cloudinit and disk.key != "tpmstate0"] if guest.running else []
     offline = [disk for disk in local if disk not in live]
     if offline:
         world.tasks.note(task, "copying local disk images")
@@ -156,7 +156,7 @@ def _live(world: World, order: Order, task: Task, disks: list[Disk]) -> Steps:
         note("conntrack state migration not supported or disabled, active connections might get dropped")
     note(f"starting VM {guest.vmid} on remote node '{order.target}'")
     yield Wait(physics.START_TARGET)
-    words = obstacles.at_start(world, guest, order.target)
+    words = obstacles.at_start(world, guest, order.target, order.storage)
     if words:
         note(f"[{order.target}] {words}")
         raise Failed("remote command failed with exit code 255")
@@ -209,6 +209,8 @@ def _mirror(world: World, order: Order, task: Task, disk: Disk) -> Steps:
 
 
 def _copy_offline(world: World, order: Order, task: Task, disk: Disk) -> Steps:
+    if words := obstacles.unlike(world, disk, order.storage(disk)):
+        raise Failed(words)
     _need_room(world, order, disk)
     size, speed = _delta(order, disk), _disk_speed(world, order, task)
     line: tasklog.Render = tasklog.copy_line

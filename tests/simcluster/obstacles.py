@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simcluster.world import World
 
 COPYABLE = ("btrfs", "dir", "lvm", "lvmthin", "zfspool")
+IMAGES = ("qcow2", "vmdk")  # formats that no stream turns into another
 DEVICE = re.compile(r"(hostpci|usb|serial|parallel|virtiofs|ivshmem)\d*$")
 MOUNT = re.compile(r"(mp|dev)\d+$")
 NET = re.compile(r"net\d+$")
@@ -97,13 +98,14 @@ def _volume(world: World, guest: Guest, disk: Disk, with_local_disks: bool, targ
     return ""
 
 
-def at_start(world: World, guest: Guest, target: str) -> str:
+def at_start(world: World, guest: Guest, target: str, lands: Lands) -> str:
     """Give the words with which the VM's process on the target refuses to start, "" when it starts."""
     there = world.nodes[target]
     words = _hookscript(world, guest, target)
     if words:
         return words
-    dead = sorted({disk.storage for disk in guest.disks if disk.attached and target in world.storages[disk.storage].inactive})
+    used = {landing(world, disk, lands) for disk in guest.disks if disk.attached}
+    dead = sorted(name for name in used if target in world.storages[name].inactive)
     if dead:
         return f"storage '{dead[0]}' is not online"
     if guest.vcpus > there.cpu:
@@ -191,6 +193,15 @@ def no_room(world: World, disk: Disk, storage: str, node: str) -> str:
     if found.total - world.storage_used(storage, node) >= disk.size:
         return ""
     return f"storage migration for '{disk.volid}' to storage '{storage}' failed - No space left on device"
+
+
+def unlike(world: World, disk: Disk, storage: str) -> str:
+    """Give PVE's words when a volume cannot be sent to a storage as a stream (pve-storage volume_transfer_formats), "" when it can."""
+    here, there = world.storages[disk.storage].type, world.storages[storage].type
+    image = disk.name.rpartition(".")[2] in IMAGES
+    same = here == there or ("zfspool" not in (here, there) and not image and not (here == "btrfs" and disk.snapshot))
+    words = f"storage migration for '{disk.volid}' to storage '{storage}' failed"
+    return "" if same else f"{words} - cannot migrate from storage type '{here}' to '{there}'"
 
 
 def storage(world: World, name: str, node: str) -> str:

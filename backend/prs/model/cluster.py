@@ -68,6 +68,8 @@ class Volume:
     storage: str
     size: int
     name: str = ""
+    streamed: bool = False  # sent as a stream even while the guest runs: TPM state, cloud-init drive, detached disks
+    snapshots: bool = False  # has some, which travel with it
 
 
 @dataclass(frozen=True, slots=True)

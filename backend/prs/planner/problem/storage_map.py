@@ -1,8 +1,9 @@
 """Which storage of its target a local disk lands on: one of the same name, or one that the policy's map allows. Pure.
 
 What PVE copies to what (pve-storage Plugin.pm, ZFSPoolPlugin.pm, LVMPlugin.pm, BTRFSPlugin.pm: volume_export_formats): the disks of a
-running VM are mirrored by QEMU from any storage to any other; what is switched off, and every container, is sent as a stream, and ZFS
-speaks another one than directories, Btrfs and LVM do. PVE's HA manager takes no map along.
+running VM are mirrored by QEMU from any storage to any other; its TPM state, cloud-init drive and detached disks, what is switched off,
+and every container, are sent as streams (qemu-server QemuMigrate.pm scan_local_volumes), and not every storage takes every one.
+PVE's HA manager takes no map along.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from prs.model import Guest, Policy, Storage, Volume
 from prs.planner.quantities import gib
 
 ANY, ELSE = "any", "*"  # every local storage of the target; every storage that has no line of its own
-STREAMS = {"dir": "raw", "btrfs": "raw", "lvm": "raw", "lvmthin": "raw", "zfspool": "zfs"}
+TAKES = {  # what a storage of each type takes as a stream
+    "dir": ("raw", "qcow2", "vmdk", "tar"), "btrfs": ("raw", "tar", "btrfs"), "lvm": ("raw",), "lvmthin": ("raw",), "zfspool": ("zfs",),
+}  # fmt: skip
 CONTENT = {"qemu": "images", "lxc": "rootdir"}
 MOST_LANDINGS = 64  # of the ways to spread guests' disks over the storages of a node, so many are looked at
 
@@ -113,14 +116,27 @@ class StorageMap:
         if storage.name == name:
             return ""
         here = self._storages.get((name, guest.node))
-        ways = STREAMS.get(here.plugin if here else ""), STREAMS.get(storage.plugin)
-        if ways[1] is None:
+        plugin, takes = here.plugin if here else "", TAKES.get(storage.plugin)
+        if takes is None:
             return f"{where} is of type {storage.plugin or 'unknown'}, to which PVE copies no disk"
         mirrored = guest.kind == "qemu" and guest.running
-        if not mirrored and ways[0] != ways[1]:
-            kind = "a container's volumes" if guest.kind == "lxc" else "the disks of a stopped VM"
-            return f"{where} is of type {storage.plugin}, and {kind} cannot be sent there from type {here.plugin if here else 'unknown'}"
-        return ""
+        sent = [volume for volume in guest.volumes if volume.storage == name and (volume.streamed or not mirrored)]
+        wrong = next((volume for volume in sent if _stream(plugin, volume) not in takes), None)
+        if wrong is None:
+            return ""
+        kind = "a container's volumes" if guest.kind == "lxc" else "the disks of a stopped VM"
+        what = f"its disk {wrong.name}, which is not mirrored," if mirrored else kind
+        form = " as qcow2" if _stream(plugin, wrong) == "qcow2" else ""
+        return f"{where} is of type {storage.plugin}, and {what} cannot be sent there from type {plugin or 'unknown'}{form}"
+
+
+def _stream(plugin: str, volume: Volume) -> str:
+    """What PVE sends of a volume on a storage of that type: its image as it is, files, or what ZFS or Btrfs make of it."""
+    if plugin == "zfspool":
+        return "zfs"
+    if plugin == "btrfs" and volume.snapshots:
+        return "btrfs"
+    return {"qcow2": "qcow2", "vmdk": "vmdk", "subvol": "tar"}.get(volume.name.rpartition(".")[2], "raw")
 
 
 def held(guests: Iterable[Guest]) -> dict[str, int]:

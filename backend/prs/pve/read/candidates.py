@@ -158,7 +158,7 @@ def _look(
         lock = lock_of(error)
         if lock not in PASSING_LOCKS:
             return _Look(Preconditions((f"PVE: {error}",)))
-        verdict = Preconditions(lock=lock)
+        verdict = replace(_while_locked(cluster, guest, config, lock), lock=lock)
     verdict = _on_storages(cluster, guest, config, _with_sizes(facts, cluster, guest, verdict))
     return _Look(verdict, config, _mean(api, cluster, here) if means and guest.running else None)
 
@@ -230,6 +230,12 @@ def _config(api: Api, here: str) -> Row:
 def _qemu(api: Api, cluster: Cluster, guest: Guest, here: str) -> Preconditions:
     # PVE answers only while the guest has no lock (qemu-server API2/Qemu.pm).
     return replace(_judged(cluster, guest, told(api, f"{here}/migrate")), lock="")
+
+
+def _while_locked(cluster: Cluster, guest: Guest, config: Row, lock: str) -> Preconditions:
+    """What its configuration says of a VM of which PVE says nothing; not by snapshots of which one is being made or deleted."""
+    lines = {key: value for key, value in config.items() if key != "parent" or lock == "backup"}
+    return _judged(cluster, guest, as_configured(lines, _shared(cluster), guest.running)) if lines else Preconditions()
 
 
 def _judged(cluster: Cluster, guest: Guest, data: Row) -> Preconditions:

@@ -33,6 +33,7 @@ _FEATURES = {
     "intel-tdx": "runs in Intel TDX, which no running VM can leave a node with",
     "clipboard=vnc": "has the VNC clipboard on, which stops live migration before machine version 10.1",
 }
+_STREAMED = ("tpmstate", "cloudinit", "unused", "vmstate")  # what QEMU does not mirror (qemu-server QemuMigrate.pm scan_local_volumes)
 _SIZE = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -156,7 +157,8 @@ def _travels(disk: Row) -> bool:
 
 def _volume(disk: Row) -> Volume:
     volid = text(disk, "volid")
-    return Volume(volid.partition(":")[0], whole(disk, "size"), volid)
+    streamed = any(flag(disk, f"is_{what}") for what in _STREAMED) or not flag(disk, "is_attached", default=True)
+    return Volume(volid.partition(":")[0], whole(disk, "size"), volid, streamed, bool(disk.get("referenced_in_snapshot")))
 
 
 def refusals(data: Any, apart: Collection[int] = ()) -> tuple[tuple[str, str], ...]:
@@ -209,7 +211,9 @@ def as_configured(config: Row, shared: Collection[str], running: bool) -> Row:
                 bound.append(key)
         elif _DRIVE.match(key) and (volid := value.removeprefix("file=")) != "none" and volid.partition(":")[0] not in shared:
             options, cdrom = properties(rest), "media=cdrom" in rest.split(",")
-            disk = {"volid": volid, "drivename": key, "size": _size(text(options, "size")), "cdrom": int(cdrom)}
+            disk = {"volid": volid, "drivename": key, "size": _size(text(options, "size")), "cdrom": int(cdrom),
+                    "is_tpmstate": int(key == "tpmstate0"), "is_unused": int(key.startswith("unused")),
+                    "is_cloudinit": int(bool(_CLOUDINIT.search(volid)))}
             disks.append({**disk, "replicate": options.get("replicate", 1), "referenced_in_snapshot": int(bool(text(config, "parent")))})
     bound += ["ivshmem"] if text(config, "ivshmem") else []
     if running:
@@ -238,7 +242,7 @@ def lxc_preconditions(
         storage = value.partition(":")[0]
         if storage in shared:
             continue
-        volumes.append(Volume(storage, _size(text(options, "size")), value))
+        volumes.append(Volume(storage, _size(text(options, "size")), value, snapshots=bool(text(config, "parent"))))
         words = _volume_blocker(value, plugins.get(storage, ""), snapshots=bool(text(config, "parent")))
         words = words or (owned_by_other(value, vmid) if vmid else "")
         blockers += [words] if words else []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from prs.model import Cluster, Guest, Plan, Policy, Storage, Volume
@@ -70,6 +72,32 @@ def test_any_is_every_local_storage_the_roomiest_first() -> None:
 def test_what_pve_can_copy_where(guest_is: dict[str, object], there: dict[str, object], words: str) -> None:
     more = {key: value for key, value in there.items() if key != "plugin"}
     found, why = landing(scene(storage("local-lvm", "b", str(there["plugin"]), **more), **guest_is))  # type: ignore[arg-type]
+    assert (found == "local-lvm") == (words == "")
+    assert words in why
+
+
+@pytest.mark.parametrize(
+    ("disk", "status", "here", "there", "words"),
+    [
+        ({"streamed": True}, "running", "zfspool", "lvmthin", "which is not mirrored, cannot be sent there from type zfspool"),
+        ({"streamed": True}, "running", "zfspool", "zfspool", ""),
+        ({"name": "x:1/vm-1-disk-0.qcow2"}, "running", "dir", "lvmthin", ""),
+        ({"name": "x:1/vm-1-disk-0.qcow2"}, "stopped", "dir", "lvmthin", "VM cannot be sent there from type dir as qcow2"),
+        ({"name": "x:1/vm-1-disk-0.qcow2"}, "stopped", "dir", "btrfs", "cannot be sent there from type dir as qcow2"),
+        ({"name": "x:1/vm-1-disk-0.qcow2"}, "stopped", "dir", "dir", ""),
+        ({"name": "x:1/vm-1-disk-0.raw"}, "stopped", "dir", "lvmthin", ""),
+        ({"name": "x:1/vm-1-disk-0.raw"}, "stopped", "btrfs", "dir", ""),
+        ({"name": "x:1/vm-1-disk-0.raw", "snapshots": True}, "stopped", "btrfs", "dir", "cannot be sent there from type btrfs"),
+        ({"name": "x:1/subvol-1-disk-0.subvol"}, "stopped", "dir", "lvmthin", "cannot be sent there from type dir"),
+        ({"name": "x:1/subvol-1-disk-0.subvol"}, "stopped", "dir", "btrfs", ""),
+    ],
+)  # fmt: skip
+def test_what_is_sent_as_a_stream_lands_where_it_is_taken(disk: dict[str, object], status: str, here: str, there: str, words: str) -> None:
+    """A TPM state, a cloud-init drive and a detached disk of a running VM are sent like the disks of a stopped one."""
+    volume = replace(Volume("local-zfs", GIB, "x:vm-1-disk-0"), **disk)  # type: ignore[arg-type]
+    snapshot = scene(storage("local-lvm", "b", there), volumes=(volume,), disk=GIB, status=status)
+    snapshot = replace(snapshot, storages=(storage("local-zfs", "a", here), *snapshot.storages[1:]))
+    found, why = landing(snapshot)
     assert (found == "local-lvm") == (words == "")
     assert words in why
 

@@ -93,6 +93,20 @@ def test_what_keeps_a_guest_is_a_blocker_in_words(change: dict[str, Any], words:
     assert guests[106].blockers == (words,)
 
 
+def test_a_locked_vm_is_judged_by_its_configuration_as_pve_says_nothing_of_it() -> None:
+    """While a backup runs PVE does not answer what keeps a VM: devices and local disks are known all the same."""
+    world = small()
+    guest = world.guests[106]
+    guest.lock, guest.config["hostpci0"], guest.disks[0].snapshot = "backup", "0000:01:00.0", True
+    found = look(world, 106)[1][106]
+    words = ("uses PCI device hostpci0", "has snapshots of local disk local-zfs:vm-106-disk-0, which cannot be moved while the VM runs; "
+             "delete them or shut it down")
+    assert (found.lock, found.blockers) == ("backup", words)
+    assert [(volume.storage, volume.size) for volume in found.volumes] == [("local-zfs", 60 * GiB)]
+    guest.lock = "snapshot-delete"  # which may leave it without any
+    assert look(world, 106)[1][106].blockers == words[:1]
+
+
 def test_a_lock_that_ends_by_itself_is_no_blocker_but_told() -> None:
     """Also when it came between the reading of the cluster and the look at the guest, or went."""
     world = small()

@@ -147,9 +147,9 @@ def test_all_volumes_that_travel_are_listed_with_their_size() -> None:
         disk("local:iso/x.iso", cdrom=1),
     ]
     assert qemu_preconditions(answer(local_disks=disks)).volumes == (
-        Volume("local-zfs", 4194304, "local-zfs:vm-100-cloudinit"),
+        Volume("local-zfs", 4194304, "local-zfs:vm-100-cloudinit", streamed=True),
         Volume("local-zfs", GiB, "local-zfs:vm-100-disk-1"),
-        Volume("local-zfs", 0, "local-zfs:vm-100-disk-2"),
+        Volume("local-zfs", 0, "local-zfs:vm-100-disk-2", streamed=True),
     )
 
 
