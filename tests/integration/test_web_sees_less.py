@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from drive import vmlist
 from integration.web_house import FakeHelper, House, Person, house
 from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.journal.lock import SERVICE, ExecutorLock
@@ -33,11 +34,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         (found.pve / FOLDER).mkdir()
         helper = FakeHelper(found.helper, world, found.pve)
         helper.start()
+        (found.pve / ".vmlist").write_text(vmlist(world))
         found.start_web()
         with ExecutorLock(found.state, SERVICE) as lock:
             assert lock.taken
             yield found
         helper.close()
+
+
+def test_guests_that_are_hidden_are_counted_with_their_node(home: House) -> None:
+    """So that no node is called empty in whose place somebody sees nothing."""
+    where = home.server.world.guests[HIDDEN].node
+    told = {user: {node["name"]: node["hidden"] for node in home.log_in(user).get("/cluster")["nodes"]} for user in ("root@pam", MOVER)}
+    assert told == {"root@pam": dict.fromkeys(told[MOVER], 0), MOVER: {**dict.fromkeys(told[MOVER], 0), where: 1}}
 
 
 def drained(who: Person, state: str = "drained") -> Any:

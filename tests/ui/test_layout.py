@@ -213,3 +213,5 @@ def test_a_running_job_and_the_end_of_its_drain(visit: VisitPve, stage: Stage, p
     click(page, "End drain")
     click(page, "Leave them where they are")
     until(page, lambda: page.evaluate("PRS.Api.get('/cluster').then(found => !found.nodes.some(node => node.held))"), "no hold any more")
+    sees(page, "Drain pve2, done, ended since, ")
+    enabled(page, "Bring guests back")

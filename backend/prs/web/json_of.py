@@ -94,7 +94,7 @@ def cluster_json(cluster: Cluster, measured: Plan, rights: Rights, held: Mapping
     """The cluster; `measured` is any plan of it, for the planner's own loads; `held` the nodes that are kept empty."""
     loads = {load.node: load for load in measured.before}
     active = [load for load in measured.before if load.active]
-    nodes = list[Json]()
+    nodes, hidden = list[Json](), dict(cluster.hidden)
     for node in cluster.nodes:
         here = [guest for guest in cluster.guests if guest.node == node.name]
         used = {name: getattr(node, f"{name}_host") + sum(getattr(guest, name) for guest in here) for name in RESOURCES}
@@ -102,7 +102,7 @@ def cluster_json(cluster: Cluster, measured: Plan, rights: Rights, held: Mapping
         shown: Json = {name: getattr(node, name) for name in ("name", "online", "id", "version", "ha", "problem")}
         shown |= {"active": load.active, "guests": len(here), "running": sum(guest.running for guest in here)}
         shown |= {name: {"used": used[name], "total": getattr(node, name), "load": getattr(load, name)} for name in RESOURCES}
-        nodes.append({**shown, "held": to_json(held.get(node.name))})
+        nodes.append({**shown, "hidden": hidden.get(node.name, 0), "held": to_json(held.get(node.name))})
     guests = []
     for guest in cluster.guests:
         guests.append({**_sent(guest), "may_migrate": rights.may_migrate(guest.vmid)})

@@ -79,12 +79,26 @@ Ext.define('PRS.Loads', {
         return all ? (plan.seconds * rounds(moves)) / all : 0;
     },
 
-    // Whether the cluster shows nothing on the node that a drain should have moved; templates run nowhere and stay.
+    // Whether the cluster has nothing on the node that a drain should have moved; templates run nowhere and stay.
     empty: function (cluster, job) {
+        let node = cluster.nodes.find((one) => one.name === job.node);
         let options = Object.fromEntries(job.plan ? job.plan.options : []);
         let left = cluster.guests.filter((guest) => guest.node === job.node && !guest.template);
         let counts = (guest) => options.stopped !== 'no' || guest.status !== 'stopped';
-        return cluster.nodes.some((node) => node.name === job.node) && !left.some(counts);
+        return !!node && !node.hidden && !left.some(counts);
+    },
+
+    // What is seen now of a drain that has ended: its node is `released` since, or kept empty and `empty`, or has `guests`.
+    // Undefined for every other job, and where the cluster was read before the end.
+    drained: function (cluster, job) {
+        if (job.kind !== 'drain' || !job.ended || cluster.taken < job.ended) {
+            return undefined;
+        }
+        let node = cluster.nodes.find((one) => one.name === job.node);
+        if (!node || !node.held || node.held.job !== job.id) {
+            return 'released';
+        }
+        return this.empty(cluster, job) ? 'empty' : 'guests';
     },
 
     // Whether nodes or guests are not where the plan saw them.

@@ -27,7 +27,7 @@ Ext.define('PRS.DrainJob', {
         let { watch } = me;
         try {
             if ((await watch.ask()) && !me.destroyed && watch === me.watch) {
-                me.lookup('job').fill(watch.job, watch.empty);
+                me.lookup('job').fill(watch.job, watch.seen);
             }
         } catch (err) {
             if (!me.destroyed) {

@@ -47,6 +47,8 @@ Ext.define('PRS.JobPanel', {
                     : await PRS.Jobs.bringBack(job, busy);
             if (next) {
                 view.fireEvent('back', view, next);
+            } else {
+                view.fireEvent('changed', view, job);
             }
         },
 
@@ -61,7 +63,7 @@ Ext.define('PRS.JobPanel', {
             try {
                 let job = await action(view.job);
                 if (job && !view.destroyed) {
-                    view.fill(job, view.empty);
+                    view.fill(job, view.seen);
                     view.fireEvent('changed', view, job);
                 }
             } catch (err) {
@@ -137,23 +139,23 @@ Ext.define('PRS.JobPanel', {
         },
     ],
 
-    // `empty`: the cluster was seen without guests on the drained node; undefined = not looked yet.
-    fill: function (job, empty) {
+    // `seen`: what PRS.Loads.drained tells of the node of a drain that has ended; undefined = not looked yet.
+    fill: function (job, seen) {
         let me = this;
         me.job = job;
-        me.empty = empty;
+        me.seen = seen;
         Ext.suspendLayouts();
         try {
-            me.draw(job, empty);
+            me.draw(job, seen);
         } finally {
             Ext.resumeLayouts(true);
         }
     },
 
-    draw: function (job, empty) {
+    draw: function (job, seen) {
         let me = this;
         let ended = !PRS.Jobs.open(job);
-        let words = ended ? PRS.JobWords.result(job, empty) : PRS.JobWords.headline(job);
+        let words = ended ? PRS.JobWords.result(job, seen) : PRS.JobWords.headline(job);
         PRS.Format.html(me.down('#headline'), words);
         let gate = function (name, shown) {
             let button = me.down(`#${name}`);
@@ -164,6 +166,7 @@ Ext.define('PRS.JobPanel', {
         gate('resume', job.state === 'paused');
         gate('cancel', !ended);
         gate('undo', ended && job.kind === 'drain');
+        me.down('#undo').setText(PRS.JobWords.wayBack(job, seen));
         me.down('#dismiss').setHidden(!ended || !me.dismissable);
         let { done_bytes, total_bytes, done, steps } = job.progress;
         let share = total_bytes ? done_bytes / total_bytes : steps ? done / steps : 1;

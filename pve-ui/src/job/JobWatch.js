@@ -1,8 +1,8 @@
-// Reads one job again and again, and for a drain that has ended whether the cluster shows its node empty.
+// Reads one job again and again, and for a drain that has ended what is seen of its node now.
 Ext.define('PRS.JobWatch', {
     job: undefined,
-    // Undefined while the cluster was not looked at.
-    empty: undefined,
+    // As PRS.Loads.drained has it; undefined while the cluster was not looked at.
+    seen: undefined,
 
     constructor: function (id) {
         this.id = id;
@@ -13,12 +13,14 @@ Ext.define('PRS.JobWatch', {
         let me = this;
         let { data, etag } = await PRS.Api.call('GET', `/jobs/${me.id}`, undefined, me.etag);
         let job = data || me.job;
-        let empty = me.empty;
-        if (job.kind === 'drain' && !PRS.Jobs.open(job) && !empty) {
-            empty = PRS.Loads.empty(await PRS.Api.get('/cluster'), job);
+        let seen = me.seen;
+        if (job.kind === 'drain' && !PRS.Jobs.open(job)) {
+            let found = await PRS.Api.call('GET', '/cluster', undefined, me.tag);
+            me.tag = found.etag;
+            seen = found.data ? PRS.Loads.drained(found.data, job) : seen;
         }
-        let news = !!data || empty !== me.empty || me.failed;
-        Ext.apply(me, { job: job, etag: etag, empty: empty, failed: false });
+        let news = !!data || seen !== me.seen || me.failed;
+        Ext.apply(me, { job: job, etag: etag, seen: seen, failed: false });
         return news;
     },
 

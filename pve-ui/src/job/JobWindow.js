@@ -44,7 +44,7 @@ Ext.define('PRS.JobWindow', {
             let { watch } = me;
             try {
                 if ((await watch.ask()) && !me.destroyed && watch === me.watch) {
-                    me.show(watch.job, watch.empty);
+                    me.show(watch.job, watch.seen);
                 }
             } catch (err) {
                 if (!me.destroyed) {
@@ -57,7 +57,7 @@ Ext.define('PRS.JobWindow', {
             }
         },
 
-        show: function (job, empty) {
+        show: function (job, seen) {
             let me = this;
             let title = `${PRS.Jobs.what(job, job.plan.method)}: ${job.user}`;
             Ext.suspendLayouts();
@@ -65,7 +65,7 @@ Ext.define('PRS.JobWindow', {
                 me.getView().setTitle(PRS.Format.esc(title));
                 PRS.Format.html(me.lookup('notice'), PRS.Format.esc(job.summary));
                 me.lookup('job').show();
-                me.lookup('job').fill(job, empty);
+                me.lookup('job').fill(job, seen);
                 me.lookup('nodes').show();
                 me.lookup('nodes').fill(job.plan);
             } finally {

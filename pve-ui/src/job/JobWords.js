@@ -84,16 +84,45 @@ Ext.define('PRS.JobWords', {
         return PRS.Format[job.state === 'paused' ? 'warning' : 'busy'](parts.join(', '));
     },
 
+    // A drain that was carried out, by what is seen of its node now: [parts, look, what the job said at its end]. What it said then is
+    // shown as it is only while it is so.
+    drained: function (job, seen) {
+        let [state, look] = PRS.Jobs.states()[job.state];
+        let whole = job.state === 'done';
+        let ending = Ext.String.format(gettext('at its end: {0}'), job.message);
+        let then = job.message && ending;
+        if (seen === 'guests') {
+            let words = whole ? gettext('{0} has guests again') : gettext('{0} still shows guests');
+            return [[Ext.String.format(words, job.node)], 'warning', whole ? '' : job.message];
+        }
+        if (seen === 'empty' && whole) {
+            let words = Ext.String.format(gettext('{0} is empty'), job.node);
+            return [[job.message || words], 'good', ''];
+        }
+        if (seen === 'empty') {
+            let words = Ext.String.format(gettext('no guest is seen on {0} now'), job.node);
+            return [[words], 'good', then];
+        }
+        let parts = [PRS.Jobs.what(job, job.plan.method), state];
+        if (seen === 'released') {
+            parts.push(gettext('ended since'));
+        }
+        return [parts, seen ? look : 'busy', whole && seen ? '' : then];
+    },
+
+    // The button at a drain that has ended: what was released needs no end.
+    wayBack: function (job, seen) {
+        let over = seen === 'released' && ['done', 'partial'].includes(job.state);
+        return over ? gettext('Bring guests back') : gettext('End drain');
+    },
+
     // Green only when it was seen: a drain whose node still shows guests is not done, whatever its tasks said.
-    result: function (job, empty) {
+    result: function (job, seen) {
         let [state, look] = PRS.Jobs.states()[job.state];
         let parts = [PRS.Jobs.what(job, job.plan.method), state];
-        if (job.kind === 'drain' && empty) {
-            parts = [Ext.String.format(gettext('{0} is empty'), job.node)];
-            look = 'good';
-        } else if (job.kind === 'drain' && ['done', 'partial'].includes(job.state)) {
-            parts = [Ext.String.format(gettext('{0} still shows guests'), job.node)];
-            look = empty === undefined && job.state === 'done' ? 'busy' : 'warning';
+        let said = job.message;
+        if (job.kind === 'drain' && ['done', 'partial'].includes(job.state)) {
+            [parts, look, said] = this.drained(job, seen);
         }
         parts.push(...this.facts(job));
         if (job.started) {
@@ -101,10 +130,8 @@ Ext.define('PRS.JobWords', {
             parts.push(Ext.String.format(gettext('took {0}'), took));
         }
         parts.push(...this.failed(job));
-        if (job.message.startsWith(parts[0])) {
-            parts[0] = job.message;
-        } else if (job.message) {
-            parts.push(job.message);
+        if (said) {
+            parts.push(said);
         }
         return PRS.Format[look](parts.join(', '));
     },

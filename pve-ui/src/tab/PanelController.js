@@ -122,8 +122,7 @@ Ext.define('PRS.PanelController', {
         let panel = me.lookup('job');
         panel.setHidden(!job);
         if (job) {
-            let drained = !PRS.Jobs.open(job) && job.kind === 'drain' && cluster;
-            panel.fill(job, drained ? me.found.isEmpty(job) : undefined);
+            panel.fill(job, cluster && PRS.Loads.drained(cluster, job));
         }
     },
 
@@ -235,6 +234,7 @@ Ext.define('PRS.PanelController', {
     },
 
     onJob: function (panel, job) {
+        this.found.outdate('cluster');
         this.follow(job);
     },
 

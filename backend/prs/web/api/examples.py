@@ -90,7 +90,7 @@ def _cluster() -> dict[str, Any]:
 
     node = {
         "name": "pve1", "online": True, "id": 1, "version": "9.2.11", "ha": "online", "problem": "", "active": True,
-        "guests": 8, "running": 7, "held": None,
+        "guests": 8, "running": 7, "hidden": 0, "held": None,
         "memory": usage(55 * GIB, 64 * GIB), "cpu": usage(9.9, 16), "disk": usage(400 * GIB, 1000 * GIB),
     }  # fmt: skip
     guest = {

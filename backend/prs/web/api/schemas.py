@@ -88,6 +88,7 @@ def _cluster() -> dict[str, Schema]:
         active={**FLAG, "description": "takes part in the spread"},
         guests=COUNT,
         running=COUNT,
+        hidden={**COUNT, "description": "further guests that the cluster's own list has there and the caller may not see"},
         held={"anyOf": [ref("Hold"), {"type": "null"}], "description": "the drain that keeps the node empty until it is released"},
         **each(RESOURCES, usage),
     )
