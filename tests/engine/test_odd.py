@@ -23,7 +23,8 @@ from prs.engine.journal.lock import ExecutorLock, held
 from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling.runs import RollingRuns
 from prs.errors import JournalError, PlanError, PveError
-from prs.model import Policy
+from prs.model import Plan, Policy
+from prs.web.api.said import code_of
 from simcluster.scenes import small
 from simcluster.world import Flavour, World
 
@@ -42,6 +43,13 @@ def awake(flavour: Flavour) -> World:
         world.life.load(guest.vmid, guest.memory // 4)
     world.clock.sleep(1200)
     return world
+
+
+def english(plan: Plan) -> list[str]:
+    """What the plan says that no other language has words for."""
+    reasons = [*(move.reason for move in plan.moves), *(stay.reason for stay in (*plan.stays, *plan.blockers))]
+    told = [plan.summary, *plan.warnings, *reasons]
+    return [words for words in told if words and code_of(words) is None]
 
 
 def spoiled(dice: random.Random, data: Any) -> Any:
@@ -92,7 +100,8 @@ def test_an_odd_figure_makes_the_guest_or_node_not_usable_and_no_more(key: str, 
     drive.api = Patched(drive.api, patch)  # type: ignore[assignment]
     for node in ("", "pve2"):
         with contextlib.suppress(PlanError, PveError):
-            drive.journal.add_plan(drive.plan(node), drive.policy, "x")
+            drive.journal.add_plan(plan := drive.plan(node), drive.policy, "x")
+            assert english(plan) == []
 
 
 class Journalled:
@@ -160,6 +169,7 @@ def test_an_answer_of_another_shape_is_named(answer: Any, ram: Path) -> None:
     drive.api = Patched(drive.api, patch)  # type: ignore[assignment]
     _, plan = make_plan(drive.api, drive.policy, drive.clock.time(), PlanRequest("pve1"))
     assert [path for path in paths if not any(path in words for words in plan.warnings)] == []
+    assert english(plan) == []
     assert [stay.vmid for stay in plan.blockers] == [101]
     assert "PVE: what PVE answered /nodes/pve1/qemu/101/migrate with cannot be read" in plan.blockers[0].reason
 

@@ -96,7 +96,7 @@ def _told(plan: Plan, cluster: Cluster, policy: Policy) -> Plan:
     hard = {rule.name for rule in cluster.rules}
     for name in policy.relax:
         if name != ANY and name not in known:
-            there = f"the rules are: {', '.join(sorted(known)) or 'none'}"
+            there = f"the rules are: {', '.join(sorted(known))}" if known else "there is none"
             why = "HA rules are never relaxed" if name.removeprefix("HA rule ") in hard else there
             words.append(f"There is no rule of a tag or pool named {name!r} to relax; {why}.")
     return replace(plan, relaxed=policy.relaxed, warnings=(*plan.warnings, *words))

@@ -172,7 +172,8 @@ def _finish(cluster: Cluster, policy: Policy, job: Job, now: float, moves: list[
 
 
 def _summary(plan: Plan) -> str:
-    left = f"; {len(plan.stays)} stay where they are" if plan.stays else ""
+    stay = "stays where it is" if len(plan.stays) == 1 else "stay where they are"
+    left = f"; {len(plan.stays)} {stay}" if plan.stays else ""
     if not plan.moves:
         return f"Nothing to bring back{left}."
     guests = "guest" if len(plan.moves) == 1 else "guests"

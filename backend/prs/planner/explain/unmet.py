@@ -86,7 +86,8 @@ def _pinned(limits: FixedLimits, bound: Sequence[Guest]) -> str:
         return ""
     tied = [guest for guest in bound if len(choices[guest.vmid]) < len(limits.nodes)]
     names = sorted(set[str]().union(*(choices[guest.vmid] for guest in tied)))
-    return f"other rules leave {listed([guest.label for guest in tied])} only {listed(names) or 'no node'}" if tied else ""
+    left = f"only {listed(names)}" if names else "no node"
+    return f"other rules leave {listed([guest.label for guest in tied])} {left}" if tied else ""
 
 
 def _seated(vmid: int, choices: Mapping[int, Collection[str]], held: dict[str, int], tried: set[str]) -> bool:

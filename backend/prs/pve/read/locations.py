@@ -22,7 +22,7 @@ def with_locations(api: Api, cluster: Cluster) -> Cluster:
     if _numbers(cluster.version) < SINCE:
         return cluster
     missing = dict[str, str]()
-    common = _location(api, "/cluster/options", "the datacenter", missing)
+    common = _location(api, "/cluster/options", "Datacenter", missing)
     found = {node.name: _location(api, f"/nodes/{quote(node.name)}/config", node.name, missing) for node in cluster.nodes if node.online}
     nodes = tuple(replace(node, location="" if node.name in missing else found.get(node.name) or common) for node in cluster.nodes)
     if not missing:

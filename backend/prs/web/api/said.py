@@ -17,12 +17,13 @@ LONGEST = 800  # characters
 DEEPEST = 8  # sentences within one another
 _TOLD = "reason summary message sentence problem lacking warnings problems details waiting result outcome withdrawn"
 FIELDS = frozenset(_TOLD.split())
+_NEW = r"new guest(?: \d+)?|like \d+(?: \d+)?"  # guests to be
 KINDS = {
     "n": r"-?\d+(?:\.\d+)?",
     "share": r"\d+(?:\.\d+)?%|0",
     "size": r"\d+(?:\.\d+)? [KMGTP]?i?B",
     "node": r"[A-Za-z0-9][A-Za-z0-9-]*",
-    "guest": r"\d+(?: \([^()]*\))?",
+    "guest": rf"\d+(?: \([^()]*\))?|{_NEW}",
     "rule": r"(?:HA rule|HA group|[Tt]ag|[Pp]ool) \S+|[Pp]ool \S+ and \S+",
     "resource": r"(?:weighted )?(?:assigned |reserved )?memory(?:, CPU and local disk)?|CPU|local disk",
     "time": r"\d{4}-\d\d-\d\d \d\d:\d\d UTC",
@@ -32,7 +33,7 @@ KINDS = {
     "words": r".+?",
     "told": r".+",
 }
-ITEM = re.compile(rf"{KINDS['guest']}|(?P<rule>{KINDS['rule']})|[^\s,;()]+|(?P<more>\d+) more")
+ITEM = re.compile(rf"\d+(?: \([^()]*\))?|(?P<rule>{KINDS['rule']})|[^\s,;()]+|(?P<more>\d+) more|(?P<new>{_NEW})")
 BETWEEN = ("; ", ". ", ", ", " and ", " or ")
 _PLACE = re.compile(r"\{([a-z]+)(\d?)\}")
 
@@ -99,7 +100,7 @@ def _parameter(name: str, value: str, depth: int) -> object:
         return _whole(value, depth + 1)
     if kind == "told":
         return _whole(value, depth + 1) or value
-    if kind == "rule":
+    if kind == "rule" or (kind == "guest" and not value[0].isdigit()):
         return _one(value, depth) or value
     if kind != "list":
         return value
@@ -107,7 +108,7 @@ def _parameter(name: str, value: str, depth: int) -> object:
     matches = [ITEM.fullmatch(item) for item in items]
     if not all(matches):
         return None
-    coded = (_one(item, depth) if match and (match["more"] or match["rule"]) else None for item, match in zip(items, matches, strict=True))
+    coded = (_one(item, depth) if match and any(match.groups()) else None for item, match in zip(items, matches, strict=True))
     return [code or item for code, item in zip(coded, items, strict=True)]
 
 

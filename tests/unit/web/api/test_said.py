@@ -31,7 +31,7 @@ TOLD = re.compile(
     r"(?:plan|note): (.+)|(?:blocker: .*?\)|move: .*? -> \S+|stay: .*?\) on \S+): (.+)|step .*?: [a-z]+ \((.+)\)|job [a-z]+: (.+)"
 )
 # Whole sentences that stay English: PVE's own words, and what an administrator has written or has to mend by hand.
-ENGLISH = re.compile(r"migration problems: |by a raw line|pvestatd is dead|^ignore_|names no node of|ProxLB before")
+ENGLISH = re.compile(r"migration problems: ")
 
 
 def told() -> set[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from prs.web.api.sentences.guests import GUESTS
 from prs.web.api.sentences.jobs import JOBS
 from prs.web.api.sentences.plans import PLANS
+from prs.web.api.sentences.readings import READINGS
 from prs.web.api.sentences.rounds import ROUNDS
 from prs.web.api.sentences.service import SERVICE
 
-SENTENCES = (*PLANS, *GUESTS, *JOBS, *ROUNDS, *SERVICE)
+SENTENCES = (*PLANS, *GUESTS, *READINGS, *JOBS, *ROUNDS, *SERVICE)

@@ -131,4 +131,8 @@ ROUNDS = (
     "Ceph's flag noout is still set ({told}); the service takes it back, or: ceph osd unset noout",
     "no service of another node is there to carry the round while {node} goes down",
     "no answer to the reboot request, which may have been carried out all the same: {told}",
+    "the round of maintenance is carried by another host, or has ended",
+    "Ceph's flag noout is still set by a round of maintenance whose file is gone: {told}",
+    "whether {node}, which carries the round of maintenance, is there cannot be told: {told}",
+    "the round of maintenance does not fit into {n} KiB",
 )
