@@ -30,7 +30,13 @@ def jobs_page(jobs: Sequence[Job], now: float, style: Style) -> str:
 def _job_row(job: Job, now: float) -> list[str | Cell]:
     took = duration((job.ended or now) - job.started) if job.started else ""
     moved = f"{job.count('done')}/{len(job.final)}"
-    return [clean(job.id), what(job), state_cell(job.state), clean(job.user), moment(job.created, _SHORT), took, moved, clean(job.message)]
+    return [clean(job.id), what(job), state_cell(job.state), clean(job.user), moment(job.created, _SHORT), took, moved, _said(job)]
+
+
+def _said(job: Job) -> str:
+    """What the job says of itself; what a drain saw at its end ("pve1 is empty") need no longer be so."""
+    at = f"at {moment(job.ended, _SHORT)}: " if job.kind == "drain" and job.ended and job.message else ""
+    return at + clean(job.message)
 
 
 def what(job: Job) -> str:
@@ -62,7 +68,7 @@ def job_page(job: Job, now: float, style: Style) -> str:
     if job.started:
         facts.append(f"{'took' if job.ended else 'running for'} {duration((job.ended or now) - job.started)}")
     text = f"{title} ({', '.join(filter(None, facts))})\n"
-    text += paragraph(clean(job.message), style) if job.message else ""
+    text += paragraph(_said(job), style) if job.message else ""
     if job.rides:
         rows: list[list[str | Cell]] = [
             [label(one.vmid, one.name), clean(one.node), state_cell(one.state), clean(one.message)] for one in job.rides

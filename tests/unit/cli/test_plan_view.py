@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -212,3 +213,13 @@ def test_rules_without_which_a_drain_could_be_done_are_named() -> None:
     refused = replace(samples.PLAN, moves=(), blockers=samples.PLAN.stays[:1], relaxable=("tag plb_a", "pool db"))
     assert "It could be emptied while tag plb_a, pool db may be broken: --relax" in plan_page(samples.CLUSTER, refused, RICH)
     assert "--relax" not in plan_page(samples.CLUSTER, replace(refused, relaxable=()), RICH)
+
+
+def test_what_a_drain_saw_at_its_end_is_told_with_the_time_of_that() -> None:
+    """Its node may have guests again since; what a job that runs says is of now."""
+    over = replace(samples.ended(), kind="drain", node="pve1", ended=samples.NOW, message="pve1 is empty: the cluster shows no guest on it")
+    at = time.strftime("%b %d %H:%M", time.localtime(samples.NOW))
+    for page in (jobs_page([over], samples.NOW, RICH), job_page(over, samples.NOW, RICH)):
+        assert f"at {at}: pve1 is empty" in page
+    waits = replace(over, ended=0.0, state="running", message="waiting for quorum")
+    assert " at " not in jobs_page([waits], samples.NOW, RICH)
