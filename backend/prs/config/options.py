@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from prs.config import times, values
+from prs.config import accounts, addresses, times, values
 from prs.config.windows import windows
 
 
@@ -33,12 +33,13 @@ _SWITCH = "1 (yes) or 0 (no)"
 
 OPTIONS = (
     Option(
-        "proxmox", "api_host", values.items(values.host), "", "a host name or IP address, host:port, [IPv6]:port, or a comma list of them",
+        "proxmox", "api_host", values.items(addresses.host), "",
+        "a host name or IP address, host:port, [IPv6]:port, or a comma list of them",
         "Hosts of the Proxmox VE API, tried in this order; the port is 8006 unless given as host:port.",
         "hypervisor01.example.org,hypervisor02.example.org",
     ),
     Option(
-        "proxmox", "api_user", values.user, "", "user@realm",
+        "proxmox", "api_user", accounts.user, "", "user@realm",
         "User that logs in, with its realm; not needed when api_token names the user.", "root@pam",
     ),
     Option(
@@ -47,7 +48,7 @@ OPTIONS = (
         "FooBar", secret=True,
     ),
     Option(
-        "proxmox", "api_token", values.token, "", "user@realm!name=secret, or name=secret beside api_user",
+        "proxmox", "api_token", accounts.token, "", "user@realm!name=secret, or name=secret beside api_user",
         "API token instead of a password (better: it can be limited and revoked on its own).",
         "prs@pve!service=01234567-89ab-cdef-0123-456789abcdef", secret=True,
     ),
@@ -225,7 +226,7 @@ OPTIONS = (
         "Size that the journal's content may reach before the oldest ended jobs go earlier.",
     ),
     Option(
-        "web", "address", values.listen_address, "", "an IP address of this machine, or nothing for all of them",
+        "web", "address", addresses.listen_address, "", "an IP address of this machine, or nothing for all of them",
         "Address the web interface listens on; empty for all.", "192.0.2.10",
     ),
     Option(
@@ -233,17 +234,17 @@ OPTIONS = (
         "Port of the web interface, the same on every node; 0 for none, when the bridge package leads through Proxmox VE's own port.",
     ),
     Option(
-        "web", "url", values.page_address, "", "https://host or https://host:port, or nothing for this host",
+        "web", "url", addresses.page_address, "", "https://host or https://host:port, or nothing for this host",
         "Address of the web interface in a browser, when a reverse proxy stands before it; empty for this host and port.",
         "https://rebalancing.example.org",
     ),
     Option(
-        "web", "origins", values.items(values.origin), "", "a comma list of https://host or https://host:port",
+        "web", "origins", values.items(addresses.origin), "", "a comma list of https://host or https://host:port",
         "Addresses in a browser, beside this host's own, whose pages may use the web interface (a reverse proxy).",
         "https://pve.example.org",
     ),
     Option(
-        "web", "api_host", values.items(values.host), "", "a host name or IP address, host:port, [IPv6]:port, or a comma list of them",
+        "web", "api_host", values.items(addresses.host), "", "a host name or IP address, host:port, [IPv6]:port, or a comma list of them",
         "API that the web interface uses; empty for the node it runs on.", "127.0.0.1:8006",
     ),
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable
@@ -17,13 +16,9 @@ _SIZES = {"": GIB, "g": GIB, "gb": GIB, "gib": GIB, "m": 2**20, "mb": 2**20, "mi
 _SECONDS = {"": 3600.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 MOST_WEIGHT = 100.0
 NUMBER = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 _NODE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _PATTERN = re.compile(r"!?[A-Za-z0-9._*?-]{1,253}")
-_USER = re.compile(r"(?=.{1,64}\Z)[^\s:/]+@[A-Za-z][A-Za-z0-9._-]+")  # pve-access-control PVE/Auth/Plugin.pm, pve-userid
 POOL_NAME = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,2}")  # pve-access-control PVE/AccessControl.pm, pve-poolid
-_TOKEN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]+")
-_TOKEN_ID = re.compile(r"[A-Za-z0-9._-]{1,40}@[A-Za-z0-9._-]{1,20}![A-Za-z0-9._-]{1,40}")
 
 
 def text(value: str) -> str:
@@ -215,90 +210,6 @@ def but(reader: Callable[[str], tuple[str, ...]]) -> Callable[[str], tuple[str, 
         return found
 
     return read
-
-
-def host(value: str) -> str:
-    """Read `host`, `host:port`, `[IPv6]`, `[IPv6]:port` or a bare IPv6 address; IPv6 comes back in brackets."""
-    if "//" in value:
-        raise ValueError("it is a URL: write the host without https:// and path")
-    name, port = value, ""
-    if bracketed := re.fullmatch(r"\[([^\]]+)\](?::(.*))?", value):
-        name, port = bracketed[1], value.partition("]")[2]
-    elif value.count(":") == 1:
-        name, colon, digits = value.partition(":")
-        port = colon + digits
-    if port and not (re.fullmatch(r":[0-9]{1,5}", port) and 0 < int(port[1:]) < 65536):
-        raise ValueError(f"{value!r:.60} has no port from 1 to 65535")
-    if bracketed or ":" in name:
-        return f"[{_ipv6(name)}]{port}"
-    if not _HOST_NAME.fullmatch(name):
-        raise ValueError(f"{value!r:.60} is neither a host name nor an IP address")
-    return name + port
-
-
-def listen_address(value: str) -> str:
-    """Read an IP address, or nothing."""
-    return str(ipaddress.ip_address(value.strip("[]"))) if value else ""
-
-
-def origin(value: str) -> str:
-    """Read the origin of a page as browsers send it: https://host or https://host:port, in small letters."""
-    found = re.fullmatch(r"https://(.+)", value.lower())
-    if not found or "/" in found[1]:
-        raise ValueError("write https:// and the host, without a path")
-    return f"https://{host(found[1])}".removesuffix(":443")
-
-
-def page_address(value: str) -> str:
-    """Read the address of a page, or nothing."""
-    return origin(value) if value else ""
-
-
-def _ipv6(name: str) -> str:
-    try:
-        return str(ipaddress.IPv6Address(name))
-    except ValueError:
-        raise ValueError(f"{name!r:.60} is no IPv6 address") from None
-
-
-def user(value: str) -> str:
-    """Read user@realm, or nothing."""
-    if value and not _USER.fullmatch(value):
-        raise ValueError(_not_a_user(value))
-    return value
-
-
-def _not_a_user(value: str) -> str:
-    """What somebody may have meant who wrote this as the user."""
-    if "!" in value:
-        token_id = value.partition("=")[0]
-        named = token_id if _TOKEN_ID.fullmatch(token_id) else "user@realm!name"
-        return f"this is a token: write api_token: {named}=SECRET instead of api_user and api_pass"
-    if re.search(r"\s", value):
-        return "it holds a blank, which no name of a user in Proxmox VE has"
-    if "@" not in value:
-        return "the realm is missing: root@pam is a user of the system, name@pve one of Proxmox VE"
-    return "a name before the @ and a realm behind it are expected, without : and /"
-
-
-def token(value: str) -> tuple[str, str, str]:
-    """Read `user@realm!name=secret` or `name=secret`; give (user, name, secret), all empty for an empty value."""
-    if not value:
-        return "", "", ""
-    if re.match(r"(authorization:\s*)?pveapitoken\s*[=:\s]", value, re.IGNORECASE):
-        raise ValueError("write only what follows PVEAPIToken=")
-    identity, equals, secret = value.partition("=")
-    owner, _, name = identity.rpartition("!")
-    name, secret = name.strip(), secret.strip()
-    if not equals and ":" in name:
-        raise ValueError("between the token's name and its secret stands a =, not a :")
-    if not equals or not secret or re.search(r"\s", secret):
-        raise ValueError("the secret is missing after '='" if not secret else "the secret holds a blank")
-    if "!" in identity and not _USER.fullmatch(owner):
-        raise ValueError("before the ! stands the token's user with its realm, such as prs@pve")
-    if not _TOKEN_NAME.fullmatch(name):
-        raise ValueError("the token's name begins with a letter and holds letters, digits and . _ - only")
-    return owner, name, secret
 
 
 def readable_file(value: str) -> str:

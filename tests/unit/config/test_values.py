@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prs.config import values
+from prs.config import accounts, addresses, values
 from prs.pve.http.hosts import host_and_port
 
 READERS: dict[str, Callable[[str], Any]] = {
@@ -19,9 +19,9 @@ READERS: dict[str, Callable[[str], Any]] = {
     "interval": values.interval,
     "size": values.size,
     "gib": values.gib,
-    "host": values.host,
-    "user": values.user,
-    "token": values.token,
+    "host": addresses.host,
+    "user": accounts.user,
+    "token": accounts.token,
     "node": values.node_name,
     "guest": values.guest_pattern,
     "spread": values.number(0, 100, 0.01, "%"),
@@ -100,7 +100,7 @@ def test_a_list_comes_back_in_order_without_repetitions(names: list[str]) -> Non
 @given(st.ip_addresses(v=6) | st.ip_addresses(v=4), st.none() | st.integers(1, 65535))
 def test_every_address_is_read_and_understood_by_the_client(address: object, port: int | None) -> None:
     text = str(address) if ":" not in str(address) or port is None else f"[{address}]"
-    found = values.host(text if port is None else f"{text}:{port}")
+    found = addresses.host(text if port is None else f"{text}:{port}")
     assert host_and_port(found) == (str(address), port or 8006)
 
 
