@@ -11,6 +11,7 @@ from engine.rounds import Cluster
 from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.rolling.others import no_other
 from prs.engine.rolling.stages import RoundOptions
+from prs.errors import RoundUnknown
 from simcluster.ceph import Ceph
 from simcluster.inprocess import InProcessApi
 from simcluster.world import Flavour
@@ -204,3 +205,43 @@ def test_no_daemon_goes_down_that_only_its_own_node_could_ask_for(ram: Path) -> 
     assert one.state == "failed"
     assert "only a node with Ceph can ask which of its daemons may be stopped (pve2)" in one.turns[0].message
     assert (site.rebooted, site.places, ceph.flags) == ([], site.before, set())
+
+
+REMOVED = "somebody has removed the file of the round"
+DELETED = [("gates", REMOVED), *((step, f"pve2: {REMOVED}; pve2 is kept empty (release pve2)") for step in ("drain", "return")),
+           ("fill", f"pve2: {REMOVED}; not home: ")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "words"), DELETED, ids=[step for step, _ in DELETED])
+def test_a_round_whose_file_somebody_deletes_says_on_every_node_what_it_has_left(ram: Path, step: str, words: str) -> None:
+    """Its carrier writes that it has ended, and takes its flag back; what is kept empty is named, and released as after any drain."""
+    site, ceph = lab(ram)
+    site.until(step)
+    while step in ("drain", "fill") and not site.round().turns[0].job:
+        site.tick()
+    site.tick()
+    assert ceph.flags == ({"noout"} if step == "return" else set())
+    (site.pve / FOLDER / "round.json").unlink()
+    site.live(120)
+    one = site.round()
+    assert (one.state, one.open, one.flagged, ceph.flags) == ("failed", False, False, set()), one
+    assert one.message == words or (words.endswith(": ") and one.message.startswith(words))
+    assert ("pve2" in site.hosts["pve1"].journal.held()) == ("release pve2" in words)
+    site.live(600)
+    assert not any(host.journal.jobs(only_open=True) for host in site.hosts.values())
+
+
+def test_a_file_that_is_cut_off_and_then_deleted_leaves_nothing_without_a_word(ram: Path) -> None:
+    site, ceph = lab(ram)
+    site.until("return")
+    site.live(20)
+    file = site.pve / FOLDER / "round.json"
+    file.write_text(file.read_text()[:300])
+    site.live(600)
+    with pytest.raises(RoundUnknown, match="nobody goes on with it until the file is removed"):
+        site.round()
+    assert ceph.flags == {"noout"}
+    file.unlink()
+    site.live(120)
+    assert ceph.flags == set()
+    assert site.round().message == "pve2: somebody has removed the file of the round; pve2 is kept empty (release pve2)"

@@ -102,3 +102,16 @@ def test_a_server_that_needs_seven_minutes_for_its_reboot_has_its_guests_again(r
     assert (one.state, one.message) == ("done", ""), one
     site.live(60)
     sound(site)
+
+
+def test_a_node_that_takes_no_guest_for_a_quarter_of_an_hour_stays_empty_and_the_round_says_so(ram: Path) -> None:
+    """Its pvestatd has died: nothing is known of what fits there."""
+    site = site_of(ram, "9")
+    site.begin("pve4", holder="pve1")
+    site.until("flags")
+    site.world.nodes["pve4"].silent = 0.0
+    one = site.finish()
+    assert one.state == "failed"
+    assert one.message.startswith("pve4: pve4 is excluded: PVE has had no figures for 5 minutes"), one
+    assert one.message.endswith("; pve4 is kept empty (release pve4)"), one
+    assert "pve4" in site.hosts["pve1"].journal.held()

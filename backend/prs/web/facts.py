@@ -23,7 +23,7 @@ class Facts:
     """`held`: the nodes that are kept empty; `guests`: the cluster's list of guests as text; `nodes`: each node's certificate as PEM.
 
     `nodes` is None on a machine that is no node of a cluster; `balancing`: how automatic balancing stands here.
-    `trouble` says why nothing of it is known, "" when it is.
+    `round` says why the cluster's round of maintenance cannot be read; `trouble` why nothing of it is known, "" when it is.
     """
 
     held: Mapping[str, Hold] = field(default_factory=dict)
@@ -31,6 +31,7 @@ class Facts:
     nodes: Mapping[str, str] | None = None
     trouble: str = ""
     balancing: Balancing | None = None
+    round: str = ""
 
     @property
     def roster(self) -> Roster:
@@ -72,6 +73,6 @@ def _facts(told: Any) -> Facts:
     try:
         held = [from_json(Hold, one) for one in told["held"]]
         standing = from_json(Balancing, told["balancing"])
-        return Facts({one.node: one for one in held}, told["guests"], told["nodes"], balancing=standing)
+        return Facts({one.node: one for one in held}, told["guests"], told["nodes"], balancing=standing, round=str(told["round"]))
     except (ModelError, KeyError, TypeError):
         raise Refusal(503, "unavailable", "The inbox is of another version: systemctl restart the service.") from None

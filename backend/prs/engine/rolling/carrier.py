@@ -17,8 +17,9 @@ from prs.engine.journal.jobs import Job
 from prs.engine.journal.rides import give_away
 from prs.engine.rolling.batches.batched import separated
 from prs.engine.rolling.deeds import Asked
+from prs.engine.rolling.filling import Filling
 from prs.engine.rolling.gates import PATIENCE
-from prs.engine.rolling.holders import anew, handed, taken
+from prs.engine.rolling.holders import anew, handed, removed, taken
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import RunHook, no_hooks
 from prs.engine.rolling.node_steps import NodeSteps
@@ -55,6 +56,7 @@ class Carrier:
         self._seen: tuple[str, float] = ("", 0.0)  # the version of the round, and since when (monotonic) it is that one
         self._next, self._asked, self._said = 0.0, 0.0, ""
         self._silent = set[str]()  # hosts that have not taken what they were handed
+        self._last: Round | None = None  # as it was read while this host carried it
         self.open = False  # whether a round goes on in the cluster, as far as is known
         self.at: Collection[str] = ()  # the nodes whose turn it is in a round that this host carries
 
@@ -77,6 +79,7 @@ class Carrier:
         if one is None:
             self._without(before)
         else:
+            self._last = one if one.open and mine else None
             remember(self._journal, one, mine)
             try:
                 self._carry(self._expected(one)) if one.open else self._clear(one)
@@ -165,11 +168,24 @@ class Carrier:
         return self._host in known and holder not in known
 
     def _without(self, nodes: Collection[str]) -> None:
-        """Somebody has deleted the file of a round that may have been under way: its flag goes, and what stays as it is is named."""
+        """Somebody has deleted the file of a round that may have been under way: its flag goes, and what stays as it is is named.
+
+        The file says so then, which every node shows, and tells of the flag until that is taken back.
+        """
         if nodes:
             kept = ", ".join(self._holds.held()) or "no node"
             log.warning("the file of the round of maintenance at %s is gone: nothing more is done for it, and who is kept empty stays so "
                         "until released: %s", ", ".join(nodes), kept)  # fmt: skip
+        if (last := self._last) is not None:
+            try:
+                turns = [turn for turn in last.turns if turn.under_way]
+                behind = {turn.node: Filling(self._pve(), self._holds, self._switch, last, turn).left() for turn in turns}
+                self._put(removed(last, behind, self._journal.note(ROUND) == last.id, self._clock.time()))
+            except PrsError as error:
+                self._say(f"that the round of maintenance has ended cannot be written: {error}")
+            else:
+                self._last = None
+                return
         now = self._clock.monotonic()
         if not self._journal.note(ROUND) or now - self._seen[1] < LOOK or now < self._next:
             return

@@ -19,6 +19,14 @@ from prs.pve.api import Api
 from prs.pve.read.ha import node_state
 
 
+def left_behind(holds: Holds, turn: Visit) -> str:
+    """What stays as it is where a turn ends without a way back: its node is kept empty, and its riders are off; "" for nothing."""
+    if turn.node not in holds.held():
+        return ""
+    off = f", and until then shut down: {', '.join(map(str, turn.rides))}" if turn.rides else ""
+    return f"{turn.node} is kept empty (release {turn.node}){off}"
+
+
 class Filling:
     """One node that is to have its guests again. What this host moved is in its journal; of another's drains only where guests were."""
 
@@ -74,6 +82,10 @@ class Filling:
             about = f"{vmid} ({where.name}) is on {where.node}" if where.name else f"{vmid} is on {where.node}"
             words.append(f"{about}: {why[vmid]}" if vmid in why else about)
         return f"not home: {listed(words)}" if words else ""
+
+    def left(self) -> str:
+        """What stays as it is where nobody goes on with the turn: its node kept empty, or guests elsewhere; "" for nothing. PveError."""
+        return left_behind(self._holds, self._turn) or self.elsewhere(Plan("balance", self._one.policy.method))
 
     def still_kept(self) -> str:
         """Let the node have guests again where a way back that is done could not, as the HA manager was slow; why not. PveError."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from prs.engine.rolling.stages import Round, Visit, with_turn
+from prs.engine.rolling.stages import LONGEST, Round, Visit, with_turn
+
+REMOVED = "somebody has removed the file of the round"
 
 
 def handed(one: Round, host: str, now: float) -> Round:
@@ -24,6 +27,21 @@ def taken(one: Round, host: str, now: float, ahead: float = 0.0) -> Round:
     if turn is None or not turn.host or turn.host == host:
         return one
     return with_turn(one, replace(turn, job="", host="", since=now))
+
+
+def removed(one: Round, behind: Mapping[str, str], flagged: bool, now: float) -> Round:
+    """The round as it ends where somebody has removed its file: nothing more is done, and each node says what stays `behind` of its turn.
+
+    `flagged`: Ceph's flag noout is still set because of it.
+    """
+    turns = tuple(_ended(turn, behind.get(turn.node, ""), flagged, now) if turn.under_way else turn for turn in one.turns)
+    words = "; ".join(f"{turn.node}: {turn.message}" for turn in turns if turn.ending == "failed" and turn.message)
+    return replace(one, turns=turns, state="failed", handed=False, ended=now, message=(words or REMOVED)[:LONGEST])
+
+
+def _ended(turn: Visit, behind: str, flagged: bool, now: float) -> Visit:
+    said = "; ".join(filter(None, (REMOVED, behind)))
+    return replace(turn, step="over", since=now, job="", host="", ending="failed", message=said, until=0.0, noout=turn.noout and flagged)
 
 
 def anew(one: Round, now: float) -> Round:

@@ -15,12 +15,12 @@ from prs.engine.journal.rides import drains_with_rides
 from prs.engine.rolling.batches.batched import postponed
 from prs.engine.rolling.batches.node_plan import apart, drain_plan, turn_policy
 from prs.engine.rolling.deeds import REFUSED, Asked
-from prs.engine.rolling.filling import Filling
+from prs.engine.rolling.filling import Filling, left_behind
 from prs.engine.rolling.gates import cannot_prove, closed_gate, not_empty
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import Hook, Stage, no_hooks
 from prs.engine.rolling.riders import ORIGIN, Riders
-from prs.engine.rolling.stages import HOOKS, Round, StepName, Visit, broken_off, hooked, noted, passed, waits
+from prs.engine.rolling.stages import HOOKS, LONGEST, Round, StepName, Visit, broken_off, current, hooked, noted, passed, waits
 from prs.engine.waits import Waits
 from prs.errors import ApiError, HelperError, JobConflict, NotFound, PlanError, PveError, Unreachable
 from prs.pve.act import ceph, power
@@ -99,6 +99,11 @@ class NodeSteps:
         return passed(self.one, self.clock.time(), **changes)
 
     def _broken(self, words: str, away: bool = False) -> Round:
+        turn = current(self.one)
+        # The riders have their own step after this one.
+        kept = left_behind(self.holds, replace(turn, rides=())) if turn.step == "fill" else ""
+        if kept and f"{turn.node} is kept empty" not in words:
+            words = f"{words[: LONGEST - len(kept) - 2]}; {kept}"
         return broken_off(self.one, words, self.clock.time(), away=away)
 
     def _shut(self, turn: Visit, when: str, back: bool = False) -> Round | None:
@@ -262,9 +267,7 @@ class NodeSteps:
             self._asked.note("unset-noout", turn.node)
             turn = self.note(noout=False)
         self._riders.adopt(self.one, turn)
-        kept = f"{turn.node} is kept empty (release {turn.node})" if turn.away and turn.node in self.holds.held() else ""
-        if kept and turn.rides:
-            kept += f", and until then shut down: {', '.join(map(str, turn.rides))}"
+        kept = left_behind(self.holds, turn) if turn.away else ""
         return self._passed(**({"message": f"{turn.message}; {kept}"} if kept else {}))
 
     def _fill(self, turn: Visit) -> Round:

@@ -17,6 +17,7 @@ from prs.errors import HelperError, ModelError, RoundUnknown
 
 NAME = "round.json"
 ENDED = ("done", "failed", "stopped")
+BROKEN = "cannot be understood, and nobody goes on with it until the file is removed"
 NEWER = "is of a newer version of the service than this node's, which takes no part in it"  # fields are only ever added
 LONGEST = 64 * 1024  # bytes, as root's helper takes them
 
@@ -77,7 +78,7 @@ class SharedRound:
                 raise ModelError(words)
             return one
         except (ValueError, RecursionError, ModelError) as error:
-            how = NEWER if ": unknown field " in str(error) else "cannot be understood"
+            how = NEWER if ": unknown field " in str(error) else BROKEN
             raise RoundUnknown(f"the round of maintenance in {self._file} {how}: {str(error)[:200]}") from None
 
     def put(self, one: Round) -> Round:

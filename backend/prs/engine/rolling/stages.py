@@ -225,7 +225,8 @@ def broken_off(one: Round, words: str, now: float, ending: Ending = "failed", aw
     A second trouble on that way is added to the first, and its step left.
     """
     before, turn = one, current(one)
-    said = f"{turn.message}; {words}" if turn.ending and turn.message else words
+    # What has come last, which may name what stays behind, is told in whole.
+    said = f"{turn.message[: max(0, LONGEST - len(words) - 2)]}; {words}" if turn.ending and turn.message else words
     turn = replace(turn, message=said[:LONGEST], until=0.0, job="", host="", ending=turn.ending or ending, away=turn.away or away)
     if turn.ending == "skipped" and ending == "failed":
         turn = replace(turn, ending="failed")

@@ -94,7 +94,7 @@ def serve(connection: socket.socket, given: argparse.Namespace) -> Any:
     with Journal(settings.state_dir / "journal.sqlite") as journal:
         holds = Holds(journal, SystemClock(), shared_holds(given.pve, given.node, given.helper))
         if message.action == "facts":
-            return facts(holds, given.pve, balancing(settings, journal, given.node, SystemClock().time()))
+            return facts(holds, given.pve, given.helper, balancing(settings, journal, given.node, SystemClock().time()))
         return _for_caller(message, asked, settings, holds, given)
 
 

@@ -95,6 +95,8 @@ def _balancing(context: Context, who: Caller, scope: str, here: Balancing | None
 
 def _warnings(context: Context, who: Caller) -> list[str]:
     found = [] if context.daemon() else ["The service that carries jobs out is not running: systemctl status proxmox-rebalancing-service."]
+    if (words := context.facts.round) and who.rights.may("Sys.Audit", "/"):
+        found.append(f"{words}.")
     try:
         cluster = context.cluster(who)
     except PveError as error:
