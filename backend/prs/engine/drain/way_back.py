@@ -98,11 +98,14 @@ def plan_back(cluster: Cluster, policy: Policy, job: Job, now: float) -> Plan:
 
 
 def way_back(policy: Policy, steps: Sequence[Step] = ()) -> Policy:
-    """The policy of a plan back: what was moved once may move again, stopped guests and containers included."""
+    """The policy of a plan back: what was moved once may move again, stopped guests and containers included.
+
+    Also to a node that is left out of balancing: that it could be emptied says that its guests may leave it for a while.
+    """
     back = {there: (here, there) for step in steps for here, there in step.storages}
     lines = {**dict(policy.storages), **back}
     policy = replace(policy, storages=tuple(sorted(lines.items()))) if back else policy
-    free = replace(policy, max_moves=None, max_bytes=None, relax=(), relaxed=(), avoid=(), targets=())
+    free = replace(policy, max_moves=None, max_bytes=None, relax=(), relaxed=(), avoid=(), targets=(), ignore_nodes=())
     return replace(free, ignored=True, stopped=True, containers=True)
 
 

@@ -8,15 +8,18 @@ from dataclasses import replace
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.release import forget, plan_home
-from prs.engine.drain.way_back import left_out
+from prs.engine.drain.way_back import left_out, opened
 from prs.engine.journal.jobs import Job, Step
+from prs.engine.rolling.gates import BACKUPS, PATIENCE
 from prs.engine.rolling.stages import Round, Visit
 from prs.errors import HelperError, PlanError
-from prs.model import Plan, Policy
+from prs.model import Cluster, Guest, Plan, Policy
+from prs.planner.problem.fixed_limits import FixedLimits
 from prs.planner.quantities import listed
 from prs.pve.act.migration import Location, locate_all
 from prs.pve.api import Api
 from prs.pve.read.ha import node_state
+from prs.pve.read.resources import NO_LOAD_YET
 
 
 def left_behind(holds: Holds, turn: Visit) -> str:
@@ -27,11 +30,17 @@ def left_behind(holds: Holds, turn: Visit) -> str:
     return f"{turn.node} is kept empty (release {turn.node}){off}"
 
 
+def _passes(cluster: Cluster, guest: Guest) -> bool:
+    """Whether what keeps the guest from being migrated ends by itself: a lock, a migration, or that PVE has no figures of it yet."""
+    return bool(guest.lock) or guest.vmid in cluster.migrating or guest.problem.endswith(NO_LOAD_YET)
+
+
 class Filling:
     """One node that is to have its guests again. What this host moved is in its journal; of another's drains only where guests were."""
 
     def __init__(self, api: Api, holds: Holds, switch: Switch | None, one: Round, turn: Visit) -> None:
         self._api, self._holds, self._switch, self._one, self._turn = api, holds, switch, one, turn
+        self.patience = 0.0  # how long (s) what keeps guests of the last plan away is waited for, as it ends by itself
 
     def plan(self, now: float) -> tuple[Plan, Policy]:
         """The plan that brings every guest of the turn home. PlanError, also while the node cannot take them yet; PveError."""
@@ -43,10 +52,20 @@ class Filling:
         about = Plan("drain", self._one.policy.method, self._turn.node)
         job = Job(drains[-1].id if drains else self._one.id, "drain", "done", about, self._one.policy, self._turn.node, steps=numbered)
         cluster, plan, policy = plan_home(self._api, self._holds, job, now)
-        ill = next((node.problem for node in cluster.nodes if node.name == self._turn.node), "")
+        ill = FixedLimits(opened(cluster, self._turn.node), policy).closed.get(self._turn.node, "")
         if ill and plan.stays:
             raise PlanError(f"{self._turn.node} is excluded: {ill}")
+        left = {stay.vmid for stay in plan.stays}
+        held_up = [one for one in cluster.guests if one.vmid in left and _passes(cluster, one)]
+        hours = any(one.lock == "backup" for one in held_up) and self._one.request != "stop"
+        self.patience = (BACKUPS if hours else PATIENCE) if held_up else 0.0
         return plan, policy
+
+    @staticmethod
+    def untried(job: Job, plan: Plan) -> bool:
+        """Whether guests may go home now that the ended way back could not try to bring."""
+        left = {stay.vmid for stay in job.plan.stays}
+        return any(move.vmid in left for move in plan.moves)
 
     def _moved(self, vmid: int, where: Location) -> Step:
         """A guest that somebody's drain has moved, as a step of that drain."""
@@ -102,7 +121,8 @@ class Filling:
         node = self._turn.node
         if not self._turn.held:
             return
-        if self._turn.mode and node_state(self._api, node)[0] == "maintenance":
+        # Of a node that is away the manager's word is another, and it would be in the mode when it is back.
+        if self._turn.mode and node_state(self._api, node)[0] not in ("", "online"):
             if self._switch is None:
                 raise HelperError("the helper for HA maintenance mode is not there")
             self._switch(node, False)

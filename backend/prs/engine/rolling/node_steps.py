@@ -23,6 +23,7 @@ from prs.engine.rolling.riders import ORIGIN, Riders
 from prs.engine.rolling.stages import HOOKS, LONGEST, Round, StepName, Visit, broken_off, current, hooked, noted, passed, waits
 from prs.engine.waits import Waits
 from prs.errors import ApiError, HelperError, JobConflict, NotFound, PlanError, PveError, Unreachable
+from prs.model import Plan
 from prs.pve.act import ceph, power
 from prs.pve.act.migration import locate_all
 from prs.pve.api import Api
@@ -37,6 +38,7 @@ SLACK = 60.0  # figures and clocks may be off by this much (s)
 FLAGS = 3600.0  # how long (s) it is tried to take a flag back
 PATIENCE = 900.0  # how long (s) PVE may give no answer
 HOOK = 1800.0  # as long as root lets a hook run (helper.root_hooks)
+AGAIN = 30.0  # seconds between two looks at guests that a way back could not bring yet
 HOOK_STAGES: tuple[Stage, ...] = get_args(Stage)
 Work = Callable[[Visit], Round]
 
@@ -51,6 +53,7 @@ class NodeSteps:
         self.api, self.holds, self.journal, self.clock, self.host = api, holds, holds.journal, clock, host
         self._switch, self._keep, self._waits, self._hooks = switch, keep, Waits(clock), hooks or HookThread(no_hooks)
         self._riders = Riders(api, self.journal, clock)
+        self._again = 0.0  # when (monotonic) an ended way back is looked at once more
         self.one: Round  # as it was written last
         self.works: dict[StepName, Work] = {
             "gates": self._gates, "drain": self._drain, "last-gates": self._last_gates, "reboot": self._reboot, "return": self._return,
@@ -276,8 +279,15 @@ class NodeSteps:
             job = self.journal.job(turn.job)
             if job.open:
                 return waits(self.one, job.message)
-            words = filling.lacking(job) or filling.still_kept()
-            return self._broken(words) if words else self._passed(**self._message(turn, filling.elsewhere(job.plan)))
+            if not (words := filling.lacking(job) or filling.still_kept()):
+                return self._passed(**self._message(turn, filling.elsewhere(job.plan)))
+            if self.clock.monotonic() < self._again:
+                return self.one
+            self._again = self.clock.monotonic() + AGAIN
+            plan, _ = filling.plan(self.clock.time())
+            if filling.untried(job, plan):
+                return noted(self.one, job="", host="")
+            return self._held_up(turn, filling, plan) or self._broken(words)
         plan, policy = filling.plan(self.clock.time())
         if plan.lacking:
             return self._broken(plan.lacking)
@@ -288,6 +298,8 @@ class NodeSteps:
             self._asked.note("release", turn.node, job=job_id)
             self.note(job=job_id, host=self.host)
             return self.one
+        if held_up := self._held_up(turn, filling, plan):
+            return held_up
         try:
             filling.release()
         except HelperError as error:
@@ -296,6 +308,11 @@ class NodeSteps:
             self._asked.note("release", turn.node)
         words = filling.lacking(Job("", "balance", "done", plan, policy))
         return self._broken(words) if words else self._passed(**self._message(turn, filling.elsewhere(plan)))
+
+    def _held_up(self, turn: Visit, filling: Filling, plan: Plan) -> Round | None:
+        """How it goes on while what keeps guests away ends by itself, as a snapshot or a backup does; None when it has taken too long."""
+        until = turn.since + filling.patience
+        return waits(self.one, filling.elsewhere(plan), until) if self.clock.time() < until else None
 
     def _start_up(self, turn: Visit) -> Round:
         """See those running that were shut down; most were started on the way back already."""
