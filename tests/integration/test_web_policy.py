@@ -143,6 +143,13 @@ def test_the_command_changes_the_same_file(home: House, policy: Path) -> None:
     done = command(home, "unset", "balancing.spread", "balancing.containers")
     assert done.stdout.startswith("balancing.spread: 7 -> not set\nbalancing.containers: 0 -> not set\n")
     assert policy.read_text() == "# ours\n[balancing]\n"
+    policy.write_text("# ours\n[balancing]\nspread: 7\nhot: 90\n")
+    wrong = command(home, "unset", "balancing")
+    assert (wrong.returncode, "balancing: is a whole section: spread: 7; hot: 90" in wrong.stderr) == (2, True)
+    assert ("config unset SECTION --section" in wrong.stderr, "hot: 90" in policy.read_text()) == (True, True)
+    done = command(home, "unset", "balancing", "--section")
+    assert done.stdout.startswith("balancing.spread: 7 -> not set\nbalancing.hot: 90 -> not set\n")
+    assert command(home, "set", "balancing.spread", "5", "--section").returncode == 2
     late = command(home, "set", "balancing.spread", "5", "--digest", told["digest"])
     assert (late.returncode, "another version by now" in late.stderr) == (1, True)
     policy.write_text("[balancing]\nspraed: 7\n")

@@ -232,6 +232,8 @@ def config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("show", "set", "unset"), metavar="show|set|unset", help=words)
     words = "set: SECTION.NAME VALUE, such as balancing.spread 7; unset: SECTION.NAME, several are allowed (pool.NAME is a whole pool)"
     parser.add_argument("words", nargs="*", metavar="WORD", help=words)
+    words = "unset: the names may be of whole sections, such as balancing, of which all is taken out"
+    parser.add_argument("--section", action="store_true", help=words)
     words = "set, unset: only if the policy still is the version that `config set --json` or the API has called so"
     parser.add_argument("--digest", metavar="DIGEST", help=words)
     _json(parser)

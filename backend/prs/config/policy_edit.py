@@ -12,12 +12,13 @@ from prs.config.layers import Layer
 from prs.config.mistakes import shown
 from prs.config.options import POOL_OPTIONS, SECTIONS
 from prs.config.resolve import Mistakes, resolve
-from prs.config.sections import is_place
+from prs.config.sections import PLACES, is_place
 from prs.errors import ConfigError
 
 LARGEST = 64 * 1024  # bytes of the whole text
 SHORTEST = 3  # characters of the name of what is taken out
 LONGEST = 4096  # characters of a value
+SECRET = re.compile("pass|token|secret|key")  # names of options whose values are shown to nobody
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9._/*-]{0,199}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HEAD = re.compile(r"\s*[^:=]*[:=][ \t]*")  # of a line `option: value`, all that stands before the value
@@ -75,9 +76,10 @@ def removable(key: str) -> bool:
     return bool(_KEY.fullmatch(key)) and len(key) >= SHORTEST
 
 
-def edit(text: str, wanted: Mapping[str, str], unwanted: Iterable[str] = ()) -> tuple[str, list[Change]]:
+def edit(text: str, wanted: Mapping[str, str], unwanted: Iterable[str] = (), whole: bool = False) -> tuple[str, list[Change]]:
     """The text with each SECTION.NAME of `wanted` set to its value and those of `unwanted` taken out, and what changed.
 
+    A name of a whole section, other than a pool's or one that nobody knows, takes all of it out only where `whole` says that this is meant.
     ConfigError with everything that is wrong with the names, the values, or the text that would come of it; what only takes mistakes
     out of a text that has more of them is good.
     """
@@ -91,6 +93,7 @@ def edit(text: str, wanted: Mapping[str, str], unwanted: Iterable[str] = ()) -> 
     for key in taken:
         text, gone = _without(text, key)
         wrong += [] if gone else [f"{key}: is not set in the policy"]
+        wrong += [f"{key}: is a whole section: {'; '.join(map(_was, gone))}"] if not whole and _known_section(key) and gone else []
         changes += gone
     for key, value in wanted.items():
         text, change = _with(text, key, value.strip(" \t"))
@@ -100,6 +103,17 @@ def edit(text: str, wanted: Mapping[str, str], unwanted: Iterable[str] = ()) -> 
     if wrong := [*wrong, *([] if mended else left)]:
         raise ConfigError(wrong)
     return text, changes
+
+
+def _known_section(key: str) -> bool:
+    """Whether this names all of a section, of which several options may be set."""
+    section, name = place_of(key)
+    return not name and (section in SECTIONS or section in PLACES)
+
+
+def _was(change: Change) -> str:
+    name = change.name.partition(".")[2]
+    return name if SECRET.search(name) else f"{name}: {shown(change.before or '')}"
 
 
 def _unfit(key: str, value: str) -> str:

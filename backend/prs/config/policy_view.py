@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,11 +12,9 @@ from prs.config.layers import POLICY, files_over, read_layers
 from prs.config.load import Origin, Settings, load_settings
 from prs.config.mistakes import shown
 from prs.config.options import DOMAIN, GUEST, OPTIONS, POOL_OPTIONS, STORAGE, Option
-from prs.config.policy_edit import digest, key_of, removable, wrong_lines
+from prs.config.policy_edit import SECRET, digest, key_of, removable, wrong_lines
 from prs.config.resolve import of_the_cluster
 from prs.errors import ConfigError
-
-_SECRET = re.compile("pass|token|secret|key")  # names of options whose values are shown to nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ def wrong_entries(text: str) -> Iterator[WrongEntry]:
         name = key_of(entries[0]) if entries else next((name for name, place in lines.sections.items() if place == line), "")
         if name:
             within = entries or [entry for entry in lines.entries if entry.section == name]
-            told = [entry.value if entries else f"{entry.name}: {entry.value}" for entry in within if not _SECRET.search(entry.name)]
+            told = [entry.value if entries else f"{entry.name}: {entry.value}" for entry in within if not SECRET.search(entry.name)]
             yield WrongEntry(name.replace(" ", ".", 1), "; ".join(map(shown, told)), line, reason, removable(name.replace(" ", ".", 1)))
 
 

@@ -16,12 +16,13 @@ from prs.similar import in_brackets
 Domains = tuple[tuple[str, tuple[str, ...]], ...]
 Storages = tuple[tuple[str, tuple[str, ...]], ...]
 SECTIONS = ("pool NAME", "domains", "storages", "guests")
+PLACES = ("domains", "storages", "guests")  # of which each line has a name of the administrator's choice
 _VMID = re.compile("[1-9][0-9]{0,8}")
 
 
 def is_place(section: str) -> bool:
     """True for a section that is read here."""
-    return section in ("domains", "storages", "guests") or section.split(maxsplit=1)[:1] == ["pool"]
+    return section in PLACES or section.split(maxsplit=1)[:1] == ["pool"]
 
 
 def read_pools(lines: Lines, mistakes: list[tuple[int, str]]) -> tuple[Pool, ...]:

@@ -83,6 +83,19 @@ def test_every_mistake_is_told_at_once_by_the_name_of_what_was_asked_for() -> No
     assert "hunter2" not in " ".join(told)
 
 
+@pytest.mark.parametrize(
+    ("key", "told"), [("balancing", "balancing: is a whole section: "), ("Domains.", "Domains.: is a whole section: r: pve1")]
+)
+def test_a_whole_section_goes_only_where_that_is_meant_and_what_would_go_is_told(key: str, told: str) -> None:
+    text, _ = edit(TEXT, {"balancing.hot": "90", "domains.r": "pve1"})
+    found = mistakes(text, {}, (key,))
+    assert [one for one in found if one.startswith(told)], found
+    left, changes = edit(text, {}, [key], whole=True)
+    assert changes
+    assert [change.after for change in changes] == [None] * len(changes)
+    assert ("hot: 90" in left, "r: pve1" in left) == (key != "balancing", key == "balancing")
+
+
 @pytest.mark.parametrize(("wanted", "unwanted", "words"), [
     ({"spread": "7"}, (), "spread: is no name of an option"),
     ({"balancing.": "7"}, (), "is no name of an option"),

@@ -21,9 +21,11 @@ def act(call: Call) -> int:
         raise UsageError("config set takes SECTION.NAME and VALUE, such as balancing.spread 7 (a VALUE with blanks in quotes)")
     if call.options.what == "unset" and not words:
         raise UsageError("config unset takes SECTION.NAME, such as balancing.spread")
+    if call.options.what == "set" and call.options.section:
+        raise UsageError("config set takes one option, and --section is for config unset")
     if call.options.what != "show":
         return _change(call, {words[0]: words[1]} if call.options.what == "set" else {}, words if call.options.what == "unset" else ())
-    if words or call.options.digest:
+    if words or call.options.digest or call.options.section:
         raise UsageError("config show takes no more words")
     return _show(call)
 
@@ -62,9 +64,11 @@ def _change(call: Call, wanted: dict[str, str], unwanted: Sequence[str]) -> int:
     if call.options.digest not in (None, digest):
         raise PolicyChanged(f"{policy_file(client.PVE)} is another version by now ({digest}); nothing was written")
     try:
-        new, changes = edit(text, wanted, unwanted)
+        new, changes = edit(text, wanted, unwanted, call.options.section)
     except ConfigError as error:
-        raise ConfigError([*error.mistakes, *_remedies()]) from None
+        sections = any(": is a whole section: " in one for one in error.mistakes)
+        more = ["config unset SECTION --section takes all of it out"] if sections else []
+        raise ConfigError([*error.mistakes, *more, *_remedies()]) from None
     if changes:
         digest = client.write_policy(client.SOCKET, digest, new)
         call.note("policy", about="; ".join(change.words for change in changes)[:400])
