@@ -21,7 +21,7 @@ def main(release: str, arguments: list[str]) -> int:
     lower = tools(release, (ROOT / "requirements-dev.txt").read_text())
     words = shlex.join((f"{TOOLS}/bin/python", "-m", "pytest", "-p", "no:cacheprovider", *arguments))
     command = f"cd /tree && {TOOLS}/bin/python --version && exec {words}"
-    given = {name: value for name in ("PYTEST_ADDOPTS",) if (value := os.environ.get(name))}
+    given = {name: value for name in ("PYTEST_ADDOPTS", "PRS_TEST_FLAVOURS") if (value := os.environ.get(name))}
     settings = [f"--setenv={name}={value}" for name, value in {**CLEAN, **INSIDE, **given}.items()]
     with tempfile.TemporaryDirectory(prefix="prs-python-") as folder, fresh(lower, Path(folder) / "machine") as root:
         # What tests fetch, such as other releases of a library, is kept where they keep it outside.

@@ -99,8 +99,8 @@ def test_a_node_that_does_not_lead_learns_the_speed_of_links_once_an_hour(ram: P
     assert Counted.asked["/cluster/resources"] == 0
 
 
-def test_after_a_day_the_plan_is_made_for_the_day(ram: Path, flavour: Flavour, caplog: pytest.LogCaptureFixture) -> None:
-    house = House(ram, flavour)
+def test_after_a_day_the_plan_is_made_for_the_day(ram: Path, caplog: pytest.LogCaptureFixture) -> None:
+    house = House(ram, "9")
     house.live(86_400 + 900)
     with caplog.at_level("INFO"):
         house.live(86_400)

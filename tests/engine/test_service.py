@@ -149,9 +149,9 @@ def broken_house(ram: Path, flavour: Flavour) -> House:
     return house
 
 
-def test_a_paused_scheduled_job_says_so_and_gives_way_to_the_next_run(ram: Path, flavour: Flavour) -> None:
+def test_a_paused_scheduled_job_says_so_and_gives_way_to_the_next_run(ram: Path) -> None:
     """Nobody may be there to resume it: the schedule goes on, and tries no more than three of the next run either."""
-    house = broken_house(ram, flavour)
+    house = broken_house(ram, "9")
     (first,) = house.journal.jobs()
     assert (first.state, first.count("failed")) == ("paused", 3), first
     assert first.message.endswith("else the next scheduled run of this host takes its place")
@@ -170,9 +170,9 @@ def test_a_paused_scheduled_job_says_so_and_gives_way_to_the_next_run(ram: Path,
     assert (second.state, second.origin) == ("done", "schedule"), second
 
 
-def test_a_job_that_somebody_has_paused_keeps_the_schedule_from_running(ram: Path, flavour: Flavour) -> None:
+def test_a_job_that_somebody_has_paused_keeps_the_schedule_from_running(ram: Path) -> None:
     """Whoever pauses wants calm, and is told what waits for it."""
-    house = House(ram, flavour)
+    house = House(ram, "9")
     while not house.journal.jobs():
         house.clock.sleep(house.service.turn())
     (job,) = house.journal.jobs()

@@ -25,7 +25,7 @@ from integration.web_house import House, house
 from simcluster.scenes import small
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = int(os.environ.get("PRS_FUZZ_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("PRS_FUZZ_EXAMPLES", "6"))
 # Of a call without a body, where only an id, a name or a word of a query can be another one: most are a process of the inbox each.
 WITHOUT_BODY = min(EXAMPLES, 30)
 SECONDS = float(os.environ.get("PRS_FUZZ_SECONDS", "inf"))  # after which no more is sent to a call; at its end the run tells what was
