@@ -104,7 +104,8 @@ class Reached:
                     continue
                 home = node == self.start[number][0]
                 places = [self.start[number]] if home else [key for key in free if key[0] == node] if guest.disk else [(node, "")]
-                yield from ((number, place) for place in places if not guest.disk or free[place] >= guest.disk)
+                spare = int(bool(self.case.drain) and not home and self.names[self.start[number][0]] != self.case.drain)
+                yield from ((number, place) for place in places if not guest.disk or free[place] >= guest.disk + spare)
 
     def spread(self, state: State) -> float:
         """Fullest less emptiest open node, by memory."""

@@ -14,6 +14,7 @@ from prs.planner.objective.headroom import headroom, keeping
 from prs.planner.plan import Goal, bounded, plan_balance, plan_day, plan_drain
 from prs.planner.problem.locations import located, wanted
 from prs.planner.problem.riding import riding
+from prs.planner.problem.unexamined import in_the_way
 from prs.planner.relax import softened
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
@@ -28,6 +29,7 @@ from prs.pve.roster import Roster, listed, scope, unproven, with_hidden
 ROUNDS = 25
 # What a guest uses of memory and disk hardly changes from sample to sample, its use of CPU does.
 MEANS: frozenset[Method] = frozenset({"cpu", "all"})
+ASIDE = 40  # guests that are examined for the room which their local disks take where a drain found none
 LAZY = 3  # rounds in which only nodes at the ends of planned moves are asked what they are
 NOT_EXAMINED = "the best plan found leaves it where it is"
 # A plan of examined guests alone is taken when it is this close (spread) to one that would need more of them to be examined.
@@ -84,6 +86,7 @@ def _planned(
         here, ends = [vmid for vmid, _ in policy.targets], {name for _, name in policy.targets}
         cluster = inspect_guests(api, cluster, here, facts, ends, means, asks)
     settled: Plan | None = None
+    aside = ASIDE
     for turn in range(ROUNDS):
         plan = what_if(cluster, policy, now, request, forecast)
         # A drain that cannot be done says why of every node, and one that nodes keep refusing looks at all of them.
@@ -91,7 +94,9 @@ def _planned(
         ends = {node.name for node in cluster.nodes} if every else _ends(plan)
         pending, strange = unexamined(cluster, plan), facts.unknown(ends)
         if not pending and not strange:
-            return cluster, plan
+            if not plan.blockers or not (pending := in_the_way(cluster, located(cluster, policy), plan)[:aside]):
+                return cluster, plan
+            aside -= len(pending)
         if settled and (settled.feasible or request.leave) and not facts.unknown(_ends(settled)) and _as_good(settled, plan, policy):
             return cluster, bounded(settled, plan, policy)
         cluster = inspect_guests(api, cluster, pending, facts, ends, means, asks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from prs.model import RESOURCES, Method, Resource
@@ -12,6 +12,7 @@ from prs.planner.objective.level import Level
 from prs.planner.objective.objectives import Room, variances
 from prs.planner.problem.board import Board, Packing
 from prs.planner.problem.problem import UNLIMITED, Problem
+from prs.planner.problem.unexamined import unexamined
 from prs.planner.search import exhaustive, order, packing, way
 from prs.planner.search.anneal import Anneal
 from prs.planner.search.schedules import Schedule
@@ -48,7 +49,7 @@ def empty(problem: Problem, node: int, method: Method) -> Drained:
     if not mine or lacking(problem, mine):
         return Drained(None if mine else [], True)
     if exhaustive.small(problem, node) and (found := _looked_at_all(problem, node, mine, method)):
-        return found
+        return found if found.steps or not unexamined(problem, node) else replace(found, sure=False)
     packed = _pack(problem, node, mine, HELPERS[:1])
     if not packed and (together := _together(problem, mine)):
         return together

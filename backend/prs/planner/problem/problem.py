@@ -197,17 +197,25 @@ class Problem:
         """What the guests need on each node where that is not what they hold: storages by the policy's map, memory to grow into."""
         mapped = bool(self.facts.policy.storages) and any(guest.volumes for guest in guests)
         grows = bool(self.unused) and any(self.facts.growth(guest) for guest in guests)
-        if not mapped and not grows:
+        helps = bool(self.facts.drain) and guests[0].node != self.facts.drain and any(guest.volumes for guest in guests)
+        if not mapped and not grows and not helps:
             return ()
-        plain = (Landing(tuple(sorted(held(guests).items())), ()),) if grows else ()
+        plain = (Landing(tuple(sorted(held(guests).items())), ()),) if grows or helps else ()
         found = ((place, (self.facts.storage_map.landings(guests, name) if mapped else ()) or plain)
                  for place, name in enumerate(self.names) if allowed[place])
-        return tuple((place, tuple(replace(way, needs=self._with_use(way.needs, guests)) for way in ways)) for place, ways in found if ways)
+        return tuple((place, tuple(replace(way, needs=self._with_use(way.needs, guests, spare=helps)) for way in ways))
+                     for place, ways in found if ways)
 
-    def _with_use(self, needs: Iterable[tuple[str, int]], guests: Sequence[Guest], home: bool = False) -> tuple[tuple[str, int], ...]:
-        """These bytes by storage, and those of memory in use where that is a limit of its own; away from home what they may grow to."""
+    def _with_use(
+        self, needs: Iterable[tuple[str, int]], guests: Sequence[Guest], home: bool = False, spare: bool = False
+    ) -> tuple[tuple[str, int], ...]:
+        """These bytes by storage, and those of memory in use where that is a limit of its own; away from home what they may grow to.
+
+        With `spare` they leave something free: a guest that only makes room in a drain fills no storage to its last byte.
+        """
         used = sum(guest.memory + (0 if home else self.facts.growth(guest)) for guest in guests) if self.unused else 0
-        return (*sorted(needs), (IN_USE, used)) if used else tuple(sorted(needs))
+        sizes = sorted((storage, size + spare) for storage, size in needs)
+        return (*sizes, (IN_USE, used)) if used else tuple(sizes)
 
     def _stuck(self, guests: Sequence[Guest], groups: Sequence[int]) -> dict[int, str]:
         """Why none of these guests can leave the node, wherever to; {} when nothing keeps them. `groups` are those of each guest."""

@@ -46,7 +46,7 @@ def test_disks_that_fit_only_together_are_placed_together(seed: int) -> None:
     assert check_plan(there, POLICY, plan) == []
 
 
-@pytest.mark.parametrize("seed", [43, 150])
+@pytest.mark.parametrize("seed", [150, 438])
 def test_another_guest_makes_room_on_a_storage(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clusters that the search for small ones empties; without it, as in larger ones, such drains were refused."""
     monkeypatch.setattr(exhaustive, "LARGEST", 0)
