@@ -26,7 +26,11 @@ class ModelError(PrsError):
 
 
 class PlanError(PrsError):
-    """A plan was asked for that makes no sense, such as the drain of a node that does not exist."""
+    """A plan was asked for that makes no sense, such as the drain of a node that does not exist; `mistakes` are those of the request."""
+
+    def __init__(self, words: str, mistakes: Iterable[str] = ()) -> None:
+        super().__init__(words)
+        self.mistakes = tuple(mistakes)
 
 
 class JournalError(PrsError):

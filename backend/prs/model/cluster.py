@@ -94,6 +94,7 @@ class Guest:
     problem: str = ""  # why its load is not known, in words; "" = known
     inspected: bool = False
     volumes: tuple[Volume, ...] = ()
+    images: tuple[tuple[str, int], ...] = ()  # (storage, bytes) of each disk of its configuration, wherever it lies; 0 bytes = not said
     targets: tuple[str, ...] | None = None  # nodes PVE's own precondition call allows; None = PVE gave no such list
     refused: tuple[tuple[str, str], ...] = ()  # (node, PVE's reason against it)
     unavailable: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (node, storages of its that PVE says are not there)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from prs.errors import PlanError
 from prs.model import Candidate, Cluster, Guest, Headroom, Move, NewGuest, NodeLoad, Placed, Placement, Plan, Policy
 from prs.planner import drain
 from prs.planner.explain import places
-from prs.planner.newcomers import WAITING, with_newcomers
+from prs.planner.newcomers import WAITING, pools_unknown, with_newcomers
 from prs.planner.objective import score
 from prs.planner.objective.headroom import headroom
 from prs.planner.problem.board import Board
@@ -90,22 +90,29 @@ class _Places:
 
     def best(self, unit: int) -> int:
         """The node that leaves the cluster best; where the unit is now, where none is better."""
-        here = self.board.where[unit]
-        open_to = {place: then.rank for place, (_, then) in self.tried(unit).items() if then}
-        return min(open_to, key=lambda place: (open_to[place], place != here, place), default=here)
+        order = self._ordered(unit, {place: then for place, (_, then) in self.tried(unit).items() if then})
+        return order[0] if order else self.board.where[unit]
+
+    def _ordered(self, unit: int, open_to: Mapping[int, Afterwards]) -> list[int]:
+        """The nodes, the best first; where a guest is, is best as long as no figure shows another to be better."""
+        here, home = self.board.where[unit], self.problem.units[unit].home
+        order = sorted(open_to, key=lambda place: (open_to[place].rank, place != here, place))
+        if here == home and home in open_to and not places.difference(open_to[order[0]], open_to[home]):
+            order.remove(home)
+            order.insert(0, home)
+        return order
 
     def candidates(self, unit: int) -> tuple[Candidate, ...]:
         """All nodes for the unit, the best first, those where it cannot go last."""
-        here, problem = self.board.where[unit], self.problem
+        problem = self.problem
         tried = self.tried(unit)
         open_to = {place: then for place, (_, then) in tried.items() if then}
-        order = sorted(open_to, key=lambda place: (open_to[place].rank, place != here, place))
+        order = self._ordered(unit, open_to)
         found = list[Candidate]()
         for rank, place in enumerate(order, 1):
             load = self._with(unit, place)
             then, best, name = open_to[place], open_to[order[0]], problem.names[place]
-            ahead = open_to[order[1]] if len(order) > 1 else None
-            words = places.best(name, then, ahead) if rank == 1 else places.worse(best, then)
+            words = places.best(name, then, [open_to[one] for one in order[1:]]) if rank == 1 else places.worse(best, then)
             safe = None if then.headroom is None else then.headroom.fits
             found.append(Candidate(name, rank, words, load.memory, load.cpu, load.disk, then.spread, safe))
         for place, (reason, _) in tried.items():
@@ -152,7 +159,7 @@ def place_new(cluster: Cluster, policy: Policy, asked: Sequence[NewGuest], now: 
                 board.move(unit, place)
                 moved = True
     guests = tuple(_placed(around, problem.facts.guests[-number]) for number in range(1, len(asked) + 1))
-    return _answer(around, guests, now, places.summary(guests, found.sure or not stuck))
+    return _answer(around, guests, now, places.summary(guests, found.sure or not stuck), pools_unknown(cluster, policy, asked))
 
 
 def place_better(cluster: Cluster, policy: Policy, vmid: int, now: float) -> Placement:
@@ -162,6 +169,8 @@ def place_better(cluster: Cluster, policy: Policy, vmid: int, now: float) -> Pla
         raise PlanError(f"there is no guest {vmid}")
     if guest.template:
         raise PlanError(f"{guest.label} is a template: it runs nowhere")
+    if not guest.running:
+        cluster = replace(cluster, guests=tuple(_as_running(one) if one is guest else one for one in cluster.guests))
     problem = Problem(FixedLimits(cluster, _free(policy)))
     board = Board(problem)
     around = _Places(problem, board)
@@ -169,6 +178,11 @@ def place_better(cluster: Cluster, policy: Policy, vmid: int, now: float) -> Pla
         board.move(problem.unit_of[vmid], around.best(problem.unit_of[vmid]))
     placed = _placed(around, guest)
     return _answer(around, (placed,), now, places.better(guest, placed, problem.stays.get(vmid, "")))
+
+
+def _as_running(guest: Guest) -> Guest:
+    """A guest that does not run, with the memory that it may use once it does."""
+    return replace(guest, memory=max(guest.memory, guest.memory_max))
 
 
 def _free(policy: Policy) -> Policy:
@@ -187,7 +201,7 @@ def _placed(around: _Places, guest: Guest) -> Placed:
     unit = problem.unit_of[guest.vmid]
     candidates, place = around.candidates(unit), around.board.where[unit]
     node = "" if problem.names[place] == WAITING else problem.names[place]
-    first = candidates[0].reason if candidates and node else "; ".join(dict.fromkeys(one.reason for one in candidates))
+    first = candidates[0].reason if candidates and node else places.folded([one.reason for one in candidates])
     return Placed(guest.name, node, first, candidates, vmid, home)
 
 
@@ -199,11 +213,11 @@ def _closed(around: _Places, guest: Guest, name: str, reason: str) -> Candidate:
     return Candidate(name, 0, own or words, load.memory, load.cpu, load.disk)
 
 
-def _answer(around: _Places, guests: tuple[Placed, ...], now: float, summary: str) -> Placement:
+def _answer(around: _Places, guests: tuple[Placed, ...], now: float, summary: str, warnings: Sequence[str] = ()) -> Placement:
     """The answer with the loads and the room for the loss of a node, before and after."""
     problem, method = around.problem, around.method
     return Placement(
         method, guests, summary, now, around.loads(Board(problem)), around.loads(around.board),
         score.spread(problem, problem.load, method), score.spread(problem, around.board.load, method), around.headroom(),
-        (*problem.facts.cluster.problems, *problem.facts.warnings),
+        (*problem.facts.cluster.problems, *problem.facts.warnings, *warnings),
     )  # fmt: skip

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from prs.errors import PlanError
-from prs.model import Disk, NewGuest, Policy, Rule, Storage
+from prs.model import Disk, NewGuest, Policy, Pool, Rule, Storage
 from prs.planner.place import MOST, place_better, place_new
+from prs.web.api.said import code_of
 from unit.planner_scenes import GIB, cluster, guest, lopsided, node
 
 POLICY = Policy()
@@ -82,7 +83,7 @@ def test_room_for_the_loss_of_a_node_comes_before_level() -> None:
     assert [(one.node, one.headroom) for one in found.guests[0].candidates] == [("pve3", True), ("pve1", True), ("pve2", False)]
     first, _, last = found.guests[0].candidates
     assert last.spread < first.spread
-    assert first.reason.startswith("it leaves the nodes most level; ")
+    assert first.reason.startswith("it leaves the nodes more level than the next; "), "pve2 would be more level still"
     assert last.reason.startswith("takes away room for the loss of a node: if pve1 fails, 100 (vm100) fits on no other node")
 
 
@@ -136,3 +137,65 @@ def test_nodes_that_take_no_guest_say_why() -> None:
     assert found.guests[0].node == "pve1"
     reasons = [one.reason for one in found.guests[0].candidates[1:]]
     assert reasons == ["pve2 is excluded: in HA state maintenance", "pve3 is excluded: offline"]
+
+
+def test_a_storage_that_all_share_has_its_room_whatever_a_node_that_is_offline_tells() -> None:
+    """PVE lists the storage of such a node too, without a size."""
+    parts = [node("pve1"), node("pve2"), node("pve3", online=False)]
+    there = [Storage("ceph", name, shared=True, total=100 * GIB, used=70 * GIB) for name in ("pve1", "pve2")]
+    here = cluster(*parts, storages=(*there, Storage("ceph", "pve3", shared=True, active=False)))
+    assert place_new(here, POLICY, [web(disks=(Disk("ceph", 20 * GIB),))], 0.0).guests[0].node == "pve1"
+    assert not place_new(here, POLICY, [web(disks=(Disk("ceph", 40 * GIB),))], 0.0).feasible
+
+
+def test_no_two_guests_have_one_name() -> None:
+    asked = [replace(web(), name=name) for name in ("web 1", "web", "web", "web 2", "")]
+    assert [one.name for one in place_new(lopsided(), POLICY, asked, 0.0).guests] == ["web 1", "web 3", "web 4", "web 2", "new guest"]
+
+
+def test_a_guest_like_another_needs_its_bridges_and_its_shared_storage() -> None:
+    nodes = [node(name, bridges=("vmbr0", "vmbr1") if name != "pve3" else ("vmbr0",)) for name in ("pve1", "pve2", "pve3")]
+    model = guest(100, "pve1", 8, bridges=("vmbr1",), images=(("ceph", 20 * GIB),))
+    ceph = tuple(Storage("ceph", name, shared=True, total=100 * GIB, used=70 * GIB) for name in ("pve1", "pve2", "pve3"))
+    found = place_new(cluster(*nodes, model, storages=ceph[:2]), POLICY, [NewGuest("", like=100)], 0.0)
+    assert found.guests[0].node == "pve2"
+    assert {one.node: one.reason for one in found.guests[0].candidates if not one.rank} == {"pve3": "storage ceph is not available on pve3"}
+    found = place_new(cluster(*nodes, model, storages=ceph), POLICY, [NewGuest("", like=100), NewGuest("", like=100)], 0.0)
+    assert [one.node for one in found.guests] == ["pve2", ""], "there is room for one of them"
+    assert found.guests[0].candidates[-1].reason == "pve3 has no bridge vmbr1"
+
+
+def test_many_nodes_without_a_place_are_folded_in_the_answer() -> None:
+    here = cluster(*(node(f"pve{number}") for number in range(1, 41)))
+    found = place_new(here, POLICY, [web(200)], 0.0)
+    assert found.summary == (
+        "There is no place for web while no other guest moves: needs 200.0 GiB of memory, pve1 has 100.0 GiB free; "
+        "needs 200.0 GiB of memory, pve10 has 100.0 GiB free; needs 200.0 GiB of memory, pve11 has 100.0 GiB free; "
+        "37 more nodes have no place for it either."
+    )
+    assert len({one.reason for one in found.guests[0].candidates}) == 40
+    assert code_of(found.summary)
+
+
+@pytest.mark.parametrize(("pool", "told"), [("prod", False), ("prod/db", False), ("dev", False), ("", False), ("prdo", True)])
+def test_a_pool_that_may_be_misspelt_is_named_where_pools_are_rules(pool: str, told: bool) -> None:
+    here = replace(lopsided(), guests=(*lopsided().guests, guest(400, "pve2", 1, pool="dev")))
+    policy = replace(POLICY, pools=(Pool("prod", keep="apart"),))
+    words = "Pool prdo: no guest of it can be seen, and the configuration says nothing of it (did you mean 'prod'?)."
+    assert (words in place_new(here, policy, [web(pool=pool)], 0.0).warnings) == told
+    assert words not in place_new(here, POLICY, [web(pool=pool)], 0.0).warnings
+
+
+def test_a_stopped_guest_counts_as_if_it_ran() -> None:
+    here = replace(lopsided(), guests=(*lopsided().guests, guest(900, "pve1", 0, cpu=0.0, status="stopped", memory_max=50 * GIB)))
+    found = place_better(here, POLICY, 900, 0.0)
+    assert found.summary.startswith("900 (vm900) would be better on pve2: ")
+    assert found.guests[0].candidates[0].memory == pytest.approx(0.58)
+
+
+def test_a_guest_stays_where_no_figure_shows_another_node_to_be_better() -> None:
+    """By a hundredth of a core another node would be more level; that is no reason to move it."""
+    here = cluster(node("pve1"), node("pve2"), guest(100, "pve1", 0, cpu=0.02), guest(101, "pve1", 0, cpu=0.02))
+    found = place_better(here, POLICY, 100, 0.0)
+    assert found.summary == "100 (vm100) is best where it is, on pve1."
+    assert [one.node for one in found.guests[0].candidates] == ["pve1", "pve2"]

@@ -8,7 +8,9 @@ from typing import Protocol
 from prs.model import Guest, Headroom, Placed
 from prs.planner.quantities import listed, points
 
+MOST = "it leaves the nodes most level"
 ALIKE = 0.0005  # fraction under which two figures look the same
+SHOWN = 3  # reasons of one guest in a sentence
 
 
 class View(Protocol):
@@ -31,22 +33,25 @@ class View(Protocol):
         """Room for the loss of a node."""
 
 
-def best(name: str, first: View, second: View | None) -> str:
-    """Why the first node comes before the second."""
+def best(name: str, first: View, others: Sequence[View]) -> str:
+    """Why the first node comes before the others, of which the next one is the first."""
     spread = f"the spread is then {points(first.spread)}"
-    if second is None:
+    if not others:
         return f"{name} is the only node where it can go; {spread}"
-    return f"{_difference(first, second) or 'no other node leaves the cluster better'}; {spread}"
+    why = difference(first, others[0])
+    if why == MOST and any(other.spread < first.spread for other in others):  # one that comes behind for something that counts more
+        why = "it leaves the nodes more level than the next"
+    return f"{why or 'no other node leaves the cluster better'}; {spread}"
 
 
-def _difference(first: View, second: View) -> str:
-    """What makes the first better than the second, the first thing that does."""
+def difference(first: View, second: View) -> str:
+    """What makes the first better than the second, the first thing that does; "" where no figure shows it."""
     if _safe(first) and not _safe(second):
         return "it keeps room for the loss of any one node"
     if first.off < second.off:
         return "rules prefer it"
     if second.spread - first.spread >= ALIKE:
-        return "it leaves the nodes most level"
+        return MOST
     return "it leaves the nodes a little more level than the next" if second.deviation - first.deviation >= ALIKE else ""
 
 
@@ -61,6 +66,14 @@ def worse(first: View, other: View) -> str:
     if other.deviation - first.deviation >= ALIKE:
         return "leaves the nodes a little less level, with the same spread"
     return "as good as the best"
+
+
+def folded(reasons: Sequence[str]) -> str:
+    """Why each of the nodes takes a guest not, in a line: of many nodes the first reasons."""
+    shown = list(dict.fromkeys(reasons))[:SHOWN]
+    more = sum(reason not in shown for reason in reasons)
+    nodes = "node has" if more == 1 else "nodes have"
+    return "; ".join([*shown, *([f"{more} more {nodes} no place for it either"] if more else [])])
 
 
 def _safe(view: View) -> bool:

@@ -13,6 +13,7 @@ from prs.errors import ApiError, Unreachable
 from prs.model import PASSING_LOCKS, Cluster, Guest, Move, Node, Volume
 from prs.pve.api import Api, quote
 from prs.pve.read import rrd
+from prs.pve.read.disks import contents, forbidden_contents, images, mounts
 from prs.pve.read.guest_facts import with_config
 from prs.pve.read.ha import kept_apart
 from prs.pve.read.node_facts import NodeFacts
@@ -20,11 +21,8 @@ from prs.pve.read.preconditions import (
     Preconditions,
     as_configured,
     companions,
-    contents,
-    forbidden_contents,
     lock_of,
     lxc_preconditions,
-    mounts,
     nothing_local,
     qemu_preconditions,
 )  # fmt: skip
@@ -293,7 +291,9 @@ def _inspected(guest: Guest, look: _Look, node: Node | None) -> Guest:
         blockers=(*guest.blockers, *verdict.blockers),
         companions=tuple(vmid for vmid in verdict.companions if vmid != guest.vmid),
     )
-    return with_config(seen, look.config, node is not None and node.squeezes) if look.config else seen
+    if not look.config:
+        return seen
+    return with_config(replace(seen, images=images(look.config, guest.kind)), look.config, node is not None and node.squeezes)
 
 
 def _without(node: Node, before: Guest, after: Guest) -> Node:

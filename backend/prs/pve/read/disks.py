@@ -1,4 +1,4 @@
-"""How much local disk a node has for guests: its non-shared storages together, space that several of them share counted once.
+"""Which disk images a guest has, and how much local disk a node has for guests: its non-shared storages, shared space counted once.
 
 What shares space is told by the storages' definitions (ZFS pool, volume group, thin pool) and, for directories, by their figures:
 two that show the same size and the same use are one filesystem, and one with just the free space of a ZFS pool lies in that pool.
@@ -6,12 +6,16 @@ two that show the same size and the same use are one filesystem, and one with ju
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from itertools import groupby
 
-from prs.model import Storage
-from prs.pve.read.values import Row, text, whole
+from prs.model import Kind, Storage
+from prs.pve.read.values import Row, properties, text, whole
 
+DRIVE = re.compile(r"(?:(?:ide|sata|scsi|virtio|unused)\d+|efidisk0|tpmstate0)$")
+MOUNT = re.compile(r"(?:rootfs|mp\d+|unused\d+)$")
+_SIZE = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 ALIKE = 0.001  # figures of one filesystem differ by what was written between two readings
 
 
@@ -81,3 +85,46 @@ def guest_bytes(listed: list[Row], used: int) -> dict[int, int]:
     total = sum(sizes.values())
     share = used / total if total > used else 1.0
     return {vmid: int(size * share) for vmid, size in sizes.items()}
+
+
+def mounts(config: Row) -> dict[str, str]:
+    """The lines of a container's volumes by key, mounts of its node's directories and devices left out."""
+    return {str(key): text(config, key) for key in config if MOUNT.match(str(key)) and not text(config, key).startswith("/")}
+
+
+def contents(config: Row, kind: Kind) -> dict[str, str]:
+    """The content type that a storage must allow for each volume of a guest's configuration, detached ones included, by volume id."""
+    if kind == "lxc":
+        return {line.partition(",")[0]: "rootdir" for line in mounts(config).values()}
+    lines = (text(config, key) for key in config if DRIVE.match(str(key)))
+    volids = (line.partition(",")[0].removeprefix("file=") for line in lines)
+    return {volid: "iso" if volid.partition(":")[2].startswith("iso/") else "images" for volid in volids if ":" in volid}
+
+
+def images(config: Row, kind: Kind) -> tuple[tuple[str, int], ...]:
+    """(storage, bytes) of each disk image in use, wherever it lies; 0 bytes where its line says no size."""
+    found = list[tuple[str, int]]()
+    for key, line in sorted(mounts(config).items() if kind == "lxc" else ((str(key), text(config, key)) for key in config)):
+        volid, _, rest = line.partition(",")
+        options = properties(rest)
+        if not key.startswith("unused") and (kind == "lxc" or DRIVE.match(key)) and ":" in volid and text(options, "media") != "cdrom":
+            found.append((volid.removeprefix("file=").partition(":")[0], size_of(text(options, "size"))))
+    return tuple(found)
+
+
+def forbidden_contents(config: Row, kind: Kind, allowed: Mapping[str, Collection[str]]) -> list[str]:
+    """Why PVE would refuse a migration for the content types of its storages (qemu-server QemuServer.pm check_storage_availability).
+
+    `allowed` has the content types by storage; one that is not there is not judged. The preconditions call does not look at these.
+    """
+    return [
+        f"its disk {volid} needs content type {needs}, which storage {name} does not allow; PVE migrates it only if it does"
+        for volid, needs in sorted(contents(config, kind).items())
+        if (name := volid.partition(":")[0]) in allowed and needs not in allowed[name]
+    ]  # fmt: skip
+
+
+def size_of(value: str) -> int:
+    """Bytes of a configuration's size, such as 32G; 0 for what is none."""
+    found = re.fullmatch(r"([\d.]+)([KMGT]?)", value)
+    return int(float(found[1]) * _SIZE[found[2]]) if found else 0

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prs.model import Kind, Volume
+from prs.model import Volume
+from prs.pve.read.disks import DRIVE, MOUNT, size_of
 from prs.pve.read.guest_facts import raw_lines
 from prs.pve.read.ha import vmids
 from prs.pve.read.values import Row, flag, properties, rows, table, text, texts, whole
@@ -16,8 +17,6 @@ COPYABLE = ("dir", "btrfs", "zfspool", "lvmthin", "lvm")
 _LINKED = re.compile(r"(?:^|[:/])base-\d+-[^/]*/")
 _CLOUDINIT = re.compile(r"vm-\d+-cloudinit")
 _OWNER = re.compile(r"(?:vm|base|subvol|basevol)-(\d+)-")
-_DRIVE = re.compile(r"(?:(?:ide|sata|scsi|virtio|unused)\d+|efidisk0|tpmstate0)$")
-_MOUNT = re.compile(r"(?:rootfs|mp\d+|unused\d+)$")
 # Keys of a VM's configuration that bind it to no node; whatever else stands there, also what later releases bring, PVE is asked about.
 _UNBOUND = re.compile(
     r"(?:acpi|agent|arch|balloon|bios|boot|bootdisk|ci(?:password|type|upgrade|user)|cores|cpu|cpulimit|cpuunits|description|digest|"
@@ -34,7 +33,6 @@ _FEATURES = {
     "clipboard=vnc": "has the VNC clipboard on, which stops live migration before machine version 10.1",
 }
 _STREAMED = ("tpmstate", "cloudinit", "unused", "vmstate")  # what QEMU does not mirror (qemu-server QemuMigrate.pm scan_local_volumes)
-_SIZE = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def nothing_local(config: Row, shared: Collection[str]) -> bool:
         value = text(config, key)
         volid = value.partition(",")[0].removeprefix("file=")
         on_shared = volid == "none" or (":" in volid and volid.partition(":")[0] in shared)
-        if not (on_shared if _DRIVE.match(key) else _UNBOUND.match(key)) or (key == "vga" and "clipboard" in value):
+        if not (on_shared if DRIVE.match(key) else _UNBOUND.match(key)) or (key == "vga" and "clipboard" in value):
             return False
     return bool(config)
 
@@ -209,9 +207,9 @@ def as_configured(config: Row, shared: Collection[str], running: bool) -> Row:
                 mapped[key] = {}
             elif not (key.startswith("usb") and value.removeprefix("host=").startswith("spice")) and value != "socket":
                 bound.append(key)
-        elif _DRIVE.match(key) and (volid := value.removeprefix("file=")) != "none" and volid.partition(":")[0] not in shared:
+        elif DRIVE.match(key) and (volid := value.removeprefix("file=")) != "none" and volid.partition(":")[0] not in shared:
             options, cdrom = properties(rest), "media=cdrom" in rest.split(",")
-            disk = {"volid": volid, "drivename": key, "size": _size(text(options, "size")), "cdrom": int(cdrom),
+            disk = {"volid": volid, "drivename": key, "size": size_of(text(options, "size")), "cdrom": int(cdrom),
                     "is_tpmstate": int(key == "tpmstate0"), "is_unused": int(key.startswith("unused")),
                     "is_cloudinit": int(bool(_CLOUDINIT.search(volid)))}
             disks.append({**disk, "replicate": options.get("replicate", 1), "referenced_in_snapshot": int(bool(text(config, "parent")))})
@@ -230,7 +228,7 @@ def lxc_preconditions(
     `former` are the lines of volumes that only its snapshots have, by their keys.
     """
     blockers, volumes = [], []
-    lines: dict[str, str] = {**{str(key): text(config, key) for key in config if _MOUNT.match(str(key))}, **(former or {})}
+    lines: dict[str, str] = {**{str(key): text(config, key) for key in config if MOUNT.match(str(key))}, **(former or {})}
     for key in sorted(lines):
         value, _, rest = lines[key].partition(",")
         options = properties(rest)
@@ -242,7 +240,7 @@ def lxc_preconditions(
         storage = value.partition(":")[0]
         if storage in shared:
             continue
-        volumes.append(Volume(storage, _size(text(options, "size")), value, snapshots=bool(text(config, "parent"))))
+        volumes.append(Volume(storage, size_of(text(options, "size")), value, snapshots=bool(text(config, "parent"))))
         words = _volume_blocker(value, plugins.get(storage, ""), snapshots=bool(text(config, "parent")))
         words = words or (owned_by_other(value, vmid) if vmid else "")
         blockers += [words] if words else []
@@ -250,32 +248,6 @@ def lxc_preconditions(
     blockers += [f"uses device {text(config, key).partition(',')[0]} of its node ({key})" for key in devices]
     blockers += raw_lines(config.get("lxc"))
     return Preconditions(tuple(blockers), tuple(volumes))
-
-
-def mounts(config: Row) -> dict[str, str]:
-    """The lines of a container's volumes by key, mounts of its node's directories and devices left out."""
-    return {str(key): text(config, key) for key in config if _MOUNT.match(str(key)) and not text(config, key).startswith("/")}
-
-
-def contents(config: Row, kind: Kind) -> dict[str, str]:
-    """The content type that a storage must allow for each volume of a guest's configuration, detached ones included, by volume id."""
-    if kind == "lxc":
-        return {line.partition(",")[0]: "rootdir" for line in mounts(config).values()}
-    lines = (text(config, key) for key in config if _DRIVE.match(str(key)))
-    volids = (line.partition(",")[0].removeprefix("file=") for line in lines)
-    return {volid: "iso" if volid.partition(":")[2].startswith("iso/") else "images" for volid in volids if ":" in volid}
-
-
-def forbidden_contents(config: Row, kind: Kind, allowed: Mapping[str, Collection[str]]) -> list[str]:
-    """Why PVE would refuse a migration for the content types of its storages (qemu-server QemuServer.pm check_storage_availability).
-
-    `allowed` has the content types by storage; one that is not there is not judged. The preconditions call does not look at these.
-    """
-    return [
-        f"its disk {volid} needs content type {needs}, which storage {name} does not allow; PVE migrates it only if it does"
-        for volid, needs in sorted(contents(config, kind).items())
-        if (name := volid.partition(":")[0]) in allowed and needs not in allowed[name]
-    ]  # fmt: skip
 
 
 def _volume_blocker(volid: str, plugin: str, snapshots: bool) -> str:
@@ -286,8 +258,3 @@ def _volume_blocker(volid: str, plugin: str, snapshots: bool) -> str:
     if snapshots and plugin in ("dir", "lvm", "lvmthin"):
         return f"has snapshots of local volume {volid}, which storage type {plugin} cannot copy; delete them"
     return ""
-
-
-def _size(value: str) -> int:
-    found = re.fullmatch(r"([\d.]+)([KMGT]?)", value)
-    return int(float(found[1]) * _SIZE[found[2]]) if found else 0

@@ -10,8 +10,8 @@ _SCALARS = {int: "integer", float: "number", str: "string", bool: "boolean"}
 Schema = dict[str, Any]
 # Fields of guests and storages that only a plan has use for, and that are not sent.
 OF_PLANS = (
-    "inspected", "volumes", "targets", "refused", "unavailable", "blockers", "companions", "cpu_type", "cpu_bound", "arch", "vcpus",
-    "hookscript", "firewalled", "bridges", "reserved", "grows", "auto_rebalance", "failback", "chains",
+    "inspected", "volumes", "images", "targets", "refused", "unavailable", "blockers", "companions", "cpu_type", "cpu_bound", "arch",
+    "vcpus", "hookscript", "firewalled", "bridges", "reserved", "grows", "auto_rebalance", "failback", "chains",
 )  # fmt: skip
 
 

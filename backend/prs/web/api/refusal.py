@@ -35,6 +35,8 @@ def refusal(error: PrsError) -> Refusal:
     if isinstance(error, ApiError):
         details = [f"{name}: {words}" for name, words in sorted(error.errors.items())]
         return Refusal(403, "forbidden", error.message) if error.status == 403 else Refusal(502, "pve", error.message, details)
+    if isinstance(error, PlanError) and error.mistakes:
+        return Refusal(409, "plan", "The request is not as described.", error.mistakes[:20])
     for kind, status, code in _TABLE:
         if isinstance(error, kind):
             return Refusal(status, code, str(error), [f"job {error.job}"] if isinstance(error, JobConflict) else [])

@@ -261,4 +261,8 @@ PLANS = (
     "there is none",
     "like {n}",
     "like {n} {n2}",
+    "{n} more node has no place for it either",
+    "{n} more nodes have no place for it either",
+    "it leaves the nodes more level than the next",
+    "Pool {name}: no guest of it can be seen, and the configuration says nothing of it",
 )
