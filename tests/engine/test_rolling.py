@@ -185,6 +185,28 @@ def test_a_node_that_does_not_come_back(ram: Path, flavour: Flavour) -> None:
     assert site.rebooted == ["pve1"]
 
 
+@pytest.mark.parametrize("lasts", [300, 7200])
+def test_a_guest_that_is_locked_when_its_node_is_back_is_waited_for_and_named_if_that_lasts(ram: Path, lasts: float) -> None:
+    """Its run was called done, with the guest elsewhere."""
+    site = Site(ram, "9")
+    life, revive = site.world.life, site.world.life.revive
+
+    def back(name: str) -> None:
+        revive(name)
+        life.lock(107, "snapshot")
+        site.world.clock.after(lasts, lambda: life.lock(107, ""))
+
+    life.revive = back  # type: ignore[method-assign]
+    run = site.go(site.begin("pve2"))
+    if lasts < 900:
+        assert (run.state, site.places) == ("done", site.before)
+        return
+    assert run.state == "failed"
+    assert run.message.startswith("not every guest is back on pve2: 107 (")
+    assert run.message.endswith("): is locked (snapshot)")
+    assert {vmid for vmid, node in site.before.items() if site.places[vmid] != node} == {107}
+
+
 def test_a_node_that_does_not_obey(ram: Path, flavour: Flavour) -> None:
     """Told to reboot, still up with its old uptime."""
     site = Site(ram, flavour)

@@ -19,7 +19,6 @@ from prs.planner.quantities import listed
 from prs.pve.act.migration import Location, locate_all
 from prs.pve.api import Api
 from prs.pve.read.ha import node_state
-from prs.pve.read.resources import NO_LOAD_YET
 
 
 def left_behind(holds: Holds, turn: Visit) -> str:
@@ -30,9 +29,24 @@ def left_behind(holds: Holds, turn: Visit) -> str:
     return f"{turn.node} is kept empty (release {turn.node}){off}"
 
 
-def _passes(cluster: Cluster, guest: Guest) -> bool:
-    """Whether what keeps the guest from being migrated ends by itself: a lock, a migration, or that PVE has no figures of it yet."""
-    return bool(guest.lock) or guest.vmid in cluster.migrating or guest.problem.endswith(NO_LOAD_YET)
+def excluded(cluster: Cluster, plan: Plan, policy: Policy, node: str) -> str:
+    """Why the node can take none of the guests that a plan would bring back to it; "" where it can, or none are left."""
+    ill = FixedLimits(opened(cluster, node), policy).closed.get(node, "")
+    return f"{node} is excluded: {ill}" if ill and plan.stays else ""
+
+
+def held_up(cluster: Cluster, plan: Plan) -> list[Guest]:
+    """The guests that a way back leaves for what ends by itself: a lock, a migration, or that PVE has no figures of them."""
+    left = {stay.vmid for stay in plan.stays}
+    guests = (one for one in cluster.guests if one.vmid in left)
+    return [one for one in guests if one.lock or one.vmid in cluster.migrating or one.problem]
+
+
+def not_back(job: Job) -> str:
+    """Which guests an ended way back was to bring home and has not, and why; "" for none."""
+    left, why = left_out(job), {stay.vmid: (stay.name, stay.reason) for stay in job.plan.stays}
+    why |= {step.vmid: (step.name, step.message) for step in job.final if step.state != "done"}
+    return listed([f"{vmid} ({why[vmid][0]}): {why[vmid][1]}" for vmid in left])
 
 
 class Filling:
@@ -52,13 +66,11 @@ class Filling:
         about = Plan("drain", self._one.policy.method, self._turn.node)
         job = Job(drains[-1].id if drains else self._one.id, "drain", "done", about, self._one.policy, self._turn.node, steps=numbered)
         cluster, plan, policy = plan_home(self._api, self._holds, job, now)
-        ill = FixedLimits(opened(cluster, self._turn.node), policy).closed.get(self._turn.node, "")
-        if ill and plan.stays:
-            raise PlanError(f"{self._turn.node} is excluded: {ill}")
-        left = {stay.vmid for stay in plan.stays}
-        held_up = [one for one in cluster.guests if one.vmid in left and _passes(cluster, one)]
-        hours = any(one.lock == "backup" for one in held_up) and self._one.request != "stop"
-        self.patience = (BACKUPS if hours else PATIENCE) if held_up else 0.0
+        if words := excluded(cluster, plan, policy, self._turn.node):
+            raise PlanError(words)
+        waiting = held_up(cluster, plan)
+        hours = any(one.lock == "backup" for one in waiting) and self._one.request != "stop"
+        self.patience = (BACKUPS if hours else PATIENCE) if waiting else 0.0
         return plan, policy
 
     @staticmethod

@@ -102,11 +102,8 @@ class NodeSteps:
         return passed(self.one, self.clock.time(), **changes)
 
     def _broken(self, words: str, away: bool = False) -> Round:
-        turn = current(self.one)
-        # The riders have their own step after this one.
-        kept = left_behind(self.holds, replace(turn, rides=())) if turn.step == "fill" else ""
-        if kept and f"{turn.node} is kept empty" not in words:
-            words = f"{words[: LONGEST - len(kept) - 2]}; {kept}"
+        if (turn := current(self.one)).step == "fill" and "not home: " not in words and (left := self._left(turn)) not in words:
+            words = f"{words[: LONGEST - len(left) - 2]}; {left}"
         return broken_off(self.one, words, self.clock.time(), away=away)
 
     def _shut(self, turn: Visit, when: str, back: bool = False) -> Round | None:
@@ -284,7 +281,12 @@ class NodeSteps:
             if self.clock.monotonic() < self._again:
                 return self.one
             self._again = self.clock.monotonic() + AGAIN
-            plan, _ = filling.plan(self.clock.time())
+            try:
+                plan, _ = filling.plan(self.clock.time())
+            except PlanError:
+                if self.clock.time() - turn.since < PATIENCE:
+                    raise
+                return self._broken(words)
             if filling.untried(job, plan):
                 return noted(self.one, job="", host="")
             return self._held_up(turn, filling, plan) or self._broken(words)
@@ -308,6 +310,14 @@ class NodeSteps:
             self._asked.note("release", turn.node)
         words = filling.lacking(Job("", "balance", "done", plan, policy))
         return self._broken(words) if words else self._passed(**self._message(turn, filling.elsewhere(plan)))
+
+    def _left(self, turn: Visit) -> str:
+        """What a way back that goes no further leaves; the riders have their own step after it."""
+        turn = replace(turn, rides=())
+        try:
+            return Filling(self.api, self.holds, self._switch, self.one, turn).left()
+        except PveError:
+            return left_behind(self.holds, turn)
 
     def _held_up(self, turn: Visit, filling: Filling, plan: Plan) -> Round | None:
         """How it goes on while what keeps guests away ends by itself, as a snapshot or a backup does; None when it has taken too long."""

@@ -11,11 +11,13 @@ from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
 from prs.engine.drain.keep_out import keep_out
 from prs.engine.drain.release import plan_release, release_node
+from prs.engine.journal.hold import Hold
 from prs.engine.journal.jobs import Job
 from prs.engine.journal.rides import drains_with_rides
 from prs.engine.planning import PlanRequest, make_plan
 from prs.engine.rolling import gates, noout
 from prs.engine.rolling.deeds import REFUSED, Asked
+from prs.engine.rolling.filling import excluded, held_up, not_back
 from prs.engine.rolling.gates import not_empty
 from prs.engine.rolling.hooks import Hook, RunHook, Stage, no_hooks
 from prs.engine.rolling.runs import RollingRun, RollingRuns, Stop
@@ -258,17 +260,37 @@ class Rolling:
     def _bring_back(self, stop: Stop) -> None:
         held = self.actions.holds.own().get(stop.node)
         if stop.back:
-            self._end(stop.back, f"not every guest is back on {stop.node}")
+            self._all_back(stop)
         elif held is not None:
-            self._unless_stopped()
-            _, plan, policy = plan_release(self.api, self.actions.holds, held, self.clock.time())
+            plan, policy = self._way_back(stop, held)
             self.actions.say(plan.summary)
             if plan.lacking:
                 raise Halted(plan.lacking)
             if plan.moves or drains_with_rides(self.journal, stop.node):
                 stop = self._set(stop, back=self._queue("release", stop, plan, policy, stop.node if held.maintenance else ""))
-                self._end(stop.back, f"not every guest is back on {stop.node}")
+                self._all_back(stop)
+            elif words := not_back(Job("", "balance", "done", plan, policy)):
+                raise Halted(f"not every guest is back on {stop.node}: {words}")
             else:
                 release_node(self.actions.holds, held, self.actions.switch)
                 self._asked.note("release", stop.node)
         self._set(stop, state="done")
+
+    def _way_back(self, stop: Stop, held: Hold) -> tuple[Plan, Policy]:
+        """The plan, once what keeps the node or guests from it and ends by itself has ended, or has taken too long. Halted."""
+        began = self.clock.monotonic()
+        while True:
+            self._unless_stopped()
+            cluster, plan, policy = plan_release(self.api, self.actions.holds, held, self.clock.time())
+            ill = excluded(cluster, plan, policy, stop.node)
+            words = ill or not_back(Job("", "balance", "done", plan, policy)) if ill or held_up(cluster, plan) else ""
+            if not words or self.clock.monotonic() - began >= gates.PATIENCE:
+                self._waits("")
+                return plan, policy
+            self._rest(at_most(f"back to {stop.node}: {words}", gates.PATIENCE))
+
+    def _all_back(self, stop: Stop) -> None:
+        """Bring the way back to its end. Halted where a guest is not home then."""
+        self._end(stop.back, f"not every guest is back on {stop.node}")
+        if words := not_back(self.journal.job(stop.back)):
+            raise Halted(f"not every guest is back on {stop.node}: {words}")
