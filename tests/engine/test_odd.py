@@ -15,7 +15,8 @@ from drive import Drive, Patched
 from prs.config.load import Settings
 from prs.endpoint import Endpoint
 from prs.engine.daemon.host import Host
-from prs.engine.daemon.service import STRIKES, Service
+from prs.engine.daemon.service import Service
+from prs.engine.daemon.serving import STRIKES
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.drain.release import LEFT, left_by_release
 from prs.engine.journal.automation import Automation, balancing, tell_automation

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Collection
 
 from prs.config.load import Settings
 from prs.engine.clock import SystemClock
-from prs.engine.daemon.endings import give_up, resting, unforeseen
+from prs.engine.daemon.endings import resting, unforeseen
 from prs.engine.daemon.forgotten import Starts, forgotten
 from prs.engine.daemon.host import Host
 from prs.engine.daemon.notices import Notices
 from prs.engine.daemon.schedule import RETRY, Schedule
+from prs.engine.daemon.serving import Serving
 from prs.engine.daemon.systemd import Notifier
 from prs.engine.daemon.watchdog import Watchdog
 from prs.engine.drain.holds import Holds
-from prs.engine.execution.executor import TICK, Executor
+from prs.engine.execution.executor import TICK
 from prs.engine.journal import credentials
-from prs.engine.journal.jobs import Job
 from prs.engine.journal.journal import Journal
 from prs.engine.journal.lock import other_at_work
 from prs.engine.journal.requests import tell_requests
@@ -28,9 +27,9 @@ from prs.engine.loads.recorder import Recorder
 from prs.engine.rolling import noout
 from prs.engine.rolling.carrier import Carrier
 from prs.engine.rolling.runs import ACCOUNT, AT_WORK
-from prs.errors import ConfigError, CredentialError, HelperError, JournalError, PrsError, PveError
+from prs.errors import ConfigError, HelperError, JournalError, PveError
 from prs.planner.problem.names import Ignored
-from prs.pve.api import Api, Renewed
+from prs.pve.api import Api
 from prs.pve.http import tally
 
 log = logging.getLogger(__name__)
@@ -39,7 +38,6 @@ IDLE = 5.0  # seconds between two looks into the journal for a new job
 PRUNE = 3600.0  # seconds between two looks for what may leave the journal
 COUNTS = 60.0  # seconds between two notes of how often PVE was asked
 TELLS = 180.0  # seconds between two signs of life for the other nodes, which count for 600
-STRIKES = 5  # times in a row that a job may fail for a reason nobody has thought of before it is ended
 
 
 class Service:
@@ -57,10 +55,7 @@ class Service:
         self._schedule = Schedule(host, journal, clock, self._recorder, self._holds, self._calm, outdated)
         self._carrier = Carrier(host.shared_round, self._holds, clock, host.name, self._connect, host.alive, host.switch, host.hook)
         self._notices = Notices(journal, clock, host.name, host.shared_round, host.notify)
-        self._executors: dict[str, Executor] = {}
-        self._strikes: Counter[str] = Counter()  # job -> failures in a row
-        self._taken: set[str] = set()  # jobs whose taking was told
-        self._unkept: set[str] = set()  # jobs whose renewed ticket could not be kept, which was told
+        self._serving = Serving(host, settings, self._holds, clock, self._say)
         self._stopping = self._reloading = False
         self._starts = Starts(self._holds, clock)
         self._next_prune = self._next_count = self._next_start = 0.0
@@ -98,7 +93,7 @@ class Service:
         self._notifier.stopping()
         if self._told > 0:
             self._tell(alive=False)
-        left = ", ".join(sorted(self._executors))
+        left = ", ".join(sorted(self._serving.jobs))
         log.info("stopped%s", f"; jobs {left} go on at the next start" if left else "")
 
     def turn(self) -> float:
@@ -115,9 +110,8 @@ class Service:
         self._notices.stands(self._unable, self._settings)
         try:
             for job_id in self._carrier.turn():
-                self._executors.pop(job_id, None)
-            for job in self._journal.jobs(only_open=True):
-                self._safely(job)
+                self._serving.give(job_id)
+            self._serving.turn(self._settings)
             self._holds.sync()
             self._note_account()
             self._clear_noout()
@@ -134,7 +128,7 @@ class Service:
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it was, running jobs are not left alone for it
             self._say(f"something unforeseen failed, next try in {IDLE:.0f} seconds: {unforeseen(error)}", logging.ERROR)
             return IDLE
-        return TICK if self._executors else IDLE
+        return TICK if self._serving.jobs else IDLE
 
     def _prune(self) -> None:
         if self._clock.monotonic() < self._next_prune:
@@ -177,88 +171,20 @@ class Service:
             self._next_count = self._clock.monotonic() + COUNTS
             tell_requests(self._journal, tally.sent())
 
-    def _safely(self, job: Job) -> None:
-        """Serve one job; whatever nobody has thought of is named and does not keep the other jobs from going on."""
-        try:
-            self._serve(job)
-            self._strikes.pop(job.id, None)
-        except JournalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the other jobs go on
-            self._strikes[job.id] += 1
-            self._executors.pop(job.id, None)
-            words = unforeseen(error)
-            log.error("job %s: %s (failure %d of %d)", job.id, words, self._strikes[job.id], STRIKES, extra={"job": job.id})
-            if self._strikes[job.id] >= STRIKES:
-                self._end(job, PrsError(f"given up after {STRIKES} unforeseen failures: {words}"))
-
-    def _serve(self, job: Job) -> None:
-        try:
-            if job.id not in self._executors:
-                resumed = " (resumed)" if job.state != "queued" else ""
-                if job.id not in self._taken:
-                    log.info("taking job %s of %s%s", job.id, job.user, resumed, extra={"job": job.id})
-                self._taken.add(job.id)
-                self._executors[job.id] = Executor(self._account(job), self._holds, self._clock, job.id, self._host.switch)
-            ended = self._executors[job.id].tick()
-            # Only now: while the journal cannot be written, this and that would be told in turn, for ever.
-            done = f"{job.count('done')} of {len(job.final)} migrations done"
-            self._say(f"job {job.id} is paused: {done}; {job.message}" if job.state == "paused" else f"job {job.id}: {done}")
-            if not ended:
-                self._keep_ticket(job, self._executors[job.id].api)
-        except JournalError:
-            raise
-        except PrsError as error:
-            self._end(job, error)
-            return
-        if ended:
-            self._forget(job)
-
-    def _keep_ticket(self, job: Job, api: Api) -> None:
-        """Keep a renewed ticket for a restart; where it cannot be kept, as in a memory that is full, the job goes on all the same."""
-        if not job.credential or not isinstance(api, Renewed):
-            return
-        try:
-            credentials.renew(self._settings.credentials_dir, job.credential, *api.ticket())
-            self._unkept.discard(job.id)
-        except CredentialError as error:
-            if job.id not in self._unkept:
-                log.warning("job %s would have no login after a restart: %s", job.id, error, extra={"job": job.id})
-            self._unkept.add(job.id)
-
-    def _end(self, job: Job, error: PrsError) -> None:
-        give_up(self._journal, job, error, self._clock.time())
-        self._forget(job)
-
-    def _forget(self, job: Job) -> None:
-        self._executors.pop(job.id, None)
-        self._taken.discard(job.id)
-        self._unkept.discard(job.id)
-        if job.credential:
-            credentials.delete(self._settings.credentials_dir, job.credential)
-
-    def _account(self, job: Job) -> Api:
-        """A job from the web runs with its user's own ticket, every other with the configured account."""
-        if job.credential:
-            return self._host.connect(credentials.open(self._settings.credentials_dir, job.credential))
-        if job.origin == "web":
-            raise CredentialError("a job from the web interface has no login of its user: start it again")
-        return self._host.connect(self._settings.require_endpoint())
-
     def _plan_ahead(self) -> None:
         """Let the schedule go on where no job is at work; one of its own that rests does not hold it up."""
-        jobs = [self._journal.job(job_id) for job_id in self._executors]
+        jobs = [self._journal.job(job_id) for job_id in self._serving.jobs]
         if self._carrier.open or not all(map(resting, jobs)):
             self._schedule.busy(paused=bool(jobs) and all(job.state == "paused" for job in jobs))
             return
         self._schedule.turn(self._settings)
         for job in jobs:
             if not self._journal.job(job.id).open:
-                self._forget(job)
+                self._serving.forget(job)
 
     def _calm(self, words: str, level: int = logging.INFO) -> None:
         """Report what the schedule does, unless a job that rests has said how things stand."""
-        if not self._executors or level > logging.INFO:
+        if not self._serving.jobs or level > logging.INFO:
             self._say(words, level)
 
     def _counted(self, nodes: Collection[str]) -> frozenset[str]:
