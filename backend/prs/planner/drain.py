@@ -97,10 +97,11 @@ def _spread(problem: Problem, method: Method, goal: dict[int, int]) -> float:
 
 
 def lacking(problem: Problem, mine: list[int]) -> Resource | None:
-    """The resource of which all open nodes together have too little left for these units; None when it may suffice."""
+    """The resource of which the nodes that take guests together have too little left for these units; None when it may suffice."""
+    places = [place for place in problem.active if problem.takes[place]]
     for resource in RESOURCES:
         need = sum(problem.units[unit].size(resource) for unit in mine)
-        room = sum(max(0.0, problem.cap[resource][place] - problem.load[resource][place]) for place in problem.active)
+        room = sum(max(0.0, problem.cap[resource][place] - problem.load[resource][place]) for place in places)
         if need > room + ROUNDING:
             return resource
     return None

@@ -35,10 +35,10 @@ def plan_balance(cluster: Cluster, policy: Policy, now: float, goal: Goal = "spr
 
     With targets in the policy it plans exactly these moves; PlanError for what cannot be.
     """
+    if goal == "mend" and not policy.targets:
+        return _mended(Problem(FixedLimits(cluster, _repairing(policy))), now)
     problem, calm = Problem(FixedLimits(cluster, policy)), ""
     said: tuple[str, ...] = ()
-    if goal == "mend" and not policy.targets:
-        return _mended(problem, now)
     if policy.by_pressure and not policy.targets and problem.active:
         policy, calm, said = thresholds.pressed(problem)
         problem = Problem(FixedLimits(cluster, policy))
@@ -69,13 +69,18 @@ def _mended(problem: Problem, now: float) -> Plan:
     return _build(problem, Choice(nothing=f"{why}."), plan, "spread", proofs=False, why=ONLY_RULES)
 
 
+def _repairing(policy: Policy, spread: float = ANY_SPREAD) -> Policy:
+    """The policy of a plan that repairs broken rules, and levels to this spread."""
+    return replace(policy, spread=spread, only_over=(), idle_under=0.0)
+
+
 def _repairs(problem: Problem, now: float, why: str, spread: float = ANY_SPREAD) -> Plan | None:
     """A plan that repairs broken rules, and levels to this spread; `why` the rest stays. None where none is broken or can be repaired."""
     before = repair.extents(Board(problem))
     if not repair.needed(Board(problem)):
         return None
-    facts = problem.facts
-    free = Problem(FixedLimits(facts.cluster, replace(facts.policy, spread=spread, only_over=(), idle_under=0.0)))
+    facts, policy = problem.facts, _repairing(problem.facts.policy, spread)
+    free = problem if policy == facts.policy else Problem(FixedLimits(facts.cluster, policy))
     choice, plan = choose(free, "spread"), Plan("balance", facts.policy.method, created=now, warnings=_warnings(free))
     if not repair.Outcome.of(before, repair.extents(_moves(free, choice, plan)[1])).any:
         return None

@@ -34,6 +34,20 @@ def test_a_node_that_is_left_out_gets_nothing_and_the_others_do(drain: str) -> N
     assert set(targets(Policy(avoid=("c",)), drain).values()) == {"b"}
 
 
+@pytest.mark.parametrize(("drain", "best"), [("", 0.325), ("a", 0.65)])
+def test_what_is_best_reachable_does_not_count_on_a_node_that_is_left_out(drain: str, best: float) -> None:
+    """Node c stays empty, so that the others share 65 GiB of 200, or b alone takes all of them."""
+    plan = what_if(uneven(), Policy(avoid=("c",)), 0.0, PlanRequest(drain))
+    assert plan.spread_reachable == pytest.approx(best)
+    assert plan.spread_after >= best - 1e-9
+
+
+def test_the_room_of_a_node_that_is_left_out_is_not_counted() -> None:
+    snapshot = replace(uneven(), nodes=(node("a"), node("b", memory=40), node("c")))
+    plan = what_if(snapshot, Policy(avoid=("c",)), 0.0, PlanRequest("a"))
+    assert "all that have to leave need 60.0 GiB of memory, and 35.0 GiB are free on the other nodes together" in plan.summary
+
+
 def test_who_leaves_out_every_target_reads_why_nothing_can_leave() -> None:
     plan = what_if(uneven(), Policy(avoid=("b", "c")), 0.0, PlanRequest("a"))
     assert (plan.feasible, plan.moves) == (False, ())

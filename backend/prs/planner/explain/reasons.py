@@ -137,7 +137,8 @@ def _short(problem: Problem, node: int) -> str:
     mine = [unit for unit, item in enumerate(problem.units) if item.home == node]
     for resource in RESOURCES:
         need = sum(problem.units[unit].size(resource) for unit in mine)
-        room = sum(max(0.0, problem.cap[resource][place] - problem.load[resource][place]) for place in problem.active)
+        places = [place for place in problem.active if problem.takes[place]]
+        room = sum(max(0.0, problem.cap[resource][place] - problem.load[resource][place]) for place in places)
         if need > room + score.ROUNDING:
             sizes = (f"{need:.1f} cores", f"{room:.1f}") if resource == "cpu" else (gib(need), gib(room))
             what = label(problem.facts.policy, resource)

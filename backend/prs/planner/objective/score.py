@@ -98,10 +98,22 @@ def node_loads(problem: Problem, load: Loads, guests: Mapping[int, int]) -> tupl
 
 
 def reachable(problem: Problem, method: Method) -> float:
-    """A proven lower bound of the spread, whatever is moved: the highest node's bound less the mean load."""
+    """A proven lower bound of the spread, whatever is moved: what the fullest node holds at least, less what the emptiest does at most."""
     policy = problem.facts.policy
-    return max((max(0.0, peak(problem, resource) - mean(problem, resource)) * weight(policy, method, resource)
-                for resource in resources(policy, method)), default=0.0)
+    return max((max(0.0, _apart(problem, resource)) * weight(policy, method, resource) for resource in resources(policy, method)),
+               default=0.0)
+
+
+def _apart(problem: Problem, resource: Resource) -> float:
+    """How far the fullest node and the emptiest one are apart at least; one that nobody may go to stays as empty as it is, or more so."""
+    load, total = problem.load[resource], problem.total[resource]
+    nodes = [node for node in problem.active if total[node] > 0]
+    takes = [node for node in nodes if problem.takes[node]]
+    middle = mean(problem, resource)
+    emptiest = min([middle, *(load[node] / total[node] for node in nodes if not problem.takes[node])])
+    room = sum(total[node] for node in takes)
+    rest = middle * sum(total[node] for node in nodes) - sum(load[node] for node in nodes if not problem.takes[node])
+    return max(peak(problem, resource), middle, rest / room if room else 0.0) - emptiest
 
 
 def mean(problem: Problem, resource: Resource) -> float:

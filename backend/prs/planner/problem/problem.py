@@ -99,6 +99,7 @@ class Problem:
         self.scattered = self._scattered()
         self.sizes: dict[Resource, list[float]] = {r: [unit.size(r) for unit in self.units] for r in RESOURCES}
         self.widest: dict[Resource, float] = {}  # spreads allowed to other resources where they do not count from the loads here
+        self.takes = [any(unit.allowed[place] for unit in self.units) for place in range(len(self.names))]  # nodes that some unit may go to
         self.peaks: dict[Resource, float] = {}  # bounds of the fullest node's load, once worked out
         self.preferences = self._preferences()
 
