@@ -14,8 +14,9 @@ from prs.errors import ApiError, Unreachable
 from prs.model import LOCK_PATIENCE, Cluster, Guest, Volume
 from prs.pve.act import migration
 from prs.pve.api import Api
-from prs.pve.read.candidates import inspect_move, sized
+from prs.pve.read.candidates import inspect_move
 from prs.pve.read.node_facts import NodeFacts
+from prs.pve.read.on_storages import sized
 
 CROWDED = 3600.0  # how long (s) the migrations of other jobs may stand in a step's way
 SECOND_LOOK = 60.0  # an objection to a step must last this long: figures of one 10 s sample jump

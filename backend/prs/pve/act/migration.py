@@ -10,9 +10,8 @@ from prs.errors import ApiError, Unreachable
 from prs.model import Kind, Move, Volume
 from prs.pve.act.task_log import Log, amount, read
 from prs.pve.api import Api, quote
-from prs.pve.read.migrations import COPYING, MIGRATIONS, running_migrations
 from prs.pve.read.preconditions import Preconditions, qemu_preconditions, refusals
-from prs.pve.read.resources import ha_state, nowhere, template, vmid
+from prs.pve.read.resources import COPYING, MIGRATIONS, ha_state, nowhere, running_migrations, template, vmid
 from prs.pve.read.tolerant import listed, told
 from prs.pve.read.values import Row, flag, rows, table, text, whole
 

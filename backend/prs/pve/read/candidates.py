@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from prs.errors import ApiError, Unreachable
-from prs.model import PASSING_LOCKS, Cluster, Guest, Move, Node, Volume
+from prs.model import PASSING_LOCKS, Cluster, Guest, Move, Node
 from prs.pve.api import Api, quote
 from prs.pve.read import rrd
-from prs.pve.read.disks import contents, forbidden_contents, images, mounts
+from prs.pve.read.disks import images, mounts
 from prs.pve.read.guest_facts import with_config
 from prs.pve.read.ha import kept_apart
 from prs.pve.read.node_facts import NodeFacts
+from prs.pve.read.on_storages import on_storages, with_sizes
 from prs.pve.read.preconditions import (
     Preconditions,
     as_configured,
@@ -32,7 +33,6 @@ from prs.pve.read.values import Row, number, rows, text
 
 WINDOW = 1800.0  # seconds a guest's load is averaged over
 HIDDEN = "Whether other nodes have bridge "
-UNSIZED = "PVE tells none, and the listing of its storage does not show it to this account (that needs VM.Config.Disk on the guest)"
 SNAPSHOTS = 50  # of a container that are looked into at the most
 
 
@@ -99,13 +99,6 @@ def inspect_move(api: Api, cluster: Cluster, move: Move) -> Cluster:
     return _with_surroundings(facts, cluster, ends, [guest for guest in guests if guest.vmid == move.vmid])
 
 
-def sized(facts: NodeFacts, node: str, volumes: tuple[Volume, ...]) -> tuple[Volume, ...]:
-    """The volumes with the sizes that PVE did not tell: of detached disks and lines without size=, as the storage's listing has them."""
-    return tuple(
-        volume if volume.size else replace(volume, size=facts.sizes(node, volume.storage).get(volume.name, 0)) for volume in volumes
-    )
-
-
 def _with_surroundings(facts: NodeFacts, cluster: Cluster, names: Iterable[str], guests: list[Guest]) -> Cluster:
     """The cluster with what the nodes have of what these guests need: bridges, hook scripts, and the carrying of connections."""
     names = list(names)
@@ -157,7 +150,7 @@ def _look(
         if lock not in PASSING_LOCKS:
             return _Look(Preconditions((f"PVE: {error}",)))
         verdict = replace(_while_locked(cluster, guest, config, lock), lock=lock)
-    verdict = _on_storages(cluster, guest, config, _with_sizes(facts, cluster, guest, verdict))
+    verdict = on_storages(cluster, guest, config, with_sizes(facts, cluster, guest, verdict))
     return _Look(verdict, config, _mean(api, cluster, here) if means and guest.running else None)
 
 
@@ -165,39 +158,6 @@ def _tells_all(cluster: Cluster, guest: Guest, config: Row) -> bool:
     """True when PVE's preconditions cannot say more of a VM than its configuration; they are asked in any case right before it moves."""
     shared = {storage.name for storage in cluster.storages if storage.shared and storage.node == guest.node}
     return cluster.quorate and not guest.ha and nothing_local(config, shared)
-
-
-def _with_sizes(facts: NodeFacts, cluster: Cluster, guest: Guest, verdict: Preconditions) -> Preconditions:
-    """The volumes with their sizes; one that is of no known size cannot be planned with.
-
-    A storage that does not allow such volumes lists none: what is wrong is said there, and it is not a matter of rights.
-    """
-    volumes = sized(facts, guest.node, verdict.volumes)
-    needs = "rootdir" if guest.kind == "lxc" else "images"
-    unfit = {one.name for one in cluster.storages if one.content and needs not in one.content}
-    unknown = [one.name for one in volumes if not one.size and "cloudinit" not in one.name and one.storage not in unfit]
-    words = tuple(f"the size of its disk {name} is not known: {UNSIZED}" for name in unknown)
-    return replace(verdict, volumes=volumes, blockers=(*verdict.blockers, *words))
-
-
-def _on_storages(cluster: Cluster, guest: Guest, config: Row, verdict: Preconditions) -> Preconditions:
-    """What is wrong with the guest's storages that PVE's preconditions call does not say: content types, detached and shared ones."""
-    allowed = {storage.name: storage.content for storage in cluster.storages if storage.content}
-    script = text(config, "hookscript").partition(":")[0]
-    used = {volid.partition(":")[0] for volid in contents(config, guest.kind)}
-    gone = {node: set(storages) for node, storages in verdict.unavailable}
-    for node, storages in _lacking(cluster, guest.node, used):
-        gone[node] = gone.get(node, set()) | storages
-    known = {node for node, _ in verdict.refused}
-    scriptless = _lacking(cluster, guest.node, {script}) if script else []
-    words = f"storage {script} is not available there, and its hook script is on it"
-    refused = tuple((node, words) for node, _ in scriptless if node not in known)
-    return replace(
-        verdict,
-        blockers=(*verdict.blockers, *forbidden_contents(config, guest.kind, allowed)),
-        refused=(*verdict.refused, *refused),
-        unavailable=tuple((node, tuple(sorted(storages))) for node, storages in sorted(gone.items())),
-    )
 
 
 def _former(api: Api, here: str, config: Row) -> dict[str, str]:
@@ -250,15 +210,6 @@ def _lxc(cluster: Cluster, guest: Guest, config: Row, former: dict[str, str]) ->
 
 def _shared(cluster: Cluster) -> frozenset[str]:
     return frozenset(storage.name for storage in cluster.storages if storage.shared)
-
-
-def _lacking(cluster: Cluster, source: str, used: set[str]) -> list[tuple[str, set[str]]]:
-    """Nodes that lack storages the guest uses, or cannot reach one that others do; one not even seen on its own node is not judged."""
-    where = {name: {one.node for one in cluster.storages if one.name == name} for name in used}
-    reached = {name: {one.node for one in cluster.storages if one.name == name and one.active} or where[name] for name in used}
-    seen = {name: places & reached[name] for name, places in where.items() if source in places}
-    found = ((node.name, {name for name, places in seen.items() if node.name not in places}) for node in cluster.nodes)
-    return [(node, missing) for node, missing in found if missing and node != source]
 
 
 def _plugins(cluster: Cluster) -> dict[str, str]:

@@ -9,8 +9,7 @@ from functools import cached_property
 
 from prs.model import Guest, Node
 from prs.pve.read import rrd
-from prs.pve.read.migrations import MIGRATIONS
-from prs.pve.read.resources import SETTLING, Sample, sample
+from prs.pve.read.resources import MIGRATIONS, SETTLING, Sample, sample
 from prs.pve.read.values import Row, digits, number, text, whole
 
 # Tasks that change how much a node has to carry; means must not reach back over them (types of qemu-server and pve-container).

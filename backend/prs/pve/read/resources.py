@@ -1,4 +1,4 @@
-"""/cluster/resources as nouns (pve-manager PVE/API2/Cluster.pm, PVE/API2Tools.pm): pure, unknown is never zero."""
+"""/cluster/resources as nouns, and migrations among /cluster/tasks (pve-manager PVE/API2/Cluster.pm): pure, unknown is never zero."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from prs.model import Guest, Node, Reading, Storage
-from prs.pve.read.values import Row, flag, number, text, whole, words
+from prs.pve.read.values import Row, digits, flag, number, text, whole, words
 
 NO_LOAD_YET = "no load known yet"  # how the reason ends for a guest that has just started or come
 SETTLING = 60  # seconds after a start or a move in which PVE's first cpu sample is 0 (qemu-server QemuServer.pm vmstatus)
@@ -19,6 +19,8 @@ UNLISTED = "PVE's list of the cluster's members (/cluster/status) does not name 
 LAST_VMID = 999_999_999  # PVE/JSONSchema.pm pve-vmid
 NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # PVE/JSONSchema.pm pve-node
 GUEST_STORAGE = ("images", "rootdir")
+COPYING = ("qmigrate", "vzmigrate")
+MIGRATIONS = (*COPYING, "hamigrate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +240,13 @@ def uptimes(data: list[Row]) -> dict[str, float]:
         for row in data
         if row.get("type") == "node" and text(row, "status") == "online" and (up := number(row, "uptime")) is not None and up > 0
     }
+
+
+def running_migrations(tasks: list[Row]) -> dict[int, str]:
+    """The running migrations among rows of /cluster/tasks, where a running task has no end time."""
+    found: dict[int, str] = {}
+    for row in sorted(tasks, key=lambda row: text(row, "type") in COPYING):
+        vmid = digits(text(row, "id"))
+        if text(row, "type") in MIGRATIONS and not whole(row, "endtime") and vmid is not None:
+            found[vmid] = text(row, "upid")
+    return found

@@ -10,7 +10,7 @@ from prs.model import Cluster, Guest, Node, Replication, Rule, Storage
 from prs.pve.api import Api, clock_ahead, quote
 from prs.pve.read import disks, ha, resources
 from prs.pve.read.load import Histories, with_load
-from prs.pve.read.migrations import running_migrations
+from prs.pve.read.resources import running_migrations
 from prs.pve.read.tolerant import Reader
 from prs.pve.read.values import Row, flag, number, rows, table, text, whole
 
