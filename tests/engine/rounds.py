@@ -132,7 +132,7 @@ class Cluster:
         shared = self.shared(host)
         one = shared.read()
         assert one is not None
-        shared.put(asked(one, verb, node, self.clock.time()))
+        shared.put(asked(one, verb, node, self.clock.time() + self.ahead.get(host, 0.0)))
 
     def service(self, name: str) -> Service:
         """A new process of a node's service; one that runs there is killed."""

@@ -208,7 +208,7 @@ def test_no_daemon_goes_down_that_only_its_own_node_could_ask_for(ram: Path) -> 
 
 
 REMOVED = "somebody has removed the file of the round"
-DELETED = [("gates", REMOVED), *((step, f"pve2: {REMOVED}; pve2 is kept empty (release pve2)") for step in ("drain", "return")),
+DELETED = [("gates", f"pve2: {REMOVED}"), *((step, f"pve2: {REMOVED}; pve2 is kept empty (release pve2)") for step in ("drain", "return")),
            ("fill", f"pve2: {REMOVED}; not home: ")]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pytest
 from engine.rounds import Cluster
 from engine.test_round_batches import PAIR, site_of
 from engine.test_rounds import sound
+from prs.engine.rolling.stages import RoundOptions
 from simcluster.world import Flavour
 
 
@@ -115,3 +116,19 @@ def test_a_node_that_takes_no_guest_for_a_quarter_of_an_hour_stays_empty_and_the
     assert one.message.startswith("pve4: pve4 is excluded: PVE has had no figures for 5 minutes"), one
     assert one.message.endswith("; pve4 is kept empty (release pve4)"), one
     assert "pve4" in site.hosts["pve1"].journal.held()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_gate_waits_as_long_where_another_nodes_clock_has_said_when_the_round_goes_on(ram: Path, hours: int) -> None:
+    """Whoever resumes it writes their own node's time: of one an hour behind, the next gate had been shut for too long already."""
+    site = site_of(ram, "9")
+    site.ahead["pve2"] = hours * 3600.0
+    site.begin("pve4", holder="pve1", options=RoundOptions(reboot=False))
+    site.until("by-hand")
+    site.live(60)
+    site.world.nodes["pve4"].dead_services = ("pvescheduler",)
+    site.ask_for("resume", host="pve2")
+    site.live(600)
+    assert (site.round().turns[0].step, site.round().open) == ("gates-again", True), site.round()
+    site.live(400)
+    assert site.round().turns[0].ending == "failed", site.round()

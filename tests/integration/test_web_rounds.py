@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from integration.web_house import FakeHelper, House, house
+from integration.web_house import FakeHelper, House, Person, house
 from prs.engine.drain.shared_holds import FOLDER
 from prs.engine.rolling.stages import RoundOptions, begin, noted
 from prs.helper.client import shared_round
@@ -57,6 +57,21 @@ def test_a_round_is_told_with_its_stages_and_what_may_be_asked(under_way: House)
     assert told == {"allowed": False, "reason": "a round of maintenance is under way"}
     assert found["may"]["resume"] == {"allowed": False, "reason": "the round is not paused"}
     assert "policy" not in found
+
+
+def test_a_round_that_cannot_be_read_is_named_under_the_toolbar_to_auditors(under_way: House) -> None:
+    file, root, nobody = under_way.pve / FOLDER / "round.json", under_way.log_in("root@pam"), under_way.log_in("nobody@pve")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:200])
+
+    def warned(who: Person) -> bool:
+        words = "cannot be understood, and nobody goes on with it until the file is removed"
+        return any(words in one for one in who.get("/status")["warnings"])
+
+    under_way.wait(lambda: warned(root))
+    assert not warned(nobody)
+    file.write_bytes(whole)
+    under_way.wait(lambda: not warned(root))
 
 
 def test_what_is_asked_stands_in_the_file_for_whoever_carries_it(under_way: House) -> None:

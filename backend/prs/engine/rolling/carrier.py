@@ -56,7 +56,7 @@ class Carrier:
         self._seen: tuple[str, float] = ("", 0.0)  # the version of the round, and since when (monotonic) it is that one
         self._next, self._asked, self._said = 0.0, 0.0, ""
         self._silent = set[str]()  # hosts that have not taken what they were handed
-        self._last: Round | None = None  # as it was read while this host carried it
+        self._last: Round | None = None  # as it was read, or written, while this host carried it
         self.open = False  # whether a round goes on in the cluster, as far as is known
         self.at: Collection[str] = ()  # the nodes whose turn it is in a round that this host carries
 
@@ -79,10 +79,10 @@ class Carrier:
         if one is None:
             self._without(before)
         else:
-            self._last = one if one.open and mine else None
+            known, self._last = self._last, one if one.open and mine else None
             remember(self._journal, one, mine)
             try:
-                self._carry(self._expected(one)) if one.open else self._clear(one)
+                self._carry(self._expected(self._timed(one, known))) if one.open else self._clear(one)
             except JournalError:
                 raise
             except PrsError as error:  # nothing was written: the next turn looks again
@@ -119,6 +119,12 @@ class Carrier:
                 self._journal.update_step(job.id, step.seq, state="unknown" if step.active else "skipped", message=words, ended=now)
         self._journal.update_job(job.id, state="cancelled", message=words, ended=now)
         log.warning("job %s ends: %s", job.id, words, extra={"job": job.id})
+
+    def _timed(self, one: Round, known: Round | None) -> Round:
+        """The round whose step at hand began now, by this host's clock, where a user of another node has said so by that one's."""
+        turn, turns = one.turn, known.turns if known and known.id == one.id and one.holder == self._host else ()
+        before = next((each for each in turns if turn and each.node == turn.node), turn)
+        return one if turn is None or before is None or before.since == turn.since else self._put(anew(one, self._clock.time()))
 
     def _expected(self, one: Round) -> Round:
         """The round; one whose last sign is of another day, as after days without power, or of an old file, is taken back and ends."""
@@ -243,6 +249,7 @@ class Carrier:
         assert self._shared is not None, "who has no list of rounds carries none"
         found = self._shared.put(replace(one, renewed=self._clock.time()))
         self._said, self.open = "", found.open
+        self._last = found if found.open and found.holder == self._host else None
         return found
 
     def _renewed(self, one: Round) -> None:
