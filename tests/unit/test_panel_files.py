@@ -107,3 +107,26 @@ def test_continued_lines_and_escapes_of_a_catalogue(tmp_path: Path) -> None:
     lines = ['msgid ""', r'msgstr "Language: xx\n"', "", 'msgid ""', '"one "', r'"\"two\""', 'msgstr "eins"', 'msgid "open"', 'msgstr ""']
     (tmp_path / "xx.po").write_text("\n".join(lines))
     assert BUNDLE.read_po(tmp_path / "xx.po") == {'one "two"': "eins"}
+
+
+# Words that stood beside another one for the same thing, or beside Proxmox VE's own (proxmox-i18n), and slips that were found once.
+STRAY = {
+    "de": r"(?<!Backup-)\bJobs? \{",
+    "es": r"fichero|instantánea|copias? de seguridad|fuera de línea|ayudante|sugerid|gradual",
+    "fr": r"’|\bGio\b|\bKio\b|\bréplicas?\b|accroche|évacuation|assistant|tournante",
+    "it": r"’|\blo divario|\bospiti\b|\b[Ll]avoro \{|\bArchivio\b|aiutante|\b(?:riprovi|cerchi|guardi|scelga|selezionate)\b",
+    "ja": r"移行|ユーザー|クラスター|マネージャー|プラン|再配置|ドレイン|バランス調整|[：；（）？]|\d\} 個のゲスト",
+    "zh_CN": r"排空|来宾|方案建议|再平衡|[\u4e00-\u9fff][,:;?!]|[,:;?!][\u4e00-\u9fff]",
+}
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.stem)
+def test_one_word_for_one_thing_in_the_languages_own_punctuation(catalogue: Path) -> None:
+    stray = re.compile(STRAY[catalogue.stem])
+    assert {key: words for key, words in BUNDLE.read_po(catalogue).items() if stray.search(words)} == {}
+
+
+def test_french_has_a_blank_before_high_punctuation() -> None:
+    glued = re.compile(r"(?<![\s\d])[;:?!](?=\s|$)")
+    quoted = re.compile(r"\(ha_guests: move\)|spare: require|Authorization: \S+")
+    assert {words for words in BUNDLE.read_po(UI / "po" / "fr.po").values() if glued.search(quoted.sub("", words))} == set()
