@@ -111,7 +111,7 @@ ENDED: tuple[tuple[str, bool | None, list[int], int, str], ...] = (
     ("done", None, [], 0, "Drain pve2, done, 4 of 4 done, at its end: pve2 is empty: so it was"),
     ("partial", True, [101], 0, "pve2 still shows guests, 4 of 4 done, 101 is still there"),
     ("partial", True, [], 0, "no guest is seen on pve2 now, 4 of 4 done, at its end: 101 is still there"),
-    ("partial", False, [101], 0, "Drain pve2, partly done, ended since, 4 of 4 done, at its end: 101 is still there"),
+    ("partial", False, [101], 0, "Drain pve2, ended since, 4 of 4 done, at its end: 101 is still there"),
 )
 
 

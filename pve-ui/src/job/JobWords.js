@@ -103,7 +103,8 @@ Ext.define('PRS.JobWords', {
             let words = Ext.String.format(gettext('no guest is seen on {0} now'), job.node);
             return [[words], 'good', then];
         }
-        let parts = [PRS.Jobs.what(job, job.plan.method), state];
+        // What was not done stands in what it said; "partly done, 6 of 6 done" tells nobody anything.
+        let parts = [PRS.Jobs.what(job, job.plan.method), ...(whole ? [state] : [])];
         if (seen === 'released') {
             parts.push(gettext('ended since'));
         }
