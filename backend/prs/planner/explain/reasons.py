@@ -95,7 +95,9 @@ def blockers(problem: Problem, node: int, fixed: Mapping[int, str], stuck: Seque
     for unit in stuck:
         for guest in problem.units[unit].guests:
             kept, why = others(problem.units[unit], guest.vmid), _nowhere(problem, board, unit, node)
-            rows.append(_stay(problem, guest.vmid, f"together with {kept}: {why}" if kept else why))
+            rule = problem.facts.bond(guest.vmid, (mate.vmid for mate in problem.units[unit].guests))
+            bound = f"{rule} keeps it together with" if rule else "together with"
+            rows.append(_stay(problem, guest.vmid, f"{bound} {kept}: {why}" if kept else why))
     return tuple(sorted(rows, key=lambda row: row.vmid))
 
 

@@ -132,7 +132,7 @@ class Board:
         if crowded := self.crowded(unit, target):
             return self._too_near(unit, crowded[0], target)
         if not item.allowed[target]:
-            return f"{name} does not hold the guests it must be with"
+            return self.problem.elsewhere(item.guests, name)
         room = {resource: self.problem.cap[resource][target] - self.load[resource][target] for resource in RESOURCES}
         memory, most = max(0.0, self.room[target] - self.memory[target]), item.memory + item.growth
         if most > memory and item.memory:

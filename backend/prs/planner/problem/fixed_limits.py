@@ -217,6 +217,11 @@ class FixedLimits:
         """Bytes it may use more on another node than it does now. A drain does not count them: where it gets narrow, PVE squeezes again."""
         return 0 if self.drain else guest.grows
 
+    def bond(self, vmid: int, others: Iterable[int]) -> str:
+        """The rule that keeps the guest together with all of these; "" where none by itself does."""
+        mates = {vmid, *others}
+        return next((f"{rule.source} {rule.name}" for rule in self.rules if rule.kind == "together" and mates.issubset(rule.guests)), "")
+
     def _replica(self, guest: Guest, target: str) -> str:
         replicas = self._replicas.get(guest.vmid)
         if not replicas or target in replicas:

@@ -222,11 +222,17 @@ class Problem:
         """Why none of these guests can leave the node, wherever to; {} when nothing keeps them. `groups` are those of each guest."""
         reasons = {guest.vmid: self.facts.fixed(guest) for guest in guests}
         if stuck := next((guest for guest in guests if reasons[guest.vmid]), None):
-            mate = f"must stay together with {stuck.label}, which cannot move: {reasons[stuck.vmid]}"
-            return {vmid: own or mate for vmid, own in reasons.items()}
+            return {vmid: own or f"{self._with(vmid, (stuck.vmid,))} {stuck.label}, which cannot move: {reasons[stuck.vmid]}"
+                    for vmid, own in reasons.items()}
         if len(guests) > 1 and (torn := [group for group in groups if groups.count(group) > 1]):
-            return dict.fromkeys(reasons, f"is to stay together with guests from which {self.groups[torn[0]][0]} keeps it apart")
+            apart = f"guests from which {self.groups[torn[0]][0]} keeps it apart"
+            return {vmid: f"{self._with(vmid, reasons)} {apart}" for vmid in reasons}
         return {}
+
+    def _with(self, vmid: int, others: Iterable[int]) -> str:
+        """That the guest is kept together with these, by the rule that says so where one does."""
+        rule = self.facts.bond(vmid, others)
+        return f"{rule} keeps it together with" if rule else "must stay together with"
 
     def _allowed(self, guests: Sequence[Guest], everywhere: bytes) -> bytes:
         places = everywhere
@@ -260,8 +266,16 @@ class Problem:
             if name == guest.node:
                 continue
             reason = next((text for mate in bundle if (text := self.facts.refusal(mate, name))), "")
-            reasons[reason or f"{name} does not hold the guests it must be with"] = None
+            reasons[reason or self.elsewhere(bundle, name)] = None
         return "; ".join(reasons) or "there is no other node"
+
+    def elsewhere(self, bundle: Iterable[Guest], name: str) -> str:
+        """That a node does not hold the guests with which these are to be, by the rule that says so."""
+        rules = (rule for rule in self.facts.rules if rule.kind == "together" and any(guest.vmid in rule.guests for guest in bundle))
+        away = (rule for rule in rules if len({self.facts.guests[vmid].node for vmid in rule.guests if vmid in self.facts.guests}) > 1)
+        rule = next(away, None)
+        which = f"that {rule.source} {rule.name} keeps it together with" if rule else "it must be with"
+        return f"{name} does not hold the guests {which}"
 
     def _scattered(self) -> list[tuple[str, tuple[int, ...]]]:
         """The `together` rules of tags and pools whose guests are on several nodes; the HA manager sees to its own."""

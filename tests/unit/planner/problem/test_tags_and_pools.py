@@ -132,14 +132,14 @@ def test_a_set_on_several_nodes_is_brought_together_the_cheapest_way() -> None:
 
 def test_a_scattered_guest_goes_to_its_mates_or_stays() -> None:
     snapshot = tagged(lopsided(), {100: "plb_affinity_app", 200: "plb_affinity_app"})
-    assert why_not(snapshot, Policy(), 100, "pve3") == "pve3 does not hold the guests it must be with"
+    assert why_not(snapshot, Policy(), 100, "pve3") == "pve3 does not hold the guests that tag plb_affinity_app keeps it together with"
     assert places(snapshot, drain(snapshot))[100] == "pve2"
 
 
 def test_an_ignored_or_stopped_mate() -> None:
     """The first holds the others back, the second has no part in it unless it moves too."""
     ignored = tagged(lopsided(), {100: "plb_affinity_app", 101: "plb_affinity_app plb_ignore_me"})
-    words = "must stay together with 101 (vm101), which cannot move: tag plb_ignore_me leaves it where it is"
+    words = "tag plb_affinity_app keeps it together with 101 (vm101), which cannot move: tag plb_ignore_me leaves it where it is"
     assert stay(balance(ignored), 100) == words
     stopped = tagged(lopsided(), dict.fromkeys(range(100, 108), "plb_affinity_app"))
     asleep = replace(stopped, guests=tuple(replace(one, status="stopped", memory=0) if one.vmid > 101 else one for one in stopped.guests))
@@ -150,7 +150,8 @@ def test_an_ignored_or_stopped_mate() -> None:
 
 def test_contradictions_leave_the_guests_where_they_are() -> None:
     snapshot = tagged(lopsided(), dict.fromkeys((100, 101), "plb_affinity_x plb_anti_affinity_y"))
-    assert stay(balance(snapshot), 100) == "is to stay together with guests from which tag plb_anti_affinity_y keeps it apart"
+    words = "tag plb_affinity_x keeps it together with guests from which tag plb_anti_affinity_y keeps it apart"
+    assert stay(balance(snapshot), 100) == words
 
 
 def test_templates_are_bound_by_nothing() -> None:
