@@ -102,11 +102,13 @@ def test_the_end_of_a_drain_names_ha_maintenance_mode_only_where_it_is_on(visit:
         click(page, "Cancel")
 
 
+DOES = {101: "running", 105: "stopped"}  # 105 is shut down until the release
 # How a drain ended; whether its node is still held (None: the cluster was read before the end); guests there, shown and hidden; the words.
 ENDED: tuple[tuple[str, bool | None, list[int], int, str], ...] = (
     ("done", True, [], 0, "pve2 is empty: so it was, 4 of 4 done"),
     ("done", True, [101], 0, "pve2 has guests again, 4 of 4 done"),
     ("done", True, [], 1, "pve2 has guests again, 4 of 4 done"),
+    ("done", True, [105], 0, "pve2 is empty: so it was, 4 of 4 done"),
     ("done", False, [], 0, "Drain pve2, done, ended since, 4 of 4 done"),
     ("done", None, [], 0, "Drain pve2, done, 4 of 4 done, at its end: pve2 is empty: so it was"),
     ("partial", True, [101], 0, "pve2 still shows guests, 4 of 4 done, 101 is still there"),
@@ -121,10 +123,11 @@ def test_what_a_drain_said_at_its_end_is_shown_as_it_is_only_while_it_is_so(visi
     for state, held, guests, hidden, words in ENDED:
         said = {"done": "pve2 is empty: so it was", "partial": "101 is still there"}[state]
         job = {"id": "0123456789ab", "kind": "drain", "node": "pve2", "state": state, "message": said, "started": 90, "ended": 100,
-               "plan": {"method": "memory", "options": []},
+               "plan": {"method": "memory", "options": []}, "rides": [{"vmid": 105, "state": "stopped"}],
                "progress": {"done": 4, "steps": 4, "failed": 0, "done_bytes": 0, "total_bytes": 0}}  # fmt: skip
         node = {"name": "pve2", "hidden": hidden, "held": {"job": job["id"]} if held else None}
-        found = {"taken": 99 if held is None else 101, "nodes": [node], "guests": [{"node": "pve2", "status": "running"} for _ in guests]}
+        there = [{"node": "pve2", "vmid": vmid, "status": DOES[vmid]} for vmid in guests]
+        found = {"taken": 99 if held is None else 101, "nodes": [node], "guests": there}
         told = page.evaluate("([job, found]) => PRS.JobWords.result(job, PRS.Loads.drained(found, job))", [job, found])
         assert re.sub("<.*?>", "", told).replace(", 0 B of 0 B, took 0:10", "").strip() == words
 

@@ -79,12 +79,14 @@ Ext.define('PRS.Loads', {
         return all ? (plan.seconds * rounds(moves)) / all : 0;
     },
 
-    // Whether the cluster has nothing on the node that a drain should have moved; templates run nowhere and stay.
+    // Whether the cluster has nothing on the node that a drain should have moved or shut down; templates run nowhere and stay.
     empty: function (cluster, job) {
         let node = cluster.nodes.find((one) => one.name === job.node);
         let options = Object.fromEntries(job.plan ? job.plan.options : []);
         let left = cluster.guests.filter((guest) => guest.node === job.node && !guest.template);
-        let counts = (guest) => options.stopped !== 'no' || guest.status !== 'stopped';
+        let off = (job.rides || []).filter((ride) => ['stopped', 'skipped'].includes(ride.state));
+        let may = (guest) => options.stopped === 'no' || off.some((one) => one.vmid === guest.vmid);
+        let counts = (guest) => guest.status !== 'stopped' || !may(guest);
         return !!node && !node.hidden && !left.some(counts);
     },
 
