@@ -10,6 +10,8 @@ import pytest
 from engine.rounds import Cluster
 from engine.test_round_batches import site_of
 from engine.test_rounds import sound
+from prs.engine.drain.holds import Holds
+from prs.engine.drain.release import left_by_release
 from simcluster.world import Flavour
 
 GUEST = 104  # the only one of pve2
@@ -58,7 +60,8 @@ def test_a_stop_ends_the_hours_that_a_backup_is_waited_for(ram: Path) -> None:
     site.ask_for("stop")
     one = site.finish(0.1)
     assert one.state == "failed"
-    assert one.message == f"pve2: not every guest is back on pve2: not home: {GUEST} (vm{GUEST}) is on pve3: is locked (backup)"
+    words = f"pve2: not every guest is back on pve2: not home: {GUEST} (vm{GUEST}) is on pve3: is locked (backup); "
+    assert one.message == f"{words}pve2 gets guests again; `release pve2` tries again to bring back what is left"
 
 
 def test_a_guest_that_somebody_else_is_moving_is_waited_for_and_left_where_they_put_it(ram: Path) -> None:
@@ -101,3 +104,30 @@ def test_a_node_that_dies_after_its_reboot_stays_empty_and_the_round_says_so(ram
     one = site.finish()
     assert (one.state, one.message.endswith("pve2 is excluded: offline; pve2 is kept empty (release pve2)")) == ("failed", True), one
     assert "pve2" in site.hosts["pve3"].journal.held()
+
+
+@pytest.mark.parametrize("lasts", [300, 3000])
+def test_a_node_that_dies_as_its_guests_are_to_come_home_is_waited_for_and_they_stay_known(ram: Path, lasts: float) -> None:
+    """PVE shows it as online for some seconds; `release` brings them back later."""
+    site = away(ram, "fill")
+    site.world.life.kill("pve2")
+    site.world.clock.after(lasts, lambda: site.world.life.revive("pve2"))
+    one = site.finish()
+    if lasts < 900:
+        assert (one.state, one.message) == ("done", ""), one
+        site.live(60)
+        sound(site)
+        return
+    assert one.state == "failed"
+    assert one.message.endswith("pve2 is kept empty (release pve2)"), one
+
+
+def test_guests_that_do_not_fit_any_more_stay_known_to_release(ram: Path) -> None:
+    site = away(ram, "flags")
+    pve2 = site.world.nodes["pve2"]
+    pve2.memory //= 8
+    one = site.finish()
+    assert one.state == "failed"
+    assert one.message.startswith(f"pve2: not every guest is back on pve2: not home: {GUEST} (vm{GUEST}) is on pve3: "), one
+    assert one.message.endswith("; pve2 gets guests again; `release pve2` tries again to bring back what is left"), one
+    assert left_by_release(Holds(site.hosts["pve3"].journal, site.clock), "pve2")

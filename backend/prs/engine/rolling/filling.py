@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from prs.engine.drain.ha_maintenance import Switch
 from prs.engine.drain.holds import Holds
-from prs.engine.drain.release import forget, plan_home
+from prs.engine.drain.release import forget, left_by_release, plan_home, remember
 from prs.engine.drain.way_back import left_out, opened
 from prs.engine.journal.jobs import Job, Step
 from prs.engine.rolling.gates import BACKUPS, PATIENCE
@@ -36,10 +36,13 @@ def excluded(cluster: Cluster, plan: Plan, policy: Policy, node: str) -> str:
 
 
 def held_up(cluster: Cluster, plan: Plan) -> list[Guest]:
-    """The guests that a way back leaves for what ends by itself: a lock, a migration, or that PVE has no figures of them."""
-    left = {stay.vmid for stay in plan.stays}
+    """The guests that a way back leaves for what ends by itself: a lock, a migration, or that PVE has no figures of them.
+
+    A node that dies is refused by PVE as a target for some seconds before it is shown as offline.
+    """
+    left = {stay.vmid: stay.reason for stay in plan.stays}
     guests = (one for one in cluster.guests if one.vmid in left)
-    return [one for one in guests if one.lock or one.vmid in cluster.migrating or one.problem]
+    return [one for one in guests if one.lock or one.vmid in cluster.migrating or one.problem or left[one.vmid].startswith("PVE refuses ")]
 
 
 def not_back(job: Job) -> str:
@@ -123,20 +126,27 @@ class Filling:
         if self._turn.node not in self._holds.held():
             return ""
         try:
-            self.release()
+            self.release(Plan("balance", self._one.policy.method))
         except HelperError as error:
             return f"{self._turn.node} is kept empty: {error}"
         return ""
 
-    def release(self) -> None:
-        """Let the node have guests again, there being none to bring, if the round has kept it empty. HelperError, PveError."""
-        node = self._turn.node
+    def release(self, plan: Plan) -> str:
+        """Let the node have guests again, there being none that can be brought, if the round has kept it empty. HelperError, PveError.
+
+        Those that the plan leaves stay known; how they may be brought later, "" where there are none.
+        """
+        node, left = self._turn.node, left_out(Job("", "balance", "done", plan, self._one.policy))
         if not self._turn.held:
-            return
+            return ""
         # Of a node that is away the manager's word is another, and it would be in the mode when it is back.
         if self._turn.mode and node_state(self._api, node)[0] not in ("", "online"):
             if self._switch is None:
                 raise HelperError("the helper for HA maintenance mode is not there")
             self._switch(node, False)
+        remember(self._holds, node)
         self._holds.release(node)
-        forget(self._holds, node)
+        if not left:
+            forget(self._holds, node)
+        again = f"{node} gets guests again; `release {node}` tries again to bring back what is left"
+        return again if left_by_release(self._holds, node) else ""

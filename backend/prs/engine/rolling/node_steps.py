@@ -303,12 +303,12 @@ class NodeSteps:
         if held_up := self._held_up(turn, filling, plan):
             return held_up
         try:
-            filling.release()
+            later = filling.release(plan)
         except HelperError as error:
             return self._broken(f"{turn.node} is kept empty: {error}")
         if turn.held:
             self._asked.note("release", turn.node)
-        words = filling.lacking(Job("", "balance", "done", plan, policy))
+        words = filling.lacking(Job("", "balance", "done", plan, policy, message=later))
         return self._broken(words) if words else self._passed(**self._message(turn, filling.elsewhere(plan)))
 
     def _left(self, turn: Visit) -> str:
