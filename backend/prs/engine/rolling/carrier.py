@@ -22,11 +22,11 @@ from prs.engine.rolling.gates import PATIENCE
 from prs.engine.rolling.holders import anew, handed, removed, taken
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import RunHook, no_hooks
-from prs.engine.rolling.node_steps import NodeSteps
 from prs.engine.rolling.noout import ROUND, remember, take_back_orphan
 from prs.engine.rolling.riders import ORIGIN
 from prs.engine.rolling.shared_round import SharedRound
 from prs.engine.rolling.stages import Round, Visit, broken_off, noted
+from prs.engine.rolling.steps.node_steps import NodeSteps
 from prs.engine.rolling.wishes import leaving, left
 from prs.errors import JournalError, NotFound, PrsError, PveError, RoundUnknown
 from prs.pve.act import ceph
@@ -223,7 +223,7 @@ class Carrier:
         if here and (there is None or (there.node, there.step) != (here.node, here.step)):
             log.info("maintenance of %s: %s is over%s", here.node, here.step, f", {there.step} of {there.node} begins" if there else "")
             self._next = 0.0
-        kept = self._steps.one if self._steps else one
+        kept = self._steps.at.one if self._steps else one
         if self._substance(found) != self._substance(kept):
             self._put(found)
         else:
