@@ -123,3 +123,18 @@ def test_a_drain_counts_what_a_squeezed_vm_uses_now(flavour: Flavour, ram: Path)
     drive = Drive(squeezed(flavour), ram)
     assert drive.run(drain="pve1").state == "done"
     drive.assert_sound()
+
+
+@pytest.mark.parametrize(("there", "state"), [((), "failed"), (("10.9.0.12/24",), "done")])
+def test_a_target_outside_the_migration_network_is_told_before(there: tuple[str, ...], state: str, flavour: Flavour, ram: Path) -> None:
+    """PVE finds out in the task: its precondition call does not look at the network of the datacenter's options."""
+    nodes = {"pve1": {"addresses": ["10.9.0.11/24"]}, "pve2": {"addresses": list(there)}}
+    options = {"migration": {"type": "secure", "network": "10.9.0.0/24"}}
+    world = add_accounts(from_json({"flavour": flavour, "nodes": nodes, "options": options, "guests": {"100": {"node": "pve1"}}}))
+    world.clock.sleep(600)
+    drive = Drive(world, ram)
+    plan = drive.plan(drain="pve1")
+    words = "pve2 shows no address in the migration network 10.9.0.0/24 of the datacenter's options: Proxmox VE fails every migration to it"
+    assert (words in plan.warnings) == (not there)
+    assert drive.finish(drive.queue(plan)).state == state
+    assert not world.schema_errors

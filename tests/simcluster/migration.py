@@ -52,6 +52,8 @@ def _steps(world: World, order: Order, task: Task) -> Steps:
     task.target = order.target
     if order.by_ha:
         task.log.add("task started by HA resource agent")
+    if words := obstacles.outside(world, order.target):
+        raise Failed(words)
     if guest.migrating:
         yield from _wait_for_lock(world, guest)
     if guest.node != task.node or guest.vmid not in world.guests:

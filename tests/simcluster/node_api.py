@@ -90,10 +90,16 @@ def config(world: World, call: Call) -> dict[str, Any]:
 
 @route("GET", "/nodes/{node}/network")
 def network(world: World, call: Call) -> list[dict[str, Any]]:
-    """List a node's bridges (other interfaces are not simulated), those the user may see."""
-    return [
-        {"iface": bridge, "type": "bridge", "active": 1, "autostart": 1, "method": "static", "method6": "manual", "bridge_ports": "eno1"}
-        for bridge in world.nodes[call.node].bridges
+    """List a node's network cards with addresses of their own, if no type is asked for, and the bridges that the user may see."""
+    node = world.nodes[call.node]
+    cards = [] if call.values.get("type") else [
+        {"iface": f"ens{19 + at}", "type": "eth", "active": 1, "autostart": 1, "method": "static", "method6": "manual", "cidr": cidr}
+        for at, cidr in enumerate(node.addresses)
+    ]  # fmt: skip
+    return cards + [
+        {"iface": bridge, "type": "bridge", "active": 1, "autostart": 1, "method": "static", "method6": "manual", "bridge_ports": "eno1",
+         **({"cidr": f"{node.address}/24"} if bridge == "vmbr0" else {})}
+        for bridge in node.bridges
         if any(may(world, call.user, f"/sdn/zones/localnetwork/{bridge}", privilege) for privilege in ("SDN.Audit", "SDN.Use"))
     ]
 

@@ -35,6 +35,7 @@ class Node:
     kernel: str = "6.14.8-2-pve"  # that runs
     kernel_installed: str = ""  # the newest one installed, "" = the one that runs
     address: str = ""
+    addresses: tuple[str, ...] = ()  # further ones, as CIDR, on a network card of their own
     dead_services: tuple[str, ...] = ()  # daemons of PVE that have failed
     votes: int = 1  # in corosync.conf
     location: str = ""  # property string of its configuration, as pve-node-location

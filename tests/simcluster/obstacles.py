@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from simcluster import cpu
@@ -193,6 +194,16 @@ def no_room(world: World, disk: Disk, storage: str, node: str) -> str:
     if found.total - world.storage_used(storage, node) >= disk.size:
         return ""
     return f"storage migration for '{disk.volid}' to storage '{storage}' failed - No space left on device"
+
+
+def outside(world: World, target: str) -> str:
+    """Give the words with which a task dies when its target has no address in the migration network, "" when it has (SSHInfo.pm)."""
+    network, node = str(world.options.get("migration", {}).get("network", "")), world.nodes[target]
+    found = [node.address, *(cidr.partition("/")[0] for cidr in node.addresses)]
+    if not network or any(ip_address(one) in ip_network(network) for one in found if one):
+        return ""
+    command = f"/usr/bin/ssh -o 'BatchMode=yes' root@{node.address} pvecm mtunnel -migration_network {network} -get_migration_ip"
+    return f"command '{command}' failed: exit code 255"
 
 
 def unlike(world: World, disk: Disk, storage: str) -> str:

@@ -77,7 +77,7 @@ NODE: dict[str, tuple[str, Read]] = {
     "memory": ("memory", GIB), "cpu": ("cpu", int), "host": ("memory_host", GIB), "host_cpu": ("cpu_host", float), "link": ("link", GIB),
     "disk_speed": ("disk_speed", GIB), "version": ("version", str), "cpu_model": ("cpu_model", str), "bridges": ("bridges", WORDS),
     "address": ("address", str), "qemu": ("qemu", str), "machine": ("machine", str), "cpu_level": ("cpu_level", str), "arc": ("arc", GIB),
-    "snippets": ("snippets", WORDS), "dbus_vmstate": ("dbus_vmstate", bool), "kernel": ("kernel", str),
+    "addresses": ("addresses", WORDS), "snippets": ("snippets", WORDS), "dbus_vmstate": ("dbus_vmstate", bool), "kernel": ("kernel", str),
     "kernel_installed": ("kernel_installed", str), "location": ("location", str),
 }  # fmt: skip
 GUEST: dict[str, tuple[str, Read]] = {

@@ -19,7 +19,7 @@ from prs.planner.relax import softened
 from prs.pve.api import Api
 from prs.pve.read.candidates import inspect_guests
 from prs.pve.read.locations import with_locations
-from prs.pve.read.node_facts import NodeFacts
+from prs.pve.read.node_facts import NodeFacts, outside
 from prs.pve.read.permissions import SEE, audits, blind, inherited, lacking, lacking_power, lacking_to_move, movable, permissions
 from prs.pve.read.snapshot import read_cluster
 from prs.pve.read.values import Row
@@ -68,7 +68,8 @@ def make_plan(
     forecast, cluster = None if request.drain else expect(cluster), movable(cluster, api.user, held)
     cluster, plan = _planned(api, cluster, policy, now, request, restrict, not audits(held), forecast)
     words = lacking_to_move(api.user, held, plan.moves) or lacking_power(api.user, held, [stay.vmid for stay in staying])
-    plan = replace(plan, rides=staying)
+    told = outside(api, cluster.migration_network, (move.target for move in plan.moves))
+    plan = replace(plan, rides=staying, warnings=(*plan.warnings, *told))
     return cluster, replace(plan, lacking=words, warnings=(*plan.warnings, words)) if words else plan
 
 

@@ -183,6 +183,7 @@ class Cluster:
     rules: tuple[Rule, ...] = ()
     replications: tuple[Replication, ...] = ()
     auto_rebalance: bool = False  # PVE's own crs ha-auto-rebalance is on
+    migration_network: str = ""  # CIDR of the network that migrations go through, "" = the nodes' own, or not seen
     migrating: tuple[int, ...] = ()  # vmids with a migration task running that is not ours
     problems: tuple[str, ...] = ()  # what could not be read, in words
     hidden: tuple[tuple[str, int], ...] = ()  # (node, number of its guests that whoever reads may not see), where that is known

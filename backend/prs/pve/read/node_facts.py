@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from ipaddress import ip_interface, ip_network
 from typing import Any
 
 from prs.errors import ApiError, Unreachable
 from prs.model import Cluster, Node
 from prs.pve.api import Api, quote
-from prs.pve.read.values import flag, number, rows, table, text, whole
+from prs.pve.read.values import Row, flag, number, properties, rows, table, text, whole
 
 # What a CPU must have for a model, in the kernel's names (qemu-server QemuServer/CPUConfig.pm, QEMU target/i386/cpu.c): what tells one
 # generation from another, not every feature. pni is SSE3.
@@ -182,6 +183,32 @@ def with_connections(node: Node, data: Any) -> Node:
 def with_scripts(node: Node, data: Any) -> Node:
     """Read GET /nodes/{node}/storage/{storage}/content?content=snippets, which shows none without Datastore.Allocate (Storage.pm)."""
     return replace(node, scripts=tuple(sorted({*(node.scripts or ()), *(text(row, "volid") for row in rows(data))})))
+
+
+def migration_network(options: Row) -> str:
+    """The network of /cluster/options that migrations go through, as CIDR; "" when there is none or the caller may not see it."""
+    return text(properties(options.get("migration")), "network")
+
+
+def outside(api: Api, network: str, names: Iterable[str]) -> tuple[str, ...]:
+    """A sentence for each of these nodes that shows no address in the migration network; one call for each, none without a network.
+
+    A target looks for its address in the task (pve-cluster CLI/pvecm.pm mtunnel), which PVE's precondition call does not make it do.
+    """
+    words = f"shows no address in the migration network {network} of the datacenter's options: Proxmox VE fails every migration to it"
+    return tuple(f"{name} {words}" for name in sorted(set(names)) if network and _outside(api, network, name))
+
+
+def _outside(api: Api, network: str, name: str) -> bool:
+    """True when its interfaces are seen, have fixed addresses, and none is in the network; what is not told is not judged."""
+    try:
+        wanted = ip_network(network, strict=False)
+        found = rows(api.get(f"/nodes/{quote(name)}/network"))
+        addresses = [ip_interface(value).ip for row in found for key in ("cidr", "cidr6") if (value := text(row, key))]
+    except (ApiError, Unreachable, ValueError):
+        return False
+    asked = any(text(row, key) in ("dhcp", "auto") for row in found for key in ("method", "method6"))
+    return bool(addresses) and not asked and not any(address in wanted for address in addresses)
 
 
 def standing_for(flags: set[str]) -> tuple[str, ...]:

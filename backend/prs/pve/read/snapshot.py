@@ -10,6 +10,7 @@ from prs.model import Cluster, Guest, Node, Replication, Rule, Storage
 from prs.pve.api import Api, clock_ahead, quote
 from prs.pve.read import disks, ha, resources
 from prs.pve.read.load import Histories, with_load
+from prs.pve.read.node_facts import migration_network
 from prs.pve.read.resources import running_migrations
 from prs.pve.read.tolerant import Reader
 from prs.pve.read.values import Row, flag, number, rows, table, text, whole
@@ -65,6 +66,7 @@ def read_cluster(
         rules=rules,
         replications=_replications(replicated),
         auto_rebalance=rebalances,
+        migration_network=migration_network(options),
         migrating=tuple(sorted(running_migrations(tasks))),
         problems=(*reader.problems, *past.problems),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 READINGS = (
+    "{node} shows no address in the migration network {name} of the datacenter's options: Proxmox VE fails every migration to it",
     "the name of {name} cannot be resolved",
     "{name} refuses the connection (is pveproxy running there?)",
     "{name} cannot be reached (host down, or a firewall in between)",
