@@ -67,7 +67,9 @@ def with_load(
         since = max(past.clock - past.window, _last_change(tasks, node.name), born.get(node.name, 0.0))
         rows = past.rows.get(node.name, [])
         used = rrd.node_mean(rows, since) if past.window > 0 else None
-        present = max(now.memory - rrd.reclaimable(rows), 0.0)
+        # The cache from before a boot is gone: it would be taken off what the node uses now.
+        booted = past.clock - ups.get(node.name, math.inf)
+        present = max(now.memory - rrd.reclaimable(row for row in rows if (number(row, "time") or 0.0) > booted), 0.0)
         used = used or Sample(present, now.cpu)
         mine = [guest for guest in guests if guest.node == node.name]
         found, shares[node.name] = _split(node, mine, used, None if node.name in unsettled else present)

@@ -140,6 +140,13 @@ def test_a_history_that_stops_makes_the_node_unusable_unless_it_has_just_booted(
     assert bool(found[0].memory_host) is not bool(words)
 
 
+@pytest.mark.parametrize(("up", "cache"), [(200, 0), (3600, 30 - 2)])
+def test_the_cache_from_before_a_boot_is_not_taken_off_what_the_node_uses_now(up: int, cache: int) -> None:
+    past = Histories(NOW, 0.0, {"pve1": [row(280, 50, arcsize=30 * GiB)], "pve2": [row(60, 1)]})
+    found, _ = with_load((NODE,), (), [now_row(40, 0.25) | {"uptime": up}], [], past)
+    assert found[0].memory_host == (40 - cache) * GiB
+
+
 def test_a_wrong_clock_on_this_machine_is_told_and_does_no_harm() -> None:
     past = Histories(NOW + 3600, 1800.0, {"pve1": [row(60, 10)]})
     found, _ = with_load((NODE,), (), [now_row(20, 0.25)], [], past)
