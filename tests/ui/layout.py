@@ -22,10 +22,19 @@ LOOK = """xtypes => {
     let within = css => [...new Set(roots.flatMap(root => [...root.querySelectorAll(css)]))]
         .filter(one => one.offsetWidth && getComputedStyle(one).visibility === 'visible');
     let words = one => one.textContent.trim().slice(0, 60);
+    // Of its words alone: an icon that turns reaches out with its corners, which are empty.
     let box = one => {
-        let range = document.createRange();
-        range.selectNodeContents(one);
-        return range.getBoundingClientRect();
+        let rects = [];
+        let texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+            let range = document.createRange();
+            range.selectNodeContents(texts.currentNode);
+            rects.push(...(texts.currentNode.data.trim() ? range.getClientRects() : []));
+        }
+        if (!rects.length) { return one.getBoundingClientRect(); }
+        let [left, top] = ['left', 'top'].map(side => Math.min(...rects.map(rect => rect[side])));
+        let [right, bottom] = ['right', 'bottom'].map(side => Math.max(...rects.map(rect => rect[side])));
+        return { left, right, top, bottom, height: bottom - top };
     };
     let wrong = [];
     let once = '.x-btn-inner, .x-toolbar-text, .x-tab-inner, .x-title-text, .x-column-header-text-inner';

@@ -67,6 +67,24 @@ def test_the_look_sees_what_is_cut_wrapped_or_covered(visit: VisitPve) -> None:
     assert "cut cell: 4 guests" not in page.evaluate(LOOK, ["prsPanel"])
 
 
+def test_the_look_takes_a_turning_icon_for_no_words_that_are_cut(visit: VisitPve) -> None:
+    """The corners of its box reach out of the line, and there is nothing in them: a job's first line was found cut off now and then."""
+    page = visit().page
+    shown(page, "prsNodesGrid")
+    page.evaluate("""() => {
+        let line = document.createElement('div');
+        line.setAttribute('role', 'status');
+        line.style.cssText = 'position: absolute; top: 0; left: 0; overflow: hidden; line-height: 17px';
+        let turned = 'display: inline-block; width: 17px; height: 17px; transform: rotate(45deg)';
+        line.innerHTML = `<i style="${turned}"></i> turning`;
+        document.querySelector('[id^=prsPanel-]').append(line);
+    }""")
+    assert [one for one in page.evaluate(LOOK, ["prsPanel"]) if "turning" in one] == []
+    page.evaluate("[...document.querySelectorAll('[role=status]')].find(one => one.textContent === ' turning').style.width = '30px'")
+    page.evaluate("[...document.querySelectorAll('[role=status]')].find(one => one.textContent === ' turning').style.whiteSpace = 'nowrap'")
+    assert "cut off: turning" in page.evaluate(LOOK, ["prsPanel"])
+
+
 @pytest.mark.parametrize("language", BOTH)
 def test_before_a_job(visit: VisitPve, language: str, picture: Picture) -> None:
     page, say = visit(lang=language, frame="pve").page, Said(language)
