@@ -22,16 +22,16 @@ from prs.engine.rolling.gates import PATIENCE
 from prs.engine.rolling.holders import anew, handed, removed, taken
 from prs.engine.rolling.hook_thread import HookThread
 from prs.engine.rolling.hooks import RunHook, no_hooks
+from prs.engine.rolling.neighbours import Neighbours
 from prs.engine.rolling.noout import ROUND, remember, take_back_orphan
 from prs.engine.rolling.riders import ORIGIN
 from prs.engine.rolling.shared_round import SharedRound
-from prs.engine.rolling.stages import Round, Visit, broken_off, noted
+from prs.engine.rolling.stages import Round, broken_off, noted
 from prs.engine.rolling.steps.node_steps import NodeSteps
 from prs.engine.rolling.wishes import leaving, left
 from prs.errors import JournalError, NotFound, PrsError, PveError, RoundUnknown
 from prs.pve.act import ceph
 from prs.pve.api import Api
-from prs.pve.read.values import rows, text
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Carrier:
         self._steps: NodeSteps | None = None
         self._seen: tuple[str, float] = ("", 0.0)  # the version of the round, and since when (monotonic) it is that one
         self._next, self._asked, self._said = 0.0, 0.0, ""
-        self._silent = set[str]()  # hosts that have not taken what they were handed
+        self._neighbours = Neighbours(self._pve, alive, clock, host)
         self._last: Round | None = None  # as it was read, or written, while this host carried it
         self.open = False  # whether a round goes on in the cluster, as far as is known
         self.at: Collection[str] = ()  # the nodes whose turn it is in a round that this host carries
@@ -146,7 +146,7 @@ class Carrier:
             self._renewed(one)
         elif any(each.node == self._host for each in one.together):
             self._hand_on(one)
-        elif other := self._knows_more(one, turn):
+        elif self._clock.monotonic() >= self._next and (other := self._neighbours.with_ceph(one, turn)):
             self._put(handed(one, other, now))
         elif turn.job or self._clock.monotonic() >= self._next:
             self._next = self._clock.monotonic() + LOOK
@@ -158,7 +158,8 @@ class Carrier:
         if not one.flagged or now < self._next:
             return
         if one.holder != self._host:
-            if now - self._seen[1] >= LEASE and (one.holder not in self._alive(self._clock.time()) or self._only_here(one.holder)):
+            there = one.holder in self._alive(self._clock.time())
+            if now - self._seen[1] >= LEASE and (not there or self._neighbours.only_here(one.holder)):
                 self._put(taken(one, self._host, self._clock.time()))
             return
         self._next = now + RENEW
@@ -167,11 +168,6 @@ class Carrier:
             Asked(one.user, "round", one.id).note("unset-noout", next(turn.node for turn in one.turns if turn.noout))
         self._put(replace(one, turns=tuple(replace(turn, noout=False) for turn in one.turns)))
         log.warning("Ceph's flag noout is taken back, which was set for round %s of maintenance", one.id)
-
-    def _only_here(self, holder: str) -> bool:
-        """Whether this host has Ceph, and that one none, so that it cannot take the flag back."""
-        known = ceph.hosts(self._pve())
-        return self._host in known and holder not in known
 
     def _without(self, nodes: Collection[str]) -> None:
         """Somebody has deleted the file of a round that may have been under way: its flag goes, and what stays as it is is named.
@@ -256,23 +252,9 @@ class Carrier:
         if abs(self._clock.time() - one.renewed) >= RENEW:
             self._put(one)
 
-    def _services(self) -> set[str]:
-        """The other nodes that are there with a service that answers."""
-        there = {node for node, status in self._nodes().items() if status == "online"}
-        return (set(self._alive(self._clock.time())) & there) - {self._host} - self._silent
-
-    def _knows_more(self, one: Round, turn: Visit) -> str:
-        """A service that can ask what Ceph on the node can do without, where this one cannot, as it has no Ceph; "" for none."""
-        if (turn.begun and turn.step != "flags") or self._clock.monotonic() < self._next or not ceph.elsewhere(self._pve(), turn.node):
-            return ""
-        found = min((self._services() & ceph.hosts(self._pve())) - {each.node for each in one.together}, default="")
-        if found:
-            log.info("the round of maintenance is handed to %s, as %s has no Ceph, and %s has", found, self._host, turn.node)
-        return found
-
     def _hand_on(self, one: Round) -> None:
         """This node's own turn comes: another service carries the round meanwhile."""
-        now, services = self._clock.time(), self._services()
+        now, services = self._clock.time(), self._neighbours.services()
         able = sorted(services - {each.node for each in one.together})
         if able:
             log.info("the round of maintenance is handed to %s, as %s goes down", able[0], self._host)
@@ -288,14 +270,14 @@ class Carrier:
         if one.handed:
             # The node whose turn it is tries last: it would only have to hand the round on again.
             if lasted >= HANDED * (2 if mine else 1):
-                self._silent.add(one.holder)
+                self._neighbours.silent.add(one.holder)
                 self._put(taken(one, self._host, self._clock.time(), self._ahead(one)))
             return
         if lasted < LEASE or self._clock.monotonic() < self._asked or (mine and mine.begun):
             return
         self._asked = self._clock.monotonic() + LOOK
         try:
-            status = self._nodes().get(one.holder, "")
+            status = self._neighbours.nodes().get(one.holder, "")
         except PveError as error:
             self._say(f"whether {one.holder}, which carries the round of maintenance, is there cannot be told: {error}")
             return
@@ -307,8 +289,3 @@ class Carrier:
         """How far (s) this host's clock is ahead of that of the host which has written the round as it was first seen; small is 0."""
         seen = self._clock.time() - (self._clock.monotonic() - self._seen[1])
         return seen - one.renewed if abs(seen - one.renewed) >= 2 * RENEW else 0.0
-
-    def _nodes(self) -> dict[str, str]:
-        """PVE's word for each node; PveError."""
-        found = rows(self._pve().get("/cluster/resources", {"type": "node"}))
-        return {text(row, "node"): text(row, "status") for row in found}
