@@ -37,13 +37,13 @@ def fail(world: World, vmid: int, **more: object) -> None:
 
 
 def test_a_guest_in_backup_is_planned_and_moved_when_it_is_over(ram: Path, flavour: Flavour) -> None:
-    """All others are gone long before; what PVE could not tell while it was locked, its disks, is asked before its move."""
+    """All others are gone long before; its disks, of which PVE tells nothing while it is locked, are those of its configuration."""
     world = awake(flavour)
     world.guests[102].disks = [Disk("scsi0", "local-zfs", 5 * GiB, name="vm-102-disk-0")]
     world.life.lock(102, "backup")
     drive = Drive(world, ram, Policy(parallel_total=1, parallel_node=1))
     plan = drive.plan("pve1")
-    assert (plan.feasible, plan.moves[-1].vmid, plan.moves[-1].disk) == (True, 102, 0)
+    assert (plan.feasible, plan.moves[-1].vmid, plan.moves[-1].disk) == (True, 102, 5 * GiB)
     assert any(words.startswith("102 (web01) is locked (backup): the drain waits up to 30 minutes") for words in plan.warnings)
     world.clock.after(1200, lambda: world.life.lock(102, ""))
     unlocked = world.clock.time() + 1200
@@ -90,13 +90,14 @@ def test_a_lock_that_outlasts_the_wait(ram: Path, flavour: Flavour) -> None:
 
 
 def test_when_the_lock_is_gone_pve_decides(ram: Path, flavour: Flavour) -> None:
-    """A device that nobody could know of: the guest stays, in PVE's words."""
+    """A device that was not there yet: the guest stays, in PVE's words. One that is there is known by its configuration."""
     world = awake(flavour)
-    world.guests[102].config["hostpci0"] = "0000:01:00.0"
     world.life.lock(102, "backup")
     drive = Drive(world, ram)
     plan = drive.plan("pve1")
     assert plan.feasible
+    world.guests[102].config["hostpci0"] = "0000:01:00.0"
+    assert [stay.vmid for stay in drive.plan("pve1").blockers] == [102]
     world.clock.after(300, lambda: world.life.lock(102, ""))
     job = drive.finish(drive.queue(plan))
     assert job.state == "partial"

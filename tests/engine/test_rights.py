@@ -93,7 +93,7 @@ def test_a_plan_says_that_guests_may_be_unseen(flavour: Flavour) -> None:
     assert any(words.startswith("who@pve does not see every guest (VM.Audit on /vms") for words in problems)
     found, problems = plan(*lab(flavour, ("/", "PVEAdmin"), ("/vms/105", "NoAccess")), "pve1")
     assert found.moves
-    assert any(words.startswith("pve1 is emptied as far as who@pve may see: only a node of the cluster") for words in problems)
+    assert any(words.startswith("pve1 is emptied as far as who@pve may see: nothing proves that no guest is hidden") for words in problems)
 
 
 def test_a_way_back_that_the_caller_may_not_go_is_shown_and_named(ram: Path, flavour: Flavour) -> None:

@@ -133,5 +133,5 @@ def _check(worker: Worker, nodes: Sequence[str], served: bool) -> None:
             raise PlanError(f"this command runs on {node} and would end with its reboot: run it on another node")
         if not may_reboot(worker.api, node):
             raise PlanError(lacking_reboot(worker.api.user, node))
-        if words := cannot_prove(worker.api, worker.holds.roster, node):
-            raise PlanError(words)
+    if words := cannot_prove(worker.api, worker.holds.roster, nodes[0]):
+        raise PlanError(words)
