@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from prs.config.options import OPTIONS
 from ui.conftest import Picture, VisitPve
 from ui.hands import click, disabled, enabled, menu_item, sees, shown, tooltip, until, words_of
+from ui.layout import words_in
 from ui.stage import Stage
 
 SCENE = "small"
@@ -168,3 +170,16 @@ def test_a_pause_and_its_end(visit: VisitPve, policy: Path) -> None:
     click(page, "Automatic balancing")
     menu_item(page, "Run by schedule now").click()
     until(page, lambda: "\nrun_at: 20" in policy.read_text(), "the run that is asked for")
+
+
+def test_what_an_option_means_and_what_is_wrong_is_told_in_the_language_of_the_page(visit: VisitPve, policy: Path) -> None:
+    policy.write_text("[balancing]\nspread: 700\n")
+    page, words = visit(lang="de").page, words_in("de")
+    shown(page, "prsNodesGrid")
+    click(page, words["Settings"])
+    sees(page, r"spread = '700': erlaubt: Prozentpunkte von 0 bis 100")
+    tips = "Ext.ComponentQuery.query('prsSettingsWindow field').map(field => field.getEl().dom.getAttribute('data-qtip')).filter(Boolean)"
+    found = until(page, lambda: page.evaluate(tips), "tips")
+    docs = [option.doc.rstrip(".") for option in OPTIONS]
+    assert {tip for tip in found if tip.rstrip(".") in docs} == set()
+    assert f"{words['Let a run by schedule wait until every node has been up for so long']}." in found

@@ -6,6 +6,8 @@ Ext.define('PRS.Said', {
     // What of an answer is a sentence; names and the like are left as they are.
     fields: new Set([
         'reason',
+        'words',
+        'mistakes',
         'summary',
         'message',
         'sentence',

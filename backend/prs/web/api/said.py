@@ -15,7 +15,7 @@ from prs.web.api.sentences import SENTENCES
 Code = dict[str, Any]  # {code, with} of a template, {all, by} of several one after the other; `end` is what stands behind
 LONGEST = 800  # characters
 DEEPEST = 8  # sentences within one another
-_TOLD = "reason summary message sentence problem lacking warnings problems details waiting result outcome withdrawn"
+_TOLD = "reason words mistakes summary message sentence problem lacking warnings problems details waiting result outcome withdrawn"
 FIELDS = frozenset(_TOLD.split())
 _NEW = r"new guest(?: \d+)?|like \d+(?: \d+)?"  # guests to be
 KINDS = {

@@ -11,5 +11,6 @@ from prs.web.api.sentences.plans import PLANS
 from prs.web.api.sentences.readings import READINGS
 from prs.web.api.sentences.rounds import ROUNDS
 from prs.web.api.sentences.service import SERVICE
+from prs.web.api.sentences.settings import SETTINGS
 
-SENTENCES = (*PLANS, *GUESTS, *READINGS, *JOBS, *ROUNDS, *SERVICE)
+SENTENCES = (*PLANS, *GUESTS, *READINGS, *JOBS, *ROUNDS, *SERVICE, *SETTINGS)
